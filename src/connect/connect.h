@@ -1,0 +1,32 @@
+/* connect/connect.h - the Connect worker: start, stop, options, its parts for others. */
+#ifndef WEIR_CONNECT_CONNECT_H
+#define WEIR_CONNECT_CONNECT_H
+
+#include "base/db.h"
+#include "base/err.h"
+#include "base/http.h"
+#include "base/opt.h"
+#include "base/pool.h"
+#include "connect/connector.h"
+
+struct broker;
+struct connect;
+struct herder;
+
+extern const struct opt_row connect_option_rows[]; /* worker options by name; ends with name NULL */
+
+/* Starts the worker on the embedded broker: loads the state the user asked for, starts connectors,
+ * then listens. plugins ends with NULL. db must have been opened with connect_migrations and those of
+ * all plugins. */
+enum err connect_start(struct connect **out, const struct strmap *worker_config, struct http_listen *listen,
+                       const char *const *allowed_hosts, struct broker *broker, struct db *db,
+                       struct loop *http_loop, struct pool *pool,
+                       const struct connect_plugins *const *plugins, struct error *e) MUST_CHECK;
+void connect_stop(struct connect *c);
+struct herder *connect_herder(struct connect *c);
+extern const struct db_migrations connect_migrations;
+/* Tables of all connectors in the plugin arrays, for db_open: appended to out (NULL-terminated). */
+size_t connect_plugin_migrations(const struct connect_plugins *const *plugins,
+                                 const struct db_migrations **out, size_t room);
+
+#endif

@@ -54,7 +54,7 @@ $(error VARIANT=$(VARIANT) is not one of release debug asan tsan fuzz)
 endif
 LD_release := $(HARDEN_LD)
 LD_debug := $(HARDEN_LD)
-ALL_CFLAGS = -std=c11 -Isrc -I$(B)/gen -DWEIR_VERSION='"$(VERSION)"' -MMD -MP $(WARN) $(FLAGS_$(VARIANT)) $(PKG_CFLAGS) $(CFLAGS)
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -Isrc -I$(B)/gen -DWEIR_VERSION='"$(VERSION)"' -MMD -MP $(WARN) $(FLAGS_$(VARIANT)) $(PKG_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(filter -fsanitize% -fno-sanitize%,$(subst $(comma)fuzzer-no-link,,$(FLAGS_$(VARIANT)))) $(LD_$(VARIANT)) $(LDFLAGS)
 comma := ,
 

@@ -16,7 +16,8 @@ struct reader {
 
 static inline struct reader reader_of(const void *p, size_t n)
 {
-    return (struct reader){(const uint8_t *)p, (const uint8_t *)p + n, E_OK};
+    const uint8_t *at = p ? p : (const uint8_t *)""; /* NULL + 0 is not allowed in C */
+    return (struct reader){at, at + n, E_OK};
 }
 static inline size_t reader_left(const struct reader *r)
 {
@@ -55,7 +56,8 @@ static inline const uint8_t *reader_take(struct reader *r, size_t n)
         memcpy(p, &v, sizeof v);                                                                   \
     }
 #define BYTES_SAME(v) (v)
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "weir is written for little-endian machines");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "weir is written for little-endian machines");
 BYTES_LOAD(load_be16, uint16_t, __builtin_bswap16)
 BYTES_LOAD(load_be32, uint32_t, __builtin_bswap32)
 BYTES_LOAD(load_be64, uint64_t, __builtin_bswap64)

@@ -1,9 +1,9 @@
 /* base/db.h - the one SQLite file of weir: WAL, one writing connection on a thread of its own.
  *
- * Writers post jobs; the db thread runs all that are waiting inside one transaction (grouped commit)
- * and then reports to each. synchronous=NORMAL by default: kill -9 loses nothing committed; a power cut
- * at most the last second (a checkpoint syncs). With durability=sync it is FULL. Readers open their own
- * read-only connection (db_read_open), which never blocks the writer. */
+ * Writers post jobs; the db thread runs all that are waiting inside one transaction (grouped
+ * commit) and then reports to each. synchronous=NORMAL by default: kill -9 loses nothing committed;
+ * a power cut at most the last second (a checkpoint syncs). With durability=sync it is FULL.
+ * Readers open their own read-only connection (db_read_open), which never blocks the writer. */
 #ifndef WEIR_BASE_DB_H
 #define WEIR_BASE_DB_H
 
@@ -21,9 +21,10 @@ struct db_migrations {
     const char *module;       /* "broker", "connect" */
     const char *const *steps; /* SQL texts, ends with NULL; only ever appended to */
 };
-enum err db_open(struct db **out, const char *path, bool full_sync, const struct db_migrations *const *m,
+enum err db_open(struct db **out, const char *path, bool full_sync,
+                 const struct db_migrations *const *m,
                  struct error *e) MUST_CHECK; /* m ends with NULL; refuses a newer file */
-void db_close(struct db *d);                  /* runs what is queued, checkpoints, ends the thread */
+void db_close(struct db *d); /* runs what is queued, checkpoints, ends the thread */
 
 /* A job: statements on the writing connection. Returns E_OK or an error, which rolls back this job
  * alone (savepoint). Runs on the db thread; must not wait for other threads. */
@@ -35,15 +36,18 @@ enum err db_run(struct db *d, db_job_fn fn, void *arg, struct error *e) MUST_CHE
 typedef void (*db_done_fn)(void *arg, enum err code);
 void db_post(struct db *d, db_job_fn fn, struct loop *back, db_done_fn done, void *arg);
 
-/* Inside a job: a prepared statement from the cache (key: the literal's address), reset and unbound. */
+/* Inside a job: a prepared statement from the cache (key: the literal's address), reset and
+ * unbound. */
 sqlite3_stmt *db_stmt(struct db *d, const char *sql_literal);
 /* Steps a statement that gives no rows. */
 enum err db_exec(struct db *d, sqlite3_stmt *s, struct error *e) MUST_CHECK;
 /* SQLITE_ROW -> E_OK, SQLITE_DONE -> E_NOT_FOUND, else E_IO with the text. */
 enum err db_step(struct db *d, sqlite3_stmt *s, struct error *e) MUST_CHECK;
-void db_bind_slice(sqlite3_stmt *s, int i, struct slice v); /* text; null slice = NULL; borrowed until the next reset */
+void db_bind_slice(sqlite3_stmt *s, int i,
+                   struct slice v); /* text; null slice = NULL; borrowed until the next reset */
 void db_bind_blob(sqlite3_stmt *s, int i, struct slice v);
-struct slice db_column_slice(sqlite3_stmt *s, int i); /* text or blob; borrowed until the next step */
+struct slice db_column_slice(sqlite3_stmt *s,
+                             int i); /* text or blob; borrowed until the next step */
 
 /* A read-only connection of the caller's own (one thread at a time); sqlite3_close_v2 ends it. */
 enum err db_read_open(struct db *d, sqlite3 **out, struct error *e) MUST_CHECK;

@@ -31,7 +31,7 @@ enum err {
 struct error {
     enum err code;
     int sys;        /* errno, or the vendor's code for E_REMOTE; else 0 */
-    char msg[512];
+    char msg[2048];
     char hint[256]; /* what to do; "" when there is nothing to say */
 };
 

@@ -7,11 +7,11 @@
 #ifndef WEIR_BASE_FS_H
 #define WEIR_BASE_FS_H
 
-#include <sys/types.h>
-
 #include "base/base.h"
 #include "base/err.h"
 #include "base/str.h"
+
+#include <sys/types.h>
 
 struct fs_file {
     int fd; /* -1 when closed; borrowed by sendfile */
@@ -35,8 +35,9 @@ enum err fs_size(const struct fs_file *f, int64_t *out, struct error *e) MUST_CH
 enum err fs_replace(const char *path, struct slice content, struct error *e) MUST_CHECK;
 enum err fs_read_all(const char *path, size_t max, struct strbuf *out, struct error *e) MUST_CHECK;
 enum err fs_mkdirs(const char *path, struct error *e) MUST_CHECK;
-enum err fs_rename(const char *from, const char *to, struct error *e) MUST_CHECK; /* syncs the directory */
-enum err fs_unlink(const char *path, struct error *e) MUST_CHECK;                 /* absent is fine */
+enum err fs_rename(const char *from, const char *to,
+                   struct error *e) MUST_CHECK;                   /* syncs the directory */
+enum err fs_unlink(const char *path, struct error *e) MUST_CHECK; /* absent is fine */
 enum err fs_remove_tree(const char *path, struct error *e) MUST_CHECK;
 enum err fs_sync_dir(const char *path, struct error *e) MUST_CHECK;
 bool fs_exists(const char *path);

@@ -1,13 +1,11 @@
-/* base/http.h - the HTTP server of :8083 and :8080 (evhttp below): routes, limits, the Host and Origin
- * gate, late replies, server-sent events.
+/* base/http.h - the HTTP server of :8083 and :8080 (evhttp below): routes, limits, the Host and
+ * Origin gate, late replies, server-sent events.
  *
- * A handler runs on the HTTP loop and must not block: work that does goes to a pool or a task thread
- * and replies later, from any thread. A request object is counted, so that a client that went away
- * leaves the replier with a valid object and its reply goes nowhere. */
+ * A handler runs on the HTTP loop and must not block: work that does goes to a pool or a task
+ * thread and replies later, from any thread. A request object is counted, so that a client that
+ * went away leaves the replier with a valid object and its reply goes nowhere. */
 #ifndef WEIR_BASE_HTTP_H
 #define WEIR_BASE_HTTP_H
-
-#include <jansson.h>
 
 #include "base/base.h"
 #include "base/err.h"
@@ -15,9 +13,19 @@
 #include "base/pool.h"
 #include "base/str.h"
 
+#include <jansson.h>
+
 struct http_server;
 struct http_request;
-enum http_method { HTTP_GET = 1, HTTP_POST = 2, HTTP_PUT = 4, HTTP_PATCH = 8, HTTP_DELETE = 16, HTTP_HEAD = 32, HTTP_OPTIONS = 64 };
+enum http_method {
+    HTTP_GET = 1,
+    HTTP_POST = 2,
+    HTTP_PUT = 4,
+    HTTP_PATCH = 8,
+    HTTP_DELETE = 16,
+    HTTP_HEAD = 32,
+    HTTP_OPTIONS = 64
+};
 
 typedef void (*http_handler_fn)(struct http_request *r, void *arg);
 /* One row per route. Path parts in braces are parameters: "/connectors/{name}/tasks/{task}/status".
@@ -33,11 +41,16 @@ struct http_options {
     void *arg;                       /* for handlers */
     size_t max_body;                 /* bytes; 413 above */
     size_t max_headers;
-    /* Answers for what no route takes: 404, 405 (methods allowed in `allow`), 413, 403, 500. NULL: a short JSON. */
-    void (*error)(struct http_request *r, int status, const char *message, const char *allow, void *arg);
-    /* Host gate: names allowed besides loopback literals, "localhost" and "*.localhost" and the listen
-     * address; ends with NULL. A Host or Origin that is none of these gets 403. SPEC: web-ui 9.2. */
+    /* Answers for what no route takes: 404, 405 (methods allowed in `allow`), 413, 403, 500. NULL:
+     * a short JSON. */
+    void (*error)(struct http_request *r, int status, const char *message, const char *allow,
+                  void *arg);
+    /* Host gate: names allowed besides loopback literals, "localhost" and "*.localhost" and the
+     * listen address; ends with NULL. A Host or Origin that is none of these gets 403. SPEC:
+     * web-ui 9.2. */
     const char *const *allowed_hosts;
+    const char *const *allowed_origins; /* other origins ("http://host:port") whose pages may change
+                                           things; or NULL */
     bool any_host; /* switches the gate off (listen address that is not loopback decides nothing) */
 };
 struct http_listen {
@@ -51,11 +64,14 @@ enum err http_start(struct http_server **out, struct loop *l, const struct http_
                     struct http_listen *listen, struct error *e) MUST_CHECK;
 void http_stop(struct http_server *s); /* closes connections; late replies are dropped */
 
-/* Request views. Borrowed for the request's life. HTTP loop (or while the handler's holder runs). */
+/* Request views. Borrowed for the request's life. HTTP loop (or while the handler's holder runs).
+ */
 enum http_method http_method(const struct http_request *r);
-struct slice http_path(const struct http_request *r);                     /* decoded */
-struct slice http_param(const struct http_request *r, const char *name);  /* {name}, decoded; null if none */
-struct slice http_query(const struct http_request *r, const char *name);  /* decoded; null if absent */
+struct slice http_path(const struct http_request *r); /* decoded */
+struct slice http_param(const struct http_request *r,
+                        const char *name); /* {name}, decoded; null if none */
+struct slice http_query(const struct http_request *r,
+                        const char *name); /* decoded; null if absent */
 /* i-th value of a repeated query parameter; null past the end. */
 struct slice http_query_nth(const struct http_request *r, const char *name, size_t i);
 struct slice http_raw_query(const struct http_request *r);
@@ -66,20 +82,29 @@ enum err http_body_json(const struct http_request *r, json_t **out, struct error
 
 /* Replies: exactly one per request; any thread; drops the handler's reference. */
 void http_reply(struct http_request *r, int status, const char *content_type, struct slice body);
-void http_reply_json(struct http_request *r, int status, json_t *body_take); /* compact; NULL = no body */
+void http_reply_json(struct http_request *r, int status,
+                     json_t *body_take); /* compact; NULL = no body */
 void http_reply_empty(struct http_request *r, int status);
-void http_reply_header(struct http_request *r, const char *name, const char *value); /* before the reply */
-/* Keeps the request for a late reply: the handler may return without replying. (No-op kept for reading:
- * a handler that returns has simply not replied yet.) Runs work on the pool and replies from there. */
-void http_defer(struct http_request *r, struct pool *p, void (*work)(struct http_request *r, void *arg), void *arg);
+void http_reply_header(struct http_request *r, const char *name,
+                       const char *value); /* before the reply */
+/* Keeps the request for a late reply: the handler may return without replying. (No-op kept for
+ * reading: a handler that returns has simply not replied yet.) Runs work on the pool and replies
+ * from there. */
+void http_defer(struct http_request *r, struct pool *p,
+                void (*work)(struct http_request *r, void *arg), void *arg);
 
-/* Server-sent events: headers now, then events from any thread, then end. closed() tells that the
- * client went away or the queue is over `max_queued` bytes (then wait). */
+/* Server-sent events: headers now, then events from any thread (one at a time), then end. closed()
+ * tells that the client went away (or let 64 MiB pile up); queued() is what it has not taken yet,
+ * and a producer waits while that is much. Comments keep quiet streams alive. */
 void http_sse_begin(struct http_request *r);
-void http_sse_event(struct http_request *r, const char *event, struct slice data); /* event NULL: none */
+void http_sse_event(struct http_request *r, const char *event,
+                    struct slice data); /* event NULL: none */
 bool http_sse_closed(const struct http_request *r);
 size_t http_sse_queued(const struct http_request *r); /* bytes not yet sent */
-void http_sse_end(struct http_request *r);            /* drops the reference */
+/* Blocks until at most max_queued bytes are unsent: false when the client is gone, or after
+ * timeout_ms (tell by http_sse_closed). Not on the HTTP loop. For streams of both kinds. */
+bool http_sse_wait(struct http_request *r, size_t max_queued, int64_t timeout_ms);
+void http_sse_end(struct http_request *r); /* drops the reference */
 /* Large bodies in pieces (chunked). Same rules as sse. */
 void http_stream_begin(struct http_request *r, int status, const char *content_type);
 void http_stream_data(struct http_request *r, struct slice data);

@@ -3,9 +3,9 @@
  *   LOG_WARN(LOG_BROKER_CONN, "closing: %s", why);
  *
  * One line per event on stderr, `key=value` after a short message. What a thread is working on is a
- * context (log_ctx_push) that adds itself to every line: `conn=17 peer=127.0.0.1:5123`. Equal lines of
- * one call site are collapsed to one a second with a count. Passwords, SASL bytes and row values never
- * reach a line below trace. */
+ * context (log_ctx_push) that adds itself to every line: `conn=17 peer=127.0.0.1:5123`. Equal lines
+ * of one call site are collapsed to one a second with a count. Passwords, SASL bytes and row values
+ * never reach a line below trace. */
 #ifndef WEIR_BASE_LOG_H
 #define WEIR_BASE_LOG_H
 
@@ -49,7 +49,7 @@ static inline bool log_enabled(enum log_category c, enum log_level l)
 
 struct log_site { /* one per call site, for collapsing repeats */
     _Atomic int64_t second;
-    _Atomic uint32_t in_second, held_back;
+    _Atomic uint32_t in_second, held_back, hash;
 };
 void log_write(struct log_site *site, enum log_category c, enum log_level l, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
@@ -88,11 +88,14 @@ struct log_ctx {
 };
 void log_ctx_push(struct log_ctx *c, const char *text);
 void log_ctx_pop(struct log_ctx *c);
-/* What this thread is doing: "reading the binlog"; appears as `while=...` in warnings and errors. */
+/* What this thread is doing: "reading the binlog"; appears as `while=...` in warnings and errors.
+ */
 void log_action(const char *literal);
 
 /* Where lines go: stderr from the start; a file appends. journald's <N> priorities are used when
  * stderr is the journal. */
-enum err log_to_file(const char *path, struct error *e) MUST_CHECK;
+enum err log_to_file(const char *path, struct error *e) MUST_CHECK; /* again: switches (rotation) */
+void log_detect_journal(
+    void); /* look again whether stderr is the journal (after it was redirected) */
 
 #endif

@@ -9,6 +9,8 @@
 #include "base/err.h"
 #include "base/list.h"
 
+#include <pthread.h>
+
 struct loop;
 struct event_base;
 typedef void (*loop_fn)(void *arg);
@@ -28,6 +30,10 @@ bool loop_is_current(const struct loop *l);
 #define loop_assert(l) ((void)(l))
 #endif
 struct event_base *loop_base(struct loop *l); /* for sockets and evhttp; owning loop only */
+
+/* A thread of any kind (tasks, pools): all signals blocked in it, since main alone takes them. */
+enum err thread_start(pthread_t *t, const char *name, void *(*fn)(void *arg), void *arg,
+                      struct error *e) MUST_CHECK;
 
 /* One-shot timers, owned by the caller (embed it). Owning loop only. */
 struct loop_timer {

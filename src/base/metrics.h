@@ -1,7 +1,8 @@
 /* base/metrics.h - counters, gauges and histograms with labels, printed in Prometheus text form.
  *
  * A metric is registered once (usually at start) and kept for the process; updating is one relaxed
- * atomic operation. Values that are cheaper to compute when asked come from a collector. Thread: any. */
+ * atomic operation. Values that are cheaper to compute when asked come from a collector. Thread:
+ * any. */
 #ifndef WEIR_BASE_METRICS_H
 #define WEIR_BASE_METRICS_H
 
@@ -13,8 +14,8 @@
 struct metric {
     _Atomic int64_t v;
 };
-/* Finds or creates the series. labels: `topic="a",partition="0"` (values escaped by the caller through
- * metrics_label) or "". name, help: literals. Never NULL. */
+/* Finds or creates the series. labels: `topic="a",partition="0"` (values escaped by the caller
+ * through metrics_label) or "". name, help: literals. Never NULL. */
 struct metric *metrics_counter(const char *name, const char *help, const char *labels);
 struct metric *metrics_gauge(const char *name, const char *help, const char *labels);
 void metrics_remove(const char *name, const char *labels);

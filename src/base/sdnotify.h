@@ -1,4 +1,5 @@
-/* base/sdnotify.h - tells systemd that weir is ready, stopping or alive. No-op without NOTIFY_SOCKET. */
+/* base/sdnotify.h - tells systemd that weir is ready, stopping or alive. No-op without
+ * NOTIFY_SOCKET. */
 #ifndef WEIR_BASE_SDNOTIFY_H
 #define WEIR_BASE_SDNOTIFY_H
 

@@ -1,4 +1,5 @@
-/* base/str.h - borrowed text (struct slice) and growing text (struct strbuf). Thread: the owner's. */
+/* base/str.h - borrowed text (struct slice) and growing text (struct strbuf). Thread: the owner's.
+ */
 #ifndef WEIR_BASE_STR_H
 #define WEIR_BASE_STR_H
 
@@ -15,7 +16,10 @@ struct slice {
 };
 
 #define SL(lit) ((struct slice){"" lit, sizeof(lit) - 1})
-#define SL_INIT(lit) {"" lit, sizeof(lit) - 1}
+#define SL_INIT(lit)                                                                               \
+    {                                                                                              \
+        "" lit, sizeof(lit) - 1                                                                    \
+    }
 #define SLICE_NULL ((struct slice){NULL, 0})
 #define PRI_SL "%.*s"
 #define ARG_SL(s) (int)(s).n, ((s).p ? (s).p : "")
@@ -40,8 +44,8 @@ static inline bool slice_eq_c(struct slice a, const char *s)
 {
     return slice_eq(a, slice_cstr(s));
 }
-bool slice_ieq(struct slice a, struct slice b);         /* ASCII case ignored */
-int slice_cmp(struct slice a, struct slice b);          /* bytes, then length; null first */
+bool slice_ieq(struct slice a, struct slice b); /* ASCII case ignored */
+int slice_cmp(struct slice a, struct slice b);  /* bytes, then length; null first */
 bool slice_starts(struct slice s, struct slice prefix);
 bool slice_ends(struct slice s, struct slice suffix);
 bool slice_istarts(struct slice s, struct slice prefix);
@@ -62,7 +66,7 @@ enum err slice_to_double(struct slice s, double *out) MUST_CHECK;
 /* NUL-terminated copy; caller releases with mem_free. NULL for the null slice. Aborts on no memory:
  * only for text whose length has been checked. */
 char *slice_dup(struct slice s);
-bool slice_is_utf8(struct slice s);
+bool slice_is_utf8(struct slice s); /* strictly: no surrogates, no overlong forms */
 
 /* Growing bytes with a ceiling, always NUL-terminated, p never NULL. A failed append (ceiling or no
  * memory) makes the buffer sticky-failed: later appends do nothing and strbuf_err tells, so that a
@@ -77,7 +81,10 @@ struct strbuf {
 
 #define STRBUF_MAX_DEFAULT ((size_t)256 << 20)
 extern char strbuf_empty[1];
-#define STRBUF_INIT {strbuf_empty, 0, 0, STRBUF_MAX_DEFAULT, E_OK}
+#define STRBUF_INIT                                                                                \
+    {                                                                                              \
+        strbuf_empty, 0, 0, STRBUF_MAX_DEFAULT, E_OK                                               \
+    }
 
 void strbuf_init(struct strbuf *b, size_t max); /* max 0 = STRBUF_MAX_DEFAULT */
 void strbuf_release(struct strbuf *b);          /* frees; the buffer may be used again */
@@ -86,14 +93,35 @@ enum err strbuf_err(const struct strbuf *b);
 /* Detaches the bytes (NUL-terminated, mem_free); the buffer is empty afterwards. */
 char *strbuf_steal(struct strbuf *b, size_t *n);
 enum err strbuf_reserve(struct strbuf *b, size_t more); /* room for `more` bytes without moving */
-void strbuf_add(struct strbuf *b, const void *p, size_t n);
-void strbuf_add_slice(struct strbuf *b, struct slice s);
-void strbuf_addc(struct strbuf *b, char c);
-void strbuf_adds(struct strbuf *b, const char *s);
+void strbuf_add_slow(struct strbuf *b, const void *p, size_t n); /* the part that may grow */
+static inline void strbuf_add(struct strbuf *b, const void *p, size_t n)
+{
+    if (UNLIKELY(n - 1 >= b->cap - b->n || b->failed)) { /* n = 0 goes there too */
+        strbuf_add_slow(b, p, n);
+        return;
+    }
+    memcpy(b->p + b->n, p, n);
+    b->n += n;
+    b->p[b->n] = 0;
+}
+static inline void strbuf_add_slice(struct strbuf *b, struct slice s)
+{
+    strbuf_add(b, s.p, s.n);
+}
+static inline void strbuf_addc(struct strbuf *b, char c)
+{
+    strbuf_add(b, &c, 1);
+}
+static inline void strbuf_adds(struct strbuf *b, const char *s)
+{
+    strbuf_add(b, s, strlen(s));
+}
 void strbuf_addf(struct strbuf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
-void strbuf_addv(struct strbuf *b, const char *fmt, va_list ap);
+void strbuf_addv(struct strbuf *b, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 void strbuf_add_i64(struct strbuf *b, int64_t v); /* faster than addf */
 void strbuf_add_u64(struct strbuf *b, uint64_t v);
+/* Valid UTF-8 out of anything: each broken sequence becomes one U+FFFD, as Java decodes. */
+void strbuf_add_utf8(struct strbuf *b, struct slice s);
 static inline struct slice strbuf_slice(const struct strbuf *b)
 {
     return (struct slice){b->p, b->n};

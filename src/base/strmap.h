@@ -1,6 +1,6 @@
 /* base/strmap.h - ordered map from text to text: connector configurations, offsets, properties.
- * Keeps the order of first insertion; copies keys and values. Small (linear search up to some dozens,
- * an index above). Thread: the owner's. */
+ * Keeps the order of first insertion; copies keys and values. Small (linear search up to some
+ * dozens, an index above). Thread: the owner's. */
 #ifndef WEIR_BASE_STRMAP_H
 #define WEIR_BASE_STRMAP_H
 
@@ -16,14 +16,17 @@ struct strmap {
     size_t count, cap;
     struct map index; /* key -> position + 1; built above 16 entries */
 };
-#define STRMAP_INIT {NULL, 0, 0, MAP_INIT}
+#define STRMAP_INIT                                                                                \
+    {                                                                                              \
+        NULL, 0, 0, MAP_INIT                                                                       \
+    }
 void strmap_init(struct strmap *m);
 void strmap_release(struct strmap *m);
 void strmap_set(struct strmap *m, struct slice key, struct slice value); /* replaces in place */
-struct slice strmap_get(const struct strmap *m, struct slice key);       /* null slice when absent */
+struct slice strmap_get(const struct strmap *m, struct slice key); /* null slice when absent */
 struct slice strmap_get_c(const struct strmap *m, const char *key);
 bool strmap_has(const struct strmap *m, struct slice key);
-bool strmap_del(struct strmap *m, struct slice key); /* keeps the others' order */
+bool strmap_del(struct strmap *m, struct slice key);            /* keeps the others' order */
 void strmap_copy(struct strmap *to, const struct strmap *from); /* `to` is initialised here */
 bool strmap_eq(const struct strmap *a, const struct strmap *b); /* as sets */
 /* Java .properties text (escapes, continuation lines, ! and # comments). */

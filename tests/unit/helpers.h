@@ -1,5 +1,6 @@
 /* tests/unit/helpers.h - what unit tests share. A file test_NAME.c defines
- * `const struct test_suite test_NAME = {"module/name", tests};`; the Makefile finds it by its name. */
+ * `const struct test_suite test_NAME = {"module/name", tests};`; the Makefile finds it by its name.
+ */
 #ifndef WEIR_TESTS_UNIT_HELPERS_H
 #define WEIR_TESTS_UNIT_HELPERS_H
 
@@ -31,9 +32,11 @@ void check_err(enum err got, enum err want, const char *expr, const char *file, 
 #define CHECK_INT(got, want) check_i64((int64_t)(got), (int64_t)(want), #got, __FILE__, __LINE__)
 #define CHECK_ERR(got, want) check_err((got), (want), #got, __FILE__, __LINE__)
 #define CHECK_OK(got) check_err((got), E_OK, #got, __FILE__, __LINE__)
-#define CHECK(cond) CU_assertImplementation((cond) ? CU_TRUE : CU_FALSE, __LINE__, #cond, __FILE__, "", CU_FALSE)
+#define CHECK(cond)                                                                                \
+    CU_assertImplementation((cond) ? CU_TRUE : CU_FALSE, __LINE__, #cond, __FILE__, "", CU_FALSE)
 
-/* A fresh directory below $TMPDIR, removed with all its contents at the end of the run. Borrowed. */
+/* A fresh directory below $TMPDIR, removed with all its contents at the end of the run. Borrowed.
+ */
 const char *test_dir(void);
 /* Whole file; caller frees. NULL when it is not there. */
 char *test_read_file(const char *path, size_t *n);

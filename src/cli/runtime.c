@@ -1,0 +1,327 @@
+/* cli/runtime.c - see runtime.h.
+ *
+ * Start: data directory, SQLite, pool, broker (loads its logs, opens :9092), HTTP loop, Connect
+ * worker
+ * (:8083), web page (:8080). Stop runs the other way round, so that what is stopped first is what
+ * could bring new work. */
+#include "cli/runtime.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/base.h"
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "base/pool.h"
+#include "base/sdnotify.h"
+#include "broker/broker.h"
+#include "connect/connect.h"
+#include "web/web.h"
+
+struct runtime {
+    char *data_dir;
+    char *broker_dir;
+    struct db *db;
+    struct pool *pool;
+    struct broker *broker;
+    struct loop *http;
+    struct connect *connect;
+    struct web *web;
+    char **allowed_hosts; /* ends with NULL */
+    struct runtime_addresses where;
+};
+
+/* --- small things
+ * ---------------------------------------------------------------------------------- */
+
+static enum err parse_listen(struct slice text, struct http_listen *out, struct error *e)
+{
+    ptrdiff_t colon = slice_rfind_char(text, ':');
+    int64_t port = -1;
+    struct slice host = slice_sub(text, 0, colon < 0 ? 0 : (size_t)colon);
+    if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
+        host = slice_sub(host, 1, host.n - 1);
+    if (colon < 0 || slice_to_i64(slice_sub(text, (size_t)colon + 1, text.n), &port) != E_OK ||
+        port < 0 || port > 65535 || host.n >= sizeof out->host) {
+        error_set(e, E_INVALID, "'" PRI_SL "' is not an address", ARG_SL(text));
+        error_hint(e, "give HOST:PORT, such as 127.0.0.1:8080");
+        return E_INVALID;
+    }
+    if (host.n == 0)
+        host = SL("0.0.0.0");
+    memcpy(out->host, host.p, host.n);
+    out->host[host.n] = 0;
+    out->port = (uint16_t)port;
+    return E_OK;
+}
+
+static enum err set_log_level(struct slice text, struct error *e)
+{
+    struct slice part;
+    while (opt_list_next(&text, &part)) {
+        ptrdiff_t eq = slice_find_char(part, '=');
+        char *name = eq < 0 ? xstrdup("root") : slice_dup(slice_sub(part, 0, (size_t)eq));
+        char *level_text = slice_dup(slice_sub(part, (size_t)(eq + 1), part.n));
+        enum log_level level;
+        enum err err = log_parse_level(level_text, &level);
+        if (!err)
+            err = log_set_level(name, level);
+        mem_free(name);
+        mem_free(level_text);
+        if (err) {
+            error_set(e, E_INVALID, "log-level: '" PRI_SL "' is not a level", ARG_SL(part));
+            error_hint(e, "one of error, warn, info, debug, trace, or CATEGORY=LEVEL");
+            return E_INVALID;
+        }
+    }
+    return E_OK;
+}
+
+static char **split_hosts(struct slice list)
+{
+    size_t n = 0;
+    struct slice part, rest = list;
+    while (opt_list_next(&rest, &part))
+        n++;
+    char **out = xcalloc(n + 1, sizeof *out);
+    n = 0;
+    for (rest = list; opt_list_next(&rest, &part);)
+        out[n++] = slice_dup(part);
+    return out;
+}
+
+/* Milliseconds since this process began, from the kernel's start time. */
+static int64_t process_age_ms(void)
+{
+    struct strbuf b = STRBUF_INIT;
+    int64_t age = 0;
+    if (fs_read_all("/proc/self/stat", 4096, &b, NULL) == E_OK) {
+        const char *at = strrchr(b.p, ')');
+        unsigned long long ticks = 0;
+        if (at &&
+            sscanf(
+                at + 1,
+                " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+                &ticks) == 1) {
+            struct timespec up;
+            clock_gettime(CLOCK_BOOTTIME, &up);
+            age = (int64_t)up.tv_sec * 1000 + up.tv_nsec / 1000000 -
+                  (int64_t)(ticks * 1000 / (unsigned long long)sysconf(_SC_CLK_TCK));
+        }
+    }
+    strbuf_release(&b);
+    return MAX(age, 0);
+}
+
+/* --- start
+ * ----------------------------------------------------------------------------------------- */
+
+static enum err start_storage(struct runtime *r, struct server_config *c,
+                              const struct connect_plugins *const *plugins, struct error *e)
+{
+    enum err err = fs_mkdirs(r->broker_dir, e);
+    if (err || access(r->data_dir, W_OK | X_OK) != 0) {
+        if (!err)
+            err = error_sys(e, errno, "data directory %s cannot be written", r->data_dir);
+        error_hint(e, "choose another with --data-dir DIR, or change its owner");
+        return err;
+    }
+    const struct db_migrations *all[32];
+    size_t n = 0;
+    for (const struct db_migrations *const *m = broker_migrations(); *m; m++)
+        all[n++] = *m;
+    all[n++] = &connect_migrations;
+    n += connect_plugin_migrations(plugins, all + n, ARRAY_LEN(all) - n - 1);
+    all[n] = NULL;
+    char *path = xasprintf("%s/weir.db", r->data_dir);
+    err = db_open(&r->db, path, c->broker.o.durability == BROKER_DURABILITY_SYNC, all, e);
+    mem_free(path);
+    return err;
+}
+
+static enum err start_broker(struct runtime *r, struct server_config *c, struct error *e)
+{
+    enum err err = broker_config_set(&c->broker, SL("log.dirs"), slice_cstr(r->broker_dir), e);
+    c->broker.o.data_dir = slice_cstr(r->broker_dir);
+    if (!err && !strmap_has(&c->broker.values.texts, SL("listeners"))) {
+        struct http_listen at;
+        err = parse_listen(c->o.kafka_listen, &at, e);
+        if (!err) {
+            bool v6 = strchr(at.host, ':') != NULL;
+            char *url =
+                xasprintf("PLAINTEXT://%s%s%s:%u", v6 ? "[" : "", at.host, v6 ? "]" : "", at.port);
+            err = broker_config_set(&c->broker, SL("listeners"), slice_cstr(url), e);
+            mem_free(url);
+        }
+    }
+    if (!err)
+        err = broker_start(&r->broker, &c->broker, r->db, r->pool, e);
+    if (err)
+        return err;
+    size_t n;
+    const struct broker_listener_info *l = broker_listeners(r->broker, &n);
+    r->where.kafka_port = n ? l[0].port : 0;
+    snprintf(r->where.kafka, sizeof r->where.kafka, "%s", n ? l[0].advertised : "");
+    return E_OK;
+}
+
+static void url_of(const struct http_listen *at, char *out, size_t room)
+{
+    bool any = strcmp(at->host, "0.0.0.0") == 0 || strcmp(at->host, "::") == 0;
+    bool v6 = strchr(at->host, ':') != NULL && !any;
+    snprintf(out, room, "http://%s%s%s:%u", v6 ? "[" : "", any ? "localhost" : at->host,
+             v6 ? "]" : "", at->port);
+}
+
+static enum err start_http(struct runtime *r, struct server_config *c,
+                           const struct connect_plugins *const *plugins, struct error *e)
+{
+    struct http_listen rest, web;
+    enum err err = parse_listen(c->o.connect_listen, &rest, e);
+    if (!err)
+        err = parse_listen(c->o.web_listen, &web, e);
+    if (!err)
+        err = loop_start(&r->http, "weir-http", e);
+    if (!err)
+        err = connect_start(&r->connect, &c->worker, &rest, (const char *const *)r->allowed_hosts,
+                            r->broker, r->db, r->http, r->pool, plugins, e);
+    if (err)
+        return err;
+    url_of(&rest, r->where.connect, sizeof r->where.connect);
+    r->where.connect_port = rest.port;
+    const struct web_deps deps = {.broker = r->broker,
+                                  .connect = r->connect,
+                                  .connect_url = r->where.connect,
+                                  .allowed_hosts = (const char *const *)r->allowed_hosts,
+                                  .pool = r->pool};
+    err = web_start(&r->web, &deps, &web, r->http, e);
+    if (err)
+        return err;
+    url_of(&web, r->where.web, sizeof r->where.web);
+    r->where.web_port = web.port;
+    return E_OK;
+}
+
+enum err runtime_start(struct runtime **out, struct server_config *c,
+                       const struct connect_plugins *const *plugins, struct error *e)
+{
+    /* A thread pool's worth of malloc arenas would cost more memory than all else. */
+    mallopt(M_ARENA_MAX, 2);
+    struct runtime *r = xcalloc(1, sizeof *r);
+    r->data_dir = server_data_dir(c);
+    r->broker_dir = xasprintf("%s/kafka-logs", r->data_dir);
+    r->allowed_hosts = split_hosts(c->o.allowed_hosts);
+    r->where.data_dir = r->data_dir;
+    enum err err = set_log_level(c->o.log_level, e);
+    if (!err && c->o.log_file.p && c->o.log_file.n) {
+        char *path = slice_dup(c->o.log_file);
+        err = log_to_file(path, e);
+        mem_free(path);
+    }
+    if (!err)
+        err = start_storage(r, c, plugins, e);
+    if (!err)
+        err = pool_start(&r->pool, "weir-pool", 3, e);
+    if (!err)
+        err = start_broker(r, c, e);
+    if (!err)
+        err = start_http(r, c, plugins, e);
+    if (err) {
+        runtime_stop(r);
+        return err;
+    }
+    r->where.start_ms = process_age_ms();
+    sdnotify("READY=1");
+    *out = r;
+    return E_OK;
+}
+
+void runtime_stop(struct runtime *r)
+{
+    sdnotify("STOPPING=1");
+    if (r->web)
+        web_stop(r->web);
+    if (r->connect)
+        connect_stop(r->connect);
+    if (r->http)
+        loop_stop(r->http);
+    broker_stop(r->broker);
+    if (r->pool)
+        pool_stop(r->pool);
+    if (r->db)
+        db_close(r->db);
+    for (char **h = r->allowed_hosts; *h; h++)
+        mem_free(*h);
+    mem_free(r->allowed_hosts);
+    mem_free(r->data_dir);
+    mem_free(r->broker_dir);
+    mem_free(r);
+}
+
+const struct runtime_addresses *runtime_addresses(const struct runtime *r)
+{
+    return &r->where;
+}
+
+void runtime_banner(const struct runtime *r, struct strbuf *out)
+{
+    strbuf_addf(out, "weir %s, ready in %lld ms; data in %s\n", WEIR_VERSION,
+                (long long)r->where.start_ms, r->data_dir);
+    strbuf_addf(out, "  Kafka    %s\n  Connect  %s\n  Web page %s\n", r->where.kafka,
+                r->where.connect, r->where.web);
+}
+
+/* --- signals
+ * --------------------------------------------------------------------------------------- */
+
+static void signal_set(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGHUP);
+}
+
+void runtime_block_signals(void)
+{
+    sigset_t set;
+    signal_set(&set);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+int runtime_wait_signal(int64_t ms)
+{
+    sigset_t set;
+    signal_set(&set);
+    struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    int sig;
+    do
+        sig = ms < 0 ? sigwaitinfo(&set, NULL) : sigtimedwait(&set, NULL, &t);
+    while (sig < 0 && errno == EINTR);
+    return sig < 0 ? 0 : sig;
+}
+
+static void leave_now(int sig)
+{
+    _exit(128 + sig);
+}
+
+void runtime_hurry_signals(void)
+{
+    struct sigaction sa = {.sa_handler = leave_now};
+    sigaction(SIGINT, &sa, NULL);
+    sigaction(SIGTERM, &sa, NULL);
+    sigset_t set;
+    signal_set(&set);
+    sigdelset(&set, SIGHUP);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}

@@ -1,0 +1,273 @@
+/* cli/server_options.c - see server_options.h. A value is set only where no stronger source has set
+ * it: sources are read strongest first (command line, environment, file), and the first one wins.
+ */
+#include "cli/server_options.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+
+#include "base/base.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "connect/connect.h"
+
+#define FIELD(f) offsetof(struct server_options, f)
+const struct opt_row server_option_rows[] = {
+    {.name = "data-dir",
+     .type = OPT_STRING,
+     .offset = FIELD(data_dir),
+     .display = "DIR",
+     .doc = "where everything is kept: logs, offsets, connectors (default: ~/.local/share/weir, "
+            "under systemd its state directory)"},
+    {.name = "kafka-listen",
+     .type = OPT_STRING,
+     .def = "127.0.0.1:9092",
+     .offset = FIELD(kafka_listen),
+     .display = "HOST:PORT",
+     .doc = "address of the Kafka protocol; port 0 picks a free one"},
+    {.name = "connect-listen",
+     .type = OPT_STRING,
+     .def = "127.0.0.1:8083",
+     .offset = FIELD(connect_listen),
+     .display = "HOST:PORT",
+     .doc = "address of Kafka Connect's REST API"},
+    {.name = "web-listen",
+     .type = OPT_STRING,
+     .def = "127.0.0.1:8080",
+     .offset = FIELD(web_listen),
+     .display = "HOST:PORT",
+     .doc = "address of the web page and its API"},
+    {.name = "config",
+     .type = OPT_STRING,
+     .offset = FIELD(config),
+     .display = "FILE",
+     .doc = "properties file: these options, and options of broker and Connect worker by their own "
+            "names"},
+    {.name = "allowed-hosts",
+     .type = OPT_LIST,
+     .def = "",
+     .offset = FIELD(allowed_hosts),
+     .display = "NAME,...",
+     .doc = "host names by which browsers and scripts may call the HTTP ports, besides localhost"},
+    {.name = "log-level",
+     .type = OPT_STRING,
+     .def = "info",
+     .offset = FIELD(log_level),
+     .display = "LEVEL",
+     .doc = "error, warn, info, debug or trace; for one part: broker.group=debug,info"},
+    {.name = "log-file",
+     .type = OPT_STRING,
+     .offset = FIELD(log_file),
+     .display = "FILE",
+     .doc = "log lines go to the end of this file instead of standard error"},
+    {.name = NULL},
+};
+
+/* --- one setting, from anywhere
+ * -------------------------------------------------------------------- */
+
+static const struct opt_row *row_of(const struct opt_row *rows, struct slice name)
+{
+    return rows ? opt_find(rows, name) : NULL;
+}
+
+static enum err unknown(struct server_config *c, struct slice name, const char *where,
+                        struct error *e)
+{
+    const char *near = opt_nearest(broker_option_rows(), name);
+    if (!near)
+        near = opt_nearest(connect_option_rows, name);
+    if (!near)
+        near = opt_nearest(server_option_rows, name);
+    (void)c;
+    error_set(e, E_INVALID, "%s: there is no option '" PRI_SL "'", where, ARG_SL(name));
+    if (near)
+        error_hint(e, "did you mean '%s'?", near);
+    return E_INVALID;
+}
+
+/* An option of server, demo (extra), broker or worker, unless a stronger source has set it. */
+static enum err set_any(struct server_config *c, const struct opt_row *extra, struct slice name,
+                        struct slice value, const char *where, struct error *e)
+{
+    const struct opt_row *row = row_of(server_option_rows, name);
+    if (row) {
+        if (strmap_has(&c->values.texts, slice_cstr(row->name)))
+            return E_OK;
+        return opt_set(row, &c->values, value, e);
+    }
+    row = row_of(extra, name);
+    if (row) {
+        if (!strmap_has(&c->rest, slice_cstr(row->name)))
+            strmap_set(&c->rest, slice_cstr(row->name), value);
+        return E_OK;
+    }
+    row = row_of(broker_option_rows(), name);
+    if (row) {
+        if (strmap_has(&c->broker.values.texts, slice_cstr(row->name)))
+            return E_OK;
+        return broker_config_set(&c->broker, name, value, e);
+    }
+    if (row_of(connect_option_rows, name) || slice_starts(name, SL("config.providers")) ||
+        slice_starts(name, SL("key.converter.")) || slice_starts(name, SL("value.converter."))) {
+        if (!strmap_has(&c->worker, name))
+            strmap_set(&c->worker, name, value);
+        return E_OK;
+    }
+    return unknown(c, name, where, e);
+}
+
+/* --- sources
+ * --------------------------------------------------------------------------------------- */
+
+static enum err from_set(struct server_config *c, const struct opt_row *extra, struct slice text,
+                         struct error *e)
+{
+    ptrdiff_t eq = slice_find_char(text, '=');
+    if (eq <= 0)
+        return error_set(e, E_INVALID, "--set takes KEY=VALUE, not '" PRI_SL "'", ARG_SL(text));
+    return set_any(c, extra, slice_sub(text, 0, (size_t)eq),
+                   slice_sub(text, (size_t)eq + 1, text.n), "--set", e);
+}
+
+static void print_help(const struct opt_row *extra, const char *usage)
+{
+    struct strbuf b = STRBUF_INIT;
+    strbuf_addf(&b, "%s\n\nOptions (also as WEIR_* environment variables: WEIR_DATA_DIR, ...):\n",
+                usage);
+    opt_help(server_option_rows, &b);
+    if (extra)
+        opt_help(extra, &b);
+    strbuf_adds(
+        &b, "  --set KEY=VALUE        any option of the broker or of the Connect worker, such as\n"
+            "                         --set num.partitions=4; may be given several times\n"
+            "  --help                 this text; `weir help broker` and `weir help connect` list\n"
+            "                         the options for --set\n");
+    fwrite(b.p, 1, b.n, stdout);
+    strbuf_release(&b);
+}
+
+static enum err from_arguments(struct server_config *c, int argc, char **argv,
+                               const struct opt_row *extra, const char *usage, struct error *e)
+{
+    for (int i = 0; i < argc; i++) {
+        struct slice arg = slice_cstr(argv[i]);
+        if (slice_eq_c(arg, "--help") || slice_eq_c(arg, "-h")) {
+            print_help(extra, usage);
+            return E_CANCELLED;
+        }
+        if (!slice_starts(arg, SL("--"))) {
+            error_set(e, E_INVALID, "unexpected argument '%s'", argv[i]);
+            error_hint(e, "see --help");
+            return E_INVALID;
+        }
+        struct slice name = slice_sub(arg, 2, arg.n), value = SLICE_NULL;
+        ptrdiff_t eq = slice_find_char(name, '=');
+        bool is_set = slice_eq_c(name, "set");
+        if (eq > 0) {
+            value = slice_sub(name, (size_t)eq + 1, name.n);
+            name = slice_sub(name, 0, (size_t)eq);
+            is_set = slice_eq_c(name, "set");
+        }
+        const struct opt_row *row = row_of(extra, name);
+        if (!row)
+            row = row_of(server_option_rows, name);
+        if (!row && !is_set) {
+            enum err err = unknown(c, name, "command line", e);
+            if (row_of(broker_option_rows(), name) || row_of(connect_option_rows, name))
+                error_hint(e, "give it as --set " PRI_SL "=VALUE", ARG_SL(name));
+            return err;
+        }
+        if (!value.p && row && row->type == OPT_BOOLEAN)
+            value = SL("true");
+        if (!value.p) {
+            if (++i == argc)
+                return error_set(e, E_INVALID, "--" PRI_SL " needs a value", ARG_SL(name));
+            value = slice_cstr(argv[i]);
+        }
+        enum err err = is_set ? from_set(c, extra, value, e)
+                              : set_any(c, extra, name, value, "command line", e);
+        if (err)
+            return err;
+    }
+    return E_OK;
+}
+
+/* WEIR_DATA_DIR for data-dir. Broker options come by --set or the file. */
+static enum err from_environment(struct server_config *c, const struct opt_row *extra,
+                                 struct error *e)
+{
+    const struct opt_row *const tables[] = {server_option_rows, extra};
+    for (size_t t = 0; t < ARRAY_LEN(tables); t++)
+        for (const struct opt_row *row = tables[t]; row && row->name; row++) {
+            char name[80];
+            size_t n = (size_t)snprintf(name, sizeof name, "WEIR_%s", row->name);
+            for (size_t i = 0; i < n && i < sizeof name; i++)
+                name[i] = name[i] == '-' ? '_' : (char)toupper((unsigned char)name[i]);
+            const char *value = getenv(name);
+            if (!value)
+                continue;
+            enum err err = set_any(c, extra, slice_cstr(row->name), slice_cstr(value), name, e);
+            if (err)
+                return err;
+        }
+    return E_OK;
+}
+
+static enum err from_file(struct server_config *c, const struct opt_row *extra, struct error *e)
+{
+    if (!c->o.config.p)
+        return E_OK;
+    struct strbuf text = STRBUF_INIT;
+    struct strmap lines = STRMAP_INIT;
+    char *path = slice_dup(c->o.config);
+    enum err err = fs_read_all(path, 1 << 20, &text, e);
+    if (!err)
+        err = strmap_parse_properties(&lines, strbuf_slice(&text), e);
+    for (size_t i = 0; !err && i < lines.count; i++)
+        err = set_any(c, extra, lines.entries[i].key, lines.entries[i].value, path, e);
+    strmap_release(&lines);
+    strbuf_release(&text);
+    mem_free(path);
+    return err;
+}
+
+enum err server_config_parse(struct server_config *c, int argc, char **argv,
+                             const struct opt_row *extra, const char *usage, struct error *e)
+{
+    memset(c, 0, sizeof *c);
+    c->values.values = &c->o;
+    strmap_init(&c->values.texts);
+    strmap_init(&c->worker);
+    strmap_init(&c->rest);
+    opt_defaults(server_option_rows, &c->o);
+    broker_config_init(&c->broker);
+    enum err err = from_arguments(c, argc, argv, extra, usage, e);
+    if (!err)
+        err = from_environment(c, extra, e);
+    if (!err)
+        err = from_file(c, extra, e);
+    return err;
+}
+
+void server_config_release(struct server_config *c)
+{
+    opt_values_release(&c->values);
+    broker_config_release(&c->broker);
+    strmap_release(&c->worker);
+    strmap_release(&c->rest);
+}
+
+char *server_data_dir(const struct server_config *c)
+{
+    if (c->o.data_dir.p && c->o.data_dir.n)
+        return slice_dup(c->o.data_dir);
+    const char *dir = getenv("STATE_DIRECTORY");
+    if (dir && *dir)
+        return xstrdup(dir);
+    dir = getenv("XDG_DATA_HOME");
+    if (dir && *dir)
+        return xasprintf("%s/weir", dir);
+    dir = getenv("HOME");
+    return xasprintf("%s/.local/share/weir", dir && *dir ? dir : "/var/lib");
+}

@@ -1,0 +1,45 @@
+/* cli/server_options.h - options of `weir server` and `weir demo`: command line, then WEIR_*
+ * environment, then the file given with --config, then defaults.
+ *
+ * Options of the broker and of the Connect worker come by --set key=value (or a line of the file)
+ * and are sorted to their owner by their rows. An unknown one is an error that names the nearest.
+ */
+#ifndef WEIR_CLI_SERVER_OPTIONS_H
+#define WEIR_CLI_SERVER_OPTIONS_H
+
+#include "base/err.h"
+#include "base/opt.h"
+#include "base/strmap.h"
+#include "broker/broker.h"
+
+struct server_options {
+    struct slice data_dir;     /* null: the default of server_data_dir */
+    struct slice kafka_listen; /* HOST:PORT */
+    struct slice connect_listen;
+    struct slice web_listen;
+    struct slice config;        /* path of a properties file, or null */
+    struct slice allowed_hosts; /* list: names that HTTP requests may use besides this machine's */
+    struct slice log_level;     /* "info", or "broker.group=debug,info" */
+    struct slice log_file;      /* null: stderr */
+};
+extern const struct opt_row server_option_rows[];
+
+struct server_config {
+    struct server_options o;
+    struct opt_values values; /* behind o */
+    struct broker_config broker;
+    struct strmap worker; /* Connect worker's options as given */
+    struct strmap rest;   /* options of extra_rows (demo), as given */
+};
+
+/* Parses argv after the subcommand. extra: further rows that are accepted and kept in `rest`, or
+ * NULL. E_CANCELLED: --help was asked for and printed. Caller releases c in every case. */
+enum err server_config_parse(struct server_config *c, int argc, char **argv,
+                             const struct opt_row *extra, const char *usage,
+                             struct error *e) MUST_CHECK;
+void server_config_release(struct server_config *c);
+/* The data directory: the option, $STATE_DIRECTORY (systemd), $XDG_DATA_HOME/weir or
+ * ~/.local/share/weir. Caller frees. */
+char *server_data_dir(const struct server_config *c);
+
+#endif

@@ -1,0 +1,297 @@
+/* lab/demo.c - see demo.h.
+ *
+ *   private_db ── shop (rows, acts) ── connector in weir (registered by REST) ── topics ──
+ * demo_view
+ *
+ * Data stays below DATA-DIR/demo and is used again by the next demo; --fresh begins anew. */
+#include "lab/demo.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/base.h"
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "cli/runtime.h"
+#include "cli/server.h"
+#include "lab/demo_view.h"
+#include "lab/private_db.h"
+#include "lab/rest_client.h"
+#include "lab/shop.h"
+
+#define CONNECTOR "shop-connector"
+static const char *const topics[] = {"shop.shop.customers", "shop.shop.products",
+                                     "shop.shop.orders", NULL};
+
+static const struct opt_row demo_rows[] = {
+    {.name = "headless",
+     .type = OPT_BOOLEAN,
+     .def = "false",
+     .offset = OPT_NO_FIELD,
+     .doc = "checks itself: ends with status 0 only if snapshot and streamed events were consumed "
+            "back"},
+    {.name = "duration",
+     .type = OPT_INT,
+     .def = "0",
+     .offset = OPT_NO_FIELD,
+     .display = "SECONDS",
+     .doc = "ends by itself after so long (default: with --headless 10, else never)"},
+    {.name = "fresh",
+     .type = OPT_BOOLEAN,
+     .def = "false",
+     .offset = OPT_NO_FIELD,
+     .doc = "forgets what earlier demos left"},
+    {.name = NULL},
+};
+
+struct demo {
+    struct server_config config;
+    bool headless, fresh;
+    int64_t duration_ms; /* 0: until a signal */
+    char *dir;           /* DATA-DIR/demo */
+    struct private_db db;
+    struct runtime *weir;
+    struct shop *shop;
+    struct demo_view *view;
+    int64_t rows_at_start, seen_at_start, changes;
+};
+
+static bool flag(const struct demo *d, const char *name)
+{
+    return slice_eq_c(strmap_get_c(&d->config.rest, name), "true");
+}
+
+static enum err parse(struct demo *d, int argc, char **argv, struct error *e)
+{
+    enum err err =
+        server_config_parse(&d->config, argc, argv, demo_rows,
+                            "weir demo - a shop in a private MariaDB, captured, to look at\n\n"
+                            "usage: weir demo [OPTIONS]",
+                            e);
+    if (err)
+        return err;
+    d->headless = flag(d, "headless");
+    d->fresh = flag(d, "fresh");
+    struct slice text = strmap_get_c(&d->config.rest, "duration");
+    int64_t seconds = d->headless ? 10 : 0;
+    if (text.p && (slice_to_i64(text, &seconds) != E_OK || seconds < 0 || seconds > 1000000))
+        return error_set(e, E_INVALID, "--duration takes seconds, not '" PRI_SL "'", ARG_SL(text));
+    d->duration_ms = seconds * 1000;
+    char *base = server_data_dir(&d->config);
+    d->dir = xasprintf("%s/demo", base);
+    mem_free(base);
+    /* Its own state: a server on the same data directory keeps its topics apart from the demo's. */
+    const struct opt_row *row = opt_find(server_option_rows, SL("data-dir"));
+    char *own = xasprintf("%s/weir", d->dir);
+    err = opt_set(row, &d->config.values, slice_cstr(own), e);
+    mem_free(own);
+    if (!err && !strmap_has(&d->config.values.texts, SL("log-level")))
+        err = opt_set(opt_find(server_option_rows, SL("log-level")), &d->config.values, SL("warn"),
+                      e);
+    return err;
+}
+
+/* --- the connector
+ * --------------------------------------------------------------------------------- */
+
+static json_t *connector_config(const struct demo *d)
+{
+    char port[8];
+    snprintf(port, sizeof port, "%d", d->db.port);
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "connector.class",
+        "io.debezium.connector.mariadb.MariaDbConnector", "tasks.max", "1", "database.hostname",
+        "127.0.0.1", "database.port", port, "database.user", SHOP_USER, "database.password",
+        SHOP_PASSWORD, "database.server.id", "184054", "topic.prefix", "shop",
+        "database.include.list", SHOP_DATABASE, "schema.history.internal.kafka.bootstrap.servers",
+        runtime_addresses(d->weir)->kafka, "schema.history.internal.kafka.topic",
+        "schema-changes.shop", "decimal.handling.mode", "double", "key.converter.schemas.enable",
+        "false", "value.converter.schemas.enable", "false");
+}
+
+/* Creates the connector, or points the one of an earlier demo at this run's database port. */
+static enum err register_connector(struct demo *d, struct error *e)
+{
+    json_t *config = connector_config(d), *answer = NULL;
+    if (!config)
+        return error_set(e, E_NOMEM, "the connector's configuration");
+    json_object_set_new(config, "key.converter",
+                        json_string("org.apache.kafka.connect.json.JsonConverter"));
+    json_object_set_new(config, "value.converter",
+                        json_string("org.apache.kafka.connect.json.JsonConverter"));
+    int status = 0;
+    enum err err = rest_call(runtime_addresses(d->weir)->connect, "PUT",
+                             "/connectors/" CONNECTOR "/config", config, &status, &answer, e);
+    if (!err && status / 100 != 2) {
+        const char *why = json_string_value(json_object_get(answer, "message"));
+        err = error_set(e, E_REMOTE, "registering the connector: status %d: %s", status,
+                        why ? why : "");
+    }
+    json_decref(answer);
+    json_decref(config);
+    return err;
+}
+
+/* E_OK once the task runs; an error with its trace when it failed. */
+static enum err wait_until_running(struct demo *d, struct error *e)
+{
+    for (int64_t until = clock_mono_ms() + 30000; clock_mono_ms() < until; usleep(20000)) {
+        json_t *answer = NULL;
+        int status = 0;
+        enum err err = rest_call(runtime_addresses(d->weir)->connect, "GET",
+                                 "/connectors/" CONNECTOR "/status", NULL, &status, &answer, e);
+        if (err)
+            return err;
+        json_t *task = json_array_get(json_object_get(answer, "tasks"), 0);
+        const char *state = json_string_value(json_object_get(task, "state"));
+        const char *trace = json_string_value(json_object_get(task, "trace"));
+        bool running = state && strcmp(state, "RUNNING") == 0;
+        if (state && strcmp(state, "FAILED") == 0)
+            err = error_set(e, E_REMOTE, "the connector's task failed: %.400s", trace ? trace : "");
+        json_decref(answer);
+        if (running || err)
+            return err;
+    }
+    return error_set(e, E_TIMEOUT, "the connector's task does not start");
+}
+
+/* --- the run
+ * --------------------------------------------------------------------------------------- */
+
+static enum err start(struct demo *d, const struct connect_plugins *const *plugins, struct error *e)
+{
+    enum err err = E_OK;
+    if (d->fresh)
+        err = fs_remove_tree(d->dir, e);
+    char *db_dir = xasprintf("%s/mariadb", d->dir), *db_data = xasprintf("%s/data", db_dir);
+    if (!err && !fs_exists(db_data) && !d->headless)
+        puts("setting up a private MariaDB, once ...");
+    fflush(stdout);
+    if (!err)
+        err = private_db_start(&d->db, db_dir, e);
+    mem_free(db_dir);
+    mem_free(db_data);
+    if (!err)
+        err = shop_open(&d->shop, d->db.socket, e);
+    if (!err)
+        err = shop_rows(d->shop, &d->rows_at_start, e);
+    if (!err)
+        err = runtime_start(&d->weir, &d->config, plugins, e);
+    if (!err)
+        err = register_connector(d, e);
+    if (!err)
+        err = wait_until_running(d, e);
+    char kafka[32];
+    if (!err) {
+        snprintf(kafka, sizeof kafka, "127.0.0.1:%d", runtime_addresses(d->weir)->kafka_port);
+        err = demo_view_start(&d->view, kafka, topics, d->headless, e);
+    }
+    return err;
+}
+
+/* Waits until the events of the snapshot (of this run or an earlier one) are here and no more come.
+ */
+static enum err wait_for_snapshot(struct demo *d, struct error *e)
+{
+    int64_t quiet_since = clock_mono_ms(), last = -1, until = clock_mono_ms() + 30000;
+    while (clock_mono_ms() < until) {
+        if (runtime_wait_signal(20))
+            return E_CANCELLED;
+        int64_t now = demo_view_snapshot(d->view) + demo_view_streamed(d->view);
+        if (now != last) {
+            last = now;
+            quiet_since = clock_mono_ms();
+        }
+        bool whole =
+            demo_view_snapshot(d->view) >= d->rows_at_start || demo_view_streamed(d->view) > 0;
+        if (now > 0 && whole && clock_mono_ms() - quiet_since > 300)
+            return E_OK;
+    }
+    return error_set(e, E_TIMEOUT, "the snapshot's %lld rows did not come back; %lld did",
+                     (long long)d->rows_at_start, (long long)demo_view_snapshot(d->view));
+}
+
+static void print_banner(const struct demo *d)
+{
+    const struct runtime_addresses *at = runtime_addresses(d->weir);
+    struct strbuf b = STRBUF_INIT;
+    runtime_banner(d->weir, &b);
+    strbuf_addf(&b,
+                "  MariaDB  127.0.0.1:%d, user root, database " SHOP_DATABASE
+                ": change a row and watch\n",
+                d->db.port);
+    strbuf_addf(&b, "  try      kcat -b %s -t shop.shop.orders -o end\n", at->kafka);
+    strbuf_addf(&b, "           curl %s/connectors/" CONNECTOR "/status\n", at->connect);
+    strbuf_addf(&b, "snapshot: %lld rows are %lld events; now every change, until Ctrl-C:\n",
+                (long long)d->rows_at_start, (long long)demo_view_snapshot(d->view));
+    fwrite(b.p, 1, b.n, stdout);
+    fflush(stdout);
+    strbuf_release(&b);
+}
+
+/* Acts until the time is up or a signal comes. */
+static enum err keep_shop_open(struct demo *d, struct error *e)
+{
+    int64_t until = d->duration_ms ? clock_mono_ms() + d->duration_ms : INT64_MAX;
+    while (clock_mono_ms() < until) {
+        enum err err = shop_act(d->shop, &d->changes, e);
+        if (err)
+            return err;
+        if (runtime_wait_signal(MIN(400, MAX(until - clock_mono_ms(), 1))))
+            break;
+    }
+    return E_OK;
+}
+
+/* Every change that was committed must have come back. */
+static enum err check_streamed(struct demo *d, struct error *e)
+{
+    int64_t got = 0;
+    for (int64_t until = clock_mono_ms() + 15000; clock_mono_ms() < until; usleep(20000)) {
+        got = demo_view_streamed(d->view) - d->seen_at_start;
+        if (got >= d->changes)
+            break;
+    }
+    printf("snapshot: %lld rows consumed; streamed: %lld of %lld changes consumed\n",
+           (long long)demo_view_snapshot(d->view), (long long)got, (long long)d->changes);
+    if (demo_view_snapshot(d->view) > 0 && got == d->changes && got > 0)
+        return E_OK;
+    return error_set(e, E_REMOTE, "not everything that changed came back");
+}
+
+int demo_main(int argc, char **argv, const struct connect_plugins *const *plugins)
+{
+    struct demo d = {0};
+    struct error e = {0};
+    enum err err = parse(&d, argc, argv, &e);
+    if (!err) {
+        runtime_block_signals();
+        err = start(&d, plugins, &e);
+    }
+    if (!err)
+        err = wait_for_snapshot(&d, &e);
+    if (!err) {
+        d.seen_at_start = demo_view_streamed(d.view);
+        print_banner(&d);
+        demo_view_live(d.view);
+        err = keep_shop_open(&d, &e);
+    }
+    if (!err && d.headless)
+        err = check_streamed(&d, &e);
+    if (d.weir)
+        runtime_hurry_signals();
+    demo_view_stop(d.view);
+    shop_close(d.shop);
+    if (d.weir)
+        runtime_stop(d.weir);
+    if (d.db.pid > 0)
+        private_db_stop(&d.db);
+    server_config_release(&d.config);
+    mem_free(d.dir);
+    if (!err && !d.headless)
+        puts("stopped");
+    if (err == E_CANCELLED)
+        return EXIT_SUCCESS;
+    return err ? exit_status(&e) : EXIT_SUCCESS;
+}

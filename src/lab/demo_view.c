@@ -1,0 +1,154 @@
+/* lab/demo_view.c - see demo_view.h. An event is a Debezium envelope as JSON without schema. */
+#include "lab/demo_view.h"
+
+#include <jansson.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "cli/wire.h"
+
+struct demo_view {
+    struct wire_reader *reader;
+    pthread_t thread;
+    bool quiet;
+    atomic_bool stop, live; /* set by the owner, read by the thread once a poll */
+    _Atomic int64_t snapshot, streamed;
+};
+
+/* A column as a person reads it. */
+static void add_value(struct strbuf *b, const json_t *v)
+{
+    if (json_is_string(v))
+        strbuf_adds(b, json_string_value(v));
+    else if (json_is_integer(v))
+        strbuf_add_i64(b, json_integer_value(v));
+    else if (json_is_real(v))
+        strbuf_addf(b, "%.2f", json_real_value(v));
+    else
+        strbuf_adds(b, json_is_true(v) ? "true" : json_is_false(v) ? "false" : "null");
+}
+
+static void add_changes(struct strbuf *b, const json_t *before, json_t *after)
+{
+    const char *name;
+    json_t *now;
+    json_object_foreach(after, name, now)
+    {
+        const json_t *was = json_object_get(before, name);
+        if (!was || json_equal(was, now))
+            continue;
+        strbuf_addf(b, " %s ", name);
+        add_value(b, was);
+        strbuf_adds(b, " → ");
+        add_value(b, now);
+    }
+}
+
+static void add_row(struct strbuf *b, json_t *row)
+{
+    const char *name;
+    json_t *v;
+    json_object_foreach(row, name, v)
+    {
+        if (strcmp(name, "id") == 0 || strcmp(name, "created_at") == 0)
+            continue;
+        strbuf_addf(b, " %s=", name);
+        add_value(b, v);
+    }
+}
+
+static void print_event(struct slice topic, char op, const json_t *event)
+{
+    struct strbuf b = STRBUF_INIT;
+    json_t *before = json_object_get(event, "before"), *after = json_object_get(event, "after");
+    const json_t *id = json_object_get(op == 'd' ? before : after, "id");
+    ptrdiff_t dot = slice_rfind_char(topic, '.');
+    strbuf_add_slice(&b, slice_sub(topic, (size_t)(dot + 1), topic.n));
+    strbuf_addf(&b, ": %s id=", op == 'c' ? "INSERT" : op == 'u' ? "UPDATE" : "DELETE");
+    add_value(&b, id);
+    if (op == 'c')
+        add_row(&b, after);
+    else if (op == 'u')
+        add_changes(&b, before, after);
+    puts(b.p);
+    fflush(stdout);
+    strbuf_release(&b);
+}
+
+static void on_record(const struct wire_record *r, void *arg)
+{
+    struct demo_view *v = arg;
+    if (!r->value.p) /* a tombstone after a delete */
+        return;
+    json_t *event = json_loadb(r->value.p, r->value.n, 0, NULL);
+    const char *op = json_string_value(json_object_get(event, "op"));
+    if (op && *op == 'r') {
+        atomic_fetch_add(&v->snapshot, 1);
+    } else if (op && strchr("cud", *op)) {
+        atomic_fetch_add(&v->streamed, 1);
+        if (atomic_load(&v->live) && !v->quiet)
+            print_event(r->topic, *op, event);
+    }
+    json_decref(event);
+}
+
+static void *run(void *arg)
+{
+    struct demo_view *v = arg;
+    struct error e = {0};
+    while (!atomic_load(&v->stop)) {
+        if (wire_reader_poll(v->reader, 200, on_record, v, &e) != E_OK) {
+            if (!atomic_load(&v->stop))
+                LOG_ERR(LOG_LAB, LOG_L_ERROR, &e, "reading the shop's topics");
+            break;
+        }
+    }
+    return NULL;
+}
+
+enum err demo_view_start(struct demo_view **out, const char *kafka, const char *const *topics,
+                         bool quiet, struct error *e)
+{
+    struct demo_view *v = xcalloc(1, sizeof *v);
+    v->quiet = quiet;
+    enum err err = wire_reader_open(&v->reader, kafka, topics, e);
+    if (!err && pthread_create(&v->thread, NULL, run, v) != 0) {
+        wire_reader_close(v->reader);
+        err = error_set(e, E_NOMEM, "starting a thread");
+    }
+    if (err) {
+        mem_free(v);
+        return err;
+    }
+    *out = v;
+    return E_OK;
+}
+
+void demo_view_stop(struct demo_view *v)
+{
+    if (!v)
+        return;
+    atomic_store(&v->stop, true);
+    pthread_join(v->thread, NULL);
+    wire_reader_close(v->reader);
+    mem_free(v);
+}
+
+int64_t demo_view_snapshot(const struct demo_view *v)
+{
+    return atomic_load(&v->snapshot);
+}
+
+int64_t demo_view_streamed(const struct demo_view *v)
+{
+    return atomic_load(&v->streamed);
+}
+
+void demo_view_live(struct demo_view *v)
+{
+    atomic_store(&v->live, true);
+}

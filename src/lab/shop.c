@@ -1,0 +1,183 @@
+/* lab/shop.c - see shop.h. Statuses go NEW -> PAID -> SHIPPED -> DELIVERED; some orders are
+ * cancelled and removed, so that updates, deletes and inserts are all to be seen. */
+#include "lab/shop.h"
+
+#include <stdlib.h>
+
+#include "base/base.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <mysql.h>
+
+struct shop {
+    MYSQL *db;
+    unsigned seed;
+    unsigned count; /* acts so far: the first ones show each kind */
+};
+
+static const char *const schema[] = {
+    "CREATE DATABASE IF NOT EXISTS shop CHARACTER SET utf8mb4",
+    "USE shop",
+    "CREATE TABLE IF NOT EXISTS customers (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, "
+    "first_name VARCHAR(60) NOT NULL, last_name VARCHAR(60) NOT NULL, email VARCHAR(120) NOT NULL "
+    "UNIQUE) "
+    "AUTO_INCREMENT=101",
+    "CREATE TABLE IF NOT EXISTS products (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, "
+    "name VARCHAR(80) NOT NULL, price DECIMAL(10,2) NOT NULL, stock INT NOT NULL DEFAULT 0)",
+    "CREATE TABLE IF NOT EXISTS orders (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, customer_id "
+    "INT NOT NULL, "
+    "product_id INT NOT NULL, quantity INT NOT NULL, "
+    "status ENUM('NEW','PAID','SHIPPED','DELIVERED','CANCELLED') NOT NULL DEFAULT 'NEW', "
+    "total DECIMAL(10,2) NOT NULL, created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, "
+    "FOREIGN KEY (customer_id) REFERENCES customers(id), FOREIGN KEY (product_id) REFERENCES "
+    "products(id)) "
+    "AUTO_INCREMENT=1001",
+    "CREATE USER IF NOT EXISTS '" SHOP_USER "'@'127.0.0.1' IDENTIFIED BY '" SHOP_PASSWORD "'",
+    "GRANT SELECT, RELOAD, SHOW DATABASES, LOCK TABLES, REPLICATION SLAVE, REPLICATION CLIENT, "
+    "BINLOG MONITOR ON *.* TO '" SHOP_USER "'@'127.0.0.1'",
+};
+static const char *const rows[] = {
+    "INSERT INTO customers (first_name, last_name, email) VALUES "
+    "('Ada','North','ada@shop.example'),"
+    "('Bela','Stone','bela@shop.example'),('민준','김','minjun@shop.example'),('Chen','Rivers','"
+    "chen@shop.example'),"
+    "('서연','이','seoyeon@shop.example'),('Dara','Field','dara@shop.example')",
+    "INSERT INTO products (name, price, stock) VALUES ('notebook',3.50,400),('pencil',0.80,2000),"
+    "('desk lamp',24.90,60),('backpack',39.00,80),('ruler',1.20,900),('coffee mug',7.25,150),"
+    "('headphones',59.99,40),('USB cable',4.40,500)",
+    "INSERT INTO orders (customer_id, product_id, quantity, status, total) VALUES "
+    "(101,1,2,'DELIVERED',7.00),"
+    "(102,3,1,'SHIPPED',24.90),(103,2,10,'PAID',8.00),(104,4,1,'NEW',39.00),(105,7,1,'NEW',59.99)",
+};
+
+static enum err run(struct shop *s, const char *sql, int64_t *changed, struct error *e)
+{
+    if (mysql_query(s->db, sql) != 0) {
+        error_set(e, E_REMOTE, "the shop's database: %s", mysql_error(s->db));
+        e->sys = (int)mysql_errno(s->db);
+        return E_REMOTE;
+    }
+    if (changed)
+        *changed += (int64_t)mysql_affected_rows(s->db);
+    return E_OK;
+}
+
+static enum err ask(struct shop *s, const char *sql, int64_t *out, struct error *e)
+{
+    enum err err = run(s, sql, NULL, e);
+    if (err)
+        return err;
+    MYSQL_RES *result = mysql_store_result(s->db);
+    MYSQL_ROW row = result ? mysql_fetch_row(result) : NULL;
+    *out = row && row[0] ? strtoll(row[0], NULL, 10) : -1;
+    mysql_free_result(result);
+    return E_OK;
+}
+
+enum err shop_open(struct shop **out, const char *socket, struct error *e)
+{
+    struct shop *s = xcalloc(1, sizeof *s);
+    s->seed = 20260101;
+    s->db = mysql_init(NULL);
+    enum err err = E_OK;
+    if (!s->db)
+        err = error_set(e, E_NOMEM, "the shop's connection");
+    else if (mysql_options(s->db, MYSQL_SET_CHARSET_NAME, "utf8mb4") != 0 ||
+             !mysql_real_connect(s->db, NULL, "root", "", NULL, 0, socket, 0))
+        err = error_set(e, E_REMOTE, "the shop's database: %s", mysql_error(s->db));
+    for (size_t i = 0; !err && i < ARRAY_LEN(schema); i++)
+        err = run(s, schema[i], NULL, e);
+    int64_t there = 0;
+    if (!err)
+        err = ask(s, "SELECT COUNT(*) FROM orders", &there, e);
+    for (size_t i = 0; !err && there == 0 && i < ARRAY_LEN(rows); i++)
+        err = run(s, rows[i], NULL, e);
+    if (err) {
+        shop_close(s);
+        return err;
+    }
+    *out = s;
+    return E_OK;
+}
+
+void shop_close(struct shop *s)
+{
+    if (s && s->db)
+        mysql_close(s->db);
+    mem_free(s);
+}
+
+enum err shop_rows(struct shop *s, int64_t *out, struct error *e)
+{
+    return ask(s,
+               "SELECT (SELECT COUNT(*) FROM customers) + (SELECT COUNT(*) FROM products) + "
+               "(SELECT COUNT(*) FROM orders)",
+               out, e);
+}
+
+static unsigned dice(struct shop *s, unsigned sides)
+{
+    return (unsigned)rand_r(&s->seed) % sides;
+}
+
+/* An order of a random customer; its stock goes down in the same transaction: two events. */
+static enum err new_order(struct shop *s, int64_t *changes, struct error *e)
+{
+    unsigned product = 1 + dice(s, 8), quantity = 1 + dice(s, 3);
+    char sql[400];
+    enum err err = run(s, "START TRANSACTION", NULL, e);
+    snprintf(sql, sizeof sql,
+             "INSERT INTO orders (customer_id, product_id, quantity, total) SELECT %u, id, %u, "
+             "price * %u "
+             "FROM products WHERE id = %u",
+             101 + dice(s, 6), quantity, quantity, product);
+    int64_t changed = 0;
+    if (!err)
+        err = run(s, sql, &changed, e);
+    snprintf(sql, sizeof sql,
+             "UPDATE products SET stock = IF(stock < 20, 500, stock) - %u WHERE id = %u", quantity,
+             product);
+    if (!err)
+        err = run(s, sql, &changed, e);
+    if (!err)
+        err = run(s, "COMMIT", NULL, e);
+    if (!err)
+        *changes += changed;
+    return err;
+}
+
+static enum err move_on(struct shop *s, const char *from, const char *to, int64_t *changes,
+                        struct error *e)
+{
+    char sql[200];
+    snprintf(sql, sizeof sql,
+             "UPDATE orders SET status = '%s' WHERE status = '%s' ORDER BY id LIMIT 1", to, from);
+    return run(s, sql, changes, e);
+}
+
+enum err shop_act(struct shop *s, int64_t *changes, struct error *e)
+{
+    unsigned act = s->count < 6 ? s->count : dice(s, 12);
+    s->count++;
+    switch (act) {
+    case 0:
+    case 6:
+    case 7:
+        return new_order(s, changes, e);
+    case 1:
+    case 8:
+        return move_on(s, "NEW", "PAID", changes, e);
+    case 2:
+    case 9:
+        return move_on(s, "PAID", "SHIPPED", changes, e);
+    case 3:
+    case 10:
+        return move_on(s, "SHIPPED", "DELIVERED", changes, e);
+    case 4:
+        return run(s, "UPDATE products SET price = price + 0.10 WHERE id = 6", changes, e);
+    default: /* orders that are done leave the table: it stays small however long the demo runs */
+        return run(s, "DELETE FROM orders WHERE status = 'DELIVERED' ORDER BY id LIMIT 1", changes,
+                   e);
+    }
+}

@@ -1,0 +1,78 @@
+/* main.c - subcommands, and the wiring of what connect must not know: the arrays of connectors. */
+#include <stdlib.h>
+
+#include "base/base.h"
+#include "base/opt.h"
+#include "base/str.h"
+#include "broker/broker.h"
+#include "cdc/cdc.h"
+#include "cli/server.h"
+#include "connect/connect.h"
+#include "lab/demo.h"
+
+static const struct connect_plugins *const plugins[] = {&cdc_plugins, NULL};
+
+static int help_main(int argc, char **argv);
+
+static int run_server(int argc, char **argv)
+{
+    return server_main(argc, argv, plugins);
+}
+
+static int run_demo(int argc, char **argv)
+{
+    return demo_main(argc, argv, plugins);
+}
+
+static int print_version(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    puts("weir " WEIR_VERSION);
+    return EXIT_SUCCESS;
+}
+
+struct command {
+    const char *name, *summary;
+    int (*fn)(int argc, char **argv); /* arguments after the name */
+};
+static const struct command commands[] = {
+    {"server", "Kafka on :9092, Connect on :8083, the web page on :8080", run_server},
+    {"demo", "the same with a private MariaDB and a shop whose orders change", run_demo},
+    {"help", "this text; `weir help broker|connect` lists the options for --set", help_main},
+    {"version", "the version", print_version},
+    {NULL, NULL, NULL},
+};
+
+static int help_main(int argc, char **argv)
+{
+    struct strbuf b = STRBUF_INIT;
+    if (argc > 0 && strcmp(argv[0], "broker") == 0) {
+        opt_help(broker_option_rows(), &b);
+    } else if (argc > 0 && strcmp(argv[0], "connect") == 0) {
+        opt_help(connect_option_rows, &b);
+    } else {
+        strbuf_adds(&b, "weir " WEIR_VERSION
+                        " - Kafka, Kafka Connect, change data capture and a web page in "
+                        "one small program\n\nusage: weir COMMAND [OPTIONS]\n\n");
+        for (const struct command *c = commands; c->name; c++)
+            strbuf_addf(&b, "  %-9s %s\n", c->name, c->summary);
+        strbuf_adds(&b, "\n`weir COMMAND --help` tells more.\n");
+    }
+    fwrite(b.p, 1, b.n, stdout);
+    strbuf_release(&b);
+    return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "help";
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
+        name = "version";
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    for (const struct command *c = commands; c->name; c++)
+        if (strcmp(c->name, name) == 0)
+            return c->fn(MAX(argc - 2, 0), argv + MIN(argc, 2));
+    fprintf(stderr, "weir: there is no command '%s'; see weir --help\n", name);
+    return 2;
+}

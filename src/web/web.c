@@ -1,0 +1,215 @@
+/* web/web.c - :8080: the table of routes, static files, start and stop. The page is one document for all
+ * of /ui; its files are in the binary (assets.h). */
+#include "web/web.h"
+
+#include <stdlib.h>
+
+#include "base/base.h"
+#include "base/mem.h"
+#include "base/metrics.h"
+#include "connect/connect.h"
+#include "web/api.h"
+#include "web/assets.h"
+
+/* --- static files ---------------------------------------------------------------------------------- */
+
+static const struct asset *find_asset(struct slice name)
+{
+    for (const struct asset *a = assets; a->name; a++)
+        if (slice_eq_c(name, a->name))
+            return a;
+    return NULL;
+}
+
+/* The page runs no code but its own and talks to nobody but its server. */
+static const char content_policy[] = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+                                     "connect-src 'self'; frame-ancestors 'none'; base-uri 'self'; form-action 'self'";
+
+static void send_asset(struct http_request *r, const struct asset *a)
+{
+    bool hashed = strncmp(a->name, "assets/", 7) == 0;
+    http_reply_header(r, "Cache-Control", hashed ? "public, max-age=31536000, immutable" : "no-cache");
+    http_reply_header(r, "ETag", a->etag);
+    http_reply_header(r, "Vary", "Accept-Encoding");
+    http_reply_header(r, "X-Content-Type-Options", "nosniff");
+    http_reply_header(r, "Content-Security-Policy", content_policy);
+    http_reply_header(r, "Referrer-Policy", "no-referrer");
+    if (slice_find(http_header(r, "If-None-Match"), slice_cstr(a->etag)) >= 0) {
+        http_reply(r, 304, a->mime, SLICE_NULL);
+        return;
+    }
+    bool gzip = a->gz_n < a->n && slice_find(http_header(r, "Accept-Encoding"), SL("gzip")) >= 0;
+    if (gzip)
+        http_reply_header(r, "Content-Encoding", "gzip");
+    http_reply(r, 200, a->mime, gzip ? slice_of(a->gz, a->gz_n) : slice_of(a->bytes, a->n));
+}
+
+static void page(struct http_request *r, void *arg)
+{
+    (void)arg;
+    send_asset(r, find_asset(SL("index.html")));
+}
+
+static void file(struct http_request *r, void *arg)
+{
+    struct slice path = http_path(r);
+    const struct asset *a = find_asset(slice_sub(path, 1, path.n));
+    if (a)
+        send_asset(r, a);
+    else
+        web_error(r, arg, WEB_NOT_FOUND, "there is no file " PRI_SL, ARG_SL(path));
+}
+
+static void health(struct http_request *r, void *arg)
+{
+    (void)arg;
+    http_reply_json(r, 200, json_pack("{s:s}", "status", "UP"));
+}
+
+static void actuator_info(struct http_request *r, void *arg)
+{
+    (void)arg;
+    http_reply_json(r, 200, json_pack("{s:{s:s, s:s}}", "build", "name", "weir", "version", WEIR_VERSION));
+}
+
+static void metrics(struct http_request *r, void *arg)
+{
+    (void)arg;
+    struct strbuf b = STRBUF_INIT;
+    metrics_dump(&b);
+    http_reply(r, 200, "text/plain; version=0.0.4; charset=utf-8", strbuf_slice(&b));
+    strbuf_release(&b);
+}
+
+/* --- routes ---------------------------------------------------------------------------------------- */
+
+/* Handlers that may block run on the pool; a thin twin on the loop hands them over. */
+#define POOLED(fn)                                                                                                     \
+    static void fn##_route(struct http_request *r, void *arg)                                                          \
+    {                                                                                                                  \
+        struct web *w = arg;                                                                                           \
+        http_reply_header(r, "Cache-Control", "no-store");                                                             \
+        if (web_names_ok(r, w))                                                                                        \
+            http_defer(r, w->deps.pool, fn, w);                                                                        \
+    }
+/* clang-format off */
+#define API_ROUTES(X)                                                                                                  \
+    X(HTTP_GET, "/api/info", web_info)                                                                                 \
+    X(HTTP_GET, "/api/authorization", web_authorization)                                                               \
+    X(HTTP_GET, "/api/config/authentication", web_authentication)                                                      \
+    X(HTTP_GET, "/api/clusters", web_clusters)                                                                         \
+    X(HTTP_POST, C "/cache", web_cache)                                                                                \
+    X(HTTP_GET, C "/stats", web_stats)                                                                                 \
+    X(HTTP_GET, C "/metrics", web_metrics_items)                                                                       \
+    X(HTTP_GET, C "/brokers", web_brokers)                                                                             \
+    X(HTTP_GET, C "/brokers/logdirs", web_logdirs)                                                                     \
+    X(HTTP_GET, C "/brokers/{id}/configs", web_broker_configs)                                                         \
+    X(HTTP_GET, C "/topics", web_topics)                                                                               \
+    X(HTTP_POST, C "/topics", web_topic_create)                                                                        \
+    X(HTTP_GET, C "/topics/{topic}", web_topic)                                                                        \
+    X(HTTP_POST, C "/topics/{topic}", web_topic_recreate)                                                              \
+    X(HTTP_PATCH, C "/topics/{topic}", web_topic_alter)                                                                \
+    X(HTTP_DELETE, C "/topics/{topic}", web_topic_delete)                                                              \
+    X(HTTP_POST, C "/topics/{topic}/clone", web_topic_clone)                                                           \
+    X(HTTP_GET, C "/topics/{topic}/config", web_topic_configs)                                                         \
+    X(HTTP_PATCH, C "/topics/{topic}/partitions", web_topic_partitions)                                                \
+    X(HTTP_GET, C "/topics/{topic}/consumer-groups", web_topic_groups)                                                 \
+    X(HTTP_GET, C "/topics/{topic}/connectors", web_topic_connectors)                                                  \
+    X(HTTP_POST, C "/topics/{topic}/messages", web_message_produce)                                                    \
+    X(HTTP_DELETE, C "/topics/{topic}/messages", web_messages_purge)                                                   \
+    X(HTTP_GET, C "/topics/{topic}/messages/v2", web_messages)                                                         \
+    X(HTTP_GET, C "/topics/{topic}/serdes", web_serdes)                                                                \
+    X(HTTP_GET, C "/consumer-groups/paged", web_groups)                                                                \
+    X(HTTP_GET, C "/consumer-groups/{group}", web_group)                                                               \
+    X(HTTP_DELETE, C "/consumer-groups/{group}", web_group_delete)                                                     \
+    X(HTTP_POST, C "/consumer-groups/{group}/offsets", web_group_reset)                                                \
+    X(HTTP_DELETE, C "/consumer-groups/{group}/topics/{topic}", web_group_forget_topic)                                \
+    X(HTTP_GET, C "/connects", web_connects)                                                                           \
+    X(HTTP_GET, C "/connectors", web_connectors_all)                                                                   \
+    X(HTTP_GET, C "/connects/{connect}/connectors", web_connectors)                                                    \
+    X(HTTP_POST, C "/connects/{connect}/connectors", web_connector_create)                                             \
+    X(HTTP_GET, C "/connects/{connect}/plugins", web_plugins)                                                          \
+    X(HTTP_PUT, C "/connects/{connect}/plugins/{class}/config/validate", web_plugin_validate)                          \
+    X(HTTP_GET, C "/connects/{connect}/connectors/{name}", web_connector)                                              \
+    X(HTTP_DELETE, C "/connects/{connect}/connectors/{name}", web_connector_delete)                                    \
+    X(HTTP_GET, C "/connects/{connect}/connectors/{name}/config", web_connector_config)                                \
+    X(HTTP_PUT, C "/connects/{connect}/connectors/{name}/config", web_connector_put_config)                            \
+    X(HTTP_GET, C "/connects/{connect}/connectors/{name}/tasks", web_connector_tasks)                                  \
+    X(HTTP_POST, C "/connects/{connect}/connectors/{name}/action/{action}", web_connector_action)                      \
+    X(HTTP_POST, C "/connects/{connect}/connectors/{name}/tasks/{task}/action/restart", web_task_restart)              \
+    X(HTTP_GET, C "/connects/{connect}/connectors/{name}/offsets", web_connector_offsets)                              \
+    X(HTTP_DELETE, C "/connects/{connect}/connectors/{name}/offsets", web_connector_reset_offsets)
+/* clang-format on */
+#define C "/api/clusters/{cluster}"
+#define POOLED_ROW(methods, path, fn) POOLED(fn)
+API_ROUTES(POOLED_ROW)
+
+static const struct http_route routes[] = {
+#define ROUTE(methods, path, fn) {methods, path, fn##_route},
+    API_ROUTES(ROUTE)
+#undef ROUTE
+    {HTTP_GET, "/", page},
+    {HTTP_GET, "/ui", page},
+    {HTTP_GET, "/ui/{rest...}", page},
+    {HTTP_GET, "/index.html", page},
+    {HTTP_GET, "/assets/{file}", file},
+    {HTTP_GET, "/favicon.svg", file},
+    {HTTP_GET, "/manifest.json", file},
+    {HTTP_GET, "/actuator/health", health},
+    {HTTP_GET, "/actuator/health/liveness", health},
+    {HTTP_GET, "/actuator/health/readiness", health},
+    {HTTP_GET, "/actuator/info", actuator_info},
+    {HTTP_GET, "/actuator/prometheus", metrics},
+    {HTTP_GET, "/metrics", metrics},
+    {0, NULL, NULL},
+};
+
+static void refused(struct http_request *r, int status, const char *message, const char *allow, void *arg)
+{
+    struct web *w = arg;
+    char id[32];
+    snprintf(id, sizeof id, "weir-%u", atomic_fetch_add(&w->error_count, 1) + 1);
+    if (allow)
+        http_reply_header(r, "Allow", allow);
+    http_reply_json(r, status, json_pack("{s:i, s:s, s:s}", "code", status, "message", message ? message : "", "requestId", id));
+}
+
+/* --- start and stop -------------------------------------------------------------------------------- */
+
+enum err web_start(struct web **out, const struct web_deps *deps, struct http_listen *listen, struct loop *l, struct error *e)
+{
+    struct web *w = xcalloc(1, sizeof *w);
+    w->deps = *deps;
+    w->herder = deps->connect ? connect_herder(deps->connect) : NULL;
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_cond_init(&w->ended, NULL);
+    const struct http_options o = {.name = "web",
+                                   .routes = routes,
+                                   .arg = w,
+                                   .max_body = 16 << 20,
+                                   .max_headers = 16 << 10,
+                                   .error = refused,
+                                   .allowed_hosts = deps->allowed_hosts};
+    enum err err = http_start(&w->server, l, &o, listen, e);
+    if (err) {
+        mem_free(w);
+        return err;
+    }
+    *out = w;
+    return E_OK;
+}
+
+void web_stop(struct web *w)
+{
+    if (!w)
+        return;
+    atomic_store(&w->stopping, true);
+    http_stop(w->server);
+    pthread_mutex_lock(&w->lock);
+    while (w->streams > 0)
+        pthread_cond_wait(&w->ended, &w->lock);
+    pthread_mutex_unlock(&w->lock);
+    pthread_cond_destroy(&w->ended);
+    pthread_mutex_destroy(&w->lock);
+    mem_free(w);
+}

@@ -1,0 +1,27 @@
+/* web/web.h - the web page and its /api on :8080: start and stop. */
+#ifndef WEIR_WEB_WEB_H
+#define WEIR_WEB_WEB_H
+
+#include "base/err.h"
+#include "base/http.h"
+#include "base/loop.h"
+#include "base/pool.h"
+
+struct broker;
+struct connect;
+struct web;
+
+/* What the pages show and act on; all borrowed until web_stop. */
+struct web_deps {
+    struct broker *broker;
+    struct connect *connect;          /* NULL: no Connect worker */
+    const char *connect_url;          /* "http://127.0.0.1:8083", shown */
+    const char *const *allowed_hosts; /* see http_options */
+    struct pool *pool;                /* blocking work of handlers */
+};
+/* Listens on the loop; listen->port is filled when it was 0. Thread: main. */
+enum err web_start(struct web **out, const struct web_deps *deps, struct http_listen *listen,
+                   struct loop *l, struct error *e) MUST_CHECK;
+void web_stop(struct web *w); /* NULL allowed; live streams end */
+
+#endif

@@ -1,0 +1,118 @@
+"""What a newcomer meets at the command line: start, clear refusals, help, figures of the README."""
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from weirproc import BINARY, Weir, free_port
+
+REFUSED = {"timeout": 20, "capture_output": True, "text": True}
+
+
+def run(*arguments, **options):
+    return subprocess.run([BINARY, *arguments], **{**REFUSED, **options})
+
+
+def test_version_and_help():
+    assert re.fullmatch(r"weir \d+\.\d+\.\d+\n", run("--version").stdout)
+    text = run("server", "--help").stdout
+    for option in ("--data-dir", "--kafka-listen", "--connect-listen", "--web-listen", "--config", "--set"):
+        assert option in text
+    assert "num.partitions" in run("help", "broker").stdout
+    assert "offset.flush.interval.ms" in run("help", "connect").stdout
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["nonsense"], "there is no command 'nonsense'"),
+    (["server", "--data-dri", "x"], "data-dir"),
+    (["server", "--set", "num.partition=3"], "num.partitions"),
+    (["server", "--set", "num.partitions=many"], "num.partitions"),
+    (["server", "--kafka-listen", "9092"], "HOST:PORT"),
+    (["server", "--config", "/nonexistent/file"], "/nonexistent/file"),
+])
+def test_a_mistake_is_named_in_one_line(arguments, words, tmp_path):
+    result = run(*arguments, env={**os.environ, "WEIR_DATA_DIR": str(tmp_path)})
+    assert result.returncode != 0
+    assert words in result.stderr and result.stderr.startswith("weir: ") and result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("which", ["kafka", "connect", "web"])
+def test_taken_port(which, tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ports = {name: 0 for name in ("kafka", "connect", "web")} | {which: port}
+        result = run("server", "--data-dir", str(tmp_path), *[x for name, p in ports.items() for x in (f"--{name}-listen", f"127.0.0.1:{p}")])
+    assert result.returncode not in (0, -signal.SIGABRT, -signal.SIGSEGV)
+    lines = [line for line in result.stderr.splitlines() if line.startswith("weir: ")]
+    assert len(lines) == 1 and str(port) in lines[0], result.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not os.path.exists("/proc/self/mem"), reason="needs a read-only place")
+def test_unwritable_directory():
+    result = run("server", "--data-dir", "/proc/weir-cannot-be-here")
+    assert result.returncode != 0
+    assert "/proc/weir-cannot-be-here" in result.stderr and "--data-dir" in result.stderr
+
+
+def test_second_instance_on_the_same_directory():
+    with Weir() as first:
+        second = run("server", "--data-dir", os.path.join(first.dir, "data"), "--kafka-listen", "127.0.0.1:0",
+                     "--connect-listen", "127.0.0.1:0", "--web-listen", "127.0.0.1:0")
+        assert second.returncode != 0
+        lines = [line for line in second.stderr.splitlines() if line.startswith("weir: ")]
+        assert len(lines) == 1 and (str(first.process.pid) in lines[0] or "another" in lines[0]), second.stderr
+        assert first.rest("GET", "/")[0] == 200  # unharmed
+
+
+def test_start_up_block_is_short_and_stop_is_quick(weir):
+    block = open(os.path.join(weir.dir, "weir.out")).read()
+    assert len(block.splitlines()) <= 10
+    started = time.monotonic()
+    assert weir.stop() == 0
+    assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize("family, host", [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+def test_listens_on_both_loopback_addresses(weir, family, host):
+    for port in weir.ports.values():
+        with socket.socket(family) as s:
+            s.settimeout(5)
+            try:
+                s.connect((host, port))
+            except OSError as e:
+                if family == socket.AF_INET6 and not os.path.exists("/proc/net/if_inet6"):
+                    pytest.skip("no IPv6 here")
+                raise AssertionError(f"{host}:{port}: {e}")
+
+
+def test_config_file_and_precedence(tmp_path):
+    config = tmp_path / "weir.properties"
+    config.write_text(f"# comment\nnum.partitions=5\nlog-level = warn\n")
+    with Weir("--config", str(config)) as w:
+        assert describe_default_partitions(w) == 5
+    with Weir("--config", str(config), "--set", "num.partitions=7") as w:
+        assert describe_default_partitions(w) == 7
+
+
+def describe_default_partitions(w):
+    from kafka_io import producer
+    p = producer(w.bootstrap)
+    p.produce("made-by-default", b"x")
+    assert p.flush(15) == 0
+    return len(p.list_topics("made-by-default", timeout=10).topics["made-by-default"].partitions)
+
+
+def test_idle_costs_nothing(weir):
+    def ticks():
+        fields = open(f"/proc/{weir.process.pid}/stat").read().rsplit(")", 1)[1].split()
+        return int(fields[11]) + int(fields[12])
+    time.sleep(1)
+    before = ticks()
+    time.sleep(3)
+    assert (ticks() - before) / os.sysconf("SC_CLK_TCK") < 0.15

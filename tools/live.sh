@@ -1,0 +1,16 @@
+#!/bin/bash
+# live.sh [PYTEST-OPTION...]: tests against real clients and databases. WEIR names the program (build/weir).
+# Closes with 'N passed, N failed'.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+python=$(tools/venv.sh) || exit 1
+export WEIR=${WEIR:-$PWD/build/weir}
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+"$python" -m pytest -q --timeout "${LIVE_TIMEOUT:-300}" -p no:cacheprovider tests/live "$@" | tee "$out"
+status=${PIPESTATUS[0]}
+passed=$(grep -oE '[0-9]+ passed' "$out" | tail -1 | cut -d' ' -f1)
+failed=$(grep -oE '[0-9]+ (failed|errors?)' "$out" | tail -2 | awk '{n += $1} END {print n + 0}')
+[[ $status != 0 && ${failed:-0} = 0 ]] && failed=1
+echo "${passed:-0} passed, ${failed:-0} failed"
+exit "$status"

@@ -1,11 +1,10 @@
 /* base/arena.c - memory with one lifetime, see arena.h.
  *
  * Blocks form a list, newest first; each starts with a header of 16 bytes so that its room is
- * aligned to
- * 16. Allocation moves `at` up in the newest block (the
- * common case is inline in arena.h). A request over a quarter of the block size gets
- * a block of its own that is put behind the newest one, so that the room left in the newest is not
- * lost. arena_reset keeps the newest plain block for reuse.
+ * aligned to 16. Allocation moves `at` up in the newest block (the common case is inline in
+ * arena.h). A request over a quarter of the block size gets a block of its own that is put behind
+ * the newest one, so that the room left in the newest is not lost. arena_reset keeps the newest
+ * plain block for reuse.
  *
  * Invariants: (1) at <= end, both NULL while there is no block; (2) used counts what was handed
  * out, rounded to 8, and is what the budget bounds; (3) cleanup records live in the arena itself

@@ -1,15 +1,18 @@
-/* base/json_number.c - floating point numbers as Java prints them (json_add_double,
- * json_add_float).
+/* base/json_number.c - numbers as Java prints them (json_add_double, json_add_float).
  *
  * Wanted: among the decimals that read back as v, the shortest; among those of that length (two
- * digits when one would do) the one nearest to v. Three ways, fastest first:
- *  1. integers below 2^53 and numbers with few decimals: v * 10^k is tried for small k. A decimal
- * of at most 15 digits that reads back as v is the only one, so no comparison is needed.
- *  2. the rest by the method of R. Giulietti ("The Schubfach way to render doubles"): v and the
- * ends of its rounding interval are scaled by a 126-bit power of ten, to an integer with two extra
- * bits, of which the last is sticky; then one of four candidates is chosen by comparing. The 617
- * powers are computed exactly on first use (pthread_once): upward by multiplying by ten, downward
- * by dividing 2^1216 by ten, which stays exact under floor. Pure; thread: any. */
+ * digits when one would do) the one nearest to v.
+ *
+ * Integers and numbers with few decimals are found by trying v * 10^k for small k: a decimal of at
+ * most 15 digits that reads back as v is the only one, so nothing has to be compared.
+ *
+ * The rest goes by the method of R. Giulietti ("The Schubfach way to render doubles"): v and the
+ * ends of its rounding interval are scaled by a 126-bit power of ten, to integers with two extra
+ * bits, the last of them sticky; one of four candidates is then chosen by comparing. The 649 powers
+ * are computed exactly on first use (pthread_once): upward by multiplying by ten, downward by
+ * dividing 2^1216 by ten, which stays exact under floor.
+ *
+ * Pure; thread: any. */
 #include "base/json.h"
 
 #include <math.h>

@@ -4,9 +4,12 @@
  * whether an open bracket is an object is one bit per level. Strings are checked (controls,
  * escapes, UTF-8) when they are passed and decoded only when asked for.
  *
- *   EXPECT_VALUE --value--> after_value() = EXPECT_COMMA_OR_END in a container, EXPECT_NOTHING at
- * the top { --> EXPECT_KEY_OR_END --key--> EXPECT_COLON_VALUE --value--> EXPECT_COMMA_OR_END --,-->
- * EXPECT_KEY [ --> EXPECT_VALUE_OR_END --value--> EXPECT_COMMA_OR_END --,--> EXPECT_VALUE
+ *   value       -> EXPECT_COMMA_OR_END in a container, EXPECT_NOTHING at the top (value_done)
+ *   {           -> EXPECT_KEY_OR_END
+ *   name        -> EXPECT_COLON_VALUE -> value
+ *   , in object -> EXPECT_KEY
+ *   [           -> EXPECT_VALUE_OR_END
+ *   , in array  -> EXPECT_VALUE
  *
  * Invariant: at <= end; after an error token == JT_ERROR for good and `at` is where it happened.
  * Thread: the owner's. */

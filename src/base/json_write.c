@@ -1,8 +1,9 @@
 /* base/json_write.c - the streaming writer, see json.h.
  *
  * Text goes straight into the strbuf; the writer's whole state is whether a comma is due. Strings
- * are copied in runs that need no escape, found 16 bytes at a time. SPEC: connect 5.2 (which
- * characters are escaped, and how). Thread: the owner's. */
+ * are copied in runs that need no escape, found 16 bytes at a time.
+ *
+ * SPEC: connect 5.2 (which characters are escaped, and how). Thread: the owner's. */
 #include "base/json.h"
 
 #include <math.h>

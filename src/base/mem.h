@@ -1,8 +1,8 @@
 /* base/mem.h - allocation. Thread: any.
  *
  * xmalloc family: for small sizes that weir itself chooses; never returns NULL (prints and aborts).
- * try_alloc family: for every size that comes from a frame, file, row or JSON text; returns NULL and
- * can be made to fail by tests. Blocks of both are released with mem_free. */
+ * try_alloc family: for every size that comes from a frame, file, row or JSON text; returns NULL
+ * and can be made to fail by tests. Blocks of both are released with mem_free. */
 #ifndef WEIR_BASE_MEM_H
 #define WEIR_BASE_MEM_H
 

@@ -8,7 +8,7 @@
 
 struct rbuf {
     _Atomic int refs;
-    size_t n;   /* bytes in use */
+    size_t n; /* bytes in use */
     size_t cap;
     char p[];
 };

@@ -1,8 +1,9 @@
 /* base/str.c - borrowed text and growing text, see str.h.
  *
  * strbuf: p always points to n bytes and a NUL. Before the first growth p is the shared empty
- * string, which is never written to: every path that writes goes through `room`, which makes cap >
- * n first. cap counts the bytes of the allocation without the NUL. Growth doubles, bounded by max.
+ * string, which is never written to: every path that writes goes through `room` (or its inline form
+ * in str.h), which sees to cap > n first. cap counts the allocation without the NUL. Growth is by
+ * half, or by what one append needs and an eighth, bounded by max.
  * Thread: the owner's. */
 #include "base/str.h"
 
@@ -333,11 +334,9 @@ static __attribute__((noinline)) bool grow(struct strbuf *b, size_t more)
     size_t need = b->n + more;
     if (need <= b->cap && b->p != strbuf_empty)
         return true;
-    size_t cap = MAX(need, b->cap + b->cap / 2);
-    cap = MAX(cap, 64 - 1);
-    if (cap >= 1024 && need > b->cap + b->cap / 2)
-        cap = need + need / 8; /* one big append: do not double what will not grow */
-    cap = MAX(MIN(cap, max), need);
+    size_t half = b->cap + b->cap / 2;
+    size_t cap = need <= half ? half : need + need / 8;
+    cap = MAX(MIN(MAX(cap, 63), max), need);
     char *p = try_realloc(b->p == strbuf_empty ? NULL : b->p, cap + 1);
     if (!p) {
         b->failed = E_NOMEM;

@@ -255,6 +255,9 @@ static void test_invalid_headers(void)
     expect_header(53, UINT32_MAX, 4, KERR_INVALID_RECORD); /* producer without sequence */
     expect_header(35, (uint64_t)usual.now_ms + 4000000, 8, KERR_INVALID_TIMESTAMP);
     expect_header(35, UINT64_MAX >> 1, 8, KERR_INVALID_TIMESTAMP);
+    expect_header(43, 0, 8, KERR_NONE);                                /* producer 0 is one */
+    expect_header(35, (uint64_t)usual.now_ms + 3600000, 8, KERR_NONE); /* the latest allowed */
+    expect_header(35, (uint64_t)usual.now_ms + 3600001, 8, KERR_INVALID_TIMESTAMP);
     expect_header(27, UINT64_MAX, 8, KERR_NONE); /* -1: none */
 }
 
@@ -391,6 +394,61 @@ static void test_deep(void)
     sample_release(&s);
 }
 
+/* Headers that end early, have no name, or leave bytes over. */
+static void test_deep_headers(void)
+{
+    static const struct {
+        struct slice bytes;
+        int32_t count;
+        bool good;
+    } cases[] = {{SL_INIT("\2a\2b"), 1, true},
+                 {SL_INIT("\2a\1"), 1, true},
+                 {SL_INIT("\0\0"), 1, true},
+                 {SL_INIT("\2a\2b\2c\1"), 2, true},
+                 {SL_INIT("\2a\2b\2c\1"), 1, false},
+                 {SL_INIT("\2a\2bx"), 1, false},
+                 {SL_INIT("\1\1"), 1, false},
+                 {SL_INIT("\2a\4b"), 1, false},
+                 {SL_INIT("\3a\2b"), 1, false},
+                 {SL_INIT("\2a\2b"), 2, false},
+                 {SL_INIT("\2a\2b"), 40, false},
+                 {SL_INIT("\2a\2b"), -1, false},
+                 {SL_INIT(""), 0, true},
+                 {SL_INIT("xyz"), 0, false}};
+    struct batch_rules rules = usual;
+    rules.deep = true;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct batch_headers h = BATCH_HEADERS_INIT;
+        strbuf_add_slice(&h.bytes, cases[i].bytes);
+        h.count = cases[i].count;
+        struct sample s;
+        arena_init(&s.a, 0, 1 << 20);
+        batch_builder_init(&s.b, CODEC_NONE, 0, 0);
+        CHECK_OK(batch_builder_add(&s.b, usual.now_ms, SL("k"), SL("v"), &h));
+        CHECK_OK(batch_builder_finish(&s.b, &s.batch));
+        CHECK_INT(batch_validate(s.batch, &rules, &s.a, &s.v),
+                  cases[i].good ? KERR_NONE : KERR_INVALID_RECORD);
+        strbuf_release(&h.bytes);
+        sample_release(&s);
+    }
+}
+
+static void test_two_errors(void)
+{
+    struct sample s;
+    struct batch_rules rules = usual;
+    rules.compacted = true;
+    sample_make(&s, CODEC_NONE, 3, false);
+    CHECK_INT(batch_validate(s.batch, &rules, &s.a, &s.v), KERR_INVALID_RECORD);
+    CHECK_INT(s.v.records_count, 2);
+    CHECK(slice_ends(s.v.message, SL("partition t-3.')]")));
+    /* Times decide when both are wrong. */
+    rules.now_ms -= 2 * rules.after_max_ms;
+    CHECK_INT(batch_validate(s.batch, &rules, &s.a, &s.v), KERR_INVALID_TIMESTAMP);
+    CHECK_INT(s.v.records_count, 5);
+    sample_release(&s);
+}
+
 /* --- the rest ----------------------------------------------------------------------------------
  */
 static void test_in_place(void)
@@ -444,6 +502,16 @@ static void test_builder_limits(void)
     CHECK_OK(batch_check(out));
     CHECK_INT(batch_count(out.p), 3);
     CHECK_INT(batch_max_timestamp(out.p), 4);
+    /* Exactly to the ceiling. */
+    size_t size = batch_builder_size(&b);
+    struct batch_builder exact;
+    batch_builder_init(&exact, CODEC_NONE, CODEC_LEVEL_DEFAULT, size);
+    for (int i = 0; i < 2; i++)
+        CHECK_OK(batch_builder_add(&exact, 1 + i, SL("a"), slice_of(big, sizeof big), NULL));
+    CHECK_OK(batch_builder_add(&exact, 4, SL("d"), SL("small"), NULL));
+    CHECK_ERR(batch_builder_add(&exact, 4, SLICE_NULL, SLICE_NULL, NULL), E_TOO_LARGE);
+    CHECK_INT(batch_builder_size(&exact), size);
+    batch_builder_release(&exact);
     batch_builder_reset(&b);
     CHECK_INT(batch_builder_size(&b), 0);
     CHECK_OK(batch_builder_add(&b, -1, SLICE_NULL, SLICE_NULL, NULL));
@@ -495,7 +563,37 @@ static void test_split(void)
     store_be32(b.p + 8, UINT32_MAX);
     rest = strbuf_slice(&b);
     CHECK(!batch_split(&rest, &one));
+    for (size_t few_n = 0; few_n < 12; few_n++) {
+        char *few = xcalloc(1, few_n + 1);
+        rest = slice_of(few, few_n);
+        CHECK(!batch_split(&rest, &one));
+        mem_free(few);
+    }
     strbuf_release(&b);
+    sample_release(&s);
+}
+
+static void test_unreadable(void)
+{
+    struct sample s;
+    struct batch_iter it;
+    struct strbuf out = STRBUF_INIT;
+    sample_make(&s, CODEC_ZSTD, 20, true);
+    CHECK_ERR(batch_iter_init(&it, s.batch, 30), E_TOO_LARGE);
+    CHECK_ERR(batch_recompress(s.batch, CODEC_NONE, 0, 30, &out), E_TOO_LARGE);
+    CHECK_ERR(batch_recompress(s.batch, CODEC_GZIP, 77, 0, &out), E_INVALID);
+    CHECK_INT(out.n, 0);
+    uint8_t *p = sample_bytes(&s);
+    CHECK_ERR(batch_iter_init(&it, slice_of(p, 60), 0), E_TRUNCATED);
+    CHECK_ERR(batch_iter_init(&it, slice_of(p, s.batch.n - 1), 0), E_TRUNCATED);
+    p[22] = 5;
+    CHECK_ERR(batch_iter_init(&it, s.batch, 0), E_UNSUPPORTED);
+    p[22] = CODEC_GZIP;
+    CHECK_ERR(batch_iter_init(&it, s.batch, 0), E_CORRUPT);
+    p[22] = CODEC_NONE;
+    p[16] = 1;
+    CHECK_ERR(batch_iter_init(&it, s.batch, 0), E_UNSUPPORTED);
+    strbuf_release(&out);
     sample_release(&s);
 }
 
@@ -561,6 +659,9 @@ static const struct test_case tests[] = {
     {"missing keys", test_missing_keys},
     {"wrong times", test_wrong_times},
     {"deep", test_deep},
+    {"deep headers", test_deep_headers},
+    {"two errors", test_two_errors},
+    {"unreadable", test_unreadable},
     {"in place", test_in_place},
     {"sequences", test_sequences},
     {"builder limits", test_builder_limits},

@@ -278,6 +278,17 @@ static void test_request_frame(void)
     CHECK_OK(codec_decode(&heartbeat_request_msg, seen.api_version, &r, &a, &back));
     CHECK_INT(back.generation_id, 5);
     CHECK_INT(reader_left(&r), 0);
+    size_t before = b.n;
+    h.api_version = 5;
+    CHECK_ERR(codec_encode_request(&heartbeat_request_msg, &h, &m, &b), E_UNSUPPORTED);
+    CHECK_ERR(codec_encode(&heartbeat_request_msg, -1, &m, &b), E_UNSUPPORTED);
+    CHECK_ERR(codec_encode_response(&heartbeat_response_msg, 5, 1, &m, &b, NULL), E_UNSUPPORTED);
+    CHECK_INT(b.n, before);
+    h.api_version = 0; /* a null client id is written as one */
+    h.client_id = SLICE_NULL;
+    strbuf_reset(&b);
+    CHECK_OK(codec_encode_request(&heartbeat_request_msg, &h, &m, &b));
+    CHECK_SLICE(slice_sub(strbuf_slice(&b), 12, 14), SL("\xff\xff"));
     strbuf_release(&b);
     arena_release(&a);
 }
@@ -466,6 +477,16 @@ static void test_trace(void)
     struct metadata_response mr = {.topics = &mt, .topics_count = 1};
     codec_trace(&metadata_response_msg, 1, &mr, &b);
     CHECK(slice_find(strbuf_slice(&b), SL("... 50 in all")) > 0);
+    /* Structs that may be missing. */
+    strbuf_reset(&b);
+    struct describe_topic_partitions_request dt = {.has_cursor = false};
+    codec_trace(&describe_topic_partitions_request_msg, 0, &dt, &b);
+    CHECK(slice_ends(strbuf_slice(&b), SL(" cursor=null}")));
+    strbuf_reset(&b);
+    dt.has_cursor = true;
+    dt.cursor.topic_name = SL("t");
+    codec_trace(&describe_topic_partitions_request_msg, 0, &dt, &b);
+    CHECK(slice_ends(strbuf_slice(&b), SL(" cursor={topic_name=\"t\" partition_index=0}}")));
     strbuf_release(&b);
 }
 

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "helpers.h"
 
@@ -19,7 +20,8 @@ static bool same_hex(const json_t *want, struct slice got)
 }
 
 /* Compares a set with the records of a line. times false: magic 0 has lost them. */
-static void check_set(const json_t *want, struct slice set, int magic, size_t skip, bool times)
+static void check_set(const json_t *want, struct slice set, int magic, size_t skip, bool times,
+                      bool append)
 {
     struct legacy_iter it;
     struct legacy_message m;
@@ -28,6 +30,7 @@ static void check_set(const json_t *want, struct slice set, int magic, size_t sk
     for (; legacy_iter_next(&it, &m); n++) {
         const json_t *w = json_array_get(want, n);
         CHECK_INT(m.magic, magic);
+        CHECK_INT(m.log_append_time, append && magic == 1);
         CHECK_INT(m.offset, json_integer_value(json_object_get(w, "offset")));
         CHECK_INT(m.timestamp, times ? json_integer_value(json_object_get(w, "timestamp")) : -1);
         CHECK(same_hex(json_object_get(w, "key"), m.key));
@@ -58,6 +61,21 @@ static void check_batch(const json_t *want, struct slice batch, int64_t first_of
     batch_iter_release(&it);
 }
 
+/* Magic 0 has a header checksum of its own kind: the same as Kafka wrote, and another in magic 1.
+ */
+static void check_lz4_header(struct slice got, struct slice kafka, int magic)
+{
+    struct slice mark = SL("\x04\x22\x4d\x18");
+    ptrdiff_t a = slice_find(got, mark), b = slice_find(kafka, mark);
+    CHECK((a < 0) == (b < 0));
+    if (a < 0 || b < 0)
+        return;
+    /* Flags and block size are the same in all that weir and Kafka write. */
+    CHECK_SLICE(slice_sub(got, (size_t)a + 4, (size_t)a + 7),
+                slice_sub(kafka, (size_t)b + 4, (size_t)b + 7));
+    CHECK(magic == 0 || (uint8_t)got.p[a + 6] == 0x82);
+}
+
 /* A set that Kafka wrote: read, turned into a batch, and that into a set again. */
 static void check_old(const json_t *line, struct slice set)
 {
@@ -65,14 +83,15 @@ static void check_old(const json_t *line, struct slice set)
     int magic = (int)json_integer_value(json_object_get(line, "magic"));
     int64_t first = json_integer_value(json_object_get(json_array_get(records, 0), "offset"));
     struct strbuf batch = STRBUF_INIT, back = STRBUF_INIT;
-    check_set(records, set, magic, 0, true);
+    check_set(records, set, magic, 0, true, false);
     CHECK_INT(legacy_to_batch(set, 0, &batch), KERR_NONE);
     check_batch(records, strbuf_slice(&batch), first);
     CHECK_STR(codec_name((enum codec)batch_codec(batch.p)),
               json_string_value(json_object_get(line, "codec")));
     batch_assign(batch.p, first, 0);
     CHECK_OK(legacy_from_batch(strbuf_slice(&batch), magic, 0, 0, &back));
-    check_set(records, strbuf_slice(&back), magic, 0, true);
+    check_set(records, strbuf_slice(&back), magic, 0, true, false);
+    check_lz4_header(strbuf_slice(&back), set, magic);
     /* Without compression the bytes are Kafka's again. */
     if (batch_codec(batch.p) == CODEC_NONE)
         CHECK(slice_eq(strbuf_slice(&back), set));
@@ -84,6 +103,7 @@ static void check_old(const json_t *line, struct slice set)
 static void check_new(const json_t *line, struct slice batch)
 {
     const json_t *records = json_object_get(line, "records");
+    bool append = (batch_attributes(batch.p) & BATCH_LOG_APPEND_TIME) != 0;
     for (int magic = 0; magic <= 1; magic++) {
         struct strbuf set = STRBUF_INIT;
         enum err err = legacy_from_batch(batch, magic, 0, 0, &set);
@@ -94,13 +114,13 @@ static void check_new(const json_t *line, struct slice batch)
             CHECK_INT(set.n, 0);
         } else {
             CHECK_OK(err);
-            check_set(records, strbuf_slice(&set), magic, 0, magic == 1);
+            check_set(records, strbuf_slice(&set), magic, 0, magic == 1, append);
             /* From the middle on. */
             size_t skip = json_array_size(records) / 2;
             strbuf_reset(&set);
             CHECK_OK(legacy_from_batch(batch, magic, batch_base_offset(batch.p) + (int64_t)skip, 0,
                                        &set));
-            check_set(records, strbuf_slice(&set), magic, skip, magic == 1);
+            check_set(records, strbuf_slice(&set), magic, skip, magic == 1, append);
         }
         strbuf_release(&set);
     }
@@ -203,6 +223,44 @@ static void test_refused(void)
     strbuf_release(&out);
 }
 
+/* A message that is longer than its key and value. */
+static void test_left_over_bytes(void)
+{
+    struct strbuf set = STRBUF_INIT, out = STRBUF_INIT;
+    make_set(&set, CODEC_NONE, 1);
+    size_t first = 12 + load_be32(set.p + 8);
+    set.n = first;
+    strbuf_addc(&set, 'x');
+    store_be32(set.p + 8, (uint32_t)(first - 12 + 1));
+    store_be32(set.p + 12, crc32_ieee(0, set.p + 16, first + 1 - 16));
+    CHECK_INT(legacy_to_batch(strbuf_slice(&set), 0, &out), KERR_CORRUPT_MESSAGE);
+    strbuf_release(&set);
+    strbuf_release(&out);
+}
+
+/* The broker's time in a wrapper holds for all inside; a producer may not send it. */
+static void test_log_append_time(void)
+{
+    struct strbuf set = STRBUF_INIT, out = STRBUF_INIT;
+    make_set(&set, CODEC_GZIP, 1);
+    set.p[17] |= 8;
+    store_be64(set.p + 18, 424242);
+    store_be32(set.p + 12, crc32_ieee(0, set.p + 16, set.n - 16));
+    struct legacy_iter it;
+    struct legacy_message m;
+    int n = 0;
+    legacy_iter_init(&it, strbuf_slice(&set), 0);
+    for (; legacy_iter_next(&it, &m); n++) {
+        CHECK_INT(m.timestamp, 424242);
+        CHECK(m.log_append_time);
+    }
+    CHECK_INT(n, 3);
+    legacy_iter_release(&it);
+    CHECK_INT(legacy_to_batch(strbuf_slice(&set), 0, &out), KERR_INVALID_TIMESTAMP);
+    strbuf_release(&set);
+    strbuf_release(&out);
+}
+
 /* Several sets in a row, as producers batch them; two codecs. */
 static void test_mixed(void)
 {
@@ -240,6 +298,8 @@ static void test_memory_faults(void)
 static const struct test_case tests[] = {{"golden", test_golden},
                                          {"damage", test_damage},
                                          {"refused", test_refused},
+                                         {"left-over bytes", test_left_over_bytes},
+                                         {"log append time", test_log_append_time},
                                          {"mixed", test_mixed},
                                          {"memory faults", test_memory_faults},
                                          {NULL, NULL}};

@@ -60,6 +60,8 @@ void world_close(struct log_world *w)
 {
     if (w->topics)
         world_shut(w);
+    mem_free(w->dir);
+    w->dir = NULL;
 }
 
 char *world_path(const struct log_world *w, const char *name)
@@ -146,7 +148,8 @@ struct partition *world_partition(struct log_world *w, const char *name, const c
     return p;
 }
 
-/* --- batches ----------------------------------------------------------------------------------- */
+/* --- batches -----------------------------------------------------------------------------------
+ */
 
 void make_batch(struct strbuf *out, const struct batch_spec *spec)
 {

@@ -1,5 +1,5 @@
-/* tests/unit/broker/log_helpers.h - a registry of topics in a directory of its own, and batches to put
- * into its partitions. */
+/* tests/unit/broker/log_helpers.h - a registry of topics in a directory of its own, and batches to
+ * put into its partitions. */
 #ifndef WEIR_TESTS_UNIT_BROKER_LOG_HELPERS_H
 #define WEIR_TESTS_UNIT_BROKER_LOG_HELPERS_H
 
@@ -38,17 +38,18 @@ struct topic *world_topic(struct log_world *w, const char *name, int partitions,
 /* Partition 0 of a new topic with "key=value key=value" settings; a reference. */
 struct partition *world_partition(struct log_world *w, const char *name, const char *settings);
 
-/* --- batches ----------------------------------------------------------------------------------- */
+/* --- batches -----------------------------------------------------------------------------------
+ */
 struct batch_spec {
-    int count;             /* records; 0 = 1 */
-    size_t value_bytes;    /* of each; 0 = a few */
-    int64_t timestamp;     /* of the first; each next 1 ms later */
-    int64_t producer_id;   /* 0 = none */
+    int count;           /* records; 0 = 1 */
+    size_t value_bytes;  /* of each; 0 = a few */
+    int64_t timestamp;   /* of the first; each next 1 ms later */
+    int64_t producer_id; /* 0 = none */
     int16_t producer_epoch;
     int32_t sequence;
     bool transactional;
     enum codec codec;
-    const char *value;     /* text of every value, instead of value_bytes */
+    const char *value; /* text of every value, instead of value_bytes */
 };
 /* One batch into out (reset first). */
 void make_batch(struct strbuf *out, const struct batch_spec *spec);

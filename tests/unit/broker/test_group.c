@@ -1,5 +1,5 @@
-/* tests/unit/broker/test_group.c - the classic group state machine, without sockets, threads or time of
- * its own: calls go in with a clock reading, answers are caught. SPEC: broker 8.1. */
+/* tests/unit/broker/test_group.c - the classic group state machine, without sockets, threads or
+ * time of its own: calls go in with a clock reading, answers are caught. SPEC: broker 8.1. */
 #include "broker/group.h"
 
 #include "base/base.h"
@@ -79,8 +79,8 @@ static struct join_group_response *joined(struct caught *c)
     return c->call.out;
 }
 
-static struct caught *sync(struct group *g, const char *member, int generation, const char *for_member,
-                           const char *assignment, int64_t now)
+static struct caught *sync(struct group *g, const char *member, int generation,
+                           const char *for_member, const char *assignment, int64_t now)
 {
     struct caught *c = arena_calloc(&arena, 1, sizeof *c);
     struct sync_group_request *in = arena_calloc(&arena, 1, sizeof *in);

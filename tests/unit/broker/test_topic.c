@@ -1,4 +1,5 @@
-/* tests/unit/broker/test_topic.c - the registry of topics: names, creating, deleting, settings, restart. */
+/* tests/unit/broker/test_topic.c - the registry of topics: names, creating, deleting, settings,
+ * restart. */
 #include "broker/topic.h"
 
 #include <stdlib.h>
@@ -116,7 +117,8 @@ static void test_configs(void)
     strmap_set(&c, SL("retention.ms"), SL("soon"));
     CHECK_ERR(topics_set_configs(w.topics, SL("cfg"), &c, &e), E_INVALID);
     CHECK_INT(e.sys, KERR_INVALID_CONFIG);
-    CHECK_STR(e.msg, "Invalid value soon for configuration retention.ms: Not a number of type LONG");
+    CHECK_STR(e.msg,
+              "Invalid value soon for configuration retention.ms: Not a number of type LONG");
     strmap_set(&c, SL("retention.ms"), SL("1"));
     strmap_set(&c, SL("min.compaction.lag.ms"), SL("10"));
     strmap_set(&c, SL("max.compaction.lag.ms"), SL("5"));
@@ -239,8 +241,9 @@ static void test_delete(void)
     t = topics_get(w.topics, SL("gone"));
     CHECK_INT(topic_partition_count(t), 1);
     topic_unref(t);
-    world_close(&w);
+    world_shut(&w);
     CHECK(!world_has(&w, "gone-1"));
+    world_close(&w);
 }
 
 /* Killed between the deletion's rows and the removal of directories: they do not come back. */
@@ -259,8 +262,9 @@ static void test_delete_killed(void)
     world_copy_dir(&w, "saved", "ghost-0");
     world_start(&w);
     CHECK(topics_get(w.topics, SL("ghost")) == NULL);
-    world_close(&w);
+    world_shut(&w);
     CHECK(!world_has(&w, "ghost-0"));
+    world_close(&w);
 }
 
 /* Topics come back from their directories when the database is lost. */

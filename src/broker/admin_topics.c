@@ -1,0 +1,229 @@
+/* broker/admin_topics.c - topics for in-process users and for the handlers of the same calls: list,
+ * create, delete, partitions, records. Texts and codes are Kafka's. SPEC: broker 9. */
+#include "broker/admin.h"
+
+#include "base/base.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "broker/broker_state.h"
+#include "broker/proto/kerr.h"
+#include "broker/topic.h"
+
+/* Sets code and text where the caller gave room for them. */
+static enum err refuse(struct error *e, enum err code, int16_t kerr, const char *text)
+{
+    error_set(e, code, "%s", text);
+    if (e)
+        e->sys = kerr;
+    return code;
+}
+
+static enum err unknown_topic(struct error *e)
+{
+    return refuse(e, E_NOT_FOUND, KERR_UNKNOWN_TOPIC_OR_PARTITION,
+                  kerr_message(KERR_UNKNOWN_TOPIC_OR_PARTITION));
+}
+
+/* --- looking ------------------------------------------------------------------------------------
+ */
+
+void broker_info(struct broker *b, struct broker_info *out)
+{
+    *out = (struct broker_info){.version = WEIR_VERSION,
+                                .node_id = b->o->node_id,
+                                .started_ms = b->started_ms,
+                                .partitions = (int64_t)topics_partition_count(b->topics),
+                                .groups = (int64_t)coord_group_count(b->coord),
+                                .log_bytes = topics_bytes(b->topics),
+                                .records_in = atomic_load(&b->records_in),
+                                .topics_generation = topics_generation(b->topics)};
+    snprintf(out->cluster_id, sizeof out->cluster_id, "%s", b->cluster_id);
+    for (int i = 0; i < b->loop_count; i++) {
+        struct conn_stats *s = &b->loops[i].conns.stats;
+        out->connections += atomic_load(&s->open);
+        out->bytes_in += atomic_load(&s->bytes_in);
+        out->bytes_out += atomic_load(&s->bytes_out);
+    }
+    struct arena a;
+    struct topic **v;
+    size_t n;
+    arena_init(&a, 0, ARENA_NO_BUDGET);
+    if (topics_list(b->topics, &a, &v, &n) == E_OK) {
+        out->topics = (int64_t)n;
+        for (size_t i = 0; i < n; i++)
+            topic_unref(v[i]);
+    }
+    arena_release(&a);
+}
+
+int64_t broker_topics_generation(struct broker *b)
+{
+    return topics_generation(b->topics);
+}
+
+void broker_partition_view(struct broker *b, struct partition *p, struct broker_partition_info *out)
+{
+    struct partition_offsets o;
+    partition_offsets(p, &o);
+    *out = (struct broker_partition_info){.id = partition_id(p),
+                                          .leader = b->o->node_id,
+                                          .leader_epoch = partition_leader_epoch(p),
+                                          .start_offset = o.start,
+                                          .end_offset = o.end,
+                                          .last_stable_offset = o.stable};
+    partition_size(p, &out->bytes, &out->segments);
+}
+
+static void view(struct broker *b, struct topic *t, struct arena *a, struct broker_topic_info *out)
+{
+    const struct topic_config *c = topic_config(t);
+    *out = (struct broker_topic_info){.name = arena_dup(a, topic_name(t)),
+                                      .id = topic_id(t),
+                                      .internal = topic_is_internal(t),
+                                      .replication_factor = 1,
+                                      .partition_count = topic_partition_count(t),
+                                      .cleanup_policy = c->cleanup_compact && c->cleanup_delete
+                                                            ? SL("compact,delete")
+                                                        : c->cleanup_compact ? SL("compact")
+                                                                             : SL("delete")};
+    out->partitions = arena_calloc(a, (size_t)out->partition_count + 1, sizeof *out->partitions);
+    for (int32_t i = 0; i < out->partition_count; i++) {
+        struct partition *p = topic_partition(t, i);
+        if (!p)
+            continue;
+        broker_partition_view(b, p, &out->partitions[i]);
+        out->bytes += out->partitions[i].bytes;
+        partition_unref(p);
+    }
+}
+
+enum err broker_topics(struct broker *b, struct arena *a, struct broker_topic_info **out,
+                       size_t *count, struct error *e)
+{
+    struct topic **v;
+    enum err r = topics_list(b->topics, a, &v, count);
+    if (r != E_OK)
+        return error_set(e, r, "no memory for a list of topics");
+    *out = arena_calloc(a, *count + 1, sizeof **out);
+    for (size_t i = 0; i < *count; i++) {
+        view(b, v[i], a, &(*out)[i]);
+        topic_unref(v[i]);
+    }
+    return E_OK;
+}
+
+enum err broker_topic(struct broker *b, struct slice name, struct arena *a,
+                      struct broker_topic_info *out, struct error *e)
+{
+    struct topic *t = topics_get(b->topics, name);
+    if (!t)
+        return unknown_topic(e);
+    view(b, t, a, out);
+    topic_unref(t);
+    return E_OK;
+}
+
+/* --- changing -----------------------------------------------------------------------------------
+ */
+
+static enum err check_replication(struct broker *b, const struct broker_topic_spec *spec,
+                                  struct error *e)
+{
+    int16_t factor = spec->replication_factor;
+    if (factor == 0 || factor < -1)
+        return refuse(e, E_INVALID, KERR_INVALID_REPLICATION_FACTOR,
+                      "Replication factor was set to an invalid non-positive value.");
+    if (factor <= 1)
+        return E_OK;
+    if (!b->o->replication_factor_clamp) {
+        error_set(e, E_INVALID,
+                  "Unable to replicate the partition %d time(s): The target replication factor of "
+                  "%d cannot be reached because only 1 broker(s) are registered.",
+                  factor, factor);
+        if (e)
+            e->sys = KERR_INVALID_REPLICATION_FACTOR;
+        return E_INVALID;
+    }
+    if (!spec->validate_only)
+        LOG_INFO(LOG_BROKER,
+                 "topic " PRI_SL ": replication factor %d was asked for; on one node it is 1",
+                 ARG_SL(spec->name), factor);
+    return E_OK;
+}
+
+enum err broker_topic_create(struct broker *b, const struct broker_topic_spec *spec,
+                             struct error *e)
+{
+    struct error own;
+    if (!e)
+        e = &own;
+    enum err r = topic_name_check(spec->name, e);
+    if (r != E_OK)
+        return r;
+    if (slice_eq(spec->name, SL("__cluster_metadata")))
+        return refuse(e, E_INVALID, KERR_INVALID_REQUEST,
+                      "Creation of internal topic __cluster_metadata is prohibited.");
+    if (spec->partitions == 0 || spec->partitions < -1)
+        return refuse(e, E_INVALID, KERR_INVALID_PARTITIONS,
+                      "Number of partitions was set to an invalid non-positive value.");
+    r = check_replication(b, spec, e);
+    if (r != E_OK)
+        return r;
+    struct topic_spec t = {.name = spec->name,
+                           .partitions =
+                               spec->partitions > 0 ? spec->partitions : b->o->num_partitions,
+                           .configs = spec->configs};
+    r = topics_create(b->topics, &t, spec->validate_only, NULL, e);
+    if (r == E_OK && !spec->validate_only)
+        LOG_INFO(LOG_BROKER, "topic " PRI_SL " created with %d partition%s", ARG_SL(spec->name),
+                 t.partitions, t.partitions == 1 ? "" : "s");
+    return r;
+}
+
+enum err broker_topic_delete(struct broker *b, struct slice name, struct error *e)
+{
+    if (!b->o->delete_topics)
+        return refuse(e, E_CONFLICT, KERR_TOPIC_DELETION_DISABLED,
+                      kerr_message(KERR_TOPIC_DELETION_DISABLED));
+    enum err r = topics_delete(b->topics, name, e);
+    if (r != E_OK)
+        return r;
+    coord_topic_deleted(b->coord, name);
+    LOG_INFO(LOG_BROKER, "topic " PRI_SL " deleted", ARG_SL(name));
+    return E_OK;
+}
+
+enum err broker_topic_add_partitions(struct broker *b, struct slice name, int32_t total,
+                                     struct error *e)
+{
+    enum err r = topics_add_partitions(b->topics, name, total, false, e);
+    if (r == E_OK)
+        LOG_INFO(LOG_BROKER, "topic " PRI_SL " has %d partitions now", ARG_SL(name), total);
+    return r;
+}
+
+enum err broker_delete_records(struct broker *b, struct slice topic, int32_t partition,
+                               int64_t offset, int64_t *low, struct error *e)
+{
+    *low = -1;
+    struct topic *t = topics_get(b->topics, topic);
+    struct partition *p = t ? topic_partition(t, partition) : NULL;
+    enum err r = E_OK;
+    if (!p) {
+        r = unknown_topic(e);
+    } else if (topic_is_internal(t)) {
+        r = refuse(e, E_INVALID, KERR_INVALID_TOPIC_EXCEPTION,
+                   "Records of an internal topic can not be deleted.");
+    } else if (!topic_config(t)->cleanup_delete) {
+        r = refuse(e, E_INVALID, KERR_POLICY_VIOLATION,
+                   "Records can be deleted from topics with cleanup.policy delete only.");
+    } else {
+        int16_t code = partition_delete_records(p, offset, low);
+        if (code != KERR_NONE)
+            r = refuse(e, code == KERR_KAFKA_STORAGE_ERROR ? E_IO : E_INVALID, code,
+                       kerr_message(code));
+    }
+    partition_unref(p);
+    topic_unref(t);
+    return r;
+}

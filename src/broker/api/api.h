@@ -1,0 +1,69 @@
+/* broker/api/api.h - the table of handlers: which function answers which Kafka API.
+ *
+ * A handler gets a decoded request (rq->in) and fills a response (rq->out, defaults set), then ends
+ * the request (see dispatch.h). It runs on the connection's loop and must not block there. To add
+ * an API: a row here, a function in one of the api files, and the schema row's version range.
+ * ApiVersions lists exactly the rows of this table. Thread: the connection's loop. */
+#ifndef WEIR_BROKER_API_API_H
+#define WEIR_BROKER_API_API_H
+
+#include "broker/broker_state.h"
+#include "broker/dispatch.h"
+#include "broker/proto/kerr.h"
+#include "broker/proto/messages.h"
+
+typedef void (*api_fn)(struct request *rq);
+
+/* X(KEY, message prefix, function) */
+#define API_HANDLERS(X)                                                                            \
+    X(PRODUCE, produce, api_produce)                                                               \
+    X(FETCH, fetch, api_fetch)                                                                     \
+    X(LIST_OFFSETS, list_offsets, api_list_offsets)                                                \
+    X(METADATA, metadata, api_metadata)                                                            \
+    X(OFFSET_COMMIT, offset_commit, api_offset_commit)                                             \
+    X(OFFSET_FETCH, offset_fetch, api_offset_fetch)                                                \
+    X(FIND_COORDINATOR, find_coordinator, api_find_coordinator)                                    \
+    X(JOIN_GROUP, join_group, api_join_group)                                                      \
+    X(HEARTBEAT, heartbeat, api_heartbeat)                                                         \
+    X(LEAVE_GROUP, leave_group, api_leave_group)                                                   \
+    X(SYNC_GROUP, sync_group, api_sync_group)                                                      \
+    X(DESCRIBE_GROUPS, describe_groups, api_describe_groups)                                       \
+    X(LIST_GROUPS, list_groups, api_list_groups)                                                   \
+    X(API_VERSIONS, api_versions, api_api_versions)                                                \
+    X(CREATE_TOPICS, create_topics, api_create_topics)                                             \
+    X(DELETE_TOPICS, delete_topics, api_delete_topics)                                             \
+    X(DELETE_RECORDS, delete_records, api_delete_records)                                          \
+    X(INIT_PRODUCER_ID, init_producer_id, api_init_producer_id)                                    \
+    X(OFFSET_FOR_LEADER_EPOCH, offset_for_leader_epoch, api_offset_for_leader_epoch)               \
+    X(DESCRIBE_CONFIGS, describe_configs, api_describe_configs)                                    \
+    X(ALTER_CONFIGS, alter_configs, api_alter_configs)                                             \
+    X(CREATE_PARTITIONS, create_partitions, api_create_partitions)                                 \
+    X(DELETE_GROUPS, delete_groups, api_delete_groups)                                             \
+    X(INCREMENTAL_ALTER_CONFIGS, incremental_alter_configs, api_incremental_alter_configs)         \
+    X(OFFSET_DELETE, offset_delete, api_offset_delete)                                             \
+    X(DESCRIBE_CLUSTER, describe_cluster, api_describe_cluster)                                    \
+    X(DESCRIBE_TOPIC_PARTITIONS, describe_topic_partitions, api_describe_topic_partitions)         \
+    X(DESCRIBE_LOG_DIRS, describe_log_dirs, api_describe_log_dirs)                                 \
+    X(DESCRIBE_ACLS, describe_acls, api_describe_acls)                                             \
+    X(CREATE_ACLS, create_acls, api_create_acls)                                                   \
+    X(DELETE_ACLS, delete_acls, api_delete_acls)                                                   \
+    X(SASL_HANDSHAKE, sasl_handshake, api_sasl_handshake)                                          \
+    X(DESCRIBE_CLIENT_QUOTAS, describe_client_quotas, api_describe_client_quotas)                  \
+    X(DESCRIBE_USER_SCRAM_CREDENTIALS, describe_user_scram_credentials, api_describe_scram)        \
+    X(LIST_PARTITION_REASSIGNMENTS, list_partition_reassignments, api_list_reassignments)          \
+    X(ELECT_LEADERS, elect_leaders, api_elect_leaders)                                             \
+    X(LIST_TRANSACTIONS, list_transactions, api_list_transactions)                                 \
+    X(DESCRIBE_TRANSACTIONS, describe_transactions, api_describe_transactions)                     \
+    X(DESCRIBE_QUORUM, describe_quorum, api_describe_quorum)
+
+#define X(KEY, prefix, fn) void fn(struct request *rq);
+API_HANDLERS(X)
+#undef X
+
+/* Kafka's code for a failure of admin.h or topic.h. */
+int16_t api_code(enum err r, const struct error *e);
+
+/* NULL when weir has no handler for the key. */
+api_fn api_handler(int16_t key);
+
+#endif

@@ -1,0 +1,445 @@
+/* broker/api/fetch.c - Fetch: whole batches from the log to the socket, at once or when there are
+ * some.
+ *
+ *   resolve partitions -> enough bytes? -- yes --> read ranges -> reply (sendfile)
+ *            ^                 | no
+ *            +--- woken ---- park: one wait on all partitions, one timer
+ *
+ * A parked fetch hangs on its partitions by a counted struct wait; the appender's thread posts to
+ * this loop. What it posts is counted too (struct wake) and knows whether the fetch is still there.
+ * Records are file ranges which the connection sends; only versions below 4 (other formats) and
+ * below 10 (zstd not allowed) look into batches. Fetch sessions are not kept: every answer has
+ * session id 0, which clients take as "send full requests". SPEC: broker 6.1, 6.2. */
+#include "broker/api/api.h"
+
+#include "base/base.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "broker/proto/batch.h"
+#include "broker/proto/legacy.h"
+#include "broker/topic.h"
+#include "broker/wait.h"
+
+struct fetch;
+struct wake { /* what a wait posts */
+    _Atomic int refs;
+    struct loop *loop;
+    struct fetch *fetch; /* NULL once that is over; on the loop only */
+};
+
+struct fetch_part {
+    const struct fetch_request_partition *in;
+    struct fetch_response_partition *out;
+    struct partition *p; /* NULL: out has an error */
+    struct file_range range;
+    bool zstd_refused;
+};
+
+struct fetch {
+    struct request *rq;
+    struct fetch_part *parts;
+    int32_t count;
+    int32_t next_cut; /* first part whose range was not handed to the connection yet */
+    bool committed_only, any_error, parked;
+    size_t max_bytes, min_bytes;
+    int64_t deadline_ms;
+    struct loop_timer timer;
+    struct wait *wait;
+    struct wake *wake;
+};
+
+/* --- resolving ----------------------------------------------------------------------------------
+ */
+
+static void part_error(struct fetch *f, struct fetch_part *part, int16_t code)
+{
+    part->out->error_code = code;
+    part->out->high_watermark = -1;
+    f->any_error = true;
+    partition_unref(part->p);
+    part->p = NULL;
+}
+
+static void resolve_part(struct fetch *f, struct topic *t, int16_t unknown, struct fetch_part *part)
+{
+    part->out->partition_index = part->in->partition;
+    part->out->preferred_read_replica = -1;
+    part->out->aborted_transactions_count = f->committed_only ? 0 : -1;
+    part->out->records = SL("");
+    part->p = t ? topic_partition(t, part->in->partition) : NULL;
+    if (!part->p) {
+        part_error(f, part, t ? KERR_UNKNOWN_TOPIC_OR_PARTITION : unknown);
+        return;
+    }
+    int32_t want = part->in->current_leader_epoch, have = partition_leader_epoch(part->p);
+    if (want >= 0 && want != have) {
+        part_error(f, part, want < have ? KERR_FENCED_LEADER_EPOCH : KERR_UNKNOWN_LEADER_EPOCH);
+        return;
+    }
+    struct partition_offsets o;
+    partition_offsets(part->p, &o);
+    if (part->in->fetch_offset < o.start || part->in->fetch_offset > o.end) {
+        part->out->last_stable_offset = part->out->log_start_offset = -1;
+        part_error(f, part, KERR_OFFSET_OUT_OF_RANGE);
+    }
+}
+
+static void resolve(struct fetch *f)
+{
+    struct request *rq = f->rq;
+    const struct fetch_request *in = rq->in;
+    struct fetch_response *out = rq->out;
+    int32_t total = 0, k = 0;
+    for (int32_t i = 0; i < in->topics_count; i++)
+        total += MAX(in->topics[i].partitions_count, 0);
+    f->parts = arena_calloc(&rq->arena, (size_t)total + 1, sizeof *f->parts);
+    out->responses_count = MAX(in->topics_count, 0);
+    out->responses = fetch_response_topic_array(&rq->arena, out->responses_count);
+    for (int32_t i = 0; i < out->responses_count; i++) {
+        const struct fetch_request_topic *from = &in->topics[i];
+        struct fetch_response_topic *to = &out->responses[i];
+        bool by_id = rq->version >= 13;
+        struct topic *t = by_id ? topics_get_id(rq->broker->topics, &from->topic_id)
+                                : topics_get(rq->broker->topics, from->topic);
+        to->topic = from->topic;
+        to->topic_id = from->topic_id;
+        to->partitions_count = MAX(from->partitions_count, 0);
+        to->partitions = fetch_response_partition_array(&rq->arena, to->partitions_count);
+        for (int32_t p = 0; p < to->partitions_count; p++) {
+            struct fetch_part *part = &f->parts[k++];
+            part->in = &from->partitions[p];
+            part->out = &to->partitions[p];
+            resolve_part(f, t, by_id ? KERR_UNKNOWN_TOPIC_ID : KERR_UNKNOWN_TOPIC_OR_PARTITION,
+                         part);
+        }
+        topic_unref(t);
+    }
+    f->count = k;
+}
+
+/* --- reading ------------------------------------------------------------------------------------
+ */
+
+static void release_strbuf(void *arg)
+{
+    strbuf_release(arg);
+}
+
+static struct strbuf *scratch(struct request *rq)
+{
+    struct strbuf *b = arena_alloc(&rq->arena, sizeof *b);
+    strbuf_init(b, 0);
+    arena_on_release(&rq->arena, release_strbuf, b);
+    return b;
+}
+
+/* Bytes in front of the first zstd batch, which clients below version 10 can't read. */
+static size_t without_zstd(struct slice bytes)
+{
+    struct slice rest = bytes, batch;
+    while (batch_split(&rest, &batch)) {
+        if (batch_magic(batch.p) == 2 && batch_codec(batch.p) == CODEC_ZSTD)
+            return (size_t)(batch.p - bytes.p);
+    }
+    return bytes.n;
+}
+
+static int16_t convert(struct fetch *f, struct fetch_part *part, struct slice bytes,
+                       struct strbuf *out)
+{
+    struct slice batch;
+    int magic = f->rq->version >= 2 ? 1 : 0;
+    while (batch_split(&bytes, &batch)) {
+        enum err r = legacy_from_batch(batch, magic, part->in->fetch_offset, 0, out);
+        if (r == E_UNSUPPORTED)
+            return out->n ? KERR_NONE : KERR_UNSUPPORTED_COMPRESSION_TYPE;
+        if (r != E_OK)
+            return r == E_NOMEM ? KERR_UNKNOWN_SERVER_ERROR : KERR_CORRUPT_MESSAGE;
+    }
+    return KERR_NONE;
+}
+
+/* Old versions get bytes in memory: converted, or checked for codecs that the client can't know. */
+static void read_for_old_client(struct fetch *f, struct fetch_part *part)
+{
+    struct request *rq = f->rq;
+    struct strbuf *bytes = scratch(rq);
+    struct error e;
+    int16_t code = KERR_NONE;
+    enum err r = file_range_read(&part->range, bytes, &e);
+    file_range_release(&part->range);
+    part->range.n = 0;
+    if (r != E_OK) {
+        LOG_ERR(LOG_BROKER_LOG, LOG_L_ERROR, &e, "a fetch failed");
+        part_error(f, part, KERR_KAFKA_STORAGE_ERROR);
+        return;
+    }
+    struct slice result = strbuf_slice(bytes);
+    if (rq->version < 4) {
+        struct strbuf *old = scratch(rq);
+        code = convert(f, part, result, old);
+        result = strbuf_slice(old);
+    } else {
+        size_t n = without_zstd(result);
+        if (n == 0 && result.n)
+            code = KERR_UNSUPPORTED_COMPRESSION_TYPE;
+        result.n = n;
+    }
+    if (code != KERR_NONE)
+        part_error(f, part, code);
+    else
+        part->out->records = result.n ? result : SL("");
+}
+
+static void fill_aborted(struct fetch *f, struct fetch_part *part, const struct partition_read *r)
+{
+    if (!f->committed_only)
+        return;
+    struct fetch_response_partition *out = part->out;
+    out->aborted_transactions_count = (int32_t)r->aborted_count;
+    out->aborted_transactions =
+        fetch_response_aborted_array(&f->rq->arena, out->aborted_transactions_count);
+    for (size_t i = 0; i < r->aborted_count; i++) {
+        out->aborted_transactions[i].producer_id = r->aborted[i].producer_id;
+        out->aborted_transactions[i].first_offset = r->aborted[i].first_offset;
+    }
+}
+
+/* Returns the bytes that went into the answer. */
+static size_t read_part(struct fetch *f, struct fetch_part *part, size_t room, bool first)
+{
+    struct partition_read r;
+    bool must = first && f->rq->version >= 3;
+    size_t most = MIN((size_t)MAX(part->in->partition_max_bytes, 0), room);
+    /* A partition that has no room left still reports its offsets. */
+    int16_t code = partition_read(part->p, part->in->fetch_offset, most, must, f->committed_only,
+                                  &f->rq->arena, &r);
+    if (code != KERR_NONE) {
+        part->out->last_stable_offset = part->out->log_start_offset = -1;
+        part_error(f, part, code);
+        return 0;
+    }
+    part->out->high_watermark = r.offsets.end;
+    part->out->last_stable_offset = r.offsets.stable;
+    part->out->log_start_offset = r.offsets.start;
+    part->range = r.range;
+    fill_aborted(f, part, &r);
+    if (r.range.n && f->rq->version < 10)
+        read_for_old_client(f, part);
+    else if (r.range.n)
+        part->out->records = codec_out_of_band(r.range.n);
+    return part->out->records.n;
+}
+
+static void release_ranges(void *arg)
+{
+    struct fetch *f = arg;
+    for (int32_t i = 0; i < f->count; i++) {
+        if (f->parts[i].range.n)
+            file_range_release(&f->parts[i].range);
+        partition_unref(f->parts[i].p);
+        f->parts[i].p = NULL;
+    }
+}
+
+static void sent_range(void *owner)
+{
+    file_range_release(owner);
+    mem_free(owner);
+}
+
+static void send_cut(struct request *rq, const struct codec_cut *cut)
+{
+    struct fetch *f = rq->state;
+    while (f->parts[f->next_cut].range.n == 0)
+        f->next_cut++;
+    struct fetch_part *part = &f->parts[f->next_cut++];
+    invariant(cut->length == part->range.n);
+    struct file_range *range = xmalloc(sizeof *range);
+    *range = part->range;
+    part->range.n = 0; /* the connection releases it */
+    conn_send_file(rq->conn, range->fd, range->pos, range->n, sent_range, range);
+}
+
+static void unpark(struct fetch *f)
+{
+    if (f->wait) {
+        wait_give_up(f->wait);
+        for (int32_t i = 0; i < f->count; i++) {
+            if (f->parts[i].p)
+                partition_unwait(f->parts[i].p, f->wait);
+        }
+        wait_unref(f->wait);
+        f->wait = NULL;
+    }
+}
+
+static void wake_unref(void *arg)
+{
+    struct wake *k = arg;
+    if (atomic_fetch_sub(&k->refs, 1) == 1)
+        mem_free(k);
+}
+
+static void end_parking(struct fetch *f)
+{
+    unpark(f);
+    if (f->parked)
+        loop_timer_release(&f->timer);
+    if (f->wake) {
+        f->wake->fetch = NULL;
+        wake_unref(f->wake);
+        f->wake = NULL;
+    }
+    f->parked = false;
+}
+
+static void answer(struct fetch *f)
+{
+    struct request *rq = f->rq;
+    size_t used = 0;
+    end_parking(f);
+    rq->on_gone = NULL;
+    rq->cuts_max = (size_t)f->count;
+    rq->send_cut = send_cut;
+    for (int32_t i = 0; i < f->count; i++) {
+        struct fetch_part *part = &f->parts[i];
+        if (part->p)
+            used += read_part(f, part, used < f->max_bytes ? f->max_bytes - used : 0, used == 0);
+    }
+    request_reply(rq);
+}
+
+/* --- parking ------------------------------------------------------------------------------------
+ */
+
+static bool enough(struct fetch *f)
+{
+    size_t have = 0;
+    if (f->any_error || f->count == 0)
+        return true;
+    for (int32_t i = 0; i < f->count; i++) {
+        const struct fetch_part *part = &f->parts[i];
+        if (partition_is_deleted(part->p))
+            return true;
+        size_t cap = (size_t)MAX(part->in->partition_max_bytes, 0);
+        size_t some = partition_available(part->p, part->in->fetch_offset, f->committed_only,
+                                          MIN(f->min_bytes - have, MAX(cap, 1)));
+        have += MIN(some, MAX(cap, 1));
+        if (have >= f->min_bytes)
+            return true;
+    }
+    return false;
+}
+
+static void go_on(struct fetch *f);
+
+static void woken(void *arg)
+{
+    struct wake *k = arg;
+    if (k->fetch)
+        go_on(k->fetch);
+    wake_unref(k);
+}
+
+static void fire(void *arg) /* on the appender's thread */
+{
+    struct wake *k = arg;
+    atomic_fetch_add(&k->refs, 1);
+    loop_post(k->loop, woken, k);
+}
+
+/* Hangs on every partition. True when one of them has moved meanwhile. */
+static bool hang(struct fetch *f)
+{
+    atomic_fetch_add(&f->wake->refs, 1);
+    f->wait = wait_new(fire, wake_unref, f->wake);
+    for (int32_t i = 0; i < f->count; i++) {
+        struct fetch_part *part = &f->parts[i];
+        struct partition_offsets o;
+        partition_offsets(part->p, &o);
+        int64_t seen = MAX(part->in->fetch_offset, f->committed_only ? o.stable : o.end);
+        if (partition_wait(part->p, seen, f->committed_only, f->wait))
+            return true;
+    }
+    return false;
+}
+
+static void on_deadline(void *arg)
+{
+    answer(arg);
+}
+
+static void on_gone(struct request *rq)
+{
+    end_parking(rq->state);
+    request_drop(rq);
+}
+
+static void park(struct fetch *f)
+{
+    struct request *rq = f->rq;
+    f->wake = xcalloc(1, sizeof *f->wake);
+    f->wake->refs = 1;
+    f->wake->loop = rq->bl->loop;
+    f->wake->fetch = f;
+    f->parked = true;
+    rq->on_gone = on_gone;
+    loop_timer_init(&f->timer, rq->bl->loop, on_deadline, f);
+    loop_timer_set(&f->timer, f->deadline_ms - clock_mono_ms());
+}
+
+/* Answers, or hangs on the partitions. What arrives before the waits are hung is seen by the second
+ * look, what arrives after by the waits. */
+static void go_on(struct fetch *f)
+{
+    for (;;) {
+        unpark(f);
+        if (enough(f) || clock_mono_ms() >= f->deadline_ms) {
+            answer(f);
+            return;
+        }
+        if (!f->parked)
+            park(f);
+        if (!hang(f)) {
+            if (enough(f))
+                answer(f);
+            return;
+        }
+    }
+}
+
+/* --- sessions -----------------------------------------------------------------------------------
+ */
+
+/* Sessions are not kept, so no id but 0 is known. SPEC: broker 6.2 */
+static bool refuse_session(struct request *rq)
+{
+    const struct fetch_request *in = rq->in;
+    struct fetch_response *out = rq->out;
+    if (in->session_id == 0 || in->session_epoch <= 0)
+        return false;
+    out->error_code = KERR_FETCH_SESSION_ID_NOT_FOUND;
+    request_reply(rq);
+    return true;
+}
+
+void api_fetch(struct request *rq)
+{
+    const struct fetch_request *in = rq->in;
+    if (refuse_session(rq))
+        return;
+    struct fetch *f = arena_calloc(&rq->arena, 1, sizeof *f);
+    f->rq = rq;
+    rq->state = f;
+    f->committed_only = in->isolation_level == 1;
+    f->max_bytes = rq->version >= 3
+                       ? (size_t)MAX(MIN(in->max_bytes, rq->broker->o->fetch_max_bytes), 0)
+                       : SIZE_MAX;
+    f->min_bytes = (size_t)MAX(in->min_bytes, 0);
+    f->deadline_ms = clock_mono_ms() + MAX(in->max_wait_ms, 0);
+    resolve(f);
+    arena_on_release(&rq->arena, release_ranges, f);
+    go_on(f);
+}

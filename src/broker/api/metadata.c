@@ -1,0 +1,402 @@
+/* broker/api/metadata.c - what a client asks first: ApiVersions, Metadata, DescribeCluster,
+ * DescribeTopicPartitions.
+ *
+ * Metadata never touches the disk, except that it may create a topic: that happens on the pool, and
+ * the answer is made when the topics are there. SPEC: broker 9.3, 9.5, 10. */
+#include "broker/api/api.h"
+
+#include "base/base.h"
+#include "base/log.h"
+#include "broker/topic.h"
+
+#include <stdlib.h>
+
+#define TOPIC_OPERATIONS 3576
+#define CLUSTER_OPERATIONS 8096
+
+/* --- ApiVersions --------------------------------------------------------------------------------
+ */
+
+#define METADATA_VERSION 27 /* 4.1 */
+
+/* [a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])? */
+static bool is_software_text(struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        bool inner = i > 0 && i + 1 < s.n && (c == '-' || c == '.');
+        if (!alnum && !inner)
+            return false;
+    }
+    return s.n > 0;
+}
+
+static void list_features(struct request *rq, struct api_versions_response *out)
+{
+    static const struct {
+        const char *name;
+        int16_t min, max, level; /* level 0: not finalized */
+    } features[] = {
+        {"eligible.leader.replicas.version", 0, 1, 1},
+        {"group.version", 0, 1, 0},
+        {"kraft.version", 0, 1, 0},
+        {"metadata.version", 7, METADATA_VERSION, METADATA_VERSION},
+        {"transaction.version", 0, 2, 0},
+    };
+    int32_t n = ARRAY_LEN(features);
+    out->supported_features = api_versions_response_feature_array(&rq->arena, n);
+    out->finalized_features = api_versions_response_finalized_array(&rq->arena, n);
+    out->finalized_features_epoch = broker_topics_generation(rq->broker);
+    for (int32_t i = 0; i < n; i++) {
+        if (rq->version >= 4 || features[i].min > 0) { /* older Java refuses a minimum of 0 */
+            struct api_versions_response_feature *f =
+                &out->supported_features[out->supported_features_count++];
+            f->name = slice_cstr(features[i].name);
+            f->min_version = features[i].min;
+            f->max_version = features[i].max;
+        }
+        if (features[i].level) {
+            struct api_versions_response_finalized *f =
+                &out->finalized_features[out->finalized_features_count++];
+            f->name = slice_cstr(features[i].name);
+            f->min_version_level = f->max_version_level = features[i].level;
+        }
+    }
+}
+
+void api_api_versions(struct request *rq)
+{
+    const struct api_versions_request *in = rq->in;
+    struct api_versions_response *out = rq->out;
+    if (rq->version >= 3 && (!is_software_text(in->client_software_name) ||
+                             !is_software_text(in->client_software_version))) {
+        out->error_code = KERR_INVALID_REQUEST;
+        request_reply(rq);
+        return;
+    }
+    if (rq->version >= 3)
+        snprintf(rq->conn->software, sizeof rq->conn->software, PRI_SL " " PRI_SL,
+                 ARG_SL(in->client_software_name), ARG_SL(in->client_software_version));
+    const struct msg_api *api;
+    out->api_keys = api_versions_response_key_array(&rq->arena, KAPI_LIMIT);
+    for (size_t i = 0; (api = msg_api_at(i)); i++) {
+        if (api->min > api->max || !api_handler(api->key))
+            continue;
+        struct api_versions_response_key *k = &out->api_keys[out->api_keys_count++];
+        k->api_key = api->key;
+        k->min_version = api->min;
+        k->max_version = api->max;
+    }
+    list_features(rq, out);
+    request_reply(rq);
+}
+
+/* --- Metadata -----------------------------------------------------------------------------------
+ */
+
+static int32_t *node_list(struct request *rq, int32_t node)
+{
+    int32_t *v = arena_alloc(&rq->arena, sizeof *v);
+    *v = node;
+    return v;
+}
+
+static void fill_topic(struct request *rq, struct topic *t, int32_t node, int32_t *nodes,
+                       struct metadata_response_topic *out)
+{
+    out->name = arena_dup(&rq->arena, topic_name(t));
+    out->topic_id = topic_id(t);
+    out->is_internal = topic_is_internal(t);
+    out->partitions_count = topic_partition_count(t);
+    out->partitions = metadata_response_partition_array(&rq->arena, out->partitions_count);
+    for (int32_t i = 0; i < out->partitions_count; i++) {
+        struct metadata_response_partition *p = &out->partitions[i];
+        struct partition *q = topic_partition(t, i);
+        p->partition_index = i;
+        p->leader_id = node;
+        p->leader_epoch = q ? partition_leader_epoch(q) : 0;
+        p->replica_nodes = p->isr_nodes = nodes;
+        p->replica_nodes_count = p->isr_nodes_count = 1;
+        partition_unref(q);
+    }
+}
+
+static void fill_named(struct request *rq, const struct metadata_request_topic *in, int32_t node,
+                       int32_t *nodes, struct metadata_response_topic *out)
+{
+    struct error e;
+    struct topic *t = NULL;
+    out->name = in->name;
+    out->topic_id = in->topic_id;
+    if (!in->name.p) {
+        t = topics_get_id(rq->broker->topics, &in->topic_id);
+        if (!t)
+            out->error_code = KERR_UNKNOWN_TOPIC_ID;
+    } else {
+        t = topics_get(rq->broker->topics, in->name);
+        if (!t)
+            out->error_code = topic_name_check(in->name, &e) == E_OK
+                                  ? KERR_UNKNOWN_TOPIC_OR_PARTITION
+                                  : KERR_INVALID_TOPIC_EXCEPTION;
+    }
+    if (t)
+        fill_topic(rq, t, node, nodes, out);
+    topic_unref(t);
+}
+
+static bool seen_before(const struct metadata_request *in, int32_t i)
+{
+    for (int32_t k = 0; k < i; k++) {
+        if (in->topics[i].name.p ? slice_eq(in->topics[k].name, in->topics[i].name)
+                                 : !in->topics[k].name.p && !memcmp(&in->topics[k].topic_id,
+                                                                    &in->topics[i].topic_id, 16))
+            return true;
+    }
+    return false;
+}
+
+static enum err fill_topics(struct request *rq, int32_t node, bool all)
+{
+    const struct metadata_request *in = rq->in;
+    struct metadata_response *out = rq->out;
+    int32_t *nodes = node_list(rq, node);
+    if (!all) {
+        out->topics = metadata_response_topic_array(&rq->arena, MAX(in->topics_count, 0));
+        for (int32_t i = 0; i < in->topics_count; i++) {
+            if (!seen_before(in, i))
+                fill_named(rq, &in->topics[i], node, nodes, &out->topics[out->topics_count++]);
+        }
+        return E_OK;
+    }
+    struct topic **v;
+    size_t n;
+    enum err r = topics_list(rq->broker->topics, &rq->arena, &v, &n);
+    if (r != E_OK)
+        return r;
+    out->topics_count = (int32_t)n;
+    out->topics = metadata_response_topic_array(&rq->arena, out->topics_count);
+    for (size_t i = 0; i < n; i++) {
+        fill_topic(rq, v[i], node, nodes, &out->topics[i]);
+        topic_unref(v[i]);
+    }
+    return E_OK;
+}
+
+static void answer_metadata(void *arg)
+{
+    struct request *rq = arg;
+    const struct metadata_request *in = rq->in;
+    struct metadata_response *out = rq->out;
+    if (!rq->conn) {
+        request_drop(rq);
+        return;
+    }
+    int port;
+    int32_t node = request_node_id(rq);
+    out->brokers_count = 1;
+    out->brokers = metadata_response_broker_array(&rq->arena, 1);
+    out->brokers[0].node_id = node;
+    out->brokers[0].host = request_advertised(rq, &port);
+    out->brokers[0].port = port;
+    out->brokers[0].rack = rq->broker->o->rack;
+    out->cluster_id = slice_cstr(rq->broker->cluster_id);
+    out->controller_id = node;
+    if (in->include_cluster_authorized_operations)
+        out->cluster_authorized_operations = CLUSTER_OPERATIONS;
+    bool all = in->topics_count < 0 || (rq->version == 0 && in->topics_count == 0);
+    if (fill_topics(rq, node, all) != E_OK) {
+        request_close(rq, "no memory for the list of topics");
+        return;
+    }
+    for (int32_t i = 0; in->include_topic_authorized_operations && i < out->topics_count; i++)
+        out->topics[i].topic_authorized_operations = TOPIC_OPERATIONS;
+    request_reply(rq);
+}
+
+static bool must_create(struct request *rq, const struct metadata_request_topic *in)
+{
+    struct error e;
+    if (!in->name.p || topic_name_check(in->name, &e) != E_OK || topic_name_is_internal(in->name))
+        return false;
+    struct topic *t = topics_get(rq->broker->topics, in->name);
+    topic_unref(t);
+    return t == NULL;
+}
+
+/* On the pool. Other requests may create the same topic meanwhile, which is as good. */
+static void create_missing(void *arg)
+{
+    struct request *rq = arg;
+    const struct metadata_request *in = rq->in;
+    for (int32_t i = 0; i < in->topics_count; i++) {
+        struct error e;
+        if (!must_create(rq, &in->topics[i]))
+            continue;
+        struct broker_topic_spec spec = {
+            .name = in->topics[i].name, .partitions = -1, .replication_factor = -1};
+        enum err r = broker_topic_create(rq->broker, &spec, &e);
+        if (r == E_OK)
+            LOG_INFO(LOG_BROKER,
+                     "topic " PRI_SL " was created because it was asked for client_id=" PRI_SL,
+                     ARG_SL(spec.name), ARG_SL(rq->client_id));
+        else if (r != E_EXISTS)
+            LOG_ERR(LOG_BROKER, LOG_L_WARN, &e, "topic " PRI_SL " could not be created",
+                    ARG_SL(spec.name));
+    }
+}
+
+void api_metadata(struct request *rq)
+{
+    const struct metadata_request *in = rq->in;
+    bool create = false;
+    for (int32_t i = 0; i < in->topics_count; i++) {
+        const struct metadata_request_topic *t = &in->topics[i];
+        bool by_id = !t->name.p || !uuid_is_zero(&t->topic_id);
+        if (by_id && rq->version >= 10 && rq->version < 12) {
+            struct metadata_response *out = rq->out;
+            out->topics_count = 1;
+            out->topics = metadata_response_topic_array(&rq->arena, 1);
+            out->topics[0].name = t->name.p ? t->name : SL("");
+            out->topics[0].error_code = KERR_INVALID_REQUEST;
+            request_reply(rq);
+            return;
+        }
+        create |= in->allow_auto_topic_creation && rq->broker->o->auto_create_topics &&
+                  must_create(rq, t);
+    }
+    if (create)
+        pool_submit(rq->broker->pool, NULL, create_missing, rq->bl->loop, answer_metadata, rq);
+    else
+        answer_metadata(rq);
+}
+
+/* --- DescribeCluster ----------------------------------------------------------------------------
+ */
+
+void api_describe_cluster(struct request *rq)
+{
+    const struct describe_cluster_request *in = rq->in;
+    struct describe_cluster_response *out = rq->out;
+    if (in->endpoint_type != 1) {
+        out->error_code =
+            in->endpoint_type == 2 ? KERR_MISMATCHED_ENDPOINT_TYPE : KERR_UNSUPPORTED_ENDPOINT_TYPE;
+        out->error_message = in->endpoint_type == 2 ? SL("The request was sent to an endpoint of "
+                                                         "type BROKER, but we wanted an endpoint "
+                                                         "of type CONTROLLER")
+                                                    : SL("Unsupported endpoint type");
+        request_reply(rq);
+        return;
+    }
+    int port;
+    out->cluster_id = slice_cstr(rq->broker->cluster_id);
+    out->controller_id = request_node_id(rq);
+    out->brokers_count = 1;
+    out->brokers = describe_cluster_response_broker_array(&rq->arena, 1);
+    out->brokers[0].broker_id = request_node_id(rq);
+    out->brokers[0].host = request_advertised(rq, &port);
+    out->brokers[0].port = port;
+    out->brokers[0].rack = rq->broker->o->rack;
+    if (in->include_cluster_authorized_operations)
+        out->cluster_authorized_operations = CLUSTER_OPERATIONS;
+    request_reply(rq);
+}
+
+/* --- DescribeTopicPartitions --------------------------------------------------------------------
+ */
+
+#define PARTITIONS_A_PAGE 2000
+
+struct dtp_page {
+    struct request *rq;
+    int32_t left;
+    int32_t *nodes;
+    bool full;
+};
+
+static void dtp_topic(struct dtp_page *page, struct slice name, int32_t from)
+{
+    struct request *rq = page->rq;
+    struct describe_topic_partitions_response *out = rq->out;
+    struct topic *t = topics_get(rq->broker->topics, name);
+    struct describe_topic_partitions_response_topic *to = &out->topics[out->topics_count++];
+    struct error e;
+    to->name = arena_dup(&rq->arena, name);
+    if (!t) {
+        to->error_code = topic_name_check(name, &e) == E_OK ? KERR_UNKNOWN_TOPIC_OR_PARTITION
+                                                            : KERR_INVALID_TOPIC_EXCEPTION;
+        return;
+    }
+    int32_t total = topic_partition_count(t), n = MIN(MAX(total - from, 0), page->left);
+    to->topic_id = topic_id(t);
+    to->is_internal = topic_is_internal(t);
+    to->topic_authorized_operations = TOPIC_OPERATIONS;
+    to->partitions_count = n;
+    to->partitions = describe_topic_partitions_response_partition_array(&rq->arena, n);
+    for (int32_t i = 0; i < n; i++) {
+        struct describe_topic_partitions_response_partition *p = &to->partitions[i];
+        struct partition *q = topic_partition(t, from + i);
+        p->partition_index = from + i;
+        p->leader_id = *page->nodes;
+        p->leader_epoch = q ? partition_leader_epoch(q) : 0;
+        p->replica_nodes = p->isr_nodes = page->nodes;
+        p->replica_nodes_count = p->isr_nodes_count = 1;
+        partition_unref(q);
+    }
+    page->left -= n;
+    if (from + n < total) {
+        page->full = true;
+        out->has_next_cursor = true;
+        out->next_cursor.topic_name = to->name;
+        out->next_cursor.partition_index = from + n;
+    }
+    topic_unref(t);
+}
+
+static int by_slice(const void *a, const void *b)
+{
+    return slice_cmp(*(const struct slice *)a, *(const struct slice *)b);
+}
+
+void api_describe_topic_partitions(struct request *rq)
+{
+    const struct describe_topic_partitions_request *in = rq->in;
+    struct describe_topic_partitions_response *out = rq->out;
+    int32_t limit = MIN(in->response_partition_limit, PARTITIONS_A_PAGE);
+    struct dtp_page page = {rq, MAX(limit, 1), node_list(rq, request_node_id(rq)), false};
+    struct slice *names;
+    size_t n = 0;
+    if (in->topics_count > 0) {
+        names = arena_alloc(&rq->arena, (size_t)in->topics_count * sizeof *names);
+        for (int32_t i = 0; i < in->topics_count; i++)
+            names[n++] = in->topics[i].name;
+        qsort(names, n, sizeof *names, by_slice);
+    } else {
+        struct topic **v;
+        if (topics_list(rq->broker->topics, &rq->arena, &v, &n) != E_OK) {
+            request_close(rq, "no memory for the list of topics");
+            return;
+        }
+        names = arena_alloc(&rq->arena, (n + 1) * sizeof *names);
+        for (size_t i = 0; i < n; i++) {
+            names[i] = arena_dup(&rq->arena, topic_name(v[i]));
+            topic_unref(v[i]);
+        }
+    }
+    out->topics = describe_topic_partitions_response_topic_array(&rq->arena, (int32_t)n);
+    for (size_t i = 0; i < n && !page.full; i++) {
+        if (in->has_cursor && slice_cmp(names[i], in->cursor.topic_name) < 0)
+            continue;
+        if (i > 0 && slice_eq(names[i], names[i - 1]))
+            continue;
+        bool at_cursor = in->has_cursor && slice_eq(names[i], in->cursor.topic_name);
+        if (page.left == 0) {
+            out->has_next_cursor = true;
+            out->next_cursor.topic_name = names[i];
+            out->next_cursor.partition_index = 0;
+            break;
+        }
+        dtp_topic(&page, names[i], at_cursor ? MAX(in->cursor.partition_index, 0) : 0);
+    }
+    request_reply(rq);
+}

@@ -1,0 +1,247 @@
+/* broker/api/misc.c - calls of tools and user interfaces that one node answers in a few lines.
+ * SPEC: broker 2.6, 11.5. */
+#include "broker/api/api.h"
+
+#include "base/base.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "broker/topic.h"
+
+/* --- access control: there is no authorizer, and clients hide their pages on this very answer ----
+ */
+
+#define NO_AUTHORIZER "No Authorizer is configured on the broker"
+
+void api_describe_acls(struct request *rq)
+{
+    struct describe_acls_response *out = rq->out;
+    out->error_code = KERR_SECURITY_DISABLED;
+    out->error_message = SL(NO_AUTHORIZER);
+    request_reply(rq);
+}
+
+void api_create_acls(struct request *rq)
+{
+    const struct create_acls_request *in = rq->in;
+    struct create_acls_response *out = rq->out;
+    out->results_count = MAX(in->creations_count, 0);
+    out->results = create_acls_response_result_array(&rq->arena, out->results_count);
+    for (int32_t i = 0; i < out->results_count; i++) {
+        out->results[i].error_code = KERR_SECURITY_DISABLED;
+        out->results[i].error_message = SL(NO_AUTHORIZER);
+    }
+    request_reply(rq);
+}
+
+void api_delete_acls(struct request *rq)
+{
+    const struct delete_acls_request *in = rq->in;
+    struct delete_acls_response *out = rq->out;
+    out->filter_results_count = MAX(in->filters_count, 0);
+    out->filter_results = delete_acls_response_filter_array(&rq->arena, out->filter_results_count);
+    for (int32_t i = 0; i < out->filter_results_count; i++) {
+        out->filter_results[i].error_code = KERR_SECURITY_DISABLED;
+        out->filter_results[i].error_message = SL(NO_AUTHORIZER);
+    }
+    request_reply(rq);
+}
+
+/* librdkafka and kafka-go look whether the key is listed, on plaintext listeners too. */
+void api_sasl_handshake(struct request *rq)
+{
+    struct sasl_handshake_response *out = rq->out;
+    out->error_code = KERR_ILLEGAL_SASL_STATE;
+    request_reply(rq);
+}
+
+/* --- what this node never has
+ * --------------------------------------------------------------------- */
+
+void api_describe_client_quotas(struct request *rq)
+{
+    struct describe_client_quotas_response *out = rq->out;
+    out->entries_count = 0;
+    out->entries = describe_client_quotas_response_entry_array(&rq->arena, 0);
+    request_reply(rq);
+}
+
+void api_describe_scram(struct request *rq)
+{
+    const struct describe_user_scram_credentials_request *in = rq->in;
+    struct describe_user_scram_credentials_response *out = rq->out;
+    out->results_count = MAX(in->users_count, 0);
+    out->results =
+        describe_user_scram_credentials_response_user_array(&rq->arena, out->results_count);
+    for (int32_t i = 0; i < out->results_count; i++) {
+        out->results[i].user = in->users[i].name;
+        out->results[i].error_code = KERR_RESOURCE_NOT_FOUND;
+        out->results[i].error_message = slice_cstr(arena_printf(
+            &rq->arena, "Attempt to describe a user credential that does not exist: " PRI_SL,
+            ARG_SL(in->users[i].name)));
+    }
+    request_reply(rq);
+}
+
+void api_list_reassignments(struct request *rq)
+{
+    request_reply(rq);
+}
+
+void api_list_transactions(struct request *rq)
+{
+    request_reply(rq);
+}
+
+void api_describe_transactions(struct request *rq)
+{
+    const struct describe_transactions_request *in = rq->in;
+    struct describe_transactions_response *out = rq->out;
+    out->transaction_states_count = MAX(in->transactional_ids_count, 0);
+    out->transaction_states =
+        describe_transactions_response_transaction_array(&rq->arena, out->transaction_states_count);
+    for (int32_t i = 0; i < out->transaction_states_count; i++) {
+        struct describe_transactions_response_transaction *t = &out->transaction_states[i];
+        t->transactional_id = in->transactional_ids[i];
+        t->error_code =
+            in->transactional_ids[i].n ? KERR_TRANSACTIONAL_ID_NOT_FOUND : KERR_INVALID_REQUEST;
+    }
+    request_reply(rq);
+}
+
+/* --- the quorum of one -------------------------------------------------------------------------
+ */
+
+static void quorum_partition(struct request *rq, struct slice topic,
+                             const struct describe_quorum_request_partition *in,
+                             struct describe_quorum_response_partition *out)
+{
+    out->partition_index = in->partition_index;
+    if (!slice_eq(topic, SL("__cluster_metadata")) || in->partition_index != 0) {
+        out->error_code = KERR_UNKNOWN_TOPIC_OR_PARTITION;
+        return;
+    }
+    int64_t now = clock_wall_ms();
+    out->leader_id = rq->broker->o->node_id;
+    out->leader_epoch = 1;
+    out->high_watermark = broker_topics_generation(rq->broker) + 1;
+    out->current_voters_count = 1;
+    out->current_voters = describe_quorum_response_replica_array(&rq->arena, 1);
+    struct describe_quorum_response_replica *voter = &out->current_voters[0];
+    voter->replica_id = rq->broker->o->node_id;
+    if (uuid_parse(slice_cstr(rq->broker->cluster_id), &voter->replica_directory_id) != E_OK)
+        voter->replica_directory_id = (struct uuid){0};
+    voter->log_end_offset = out->high_watermark;
+    voter->last_fetch_timestamp = voter->last_caught_up_timestamp = now;
+}
+
+void api_describe_quorum(struct request *rq)
+{
+    const struct describe_quorum_request *in = rq->in;
+    struct describe_quorum_response *out = rq->out;
+    if (in->topics_count != 1 || in->topics[0].partitions_count != 1) {
+        out->error_code = KERR_INVALID_REQUEST;
+        request_reply(rq);
+        return;
+    }
+    out->topics_count = 1;
+    out->topics = describe_quorum_response_topic_array(&rq->arena, 1);
+    out->topics[0].topic_name = in->topics[0].topic_name;
+    out->topics[0].partitions_count = 1;
+    out->topics[0].partitions = describe_quorum_response_partition_array(&rq->arena, 1);
+    quorum_partition(rq, in->topics[0].topic_name, &in->topics[0].partitions[0],
+                     &out->topics[0].partitions[0]);
+    int port;
+    out->nodes_count = 1;
+    out->nodes = describe_quorum_response_node_array(&rq->arena, 1);
+    out->nodes[0].node_id = rq->broker->o->node_id;
+    out->nodes[0].listeners_count = 1;
+    out->nodes[0].listeners = describe_quorum_response_listener_array(&rq->arena, 1);
+    out->nodes[0].listeners[0].name = slice_cstr(rq->conn->listener->name);
+    out->nodes[0].listeners[0].host = request_advertised(rq, &port);
+    out->nodes[0].listeners[0].port = (uint16_t)port;
+    request_reply(rq);
+}
+
+/* --- producer ids ------------------------------------------------------------------------------
+ */
+
+static void give_producer_id(struct request *rq, int64_t id)
+{
+    struct init_producer_id_response *out = rq->out;
+    out->producer_id = id;
+    out->producer_epoch = 0;
+}
+
+static void reserve_and_answer(void *arg)
+{
+    struct request *rq = arg;
+    struct init_producer_id_response *out = rq->out;
+    struct error e;
+    int64_t id;
+    enum err r = E_AGAIN;
+    for (int i = 0; i < 3 && r == E_AGAIN; i++) {
+        r = producer_ids_reserve(&rq->broker->producer_ids, &e);
+        if (r == E_OK)
+            r = producer_ids_take(&rq->broker->producer_ids, &id);
+    }
+    if (r == E_OK) {
+        give_producer_id(rq, id);
+    } else {
+        LOG_ERR(LOG_BROKER, LOG_L_ERROR, &e, "producer ids could not be reserved");
+        out->error_code = KERR_COORDINATOR_NOT_AVAILABLE;
+    }
+    request_post_reply(rq);
+}
+
+void api_init_producer_id(struct request *rq)
+{
+    const struct init_producer_id_request *in = rq->in;
+    struct init_producer_id_response *out = rq->out;
+    int64_t id;
+    if (in->transactional_id.p) {
+        LOG_WARN(LOG_BROKER_TXN,
+                 "transactional.id=" PRI_SL
+                 " was refused: this version of weir has no transactions; "
+                 "idempotent producers (without transactional.id) work",
+                 ARG_SL(in->transactional_id));
+        out->error_code = in->transactional_id.n ? KERR_UNSUPPORTED_VERSION : KERR_INVALID_REQUEST;
+        request_reply(rq);
+        return;
+    }
+    if (producer_ids_take(&rq->broker->producer_ids, &id) == E_OK) {
+        give_producer_id(rq, id);
+        request_reply(rq);
+        return;
+    }
+    pool_submit(rq->broker->pool, NULL, reserve_and_answer, NULL, NULL, rq);
+}
+
+/* --- leader election: the leader is the only one there is
+ * ----------------------------------------- */
+
+void api_elect_leaders(struct request *rq)
+{
+    const struct elect_leaders_request *in = rq->in;
+    struct elect_leaders_response *out = rq->out;
+    out->replica_election_results_count = MAX(in->topic_partitions_count, 0);
+    out->replica_election_results =
+        elect_leaders_response_topic_array(&rq->arena, out->replica_election_results_count);
+    for (int32_t i = 0; i < out->replica_election_results_count; i++) {
+        const struct elect_leaders_request_topic *from = &in->topic_partitions[i];
+        struct elect_leaders_response_topic *to = &out->replica_election_results[i];
+        struct topic *t = topics_get(rq->broker->topics, from->topic);
+        to->topic = from->topic;
+        to->partition_result_count = MAX(from->partitions_count, 0);
+        to->partition_result =
+            elect_leaders_response_partition_array(&rq->arena, to->partition_result_count);
+        for (int32_t p = 0; p < to->partition_result_count; p++) {
+            bool known =
+                t && from->partitions[p] >= 0 && from->partitions[p] < topic_partition_count(t);
+            to->partition_result[p].partition_id = from->partitions[p];
+            to->partition_result[p].error_code =
+                known ? KERR_ELECTION_NOT_NEEDED : KERR_UNKNOWN_TOPIC_OR_PARTITION;
+        }
+        topic_unref(t);
+    }
+    request_reply(rq);
+}

@@ -1,0 +1,243 @@
+/* broker/api/produce.c - Produce: judge each partition's batch, append it, answer.
+ *
+ * The batch is validated and patched where it was received (a slice of the connection's buffer),
+ * and written with one call. Message sets of old clients (versions 0-2) become a batch first, and a
+ * topic with a codec of its own has batches packed anew. With durability=sync the answer waits for
+ * the fdatasync that covers all its partitions. An error in one partition never touches another.
+ * SPEC: broker 3.2, 3.3, 7.1, 7.2. */
+#include "broker/api/api.h"
+
+#include "base/base.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "broker/proto/batch.h"
+#include "broker/proto/legacy.h"
+#include "broker/topic.h"
+
+#include <stdatomic.h>
+
+struct produce {
+    struct request *rq;
+    int64_t now_ms;
+    bool any_error;
+    _Atomic int32_t open; /* partitions not durable yet, and the handler itself */
+};
+struct durable {
+    struct produce *produce;
+    struct produce_response_partition *out;
+};
+
+static void release_strbuf(void *arg)
+{
+    strbuf_release(arg);
+}
+
+static struct strbuf *scratch(struct request *rq)
+{
+    struct strbuf *b = arena_alloc(&rq->arena, sizeof *b);
+    strbuf_init(b, (size_t)rq->broker->o->socket_request_max_bytes * 2);
+    arena_on_release(&rq->arena, release_strbuf, b);
+    return b;
+}
+
+static void fail(struct produce *pr, struct produce_response_partition *out, int16_t code,
+                 struct slice message)
+{
+    out->error_code = code;
+    out->error_message = message;
+    out->base_offset = -1;
+    out->log_append_time_ms = -1;
+    out->log_start_offset = -1;
+    pr->any_error = true;
+}
+
+static void answer(struct produce *pr, bool same_thread)
+{
+    struct request *rq = pr->rq;
+    const struct produce_request *in = rq->in;
+    if (in->acks == 0 && pr->any_error) {
+        /* Closing is the only signal that such a producer can get. */
+        request_close(rq, "a produce with acks=0 failed");
+    } else if (in->acks == 0) {
+        request_no_reply(rq);
+    } else if (same_thread) {
+        request_reply(rq);
+    } else {
+        request_post_reply(rq);
+    }
+}
+
+static void on_durable(void *arg, int16_t code)
+{
+    struct durable *d = arg;
+    struct produce *pr = d->produce;
+    if (code != KERR_NONE) {
+        d->out->error_code = code;
+        d->out->base_offset = -1;
+    }
+    if (atomic_fetch_sub(&pr->open, 1) == 1)
+        answer(pr, loop_is_current(pr->rq->bl->loop));
+}
+
+/* --- one partition ------------------------------------------------------------------------------
+ */
+
+static int16_t judge(struct produce *pr, struct topic *t, int32_t partition, struct slice bytes,
+                     bool deep, struct produce_response_partition *out)
+{
+    struct request *rq = pr->rq;
+    const struct topic_config *c = topic_config(t);
+    struct batch_rules rules = {.topic = topic_name(t),
+                                .partition = partition,
+                                .zstd_allowed = rq->version >= 7,
+                                .compacted = c->cleanup_compact,
+                                .deep = deep,
+                                .log_append_time = c->log_append_time,
+                                .now_ms = pr->now_ms,
+                                .before_max_ms = c->timestamp_before_max_ms,
+                                .after_max_ms = c->timestamp_after_max_ms,
+                                .max_bytes = c->max_message_bytes,
+                                .segment_bytes = c->segment_bytes};
+    struct batch_verdict v = {0};
+    int16_t code = batch_validate(bytes, &rules, &rq->arena, &v);
+    if (code == KERR_NONE && batch_is_transactional(bytes.p))
+        code = KERR_INVALID_TXN_STATE; /* nobody has opened a transaction */
+    if (code == KERR_NONE)
+        return code;
+    fail(pr, out, code, v.message);
+    if (v.records_count) {
+        out->record_errors_count = v.records_count;
+        out->record_errors = produce_response_record_error_array(&rq->arena, v.records_count);
+        for (int32_t i = 0; i < v.records_count; i++) {
+            out->record_errors[i].batch_index = v.records[i].index;
+            out->record_errors[i].batch_index_error_message = v.records[i].message;
+        }
+    }
+    return code;
+}
+
+static int32_t level_of(const struct topic_config *c)
+{
+    switch (c->compression) {
+    case CODEC_GZIP:
+        return c->gzip_level;
+    case CODEC_LZ4:
+        return c->lz4_level;
+    case CODEC_ZSTD:
+        return c->zstd_level;
+    default:
+        return CODEC_LEVEL_DEFAULT;
+    }
+}
+
+/* The bytes to append: those received, unless they are of an old format or the topic wants another
+ * codec. */
+static int16_t prepare(struct produce *pr, struct topic *t, int32_t partition, struct slice *bytes,
+                       struct produce_response_partition *out)
+{
+    struct request *rq = pr->rq;
+    const struct topic_config *c = topic_config(t);
+    bool legacy = rq->version < 3;
+    if (legacy) {
+        struct strbuf *b = scratch(rq);
+        int16_t code = legacy_to_batch(*bytes, 0, b);
+        if (code != KERR_NONE) {
+            fail(pr, out, code, SLICE_NULL);
+            return code;
+        }
+        *bytes = strbuf_slice(b);
+    }
+    int16_t code = judge(pr, t, partition, *bytes, legacy, out);
+    if (code != KERR_NONE || c->compression < 0 || c->compression == batch_codec(bytes->p))
+        return code;
+    struct strbuf *b = scratch(rq);
+    if (batch_recompress(*bytes, (enum codec)c->compression, level_of(c), 0, b) != E_OK) {
+        fail(pr, out, KERR_CORRUPT_MESSAGE, SLICE_NULL);
+        return KERR_CORRUPT_MESSAGE;
+    }
+    *bytes = strbuf_slice(b);
+    return KERR_NONE;
+}
+
+static void unref_partition(void *arg)
+{
+    partition_unref(arg);
+}
+
+static void append(struct produce *pr, struct topic *t, struct partition *p, struct slice bytes,
+                   struct produce_response_partition *out)
+{
+    struct request *rq = pr->rq;
+    const struct produce_request *in = rq->in;
+    struct partition_appended a;
+    if (prepare(pr, t, out->index, &bytes, out) != KERR_NONE)
+        return;
+    int32_t count = batch_count(bytes.p);
+    int16_t code = partition_append(p, (void *)(uintptr_t)bytes.p, bytes.n, &a);
+    if (code != KERR_NONE) {
+        fail(pr, out, code, SLICE_NULL);
+        return;
+    }
+    if (!a.duplicate)
+        atomic_fetch_add_explicit(&rq->broker->records_in, count, memory_order_relaxed);
+    out->base_offset = a.base_offset;
+    out->log_append_time_ms = a.log_append_ms;
+    out->log_start_offset = a.log_start;
+    if (in->acks == 0 || !partition_is_sync(p))
+        return;
+    struct durable *d = arena_alloc(&rq->arena, sizeof *d);
+    *d = (struct durable){pr, out};
+    arena_on_release(&rq->arena, unref_partition, partition_ref(p));
+    atomic_fetch_add(&pr->open, 1);
+    partition_on_durable(p, a.end_offset, on_durable, d);
+}
+
+static void one_partition(struct produce *pr, struct topic *t, int16_t unknown,
+                          const struct produce_request_partition *in,
+                          struct produce_response_partition *out)
+{
+    const struct produce_request *all = pr->rq->in;
+    struct partition *p = t ? topic_partition(t, in->index) : NULL;
+    out->index = in->index;
+    out->base_offset = -1;
+    if (all->acks < -1 || all->acks > 1)
+        fail(pr, out, KERR_INVALID_REQUIRED_ACKS, SLICE_NULL);
+    else if (!p)
+        fail(pr, out, t ? KERR_UNKNOWN_TOPIC_OR_PARTITION : unknown, SLICE_NULL);
+    else if (topic_is_internal(t) && !slice_eq(pr->rq->client_id, SL("__admin_client")))
+        fail(pr, out, KERR_INVALID_TOPIC_EXCEPTION, SLICE_NULL);
+    else if (in->records.n == 0)
+        fail(pr, out, KERR_INVALID_RECORD, SLICE_NULL);
+    else
+        append(pr, t, p, in->records, out);
+    partition_unref(p);
+}
+
+void api_produce(struct request *rq)
+{
+    const struct produce_request *in = rq->in;
+    struct produce_response *out = rq->out;
+    struct produce *pr = arena_alloc(&rq->arena, sizeof *pr);
+    *pr = (struct produce){.rq = rq, .now_ms = clock_wall_ms(), .open = 1};
+    out->responses_count = MAX(in->topic_data_count, 0);
+    out->responses = produce_response_topic_array(&rq->arena, out->responses_count);
+    for (int32_t i = 0; i < out->responses_count; i++) {
+        const struct produce_request_topic *from = &in->topic_data[i];
+        struct produce_response_topic *to = &out->responses[i];
+        to->name = from->name;
+        to->topic_id = from->topic_id;
+        struct topic *t = rq->version >= 13 ? topics_get_id(rq->broker->topics, &from->topic_id)
+                                            : topics_get(rq->broker->topics, from->name);
+        int16_t unknown =
+            rq->version >= 13 ? KERR_UNKNOWN_TOPIC_ID : KERR_UNKNOWN_TOPIC_OR_PARTITION;
+        to->partition_responses_count = MAX(from->partition_data_count, 0);
+        to->partition_responses =
+            produce_response_partition_array(&rq->arena, to->partition_responses_count);
+        for (int32_t p = 0; p < to->partition_responses_count; p++)
+            one_partition(pr, t, unknown, &from->partition_data[p], &to->partition_responses[p]);
+        topic_unref(t);
+    }
+    if (atomic_fetch_sub(&pr->open, 1) == 1)
+        answer(pr, true);
+}

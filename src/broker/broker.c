@@ -1,0 +1,416 @@
+/* broker/broker.c - start and stop: the parts in their order, the loops, accepting connections.
+ *
+ *   start: settings -> topics (recovery) -> coordinator -> loops -> listeners -> accept
+ *   stop:  accept ends -> coordinator lets go of what is parked -> connections close -> loops end
+ * -> coordinator ends -> logs are flushed and marked clean
+ *
+ * Accepting is done on the first loop; connections go round robin to all loops and stay there. */
+#include "broker/broker.h"
+
+#include "base/base.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/metrics.h"
+#include "broker/broker_state.h"
+#include "broker/topic.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ACCEPTS_A_TURN 64
+#define ACCEPT_PAUSE_MS 100 /* when file descriptors have run out */
+
+struct acceptor {
+    struct broker *b;
+    struct {
+        struct event ev;
+        const struct listener *listener;
+        struct acceptor *acceptor;
+    } sockets[LISTENERS_MAX * 2];
+    int count;
+    int next_loop;
+    struct loop_timer pause;
+};
+
+/* --- accepting (first loop) ---------------------------------------------------------------------
+ */
+
+struct handover {
+    struct conn_loop *to;
+    const struct listener *listener;
+    union sockaddr_any peer;
+    int fd;
+};
+
+static void take_over(void *arg)
+{
+    struct handover *h = arg;
+    if (h->to->stopping)
+        close(h->fd);
+    else
+        (void)conn_open(h->to, h->fd, h->listener, &h->peer);
+    mem_free(h);
+}
+
+static int64_t open_connections(struct broker *b)
+{
+    int64_t n = 0;
+    for (int i = 0; i < b->loop_count; i++)
+        n += atomic_load(&b->loops[i].conns.stats.open);
+    return n;
+}
+
+static void resume_accepting(void *arg)
+{
+    struct acceptor *a = arg;
+    for (int i = 0; i < a->count; i++)
+        event_add(&a->sockets[i].ev, NULL);
+}
+
+static void pause_accepting(struct acceptor *a, const char *why)
+{
+    LOG_WARN(LOG_BROKER_CONN, "connections wait: %s", why);
+    for (int i = 0; i < a->count; i++)
+        event_del(&a->sockets[i].ev);
+    loop_timer_set(&a->pause, ACCEPT_PAUSE_MS);
+}
+
+static void hand_over(struct acceptor *a, int fd, const struct listener *l,
+                      const union sockaddr_any *peer)
+{
+    struct broker *b = a->b;
+    struct broker_loop *to = &b->loops[a->next_loop];
+    a->next_loop = (a->next_loop + 1) % b->loop_count;
+    if (loop_is_current(to->loop)) {
+        (void)conn_open(&to->conns, fd, l, peer);
+        return;
+    }
+    struct handover *h = xmalloc(sizeof *h);
+    *h = (struct handover){&to->conns, l, *peer, fd};
+    loop_post(to->loop, take_over, h);
+}
+
+static void on_accept(evutil_socket_t sock, short what, void *arg)
+{
+    struct acceptor *a = ((struct acceptor *)arg);
+    const struct listener *l = NULL;
+    (void)what;
+    for (int i = 0; i < a->count; i++) {
+        if (event_get_fd(&a->sockets[i].ev) == sock)
+            l = a->sockets[i].listener;
+    }
+    for (int turn = 0; turn < ACCEPTS_A_TURN; turn++) {
+        union sockaddr_any peer = {0};
+        socklen_t n = sizeof peer;
+        int fd = accept4(sock, &peer.sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0 && open_connections(a->b) >= a->b->o->max_connections) {
+            LOG_WARN(LOG_BROKER_CONN, "a connection was refused: max.connections=%d are open",
+                     a->b->o->max_connections);
+            close(fd);
+        } else if (fd >= 0) {
+            hand_over(a, fd, l, &peer);
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            pause_accepting(a, strerror(errno));
+            return;
+        } else if (errno != EINTR && errno != ECONNABORTED) {
+            return;
+        }
+    }
+}
+
+static void start_accepting(void *arg)
+{
+    struct broker *b = arg;
+    struct acceptor *a = xcalloc(1, sizeof *a);
+    a->b = b;
+    struct loop *loop = b->loops[0].loop;
+    for (size_t i = 0; i < b->listeners.count; i++) {
+        for (int k = 0; k < b->listeners.v[i].fd_count; k++) {
+            a->sockets[a->count].listener = &b->listeners.v[i];
+            event_assign(&a->sockets[a->count].ev, loop_base(loop), b->listeners.v[i].fds[k],
+                         EV_READ | EV_PERSIST, on_accept, a);
+            a->count++;
+        }
+    }
+    loop_timer_init(&a->pause, loop, resume_accepting, a);
+    resume_accepting(a);
+    b->acceptor = a;
+}
+
+static void stop_accepting(void *arg)
+{
+    struct broker *b = arg;
+    struct acceptor *a = b->acceptor;
+    for (int i = 0; i < a->count; i++)
+        event_del(&a->sockets[i].ev);
+    loop_timer_release(&a->pause);
+    mem_free(a);
+    b->acceptor = NULL;
+}
+
+/* --- parts --------------------------------------------------------------------------------------
+ */
+
+static struct slice broker_value(void *arg, struct slice synonym, struct arena *a)
+{
+    enum config_source source;
+    return broker_setting_given(arg, synonym, a, &source);
+}
+
+static bool partition_exists(void *arg, struct slice topic, int32_t partition)
+{
+    struct broker *b = arg;
+    struct topic *t = topics_get(b->topics, topic);
+    bool found = t && partition >= 0 && partition < topic_partition_count(t);
+    topic_unref(t);
+    return found;
+}
+
+static enum err open_topics(struct broker *b, const char *dir, struct error *e)
+{
+    const struct topics_options o = {.dir = dir,
+                                     .node_id = b->o->node_id,
+                                     .sync = b->o->durability == BROKER_DURABILITY_SYNC,
+                                     .producer_expire_ms = b->o->producer_id_expiration_ms,
+                                     .max_partitions = b->o->max_partitions,
+                                     .broker_value = broker_value,
+                                     .broker_value_arg = &b->settings};
+    enum err r = topics_open(&b->topics, &o, b->db, b->pool, e);
+    if (r == E_OK)
+        snprintf(b->cluster_id, sizeof b->cluster_id, "%s", topics_cluster_id(b->topics));
+    return r;
+}
+
+static enum err start_coordinator(struct broker *b, struct error *e)
+{
+    const struct broker_options *o = b->o;
+    const struct coord_options c = {
+        .rules = {.initial_rebalance_delay_ms = o->group_initial_rebalance_delay_ms,
+                  .min_session_timeout_ms = o->group_min_session_timeout_ms,
+                  .max_session_timeout_ms = o->group_max_session_timeout_ms,
+                  .max_size = o->group_max_size},
+        .offset_metadata_max_bytes = o->offset_metadata_max_bytes,
+        .offsets_retention_ms = (int64_t)o->offsets_retention_minutes * 60000,
+        .offsets_check_ms = o->offsets_retention_check_interval_ms,
+        .partition_exists = partition_exists,
+        .arg = b};
+    return coord_start(&b->coord, &c, b->db, e);
+}
+
+static enum err start_loops(struct broker *b, struct error *e)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    int n = b->o->loop_threads > 0 ? b->o->loop_threads : (int)MAX(1, MIN(4, cores));
+    n = MIN(n, BROKER_LOOPS_MAX);
+    for (int i = 0; i < n; i++) {
+        char name[32];
+        struct loop *loop;
+        snprintf(name, sizeof name, "weir-broker%d", i);
+        enum err r = loop_start(&loop, name, e);
+        if (r != E_OK)
+            return r;
+        struct broker_loop *bl = &b->loops[b->loop_count++];
+        broker_loop_init(bl, b, loop, i);
+        bl->conns.listeners = &b->listeners;
+        bl->conns.max_idle_ms = b->o->connections_max_idle_ms;
+        bl->conns.max_frame_bytes = (size_t)b->o->socket_request_max_bytes;
+        bl->conns.send_buffer = b->o->socket_send_buffer;
+        bl->conns.receive_buffer = b->o->socket_receive_buffer;
+    }
+    return E_OK;
+}
+
+/* What weir sets itself is shown as static: SPEC: broker 5.3. */
+static void fix_settings(struct broker *b)
+{
+    static const char *const shown[] = {"process.roles",
+                                        "offsets.topic.replication.factor",
+                                        "transaction.state.log.replication.factor",
+                                        "transaction.state.log.min.isr",
+                                        "default.replication.factor",
+                                        "min.insync.replicas",
+                                        "group.initial.rebalance.delay.ms",
+                                        "controller.quorum.voters",
+                                        "inter.broker.protocol.version",
+                                        "listener.security.protocol.map"};
+    struct strbuf t = STRBUF_INIT;
+    for (size_t i = 0; i < ARRAY_LEN(shown); i++) {
+        const struct opt_row *row = opt_find(broker_option_rows(), slice_cstr(shown[i]));
+        if (row && !strmap_has(&b->settings.fixed, slice_cstr(shown[i])))
+            broker_settings_fix(&b->settings, shown[i], slice_cstr(row->def));
+    }
+    strbuf_add_i64(&t, b->o->node_id);
+    broker_settings_fix(&b->settings, "node.id", strbuf_slice(&t));
+    broker_settings_fix(&b->settings, "broker.id", strbuf_slice(&t));
+    strbuf_reset(&t);
+    for (size_t i = 0; i < b->listeners.count; i++) {
+        const struct listener *l = &b->listeners.v[i];
+        bool v6 = strchr(l->host, ':') != NULL;
+        strbuf_addf(&t, "%s%s://%s%s%s:%d", i ? "," : "", l->name, v6 ? "[" : "", l->host,
+                    v6 ? "]" : "", l->port);
+    }
+    broker_settings_fix(&b->settings, "listeners", strbuf_slice(&t));
+    strbuf_reset(&t);
+    for (size_t i = 0; i < b->listeners.count; i++)
+        strbuf_addf(&t, "%s%s://%s", i ? "," : "", b->listeners.v[i].name,
+                    b->listeners.v[i].adv_text);
+    broker_settings_fix(&b->settings, "advertised.listeners", strbuf_slice(&t));
+    strbuf_release(&t);
+}
+
+static void fill_infos(struct broker *b)
+{
+    for (size_t i = 0; i < b->listeners.count; i++) {
+        const struct listener *l = &b->listeners.v[i];
+        b->infos[i] = (struct broker_listener_info){.name = l->name,
+                                                    .host = l->host,
+                                                    .port = l->port,
+                                                    .advertised = l->adv_text,
+                                                    .node_id = l->node_id};
+    }
+}
+
+static void collect_metrics(struct strbuf *out, void *arg)
+{
+    struct broker *b = arg;
+    struct broker_info info;
+    broker_info(b, &info);
+    strbuf_addf(out,
+                "# HELP weir_kafka_connections Kafka connections that are open\n"
+                "# TYPE weir_kafka_connections gauge\nweir_kafka_connections %lld\n"
+                "# HELP weir_topics Topics\n# TYPE weir_topics gauge\nweir_topics %lld\n"
+                "# HELP weir_partitions Partitions\n# TYPE weir_partitions gauge\n"
+                "weir_partitions %lld\n"
+                "# HELP weir_groups Consumer groups\n# TYPE weir_groups gauge\nweir_groups %lld\n"
+                "# HELP weir_log_bytes Bytes in segment files\n# TYPE weir_log_bytes gauge\n"
+                "weir_log_bytes %lld\n"
+                "# HELP weir_records_appended_total Records appended\n"
+                "# TYPE weir_records_appended_total counter\nweir_records_appended_total %lld\n"
+                "# HELP weir_kafka_received_bytes_total Bytes received from Kafka clients\n"
+                "# TYPE weir_kafka_received_bytes_total counter\n"
+                "weir_kafka_received_bytes_total %lld\n"
+                "# HELP weir_kafka_sent_bytes_total Bytes sent to Kafka clients\n"
+                "# TYPE weir_kafka_sent_bytes_total counter\nweir_kafka_sent_bytes_total %lld\n",
+                (long long)info.connections, (long long)info.topics, (long long)info.partitions,
+                (long long)info.groups, (long long)info.log_bytes, (long long)info.records_in,
+                (long long)info.bytes_in, (long long)info.bytes_out);
+}
+
+const struct db_migrations *const *broker_migrations(void)
+{
+    static const struct db_migrations *const all[] = {&broker_state_migrations, &topic_migrations,
+                                                      NULL};
+    return all;
+}
+
+const struct broker_listener_info *broker_listeners(const struct broker *b, size_t *count)
+{
+    *count = b->listeners.count;
+    return b->infos;
+}
+
+/* --- start and stop -----------------------------------------------------------------------------
+ */
+
+static enum err start_parts(struct broker *b, const struct broker_config *c, struct error *e)
+{
+    enum err r = broker_settings_init(&b->settings, c, b->db, e);
+    if (r != E_OK)
+        return r;
+    if (c->o.data_dir.n == 0)
+        return error_set(e, E_INVALID, "no data directory was given");
+    r = listeners_parse(&b->listeners, b->o, e);
+    if (r == E_OK)
+        r = listeners_bind(&b->listeners, b->o->socket_listen_backlog, e);
+    if (r != E_OK)
+        return r;
+    char *dir = slice_dup(c->o.data_dir);
+    r = open_topics(b, dir, e);
+    mem_free(dir);
+    if (r == E_OK)
+        r = start_coordinator(b, e);
+    if (r == E_OK)
+        r = start_loops(b, e);
+    return r;
+}
+
+enum err broker_start(struct broker **out, const struct broker_config *c, struct db *db,
+                      struct pool *pool, struct error *e)
+{
+    struct broker *b = xcalloc(1, sizeof *b);
+    b->o = &c->o;
+    b->db = db;
+    b->pool = pool;
+    b->started_ms = clock_wall_ms();
+    producer_ids_init(&b->producer_ids, db);
+    enum err r = start_parts(b, c, e);
+    if (r != E_OK) {
+        broker_stop(b);
+        return r;
+    }
+    fix_settings(b);
+    fill_infos(b);
+    dispatch_init_metrics();
+    metrics_collector(collect_metrics, b);
+    b->collecting = true;
+    loop_call(b->loops[0].loop, start_accepting, b);
+    *out = b;
+    return E_OK;
+}
+
+static void close_connections(void *arg)
+{
+    conn_loop_stop(&((struct broker_loop *)arg)->conns);
+}
+
+struct requests_out {
+    struct broker_loop *bl;
+    size_t count;
+};
+
+static void count_requests(void *arg)
+{
+    struct requests_out *q = arg;
+    q->count += q->bl->live.count;
+}
+
+/* Requests that pool threads work on come home before the loops end. */
+static bool any_request_out(struct broker *b)
+{
+    struct requests_out q = {0};
+    for (int i = 0; i < b->loop_count; i++) {
+        q.bl = &b->loops[i];
+        loop_call(b->loops[i].loop, count_requests, &q);
+    }
+    return q.count > 0;
+}
+
+void broker_stop(struct broker *b)
+{
+    if (!b)
+        return;
+    if (b->collecting)
+        metrics_collector_remove(collect_metrics, b);
+    if (b->acceptor)
+        loop_call(b->loops[0].loop, stop_accepting, b);
+    if (b->coord)
+        coord_quiesce(b->coord);
+    for (int i = 0; i < b->loop_count; i++)
+        loop_call(b->loops[i].loop, close_connections, &b->loops[i]);
+    for (int i = 0; i < 1000 && any_request_out(b); i++)
+        usleep(5000);
+    for (int i = 0; i < b->loop_count; i++) {
+        loop_stop(b->loops[i].loop);
+        broker_loop_release(&b->loops[i]);
+    }
+    coord_stop(b->coord);
+    topics_close(b->topics);
+    listeners_release(&b->listeners);
+    broker_settings_release(&b->settings);
+    producer_ids_release(&b->producer_ids);
+    mem_free(b);
+}

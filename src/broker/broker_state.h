@@ -1,0 +1,59 @@
+/* broker/broker_state.h - the broker's parts, for the files inside src/broker.
+ *
+ * struct broker is made by broker_start and immutable afterwards; each part has its own owner or
+ * lock (see its header). Lock order: topic registry, then partition, then settings, then mailboxes.
+ */
+#ifndef WEIR_BROKER_BROKER_STATE_H
+#define WEIR_BROKER_BROKER_STATE_H
+
+#include "base/base.h"
+#include "base/db.h"
+#include "base/pool.h"
+#include "broker/broker.h"
+#include "broker/broker_config.h"
+#include "broker/coord.h"
+#include "broker/dispatch.h"
+#include "broker/listener.h"
+#include "broker/producer_ids.h"
+
+#define BROKER_LOOPS_MAX 16
+
+struct topics;
+struct acceptor;
+
+struct broker {
+    const struct broker_options *o;
+    struct db *db;
+    struct pool *pool;
+    struct broker_settings settings;
+    struct listeners listeners;
+    struct broker_listener_info infos[LISTENERS_MAX];
+    struct broker_loop loops[BROKER_LOOPS_MAX];
+    int loop_count;
+    struct acceptor *acceptor;
+    struct topics *topics;
+    struct coord *coord;
+    struct producer_ids producer_ids;
+    char cluster_id[24];
+    int64_t started_ms;
+    bool collecting;            /* metrics ask us */
+    _Atomic int64_t records_in; /* relaxed; a statistic */
+};
+
+struct partition;
+struct opt_row;
+
+/* admin_*.c, for the handlers too */
+void broker_partition_view(struct broker *b, struct partition *p,
+                           struct broker_partition_info *out);
+void broker_topic_config_entry(struct broker *b, const struct opt_row *row,
+                               const struct strmap *own, struct arena *a,
+                               struct broker_config_entry *out);
+enum err broker_topic_change_configs(struct broker *b, struct slice topic,
+                                     const struct broker_config_change *changes, size_t count,
+                                     bool replace, bool validate_only, struct error *e) MUST_CHECK;
+enum err broker_change_configs(struct broker *b, bool for_broker,
+                               const struct broker_config_change *changes, size_t count,
+                               bool validate_only, struct error *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,355 @@
+/* broker/coord_offsets.c - committed offsets: commit, fetch, delete, expiry. See coord.h.
+ *
+ * A commit becomes one job for the db thread; its report comes back to the coordinator loop, which
+ * then changes the memory view and answers. Jobs and reports keep their order, so the view passes
+ * through the same states as the table. SPEC: broker 8.2. */
+#include "base/base.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "broker/coord.h"
+#include "broker/coord_internal.h"
+
+/* --- commit -------------------------------------------------------------------------------------
+ */
+
+static void fill_commit(struct group_call *call, int16_t code)
+{
+    const struct offset_commit_request *in = call->in;
+    struct offset_commit_response *out = call->out;
+    out->topics_count = MAX(in->topics_count, 0);
+    out->topics = offset_commit_response_topic_array(call->arena, out->topics_count);
+    for (int32_t t = 0; t < out->topics_count; t++) {
+        const struct offset_commit_request_topic *from = &in->topics[t];
+        struct offset_commit_response_topic *to = &out->topics[t];
+        to->name = from->name;
+        to->partitions_count = MAX(from->partitions_count, 0);
+        to->partitions = offset_commit_response_partition_array(call->arena, to->partitions_count);
+        for (int32_t p = 0; p < to->partitions_count; p++) {
+            to->partitions[p].partition_index = from->partitions[p].partition_index;
+            to->partitions[p].error_code = code;
+        }
+    }
+}
+
+static void commit_done(void *arg, enum err code)
+{
+    struct offset_job *j = arg;
+    struct coord *c = j->owner;
+    struct group_call *call = j->call;
+    if (code == E_OK) {
+        offset_job_apply(j, &coord_find_or_add(c, j->group)->offsets);
+    } else { /* clients try again on this code */
+        struct offset_commit_response *out = call->out;
+        for (int32_t t = 0; t < out->topics_count; t++) {
+            for (int32_t p = 0; p < out->topics[t].partitions_count; p++) {
+                if (out->topics[t].partitions[p].error_code == KERR_NONE)
+                    out->topics[t].partitions[p].error_code = KERR_COORDINATOR_NOT_AVAILABLE;
+            }
+        }
+    }
+    offset_job_free(j);
+    call->done(call);
+}
+
+static int16_t check_commit(struct coord *c, struct group_call *call)
+{
+    const struct offset_commit_request *in = call->in;
+    if (c->quiet)
+        return KERR_COORDINATOR_NOT_AVAILABLE;
+    if (in->group_id.n == 0 && call->version > 0 && in->generation_id_or_member_epoch >= 0)
+        return KERR_INVALID_GROUP_ID;
+    struct group *g = coord_find(c, in->group_id);
+    if (g) {
+        int16_t code = group_check_commit(g, in, clock_mono_ms());
+        coord_rearm(c, g);
+        return code;
+    }
+    if (in->generation_id_or_member_epoch < 0)
+        return KERR_NONE;
+    return call->version >= 9 ? KERR_GROUP_ID_NOT_FOUND : KERR_ILLEGAL_GENERATION;
+}
+
+void coord_offset_commit(struct coord *c, struct group_call *call)
+{
+    const struct offset_commit_request *in = call->in;
+    struct offset_commit_response *out = call->out;
+    int16_t code = check_commit(c, call);
+    fill_commit(call, code);
+    if (code != KERR_NONE) {
+        call->done(call);
+        return;
+    }
+    struct offset_job *j = offset_job_new(OFFSET_JOB_COMMIT, in->group_id);
+    j->owner = c;
+    j->call = call;
+    int64_t now = clock_wall_ms();
+    for (int32_t t = 0; t < out->topics_count; t++) {
+        for (int32_t p = 0; p < out->topics[t].partitions_count; p++) {
+            const struct offset_commit_request_partition *from = &in->topics[t].partitions[p];
+            int16_t *error = &out->topics[t].partitions[p].error_code;
+            if (from->committed_metadata.n > (size_t)c->o.offset_metadata_max_bytes)
+                *error = KERR_OFFSET_METADATA_TOO_LARGE;
+            else if (!c->o.partition_exists(c->o.arg, in->topics[t].name, from->partition_index))
+                *error = KERR_UNKNOWN_TOPIC_OR_PARTITION;
+            else
+                offset_job_add(j,
+                               &(struct commit_entry){.topic = in->topics[t].name,
+                                                      .metadata = from->committed_metadata,
+                                                      .partition = from->partition_index,
+                                                      .leader_epoch = from->committed_leader_epoch,
+                                                      .offset = from->committed_offset,
+                                                      .commit_ms = now});
+        }
+    }
+    if (j->count == 0) {
+        offset_job_free(j);
+        call->done(call);
+        return;
+    }
+    db_post(c->db, offset_job_run, c->loop, commit_done, j);
+}
+
+/* --- fetch --------------------------------------------------------------------------------------
+ */
+
+static void fetch_one(const struct group *g, struct slice topic,
+                      struct offset_fetch_response_partition *out, struct arena *a)
+{
+    const struct committed *o = g ? offset_map_get(&g->offsets, topic, out->partition_index) : NULL;
+    out->committed_offset = o ? o->offset : -1;
+    out->committed_leader_epoch = o ? o->leader_epoch : -1;
+    out->metadata = o ? slice_cstr(arena_strdup(a, o->metadata)) : SL("");
+}
+
+static void fetch_all(const struct group *g, struct arena *a,
+                      struct offset_fetch_response_topic **out, int32_t *count)
+{
+    size_t n = 0;
+    struct offset_topic **topics = g ? offset_map_topics(&g->offsets, a, &n) : NULL;
+    *count = (int32_t)n;
+    *out = offset_fetch_response_topic_array(a, *count);
+    for (size_t t = 0; t < n; t++) {
+        struct offset_fetch_response_topic *to = &(*out)[t];
+        to->name = arena_dup(a, topics[t]->name);
+        to->partitions_count = (int32_t)topics[t]->count;
+        to->partitions = offset_fetch_response_partition_array(a, to->partitions_count);
+        for (int32_t p = 0; p < to->partitions_count; p++) {
+            to->partitions[p].partition_index = topics[t]->v[p].partition;
+            fetch_one(g, topics[t]->name, &to->partitions[p], a);
+        }
+    }
+}
+
+static void fetch_named(const struct group *g, const struct offset_fetch_request_topic *topics,
+                        int32_t n, struct arena *a, struct offset_fetch_response_topic **out,
+                        int32_t *count)
+{
+    *count = MAX(n, 0);
+    *out = offset_fetch_response_topic_array(a, *count);
+    for (int32_t t = 0; t < *count; t++) {
+        struct offset_fetch_response_topic *to = &(*out)[t];
+        to->name = topics[t].name;
+        to->partitions_count = MAX(topics[t].partition_indexes_count, 0);
+        to->partitions = offset_fetch_response_partition_array(a, to->partitions_count);
+        for (int32_t p = 0; p < to->partitions_count; p++) {
+            to->partitions[p].partition_index = topics[t].partition_indexes[p];
+            fetch_one(g, to->name, &to->partitions[p], a);
+        }
+    }
+}
+
+static void fetch_group(struct coord *c, const struct offset_fetch_request_group *in,
+                        struct offset_fetch_response_group *out, struct arena *a)
+{
+    struct group *g = coord_find(c, in->group_id);
+    out->group_id = in->group_id;
+    if (in->member_id.n && in->member_epoch >= 0 && (!g || !group_member_find(g, in->member_id))) {
+        out->error_code = KERR_UNKNOWN_MEMBER_ID;
+        return;
+    }
+    if (in->topics_count < 0)
+        fetch_all(g, a, &out->topics, &out->topics_count);
+    else
+        fetch_named(g, in->topics, in->topics_count, a, &out->topics, &out->topics_count);
+}
+
+void coord_offset_fetch(struct coord *c, struct group_call *call)
+{
+    const struct offset_fetch_request *in = call->in;
+    struct offset_fetch_response *out = call->out;
+    if (call->version >= 8) {
+        out->groups_count = MAX(in->groups_count, 0);
+        out->groups = offset_fetch_response_group_array(call->arena, out->groups_count);
+        for (int32_t i = 0; i < out->groups_count; i++)
+            fetch_group(c, &in->groups[i], &out->groups[i], call->arena);
+    } else {
+        struct group *g = coord_find(c, in->group_id);
+        if (in->topics_count < 0)
+            fetch_all(g, call->arena, &out->topics, &out->topics_count);
+        else
+            fetch_named(g, in->topics, in->topics_count, call->arena, &out->topics,
+                        &out->topics_count);
+    }
+    call->done(call);
+}
+
+/* --- delete -------------------------------------------------------------------------------------
+ */
+
+static void delete_done(void *arg, enum err code)
+{
+    struct offset_job *j = arg;
+    struct coord *c = j->owner;
+    struct group_call *call = j->call;
+    struct group *g = coord_find(c, j->group);
+    if (code == E_OK && g)
+        offset_job_apply(j, &g->offsets);
+    if (call && code != E_OK)
+        ((struct offset_delete_response *)call->out)->error_code = KERR_COORDINATOR_NOT_AVAILABLE;
+    offset_job_free(j);
+    if (call)
+        call->done(call);
+}
+
+static void post_delete(struct coord *c, struct offset_job *j, struct group_call *call)
+{
+    j->owner = c;
+    j->call = call;
+    db_post(c->db, offset_job_run, c->loop, delete_done, j);
+}
+
+void coord_offset_delete(struct coord *c, struct group_call *call)
+{
+    const struct offset_delete_request *in = call->in;
+    struct offset_delete_response *out = call->out;
+    struct group *g = coord_find(c, in->group_id);
+    if (c->quiet || !g)
+        out->error_code = c->quiet ? KERR_COORDINATOR_NOT_AVAILABLE : KERR_GROUP_ID_NOT_FOUND;
+    else if (g->members.count && !slice_eq(g->protocol_type, SL("consumer")))
+        out->error_code = KERR_NON_EMPTY_GROUP;
+    if (out->error_code != KERR_NONE) {
+        call->done(call);
+        return;
+    }
+    struct offset_job *j = offset_job_new(OFFSET_JOB_DELETE, in->group_id);
+    out->topics_count = MAX(in->topics_count, 0);
+    out->topics = offset_delete_response_topic_array(call->arena, out->topics_count);
+    for (int32_t t = 0; t < out->topics_count; t++) {
+        struct offset_delete_response_topic *to = &out->topics[t];
+        bool subscribed = group_subscribes(g, in->topics[t].name);
+        to->name = in->topics[t].name;
+        to->partitions_count = MAX(in->topics[t].partitions_count, 0);
+        to->partitions = offset_delete_response_partition_array(call->arena, to->partitions_count);
+        for (int32_t p = 0; p < to->partitions_count; p++) {
+            int32_t partition = in->topics[t].partitions[p].partition_index;
+            to->partitions[p].partition_index = partition;
+            if (subscribed)
+                to->partitions[p].error_code = KERR_GROUP_SUBSCRIBED_TO_TOPIC;
+            else if (!c->o.partition_exists(c->o.arg, to->name, partition) &&
+                     !offset_map_get(&g->offsets, to->name, partition))
+                to->partitions[p].error_code = KERR_UNKNOWN_TOPIC_OR_PARTITION;
+            else
+                offset_job_add(j,
+                               &(struct commit_entry){.topic = to->name, .partition = partition});
+        }
+    }
+    post_delete(c, j, call);
+}
+
+struct topic_arg {
+    struct coord *c;
+    char *topic;
+};
+
+static void drop_topic(void *arg)
+{
+    struct topic_arg *t = arg;
+    struct slice id, topic = slice_cstr(t->topic);
+    void *cg;
+    for (size_t i = 0; map_next(&t->c->groups, &i, &id, &cg);) {
+        struct group *g = ((struct coord_group *)cg)->g;
+        const struct offset_topic *o = map_get(&g->offsets.topics, topic);
+        if (!o)
+            continue;
+        struct offset_job *j = offset_job_new(OFFSET_JOB_DELETE, slice_cstr(g->id));
+        for (size_t p = 0; p < o->count; p++)
+            offset_job_add(j,
+                           &(struct commit_entry){.topic = topic, .partition = o->v[p].partition});
+        offset_job_apply(j, &g->offsets); /* at once: the name may be taken by a new topic next */
+        post_delete(t->c, j, NULL);
+    }
+    mem_free(t->topic);
+    mem_free(t);
+}
+
+void coord_topic_deleted(struct coord *c, struct slice topic)
+{
+    struct topic_arg *t = xcalloc(1, sizeof *t);
+    t->c = c;
+    t->topic = slice_dup(topic);
+    loop_post(c->loop, drop_topic, t);
+}
+
+/* --- expiry -------------------------------------------------------------------------------------
+ */
+
+/* When the offset was last needed: simple groups count from the commit, others from the moment the
+ * group became empty; topics that nobody of a live group subscribes to count from the commit. */
+static bool is_expired(const struct group *g, const struct offset_topic *t,
+                       const struct committed *o, int64_t now, int64_t retention)
+{
+    int64_t since = o->commit_ms;
+    if (g->members.count && group_subscribes(g, t->name))
+        return false;
+    if (g->members.count == 0 && g->protocol_type.n)
+        since = MAX(since, g->empty_since_ms);
+    return now - since > retention;
+}
+
+static void expire_group(struct coord *c, struct group *g, int64_t now)
+{
+    struct offset_job *j = offset_job_new(OFFSET_JOB_DELETE, slice_cstr(g->id));
+    struct slice name;
+    void *v;
+    for (size_t i = 0; map_next(&g->offsets.topics, &i, &name, &v);) {
+        const struct offset_topic *t = v;
+        for (size_t p = 0; p < t->count; p++) {
+            if (is_expired(g, t, &t->v[p], now, c->o.offsets_retention_ms))
+                offset_job_add(
+                    j, &(struct commit_entry){.topic = t->name, .partition = t->v[p].partition});
+        }
+    }
+    if (j->count == 0) {
+        offset_job_free(j);
+        return;
+    }
+    LOG_INFO(LOG_BROKER_GROUP, "group %s: %zu committed offsets have expired", g->id, j->count);
+    post_delete(c, j, NULL);
+}
+
+static void forgotten(void *arg, enum err code)
+{
+    (void)code;
+    offset_job_free(arg);
+}
+
+void coord_expire_offsets(void *arg)
+{
+    struct coord *c = arg;
+    int64_t now = clock_wall_ms();
+    struct slice id;
+    void *v;
+    for (size_t i = 0; map_next(&c->groups, &i, &id, &v);) {
+        struct group *g = ((struct coord_group *)v)->g;
+        bool idle = g->members.count == 0 && g->pending.count == 0;
+        if (g->offsets.count) {
+            expire_group(c, g, now);
+        } else if (idle && now - g->empty_since_ms > c->o.offsets_check_ms) {
+            struct offset_job *j = offset_job_new(OFFSET_JOB_DELETE_GROUP, slice_cstr(g->id));
+            coord_forget(c, j->group);
+            db_post(c->db, offset_job_run, c->loop, forgotten, j);
+        }
+    }
+    loop_timer_set(&c->expiry, c->o.offsets_check_ms);
+}

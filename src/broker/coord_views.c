@@ -1,0 +1,264 @@
+/* broker/coord_views.c - what administrators see of groups: ListGroups, DescribeGroups,
+ * DeleteGroups, and the same for in-process users. SPEC: broker 8.3. */
+#include "base/base.h"
+#include "base/bytes.h"
+#include "broker/coord.h"
+#include "broker/coord_internal.h"
+
+/* Names of operations as a bit set: READ, DELETE, DESCRIBE, and the two of group configs. */
+#define GROUP_OPERATIONS 3400
+
+static bool in_filter(const struct slice *filter, int32_t count, const char *value)
+{
+    if (count <= 0)
+        return true;
+    for (int32_t i = 0; i < count; i++) {
+        if (slice_ieq(filter[i], slice_cstr(value)))
+            return true;
+    }
+    return false;
+}
+
+void coord_list_groups(struct coord *c, struct group_call *call)
+{
+    const struct list_groups_request *in = call->in;
+    struct list_groups_response *out = call->out;
+    size_t n;
+    struct group **groups = coord_sorted(c, call->arena, &n);
+    out->groups = list_groups_response_group_array(call->arena, (int32_t)n);
+    for (size_t i = 0; i < n; i++) {
+        const struct group *g = groups[i];
+        if (!in_filter(in->states_filter, in->states_filter_count, group_state_name(g->state)) ||
+            !in_filter(in->types_filter, in->types_filter_count, "classic"))
+            continue;
+        struct list_groups_response_group *row = &out->groups[out->groups_count++];
+        row->group_id = slice_cstr(arena_strdup(call->arena, g->id));
+        row->protocol_type = arena_dup(call->arena, g->protocol_type);
+        row->group_state = slice_cstr(group_state_name(g->state));
+        row->group_type = SL("classic");
+    }
+    call->done(call);
+}
+
+static void describe_members(const struct group *g, struct arena *a,
+                             struct describe_groups_response_group *out)
+{
+    bool stable = g->state == GROUP_STABLE;
+    out->members = describe_groups_response_member_array(a, (int32_t)g->members.count);
+    list_each (&g->members, k) {
+        const struct group_member *m = list_entry(k, struct group_member, link);
+        struct describe_groups_response_member *row = &out->members[out->members_count++];
+        row->member_id = slice_cstr(arena_strdup(a, m->id));
+        row->group_instance_id =
+            m->instance_id ? slice_cstr(arena_strdup(a, m->instance_id)) : SLICE_NULL;
+        row->client_id = slice_cstr(arena_strdup(a, m->client_id));
+        row->client_host = slice_cstr(arena_strdup(a, m->client_host));
+        struct slice metadata = stable ? group_member_metadata(m, g->protocol) : SLICE_NULL;
+        row->member_metadata = metadata.p ? arena_dup(a, metadata) : SL("");
+        row->member_assignment = stable ? arena_dup(a, m->assignment) : SL("");
+    }
+}
+
+static void describe(struct coord *c, struct group_call *call, struct slice id,
+                     struct describe_groups_response_group *out)
+{
+    const struct describe_groups_request *in = call->in;
+    const struct group *g = coord_find(c, id);
+    out->group_id = id;
+    if (in->include_authorized_operations)
+        out->authorized_operations = GROUP_OPERATIONS;
+    if (!g) {
+        out->group_state = SL("Dead");
+        if (call->version >= 6) {
+            out->error_code = KERR_GROUP_ID_NOT_FOUND;
+            out->error_message =
+                slice_cstr(arena_printf(call->arena, "Group " PRI_SL " not found.", ARG_SL(id)));
+        }
+        return;
+    }
+    out->group_state = slice_cstr(group_state_name(g->state));
+    out->protocol_type = arena_dup(call->arena, g->protocol_type);
+    if (g->state == GROUP_STABLE)
+        out->protocol_data = arena_dup(call->arena, g->protocol);
+    describe_members(g, call->arena, out);
+}
+
+void coord_describe_groups(struct coord *c, struct group_call *call)
+{
+    const struct describe_groups_request *in = call->in;
+    struct describe_groups_response *out = call->out;
+    out->groups_count = MAX(in->groups_count, 0);
+    out->groups = describe_groups_response_group_array(call->arena, out->groups_count);
+    for (int32_t i = 0; i < out->groups_count; i++)
+        describe(c, call, in->groups[i], &out->groups[i]);
+    call->done(call);
+}
+
+/* --- delete -------------------------------------------------------------------------------------
+ */
+
+struct deletion {
+    struct coord *c;
+    struct group_call *call;
+    struct delete_groups_response_group *row;
+    struct deletion_state *state;
+};
+struct deletion_state {
+    int32_t open; /* jobs that have not reported */
+};
+
+static void deleted(void *arg, enum err code)
+{
+    struct offset_job *j = arg;
+    struct deletion *d = j->call;
+    struct group *g = coord_find(d->c, j->group);
+    if (code != E_OK)
+        d->row->error_code = KERR_COORDINATOR_NOT_AVAILABLE;
+    else if (g && g->members.count) /* somebody joined while it was deleted; its offsets are gone */
+        offset_map_release(&g->offsets);
+    else
+        coord_forget(d->c, j->group);
+    struct group_call *call = d->call;
+    bool last = --d->state->open == 0;
+    offset_job_free(j);
+    if (last)
+        call->done(call);
+}
+
+void coord_delete_groups(struct coord *c, struct group_call *call)
+{
+    const struct delete_groups_request *in = call->in;
+    struct delete_groups_response *out = call->out;
+    struct deletion_state *state = arena_calloc(call->arena, 1, sizeof *state);
+    state->open = 1;
+    out->results_count = MAX(in->groups_names_count, 0);
+    out->results = delete_groups_response_group_array(call->arena, out->results_count);
+    for (int32_t i = 0; i < out->results_count; i++) {
+        struct delete_groups_response_group *row = &out->results[i];
+        row->group_id = in->groups_names[i];
+        const struct group *g = coord_find(c, row->group_id);
+        if (c->quiet)
+            row->error_code = KERR_COORDINATOR_NOT_AVAILABLE;
+        else if (!g)
+            row->error_code = KERR_GROUP_ID_NOT_FOUND;
+        else if (g->members.count)
+            row->error_code = KERR_NON_EMPTY_GROUP;
+        if (row->error_code != KERR_NONE)
+            continue;
+        struct offset_job *j = offset_job_new(OFFSET_JOB_DELETE_GROUP, row->group_id);
+        struct deletion *d = arena_alloc(call->arena, sizeof *d);
+        *d = (struct deletion){c, call, row, state};
+        j->call = d;
+        state->open++;
+        db_post(c->db, offset_job_run, c->loop, deleted, j);
+    }
+    if (--state->open == 0)
+        call->done(call);
+}
+
+/* --- views --------------------------------------------------------------------------------------
+ */
+
+static void view_head(const struct group *g, struct arena *a, struct broker_group_info *out)
+{
+    *out = (struct broker_group_info){.id = slice_cstr(arena_strdup(a, g->id)),
+                                      .state = slice_cstr(group_state_name(g->state)),
+                                      .protocol_type = arena_dup(a, g->protocol_type),
+                                      .protocol = arena_dup(a, g->protocol),
+                                      .type = SL("classic"),
+                                      .generation = g->generation,
+                                      .member_count = g->members.count,
+                                      .offset_count = g->offsets.count,
+                                      .lag = -1};
+}
+
+void coord_view_all(struct coord *c, struct arena *a, struct broker_group_info **out, size_t *count)
+{
+    struct group **groups = coord_sorted(c, a, count);
+    *out = arena_calloc(a, *count + 1, sizeof **out);
+    for (size_t i = 0; i < *count; i++)
+        view_head(groups[i], a, &(*out)[i]);
+}
+
+/* Assignment of protocol type consumer: i16 version, [str topic, [i32 partition]], bytes. */
+static void view_assignment(struct slice bytes, struct arena *a, struct broker_group_member *out)
+{
+    struct reader r = reader_of(bytes.p, bytes.n);
+    (void)read_be16(&r);
+    uint32_t topics = read_be32(&r);
+    out->assigned = arena_calloc(a, bytes.n / 4 + 1, sizeof *out->assigned);
+    for (uint32_t t = 0; t < topics && r.err == E_OK; t++) {
+        int16_t len = (int16_t)read_be16(&r);
+        struct slice topic = len >= 0 ? arena_dup(a, read_slice(&r, (size_t)len)) : SLICE_NULL;
+        uint32_t n = read_be32(&r);
+        for (uint32_t p = 0; p < n && r.err == E_OK; p++) {
+            int32_t partition = (int32_t)read_be32(&r);
+            if (r.err == E_OK)
+                out->assigned[out->assigned_count++] =
+                    (struct broker_group_partition){topic, partition};
+        }
+    }
+}
+
+static void view_subscription(struct slice bytes, struct arena *a, struct broker_group_member *out)
+{
+    struct reader r = reader_of(bytes.p, bytes.n);
+    (void)read_be16(&r);
+    uint32_t topics = read_be32(&r);
+    out->subscribed = arena_calloc(a, bytes.n / 2 + 1, sizeof *out->subscribed);
+    for (uint32_t t = 0; t < topics && r.err == E_OK; t++) {
+        int16_t len = (int16_t)read_be16(&r);
+        struct slice topic = len >= 0 ? read_slice(&r, (size_t)len) : SLICE_NULL;
+        if (r.err == E_OK)
+            out->subscribed[out->subscribed_count++] = arena_dup(a, topic);
+    }
+}
+
+static void view_members(const struct group *g, struct arena *a, struct broker_group_info *out)
+{
+    size_t i = 0;
+    bool consumer = slice_eq(g->protocol_type, SL("consumer"));
+    out->members = arena_calloc(a, g->members.count + 1, sizeof *out->members);
+    list_each (&g->members, k) {
+        const struct group_member *m = list_entry(k, struct group_member, link);
+        struct broker_group_member *row = &out->members[i++];
+        row->id = slice_cstr(arena_strdup(a, m->id));
+        row->instance_id =
+            m->instance_id ? slice_cstr(arena_strdup(a, m->instance_id)) : SLICE_NULL;
+        row->client_id = slice_cstr(arena_strdup(a, m->client_id));
+        row->host = slice_cstr(arena_strdup(a, m->client_host));
+        struct slice metadata = group_member_metadata(m, g->protocol);
+        if (consumer && metadata.n)
+            view_subscription(metadata, a, row);
+        if (consumer && g->state == GROUP_STABLE)
+            view_assignment(m->assignment, a, row);
+    }
+}
+
+bool coord_view(struct coord *c, struct slice id, struct arena *a, struct broker_group_info *out)
+{
+    const struct group *g = coord_find(c, id);
+    if (!g)
+        return false;
+    view_head(g, a, out);
+    view_members(g, a, out);
+    size_t n, k = 0;
+    struct offset_topic **topics = offset_map_topics(&g->offsets, a, &n);
+    out->offsets = arena_calloc(a, g->offsets.count + 1, sizeof *out->offsets);
+    for (size_t t = 0; t < n; t++) {
+        struct slice name = arena_dup(a, topics[t]->name);
+        for (size_t p = 0; p < topics[t]->count; p++) {
+            const struct committed *o = &topics[t]->v[p];
+            out->offsets[k++] =
+                (struct broker_group_offset){.topic = name,
+                                             .partition = o->partition,
+                                             .offset = o->offset,
+                                             .leader_epoch = o->leader_epoch,
+                                             .metadata = slice_cstr(arena_strdup(a, o->metadata)),
+                                             .commit_ms = o->commit_ms,
+                                             .end_offset = -1,
+                                             .lag = -1};
+        }
+    }
+    return true;
+}

@@ -1,0 +1,409 @@
+/* broker/listener.c - parsing, binding and advertising addresses.
+ *
+ * The address in Metadata decides whether a client works at all: the bootstrap connection may come
+ * through a published port of a container while the brokers that Metadata names must be reachable
+ * from where the client stands. Without settings the answer is taken from the connection itself:
+ * loopback and the container's gateway hear "localhost", others the address they reached. */
+#include "broker/listener.h"
+
+#include "base/base.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+void sockaddr_ip(const union sockaddr_any *a, char out[INET6_ADDRSTRLEN])
+{
+    out[0] = 0;
+    if (a->sa.sa_family == AF_INET)
+        inet_ntop(AF_INET, &a->in.sin_addr, out, INET6_ADDRSTRLEN);
+    else if (IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr))
+        inet_ntop(AF_INET, a->in6.sin6_addr.s6_addr + 12, out, INET6_ADDRSTRLEN);
+    else
+        inet_ntop(AF_INET6, &a->in6.sin6_addr, out, INET6_ADDRSTRLEN);
+}
+
+static uint32_t ipv4_of(const union sockaddr_any *a) /* network order; 0 when it is not IPv4 */
+{
+    uint32_t v = 0;
+    if (a->sa.sa_family == AF_INET)
+        v = a->in.sin_addr.s_addr;
+    else if (IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr))
+        memcpy(&v, a->in6.sin6_addr.s6_addr + 12, 4);
+    return v;
+}
+
+bool sockaddr_is_loopback(const union sockaddr_any *a)
+{
+    uint32_t v4 = ipv4_of(a);
+    if (v4)
+        return (ntohl(v4) >> 24) == 127;
+    return a->sa.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&a->in6.sin6_addr);
+}
+
+/* --- parsing ------------------------------------------------------------------------------------
+ */
+
+/* "NAME://host:port", or "host:port" (then name is PLAINTEXT). host and name are slices of s. */
+static enum err parse_endpoint(struct slice s, struct slice *name, struct slice *host, int *port,
+                               const char *option, struct error *e)
+{
+    ptrdiff_t at = slice_find(s, SL("://"));
+    *name = at < 0 ? SL("PLAINTEXT") : slice_sub(s, 0, (size_t)at);
+    struct slice rest = at < 0 ? s : slice_sub(s, (size_t)at + 3, s.n);
+    ptrdiff_t colon = slice_rfind_char(rest, ':');
+    int64_t number = -1;
+    if (colon >= 0 && slice_to_i64(slice_sub(rest, (size_t)colon + 1, rest.n), &number) != E_OK)
+        number = -1;
+    if (number < 0 || number > 65535 || name->n == 0)
+        return error_set(e, E_INVALID, "%s: \"" PRI_SL "\" is not of the form NAME://host:port",
+                         option, ARG_SL(s));
+    *port = (int)number;
+    *host = slice_sub(rest, 0, (size_t)colon);
+    if (host->n >= 2 && host->p[0] == '[' && host->p[host->n - 1] == ']')
+        *host = slice_sub(*host, 1, host->n - 1);
+    return E_OK;
+}
+
+static bool list_has(struct slice list, struct slice name)
+{
+    struct slice part;
+    while (opt_list_next(&list, &part)) {
+        if (slice_ieq(part, name))
+            return true;
+    }
+    return false;
+}
+
+/* PLAINTEXT for "EXTERNAL" in "INTERNAL:PLAINTEXT,EXTERNAL:PLAINTEXT". */
+static struct slice protocol_of(struct slice map, struct slice name)
+{
+    struct slice part;
+    while (opt_list_next(&map, &part)) {
+        ptrdiff_t at = slice_find_char(part, ':');
+        if (at > 0 && slice_ieq(slice_trim(slice_sub(part, 0, (size_t)at)), name))
+            return slice_trim(slice_sub(part, (size_t)at + 1, part.n));
+    }
+    return name;
+}
+
+static struct listener *find(struct listeners *ls, struct slice name)
+{
+    for (size_t i = 0; i < ls->count; i++) {
+        if (slice_ieq(slice_cstr(ls->v[i].name), name))
+            return &ls->v[i];
+    }
+    return NULL;
+}
+
+static enum err add(struct listeners *ls, const struct broker_options *o, struct slice name,
+                    struct slice host, int port, struct error *e)
+{
+    struct slice protocol = protocol_of(o->protocol_map, name);
+    if (!slice_eq(protocol, SL("PLAINTEXT")))
+        return error_set(e, E_INVALID,
+                         "listeners: " PRI_SL " asks for " PRI_SL
+                         ", and this version serves PLAINTEXT only",
+                         ARG_SL(name), ARG_SL(protocol));
+    if (ls->count == LISTENERS_MAX)
+        return error_set(e, E_INVALID, "listeners: more than %d", LISTENERS_MAX);
+    ls->v[ls->count++] = (struct listener){.name = slice_dup(name),
+                                           .protocol = slice_dup(protocol),
+                                           .host = slice_dup(host),
+                                           .port = port,
+                                           .fds = {-1, -1},
+                                           .node_id = o->node_id};
+    return E_OK;
+}
+
+static enum err parse_listeners(struct listeners *ls, const struct broker_options *o,
+                                struct slice text, bool any_host, struct error *e)
+{
+    struct slice part, name, host;
+    int port;
+    while (opt_list_next(&text, &part)) {
+        if (part.n == 0)
+            continue;
+        enum err r = parse_endpoint(part, &name, &host, &port, "listeners", e);
+        if (r != E_OK)
+            return r;
+        if (list_has(o->controller_listeners, name))
+            continue;
+        if (find(ls, name))
+            return error_set(e, E_INVALID, "listeners: the name " PRI_SL " appears twice",
+                             ARG_SL(name));
+        r = add(ls, o, name, any_host ? SL("0.0.0.0") : host, port, e);
+        if (r != E_OK)
+            return r;
+    }
+    if (ls->count == 0)
+        return error_set(e, E_INVALID, "listeners: there is none to serve");
+    return E_OK;
+}
+
+static enum err parse_advertised(struct listeners *ls, const struct broker_options *o,
+                                 struct error *e)
+{
+    struct slice text = o->advertised_listeners, part, name, host;
+    int port;
+    while (text.p && opt_list_next(&text, &part)) {
+        if (part.n == 0)
+            continue;
+        enum err r = parse_endpoint(part, &name, &host, &port, "advertised.listeners", e);
+        if (r != E_OK)
+            return r;
+        if (list_has(o->controller_listeners, name))
+            continue;
+        if (slice_eq(host, SL("0.0.0.0")))
+            return error_set(e, E_INVALID,
+                             "advertised.listeners cannot use the nonroutable meta-address "
+                             "0.0.0.0. Use a routable IP address.");
+        struct listener *l = find(ls, name);
+        if (!l)
+            return error_set(e, E_INVALID,
+                             "advertised.listeners names " PRI_SL ", which listeners does not",
+                             ARG_SL(name));
+        if (host.n) {
+            mem_free(l->adv_host);
+            l->adv_host = slice_dup(host);
+            l->adv_port = port;
+        }
+    }
+    return E_OK;
+}
+
+/* The default gateway of a container: peers that come through a published port have this address.
+ */
+static uint32_t container_gateway(void)
+{
+    if (!fs_exists("/.dockerenv") && !fs_exists("/run/.containerenv"))
+        return 0;
+    struct strbuf b;
+    strbuf_init(&b, 1 << 16);
+    uint32_t found = 0;
+    if (fs_read_all("/proc/net/route", 1 << 16, &b, NULL) == E_OK) {
+        struct slice rest = strbuf_slice(&b), line;
+        while (!found && slice_split(&rest, '\n', &line)) {
+            struct slice iface, dest, gw;
+            if (slice_split(&line, '\t', &iface) && slice_split(&line, '\t', &dest) &&
+                slice_split(&line, '\t', &gw) && slice_eq(dest, SL("00000000")) && gw.n == 8)
+                found = (uint32_t)strtoul(gw.p, NULL, 16); /* already in network order */
+        }
+    }
+    strbuf_release(&b);
+    return found;
+}
+
+enum err listeners_parse(struct listeners *ls, const struct broker_options *o, struct error *e)
+{
+    *ls = (struct listeners){0};
+    ls->advertise_name = o->advertise_name.n ? slice_dup(o->advertise_name) : NULL;
+    ls->advertise_gateway_as =
+        o->advertise_gateway_as.n ? slice_dup(o->advertise_gateway_as) : NULL;
+    bool only_advertised = o->listeners.n == 0 && o->advertised_listeners.n;
+    struct slice text = only_advertised       ? o->advertised_listeners
+                        : o->listeners.n == 0 ? SL("PLAINTEXT://localhost:9092")
+                                              : o->listeners;
+    enum err r = parse_listeners(ls, o, text, only_advertised, e);
+    if (r == E_OK)
+        r = parse_advertised(ls, o, e);
+    if (r != E_OK)
+        listeners_release(ls);
+    else
+        ls->gateway = container_gateway();
+    return r;
+}
+
+/* --- binding ------------------------------------------------------------------------------------
+ */
+
+static bool is_loopback_name(const char *host)
+{
+    return !strcmp(host, "localhost") || !strcmp(host, "127.0.0.1") || !strcmp(host, "::1");
+}
+
+static int open_socket(const struct sockaddr *sa, socklen_t n, int backlog, bool v6_only)
+{
+    int one = 1, zero = 0;
+    int fd = socket(sa->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (sa->sa_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, v6_only ? &one : &zero, sizeof one);
+    if (bind(fd, sa, n) == 0 && listen(fd, backlog) == 0)
+        return fd;
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
+static int bound_port(int fd)
+{
+    union sockaddr_any a;
+    socklen_t n = sizeof a;
+    if (getsockname(fd, &a.sa, &n) != 0)
+        return 0;
+    return ntohs(a.sa.sa_family == AF_INET ? a.in.sin_port : a.in6.sin6_port);
+}
+
+static enum err bind_failed(const struct listener *l, int sys, struct error *e)
+{
+    if (sys == EADDRINUSE) {
+        error_set(e, E_CONFLICT, "port %d of %s is taken by another program", l->port,
+                  l->host[0] ? l->host : "this machine");
+        error_hint(e, "stop that program (ss -ltnp shows it) or choose another port with "
+                      "--kafka-listen HOST:PORT; port 0 picks a free one");
+        return E_CONFLICT;
+    }
+    return error_sys(e, sys, "listening on %s:%d", l->host, l->port);
+}
+
+/* 127.0.0.1 and ::1 on one port. A machine without IPv6 has the first alone. */
+static enum err bind_loopback(struct listener *l, int backlog, struct error *e)
+{
+    int want = l->port;
+    for (int attempt = 0;; attempt++) {
+        struct sockaddr_in v4 = {.sin_family = AF_INET,
+                                 .sin_port = htons((uint16_t)want),
+                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        l->fds[0] = open_socket((struct sockaddr *)&v4, sizeof v4, backlog, false);
+        if (l->fds[0] < 0)
+            return bind_failed(l, errno, e);
+        l->fd_count = 1;
+        l->port = bound_port(l->fds[0]);
+        struct sockaddr_in6 v6 = {.sin6_family = AF_INET6,
+                                  .sin6_port = htons((uint16_t)l->port),
+                                  .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+        l->fds[1] = open_socket((struct sockaddr *)&v6, sizeof v6, backlog, true);
+        if (l->fds[1] >= 0) {
+            l->fd_count = 2;
+            return E_OK;
+        }
+        if (errno != EADDRINUSE)
+            return E_OK; /* no IPv6 here */
+        if (want != 0 || attempt == 10)
+            return bind_failed(l, EADDRINUSE, e);
+        close(l->fds[0]); /* the free IPv4 port is taken on ::1: draw again */
+        l->fds[0] = -1;
+        l->fd_count = 0;
+    }
+}
+
+static enum err bind_any(struct listener *l, int backlog, struct error *e)
+{
+    bool v4_only = !strcmp(l->host, "0.0.0.0");
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6,
+                              .sin6_port = htons((uint16_t)l->port),
+                              .sin6_addr = IN6ADDR_ANY_INIT};
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)l->port)};
+    if (!v4_only)
+        l->fds[0] = open_socket((struct sockaddr *)&v6, sizeof v6, backlog, false);
+    if (v4_only || (l->fds[0] < 0 && errno != EADDRINUSE))
+        l->fds[0] = open_socket((struct sockaddr *)&v4, sizeof v4, backlog, false);
+    if (l->fds[0] < 0)
+        return bind_failed(l, errno, e);
+    l->fd_count = 1;
+    l->port = bound_port(l->fds[0]);
+    return E_OK;
+}
+
+static enum err bind_name(struct listener *l, int backlog, struct error *e)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *res = NULL;
+    int gai = getaddrinfo(l->host, NULL, &hints, &res);
+    if (gai != 0) {
+        error_set(e, E_INVALID, "listeners: the host %s is not known here: %s", l->host,
+                  gai_strerror(gai));
+        error_hint(e, "an address of this machine, localhost, or nothing for all interfaces");
+        return E_INVALID;
+    }
+    union sockaddr_any a = {0};
+    memcpy(&a, res->ai_addr, MIN(res->ai_addrlen, sizeof a));
+    socklen_t n = res->ai_addrlen;
+    freeaddrinfo(res);
+    if (a.sa.sa_family == AF_INET)
+        a.in.sin_port = htons((uint16_t)l->port);
+    else
+        a.in6.sin6_port = htons((uint16_t)l->port);
+    l->fds[0] = open_socket(&a.sa, n, backlog, true);
+    if (l->fds[0] < 0)
+        return bind_failed(l, errno, e);
+    l->fd_count = 1;
+    l->port = bound_port(l->fds[0]);
+    return E_OK;
+}
+
+enum err listeners_bind(struct listeners *ls, int backlog, struct error *e)
+{
+    for (size_t i = 0; i < ls->count; i++) {
+        struct listener *l = &ls->v[i];
+        bool any = l->host[0] == 0 || !strcmp(l->host, "0.0.0.0") || !strcmp(l->host, "::");
+        enum err r = is_loopback_name(l->host) ? bind_loopback(l, backlog, e)
+                     : any                     ? bind_any(l, backlog, e)
+                                               : bind_name(l, backlog, e);
+        if (r != E_OK)
+            return r;
+        const char *host = l->adv_host                        ? l->adv_host
+                           : any || is_loopback_name(l->host) ? "localhost"
+                                                              : l->host;
+        bool v6 = strchr(host, ':') != NULL;
+        l->adv_text = xasprintf("%s%s%s:%d", v6 ? "[" : "", host, v6 ? "]" : "",
+                                l->adv_port ? l->adv_port : l->port);
+    }
+    return E_OK;
+}
+
+void listeners_release(struct listeners *ls)
+{
+    for (size_t i = 0; i < ls->count; i++) {
+        struct listener *l = &ls->v[i];
+        for (int k = 0; k < l->fd_count; k++)
+            close(l->fds[k]);
+        mem_free(l->name);
+        mem_free(l->protocol);
+        mem_free(l->host);
+        mem_free(l->adv_host);
+        mem_free(l->adv_text);
+    }
+    mem_free(ls->advertise_name);
+    mem_free(ls->advertise_gateway_as);
+    *ls = (struct listeners){0};
+}
+
+/* --- advertising --------------------------------------------------------------------------------
+ */
+
+void listener_advertised(const struct listeners *ls, const struct listener *l, int sock,
+                         const union sockaddr_any *peer, char host[256], int *port)
+{
+    *port = l->adv_port ? l->adv_port : l->port;
+    const char *name = NULL;
+    uint32_t v4 = ipv4_of(peer);
+    if (l->adv_host)
+        name = l->adv_host;
+    else if (sockaddr_is_loopback(peer))
+        name = "localhost";
+    else if (ls->gateway && v4 == ls->gateway)
+        name = ls->advertise_gateway_as ? ls->advertise_gateway_as : "localhost";
+    else if (ls->advertise_name)
+        name = ls->advertise_name;
+    if (name) {
+        snprintf(host, 256, "%s", name);
+        return;
+    }
+    union sockaddr_any own = {0};
+    socklen_t n = sizeof own;
+    char ip[INET6_ADDRSTRLEN] = "localhost";
+    if (getsockname(sock, &own.sa, &n) == 0)
+        sockaddr_ip(&own, ip);
+    snprintf(host, 256, "%s", ip);
+}

@@ -1,0 +1,27 @@
+/* broker/log/flusher.h - the thread that makes logs durable: fdatasync within a second of a write,
+ * or at once when somebody waits for it (durability=sync: many waits share one fdatasync).
+ *
+ * It sleeps while nothing is dirty. Lock: its own, innermost (taken under a partition's lock). */
+#ifndef WEIR_BROKER_LOG_FLUSHER_H
+#define WEIR_BROKER_LOG_FLUSHER_H
+
+#include "base/err.h"
+#include "base/list.h"
+
+struct flusher;
+/* Embedded in what is flushed. */
+struct flush_item {
+    struct link link;
+    bool queued; /* flusher's lock */
+    void (*flush)(struct flush_item
+                      *); /* flusher's thread, no lock held; drops what flusher_add's caller took */
+};
+/* after (may be NULL): called on the flusher's thread after each round. */
+enum err flusher_start(struct flusher **out, void (*after)(void *arg), void *arg,
+                       struct error *e) MUST_CHECK;
+void flusher_stop(struct flusher *f); /* flushes what is queued, then ends */
+/* Queues the item unless it is queued already: true when it was not (the caller then holds a
+ * reference for the flusher). urgent: now, not within a second. */
+bool flusher_add(struct flusher *f, struct flush_item *item, bool urgent);
+
+#endif

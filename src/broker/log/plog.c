@@ -1,0 +1,556 @@
+/* broker/log/plog.c - see plog.h.
+ *
+ * Durability, in the order in which it is relied upon:
+ *  1. A batch is answered only after its bytes were written to the segment file (kill -9 loses
+ * nothing).
+ *  2. `recovery_point` moves only after fdatasync of every segment that holds offsets below it, of
+ * the index files of those that are sealed, and of the directory when files were made.
+ *  3. A segment is sealed before the next one takes a batch, so at most one file has a torn tail
+ * after a crash of the process; after a power cut every file from the recovery point on is checked.
+ *  4. Offsets are never used again: also an empty log keeps a segment whose name is its end.
+ *  5. After a failed fsync, or a write that could not be taken back, the log takes no more appends
+ * in this process: what the page cache says then need not be what the disk has. A write that only
+ * found no room is taken back and may be tried again.
+ *  6. A file whose content is not durable yet stays open, so that the fdatasync reaches it.
+ *
+ * Directory: NNN.log .index .timeindex .snapshot, leader-epoch-checkpoint, partition.metadata. */
+#include "broker/log/plog.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "broker/log/recover.h"
+
+static char *path_in(const struct plog *l, const char *name)
+{
+    return xasprintf("%s/%s", l->dir, name);
+}
+
+static void add_segment(struct plog *l, struct segment *s)
+{
+    if (l->count == l->cap) {
+        l->cap = l->cap ? l->cap * 2 : 1;
+        l->segments = xrealloc(l->segments, l->cap * sizeof *l->segments);
+    }
+    l->segments[l->count++] = s;
+}
+
+static enum err save_epochs(const struct plog *l, struct error *e)
+{
+    char *path = path_in(l, "leader-epoch-checkpoint");
+    enum err err = epochs_save(path, l->epochs, l->epochs_count, e);
+    mem_free(path);
+    return err;
+}
+
+/* --- creating and loading ----------------------------------------------------------------------
+ */
+
+static enum err write_metadata(const struct plog *l, const struct uuid *topic_id, struct error *e)
+{
+    char text[80], id[UUID_TEXT_SIZE];
+    struct fs_file f;
+    uuid_text(topic_id, id);
+    int n = snprintf(text, sizeof text, "version: 0\ntopic_id: %s", id);
+    char *path = path_in(l, "partition.metadata");
+    enum err err = fs_open(&f, path, FS_WRITE | FS_CREATE | FS_TRUNC, e);
+    if (!err) {
+        err = fs_pwrite(&f, text, (size_t)n, 0, e);
+        fs_close(&f);
+    }
+    mem_free(path);
+    return err;
+}
+
+enum err plog_create(struct plog *l, const char *dir, const struct uuid *topic_id, struct error *e)
+{
+    memset(l, 0, sizeof *l);
+    l->dir = xstrdup(dir);
+    enum err err = fs_mkdirs(dir, e);
+    if (err)
+        return err;
+    err = write_metadata(l, topic_id, e);
+    l->epochs = xcalloc(1, sizeof *l->epochs);
+    l->epochs_count = 1;
+    add_segment(l, segment_new(dir, 0));
+    return err;
+}
+
+static bool add_base(const char *name, void *arg)
+{
+    struct plog *l = arg;
+    struct slice n = slice_cstr(name);
+    int64_t base;
+    if (n.n == 24 && slice_ends(n, SL(".log")) &&
+        slice_to_i64(slice_sub(n, 0, 20), &base) == E_OK && base >= 0)
+        add_segment(l, segment_new(l->dir, base));
+    return true;
+}
+
+static int by_base(const void *a, const void *b)
+{
+    int64_t x = (*(struct segment *const *)a)->base, y = (*(struct segment *const *)b)->base;
+    return (x > y) - (x < y);
+}
+
+static enum err size_segments(struct plog *l, struct error *e)
+{
+    for (size_t i = 0; i < l->count; i++) {
+        struct segment *s = l->segments[i];
+        enum err err = segment_open(s, false, e);
+        if (!err)
+            err = fs_size(&s->log, &s->size, e);
+        if (err)
+            return err;
+        s->indexed = s->size == 0;
+        if (i + 1 < l->count)
+            segment_park(s, false);
+    }
+    return E_OK;
+}
+
+/* Recovery ended below the log start, whose records were deleted for good: begin anew there. */
+static void restart_at(struct plog *l, int64_t start, int64_t *bytes_cut)
+{
+    while (l->count) {
+        struct segment *gone = l->segments[--l->count];
+        *bytes_cut += gone->size;
+        plog_remove_files(gone);
+        segment_unref(gone);
+    }
+    add_segment(l, segment_new(l->dir, start));
+    l->end = start;
+}
+
+static enum err find_end(struct plog *l, struct error *e)
+{
+    enum err err = segment_index(plog_active(l), e);
+    l->end = plog_active(l)->end;
+    return err;
+}
+
+/* Segments and the log's end; cuts what is not whole. */
+static enum err load_segments(struct plog *l, const struct plog_load *how, int64_t *bytes_cut,
+                              struct error *e)
+{
+    qsort(l->segments, l->count, sizeof *l->segments, by_base);
+    enum err err = size_segments(l, e);
+    if (!err && !how->clean)
+        err = recover_log(l, how->recovery_point, bytes_cut, e);
+    if (!err)
+        err = find_end(l, e);
+    if (err == E_CORRUPT && how->clean) { /* the mark lied, or the disk did: look at everything */
+        LOG_WARN(LOG_BROKER_LOG, "%s: not as the clean-shutdown mark says; checking all of it",
+                 l->dir);
+        err = recover_log(l, 0, bytes_cut, e);
+        if (!err)
+            err = find_end(l, e);
+    }
+    return err;
+}
+
+static enum err load_epochs(struct plog *l, bool was_cut, struct error *e)
+{
+    char *path = path_in(l, "leader-epoch-checkpoint");
+    epochs_load(path, &l->epochs, &l->epochs_count);
+    mem_free(path);
+    if (l->epochs_count == 0) {
+        l->epochs = xcalloc(1, sizeof *l->epochs);
+        l->epochs_count = 1;
+        l->epochs[0].start = l->start;
+    }
+    if (!was_cut)
+        return E_OK;
+    /* somebody may have read what is gone: a new epoch tells clients */
+    struct epoch_entry next = {plog_epoch(l) + 1, l->end};
+    while (l->epochs_count > 1 && l->epochs[l->epochs_count - 1].start >= l->end)
+        l->epochs_count--;
+    l->epochs = xrealloc(l->epochs, (l->epochs_count + 1) * sizeof *l->epochs);
+    l->epochs[l->epochs_count++] = next;
+    return save_epochs(l, e);
+}
+
+enum err plog_load(struct plog *l, const char *dir, const struct plog_load *how,
+                   struct plog_loaded *out, struct error *e)
+{
+    memset(l, 0, sizeof *l);
+    out->bytes_cut = 0;
+    l->dir = xstrdup(dir);
+    enum err err = fs_list(dir, add_base, l, e);
+    if (!err && l->count)
+        err = load_segments(l, how, &out->bytes_cut, e);
+    if (err)
+        return err;
+    if (l->count == 0 || l->end < how->start) /* none: killed before the first batch */
+        restart_at(l, MAX(how->start, 0), &out->bytes_cut);
+    l->start = MAX(how->start, l->segments[0]->base);
+    l->recovery_point =
+        how->clean && !out->bytes_cut ? l->end : MIN(MAX(how->recovery_point, l->start), l->end);
+    err = load_epochs(l, out->bytes_cut > 0, e);
+    plog_park(l, true);
+    return err;
+}
+
+void plog_release(struct plog *l)
+{
+    for (size_t i = 0; i < l->count; i++)
+        segment_unref(l->segments[i]);
+    mem_free(l->segments);
+    mem_free(l->epochs);
+    mem_free(l->recent);
+    mem_free(l->dir);
+    memset(l, 0, sizeof *l);
+}
+
+int32_t plog_epoch(const struct plog *l)
+{
+    return l->epochs_count ? l->epochs[l->epochs_count - 1].epoch : 0;
+}
+
+int64_t plog_bytes(const struct plog *l)
+{
+    int64_t bytes = 0;
+    for (size_t i = 0; i < l->count; i++)
+        bytes += l->segments[i]->size;
+    return bytes;
+}
+
+/* --- append ------------------------------------------------------------------------------------
+ */
+
+bool plog_must_roll(struct plog *l, const struct topic_config *c, const void *batch, size_t n)
+{
+    const struct segment *s = plog_active(l);
+    if (s->size == 0)
+        return false;
+    if (!s->indexed && segment_index(plog_active(l), NULL) != E_OK)
+        return false; /* the append will say why */
+    int64_t age_limit =
+        c->cleanup_compact ? MIN(c->segment_ms, c->max_compaction_lag_ms) : c->segment_ms;
+    int64_t timestamp = batch_max_timestamp(batch);
+    return s->size + (int64_t)n > c->segment_bytes ||
+           (s->first_timestamp >= 0 && timestamp >= 0 &&
+            timestamp - s->first_timestamp > age_limit) ||
+           s->index.offsets_count >= (size_t)c->segment_index_bytes / 8 ||
+           l->end + batch_last_offset_delta(batch) - s->base > INT32_MAX;
+}
+
+enum err plog_roll(struct plog *l, struct error *e)
+{
+    struct segment *s = segment_new(l->dir, l->end);
+    enum err err = segment_open(s, true, e);
+    if (!err)
+        err = segment_seal(plog_active(l), e);
+    if (err) { /* an empty file left behind would look like the log's end */
+        plog_remove_files(s);
+        segment_unref(s);
+        return err;
+    }
+    add_segment(l, s);
+    l->dir_dirty = true;
+    plog_park(l, false);
+    return E_OK;
+}
+
+static bool is_want_of_room(const struct error *e)
+{
+    return e->sys == ENOSPC || e->sys == EDQUOT || e->sys == EFBIG || e->sys == EMFILE ||
+           e->sys == ENFILE;
+}
+
+enum err plog_append(struct plog *l, const struct topic_config *c, const void *batch, size_t n,
+                     struct error *e)
+{
+    invariant(batch_base_offset(batch) == l->end);
+    struct error own = {0};
+    struct segment *s = plog_active(l);
+    enum err err = E_OK;
+    e = e ? e : &own;
+    e->sys = 0;
+    if (!s->open && s->size == 0) {
+        err = segment_open(s, true, e);
+        l->dir_dirty = true;
+    }
+    if (!err)
+        err = segment_index(s, e);
+    int64_t pos = s->size;
+    if (!err)
+        err = segment_append(s, batch, n, c->index_interval_bytes, e);
+    if (err) {
+        l->failed |= err == E_CORRUPT || !is_want_of_room(e);
+        return err;
+    }
+    if (!l->recent)
+        l->recent = xcalloc(PLOG_RECENT, sizeof *l->recent);
+    l->recent_at = (l->recent_at + 1) % PLOG_RECENT;
+    l->recent[l->recent_at] =
+        (struct plog_recent){l->end, batch_last_offset(batch), pos, pos + (int64_t)n, s};
+    int64_t end = batch_last_offset(batch) + 1;
+    invariant(end > l->end);
+    l->end = end;
+    return E_OK;
+}
+
+/* --- durability --------------------------------------------------------------------------------
+ */
+
+void plog_dirty_take(struct plog *l, struct plog_dirty *out)
+{
+    *out = (struct plog_dirty){.end = l->end};
+    if (l->dir_dirty)
+        out->dir = xstrdup(l->dir);
+    l->dir_dirty = false;
+    if (l->recovery_point >= l->end)
+        return;
+    size_t first = plog_segment_of(l, l->recovery_point);
+    out->segments = xcalloc(l->count - first, sizeof *out->segments);
+    for (size_t i = first; i < l->count; i++) {
+        if (l->segments[i]->size == 0)
+            continue;
+        invariant(l->segments[i]->open); /* 6 */
+        out->sealed += i + 1 < l->count;
+        out->segments[out->count++] = segment_ref(l->segments[i]);
+    }
+}
+
+enum err plog_dirty_sync(struct plog_dirty *d, struct error *e)
+{
+    enum err err = E_OK;
+    for (size_t i = 0; i < d->count; i++) {
+        if (!err)
+            err = fs_datasync(&d->segments[i]->log, e);
+        if (!err && i < d->sealed)
+            err = segment_sync_index(d->segments[i], e);
+        segment_unref(d->segments[i]);
+    }
+    if (!err && d->dir)
+        err = fs_sync_dir(d->dir, e);
+    mem_free(d->segments);
+    mem_free(d->dir);
+    *d = (struct plog_dirty){.end = d->end};
+    return err;
+}
+
+void plog_park(struct plog *l, bool active_too)
+{
+    for (size_t i = 0; i + 1 < l->count; i++)
+        if (l->segments[i + 1]->base <= l->recovery_point)
+            segment_park(l->segments[i], true);
+    if (active_too && l->end <= l->recovery_point)
+        segment_park(plog_active(l), false);
+}
+
+/* --- read
+ * ------------------------------------------------------------------------------------------ */
+
+size_t plog_segment_of(const struct plog *l, int64_t offset)
+{
+    size_t low = 0, high = l->count;
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        if (l->segments[mid]->base <= offset)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low ? low - 1 : 0;
+}
+
+/* The batch that holds offset, from what was appended lately. */
+static const struct plog_recent *find_recent(const struct plog *l, int64_t offset)
+{
+    for (unsigned i = 0; l->recent && i < PLOG_RECENT; i++) {
+        const struct plog_recent *r = &l->recent[(l->recent_at + PLOG_RECENT - i) % PLOG_RECENT];
+        if (!r->segment || r->last_offset < offset)
+            return NULL;
+        if (r->base_offset <= offset)
+            return r;
+    }
+    return NULL;
+}
+
+/* Where the batch that holds offset (or the first after it) starts and ends. */
+struct place {
+    struct segment *segment;
+    int64_t pos, end_pos, next_offset;
+};
+static enum err locate(struct plog *l, int64_t offset, struct place *out, struct error *e)
+{
+    const struct plog_recent *r = find_recent(l, offset);
+    if (r) {
+        *out = (struct place){r->segment, r->pos, r->end_pos, r->last_offset + 1};
+        return segment_open(r->segment, false, e);
+    }
+    for (size_t i = plog_segment_of(l, offset); i < l->count; i++) {
+        struct segment_scan scan;
+        struct batch_at at;
+        struct segment *s = l->segments[i];
+        if (s->size == 0)
+            continue;
+        if (!s->open)
+            plog_park(l, false); /* one cold segment at a time */
+        enum err err = segment_find(s, offset, &at, &scan, e);
+        if (err == E_NOT_FOUND) /* a hole at the end of this segment: go on in the next */
+            continue;
+        if (!err)
+            *out =
+                (struct place){s, at.pos, at.pos + (int64_t)at.n, batch_last_offset(at.header) + 1};
+        return err;
+    }
+    return E_NOT_FOUND;
+}
+
+/* Where a run that begins at `from` may end: the segment's end, or the batch that holds the limit.
+ */
+static enum err limit_of(struct plog *l, const struct place *from, int64_t limit_offset,
+                         int64_t *pos, int64_t *offset, struct error *e)
+{
+    size_t i = plog_segment_of(l, from->segment->base);
+    int64_t segment_end = i + 1 < l->count ? l->segments[i + 1]->base : l->end;
+    *pos = from->segment->size;
+    *offset = segment_end;
+    if (limit_offset >= segment_end)
+        return E_OK;
+    struct place at;
+    enum err err = locate(l, limit_offset, &at, e);
+    if (err)
+        return err == E_NOT_FOUND ? E_OK : err;
+    if (at.segment == from->segment) {
+        *pos = at.pos;
+        *offset = limit_offset;
+    }
+    return E_OK;
+}
+
+enum err plog_read(struct plog *l, int64_t offset, int64_t limit_offset, size_t max_bytes,
+                   bool at_least_one, struct plog_run *out, struct error *e)
+{
+    struct place at;
+    int64_t limit_pos, end_offset, end;
+    *out = (struct plog_run){.next_offset = offset};
+    enum err err = offset < limit_offset ? locate(l, offset, &at, e) : E_NOT_FOUND;
+    if (err)
+        return err == E_NOT_FOUND ? E_OK : err;
+    segment_ref(at.segment); /* looking for the limit may park segments */
+    err = limit_of(l, &at, limit_offset, &limit_pos, &end_offset, e);
+    int64_t want = at.pos + (int64_t)MIN(max_bytes, (size_t)INT32_MAX);
+    if (!err && want >= limit_pos) {
+        end = limit_pos;
+    } else if (!err && want <= at.end_pos) {
+        end = want == at.end_pos || at_least_one ? at.end_pos : at.pos;
+        end_offset = at.next_offset;
+    } else if (!err) {
+        err = segment_boundary(at.segment, at.pos, want, &end, &end_offset, e);
+    }
+    if (err || end <= at.pos) {
+        segment_unref(at.segment);
+        return err;
+    }
+    *out = (struct plog_run){at.segment, at.pos, (size_t)(end - at.pos), end_offset};
+    return E_OK;
+}
+
+enum err plog_available(struct plog *l, int64_t offset, int64_t limit_offset, int64_t *bytes,
+                        struct error *e)
+{
+    struct place at;
+    int64_t limit_pos, end_offset;
+    *bytes = 0;
+    enum err err = offset < limit_offset ? locate(l, offset, &at, e) : E_NOT_FOUND;
+    if (!err)
+        err = limit_of(l, &at, limit_offset, &limit_pos, &end_offset, e);
+    if (err)
+        return err == E_NOT_FOUND ? E_OK : err;
+    *bytes = MAX(limit_pos - at.pos, 0);
+    return E_OK;
+}
+
+/* --- removing
+ * -------------------------------------------------------------------------------------- */
+
+void plog_remove_files(struct segment *s)
+{
+    static const char *const suffixes[] = {".log", ".index", ".timeindex", ".txnindex"};
+    for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
+        struct error e;
+        char *path = xasprintf("%s%s", s->stem, suffixes[i]);
+        if (fs_unlink(path, &e) != E_OK)
+            LOG_ERR(LOG_BROKER_LOG, LOG_L_WARN, &e, "a deleted segment stays on disk");
+        mem_free(path);
+    }
+}
+
+/* What points into segments that are gone. */
+static void forget_recent(struct plog *l, int64_t below)
+{
+    for (unsigned i = 0; l->recent && i < PLOG_RECENT; i++)
+        if (l->recent[i].segment && l->recent[i].base_offset < below)
+            l->recent[i].segment = NULL;
+}
+
+void plog_set_start(struct plog *l, int64_t offset, struct segment ***gone, size_t *count)
+{
+    invariant(offset >= l->start && offset <= l->end);
+    l->start = offset;
+    *gone = NULL;
+    *count = 0;
+    while (*count + 1 < l->count && l->segments[*count + 1]->base <= offset)
+        ++*count;
+    if (!*count)
+        return;
+    *gone = xcalloc(*count, sizeof **gone);
+    memcpy(*gone, l->segments, *count * sizeof **gone);
+    l->count -= *count;
+    memmove(l->segments, l->segments + *count, l->count * sizeof *l->segments);
+    forget_recent(l, l->segments[0]->base);
+    l->recovery_point = MAX(l->recovery_point, l->segments[0]->base);
+}
+
+/* --- snapshots
+ * ------------------------------------------------------------------------------------- */
+
+char *plog_snapshot_path(const struct plog *l, int64_t offset)
+{
+    char name[64];
+    segment_file_name(offset, ".snapshot", name);
+    return path_in(l, name);
+}
+
+struct snapshots {
+    const struct plog *log;
+    int64_t newest, keep_from;
+};
+
+static bool see_snapshot(const char *name, void *arg)
+{
+    struct snapshots *s = arg;
+    struct slice n = slice_cstr(name);
+    int64_t offset;
+    if (n.n != 29 || !slice_ends(n, SL(".snapshot")) ||
+        slice_to_i64(slice_sub(n, 0, 20), &offset) != E_OK)
+        return true;
+    if (offset <= s->log->end)
+        s->newest = MAX(s->newest, offset);
+    if (offset < s->keep_from || offset > s->log->end) {
+        char *path = plog_snapshot_path(s->log, offset);
+        enum err err = fs_unlink(path, NULL);
+        (void)err; /* a snapshot too many does no harm */
+        mem_free(path);
+    }
+    return true;
+}
+
+int64_t plog_newest_snapshot(const struct plog *l)
+{
+    struct snapshots s = {l, -1, -1};
+    return fs_list(l->dir, see_snapshot, &s, NULL) == E_OK ? s.newest : -1;
+}
+
+void plog_drop_snapshots(const struct plog *l, int64_t keep_from)
+{
+    struct snapshots s = {l, -1, keep_from};
+    enum err err = fs_list(l->dir, see_snapshot, &s, NULL);
+    (void)err;
+}

@@ -1,0 +1,608 @@
+/* broker/partition.c - see partition.h: life, append, durability. Reading is in partition_read.c.
+ *
+ * Invariants (checked before anything wrong is written):
+ *  1. The log end never decreases while the process runs, and an append continues exactly there.
+ *  2. High watermark = log end once the write has succeeded; last stable offset <= high watermark.
+ *  3. A batch of a known producer is appended only when its sequence follows the last one.
+ *
+ * A partition is loaded at first use: ten thousand idle ones cost neither time at start nor files.
+ */
+#include "broker/partition.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "broker/partition_internal.h"
+#include "broker/proto/batch.h"
+#include "broker/proto/kerr.h"
+#include "broker/topic.h"
+
+#define EXPIRE_AT_LEAST 1000 /* producers */
+
+struct durable_wait {
+    struct link link;
+    int64_t end_offset;
+    partition_durable_fn fn;
+    void *arg;
+};
+
+static void flush_now(struct flush_item *item);
+
+/* --- life --------------------------------------------------------------------------------------
+ */
+
+struct partition *partition_new(struct topic *t, int32_t id, const char *dir, bool fresh,
+                                struct partition_env *env)
+{
+    struct partition *p = xcalloc(1, sizeof *p);
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_mutex_init(&p->sync_lock, NULL);
+    p->topic = t;
+    p->id = id;
+    p->fresh = fresh;
+    p->known_epoch = fresh ? 0 : -1;
+    p->env = env;
+    p->dir = xstrdup(dir);
+    p->flush.flush = flush_now;
+    p->expire_at = EXPIRE_AT_LEAST;
+    producer_state_init(&p->producers);
+    wait_list_init(&p->waits);
+    list_init(&p->durable);
+    return p;
+}
+
+void partition_free(struct partition *p)
+{
+    wait_list_fire(&p->waits);
+    if (p->loaded)
+        plog_release(&p->log);
+    producer_state_release(&p->producers);
+    pthread_mutex_destroy(&p->lock);
+    pthread_mutex_destroy(&p->sync_lock);
+    mem_free(p->dir);
+    mem_free(p);
+}
+
+enum err partition_make_dir(const char *dir, const struct uuid *topic_id, struct error *e)
+{
+    struct plog l;
+    enum err err = plog_create(&l, dir, topic_id, e);
+    plog_release(&l);
+    return err;
+}
+
+struct partition *partition_ref(struct partition *p)
+{
+    topic_ref(p->topic);
+    return p;
+}
+
+void partition_unref(struct partition *p)
+{
+    if (p)
+        topic_unref(p->topic);
+}
+
+int32_t partition_id(const struct partition *p)
+{
+    return p->id;
+}
+
+struct topic *partition_topic(const struct partition *p)
+{
+    return p->topic;
+}
+
+/* --- loading -----------------------------------------------------------------------------------
+ */
+
+static void expire_producers(struct partition *p)
+{
+    producer_state_expire(&p->producers, clock_wall_ms() - p->env->producer_expire_ms);
+    p->expire_at = MAX(2 * p->producers.by_id.count, EXPIRE_AT_LEAST);
+}
+
+/* The newest snapshot; the offset that it stands for, or -1. */
+static int64_t load_snapshot(struct partition *p)
+{
+    int64_t at = plog_newest_snapshot(&p->log);
+    if (at < 0)
+        return -1;
+    struct strbuf bytes = STRBUF_INIT;
+    char *path = plog_snapshot_path(&p->log, at);
+    if (fs_read_all(path, STRBUF_MAX_DEFAULT, &bytes, NULL) != E_OK ||
+        producer_state_decode(&p->producers, strbuf_slice(&bytes)) != E_OK) {
+        LOG_WARN(LOG_BROKER_LOG, "%s is damaged; reading the whole log instead", path);
+        producer_state_clear(&p->producers);
+        at = -1;
+    }
+    mem_free(path);
+    strbuf_release(&bytes);
+    return at;
+}
+
+/* Producers from the newest snapshot and the batches after it. */
+static enum err load_producers(struct partition *p, struct error *e)
+{
+    struct plog *l = &p->log;
+    int64_t from = MAX(load_snapshot(p), l->segments[0]->base);
+    enum err err = E_OK;
+    for (size_t i = plog_segment_of(l, from); !err && from < l->end && i < l->count; i++) {
+        struct segment *s = l->segments[i];
+        struct segment_scan scan;
+        struct batch_at at;
+        if (s->size == 0)
+            continue;
+        err = segment_open(s, false, e);
+        segment_scan_init(&scan, s, 0, err ? 0 : s->size);
+        while (!err && segment_scan_next(&scan, &at))
+            if (batch_base_offset(at.header) >= from)
+                err = producer_state_note(&p->producers, at.header);
+        if (!err && scan.err)
+            err = error_set(e, scan.err, "%s.log: no whole batch at position %lld", s->stem,
+                            (long long)scan.pos);
+        plog_park(l, false);
+    }
+    plog_park(l, true);
+    expire_producers(p);
+    return err;
+}
+
+static void update_stable(struct partition *p)
+{
+    int64_t open = p->producers.by_id.count ? producer_state_first_open(&p->producers) : -1;
+    p->stable = open >= 0 ? MIN(open, p->log.end) : p->log.end;
+}
+
+static struct plog_load how_to_load(const struct partition *p)
+{
+    struct slice name = topic_name(p->topic);
+    if (p->fresh)
+        return (struct plog_load){.clean = true, .recovery_point = 0, .start = -1};
+    return (struct plog_load){.clean = p->env->clean,
+                              .recovery_point =
+                                  checkpoint_get(&p->env->recovery_points, name, p->id),
+                              .start = checkpoint_get(&p->env->log_starts, name, p->id)};
+}
+
+static enum err load_locked(struct partition *p, struct error *e)
+{
+    struct error own;
+    struct plog_loaded done;
+    e = e ? e : &own;
+    if (p->loaded)
+        return E_OK;
+    if (p->broken)
+        return error_set(e, E_IO, "%s could not be read", p->dir);
+    struct slice name = topic_name(p->topic);
+    const struct plog_load how = how_to_load(p);
+    enum err err = plog_load(&p->log, p->dir, &how, &done, e);
+    if (!err)
+        err = load_producers(p, e);
+    if (err) {
+        p->broken = true;
+        plog_release(&p->log);
+        LOG_ERR(LOG_BROKER_LOG, LOG_L_ERROR, e, "partition " PRI_SL "-%d is not served",
+                ARG_SL(name), p->id);
+        return err;
+    }
+    if (done.bytes_cut)
+        LOG_WARN(LOG_BROKER_LOG, "recovered " PRI_SL "-%d: end offset %lld, %lld bytes cut",
+                 ARG_SL(name), p->id, (long long)p->log.end, (long long)done.bytes_cut);
+    p->loaded = true;
+    p->known_epoch = plog_epoch(&p->log);
+    update_stable(p);
+    if (p->log.recovery_point < p->log.end && flusher_add(p->env->flusher, &p->flush, false))
+        partition_ref(p); /* what was written before a kill is made durable as well */
+    return E_OK;
+}
+
+enum err partition_load(struct partition *p, struct error *e)
+{
+    pthread_mutex_lock(&p->lock);
+    enum err err = load_locked(p, e);
+    pthread_mutex_unlock(&p->lock);
+    return err;
+}
+
+int16_t partition_enter(struct partition *p)
+{
+    pthread_mutex_lock(&p->lock);
+    int16_t code = p->deleted ? KERR_UNKNOWN_TOPIC_OR_PARTITION : KERR_NONE;
+    if (!code && !p->loaded && load_locked(p, NULL) != E_OK)
+        code = KERR_KAFKA_STORAGE_ERROR;
+    if (code)
+        pthread_mutex_unlock(&p->lock);
+    return code;
+}
+
+int32_t partition_leader_epoch(struct partition *p)
+{
+    pthread_mutex_lock(&p->lock);
+    if (p->known_epoch < 0) { /* Metadata of all topics must not load all logs */
+        struct epoch_entry *epochs;
+        size_t count;
+        char *path = xasprintf("%s/leader-epoch-checkpoint", p->dir);
+        epochs_load(path, &epochs, &count);
+        p->known_epoch = count ? epochs[count - 1].epoch : 0;
+        mem_free(epochs);
+        mem_free(path);
+    }
+    int32_t epoch = p->known_epoch;
+    pthread_mutex_unlock(&p->lock);
+    return epoch;
+}
+
+/* --- closing -----------------------------------------------------------------------------------
+ */
+
+/* Not synced: a damaged snapshot is noticed by its checksum, and the log is read instead. */
+static enum err save_producers(struct partition *p, struct error *e)
+{
+    struct strbuf bytes = STRBUF_INIT;
+    struct fs_file f;
+    expire_producers(p);
+    char *path = plog_snapshot_path(&p->log, p->log.end);
+    enum err err = producer_state_encode(&p->producers, &bytes);
+    if (!err)
+        err = fs_open(&f, path, FS_WRITE | FS_CREATE | FS_TRUNC, e);
+    if (!err) {
+        err = fs_pwrite(&f, bytes.p, bytes.n, 0, e);
+        fs_close(&f);
+    }
+    strbuf_release(&bytes);
+    mem_free(path);
+    return err;
+}
+
+static enum err close_locked(struct partition *p, struct error *e)
+{
+    struct plog *l = &p->log;
+    struct plog_dirty dirty;
+    if (l->failed)
+        return error_set(e, E_IO, "%s: a write failed earlier", p->dir);
+    enum err err = segment_seal(plog_active(l), e);
+    if (!err) {
+        plog_dirty_take(l, &dirty);
+        err = plog_dirty_sync(&dirty, e);
+    }
+    if (err)
+        return err;
+    l->recovery_point = l->end;
+    if (l->end == 0 || plog_newest_snapshot(l) == l->end)
+        return E_OK;
+    err = save_producers(p, e);
+    if (!err)
+        plog_drop_snapshots(l, l->end);
+    return err;
+}
+
+enum err partition_close(struct partition *p, int64_t *recovery_point, int64_t *log_start,
+                         struct error *e)
+{
+    pthread_mutex_lock(&p->lock);
+    enum err err = p->broken   ? error_set(e, E_IO, "%s could not be read", p->dir)
+                   : p->loaded ? close_locked(p, e)
+                               : E_OK;
+    pthread_mutex_unlock(&p->lock);
+    partition_positions(p, recovery_point, log_start);
+    return err;
+}
+
+void partition_positions(struct partition *p, int64_t *recovery_point, int64_t *log_start)
+{
+    pthread_mutex_lock(&p->lock);
+    const struct plog_load how = how_to_load(p);
+    *recovery_point = p->loaded ? p->log.recovery_point : how.recovery_point;
+    *log_start = p->loaded ? p->log.start : how.start;
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* Answers waits that were taken off a partition. */
+static void answer(struct list *waits, int16_t code)
+{
+    for (struct link *k; (k = list_pop_front(waits)) != NULL;) {
+        struct durable_wait *w = list_entry(k, struct durable_wait, link);
+        w->fn(w->arg, code);
+        mem_free(w);
+    }
+}
+
+void partition_mark_deleted(struct partition *p)
+{
+    struct wait_list woken;
+    struct list durable;
+    list_init(&durable);
+    pthread_mutex_lock(&p->lock);
+    p->deleted = true;
+    wait_list_take(&p->waits, &woken);
+    for (struct link *k; (k = list_pop_front(&p->durable)) != NULL;)
+        list_push_back(&durable, k);
+    pthread_mutex_unlock(&p->lock);
+    wait_list_fire(&woken);
+    answer(&durable, KERR_UNKNOWN_TOPIC_OR_PARTITION);
+}
+
+bool partition_is_deleted(struct partition *p)
+{
+    pthread_mutex_lock(&p->lock);
+    bool deleted = p->deleted;
+    pthread_mutex_unlock(&p->lock);
+    return deleted;
+}
+
+/* --- append ------------------------------------------------------------------------------------
+ */
+
+/* Begins a new segment if it is time. */
+static enum err roll_if_due(struct partition *p, const struct topic_config *c, const void *batch,
+                            size_t n, struct error *e)
+{
+    struct plog *l = &p->log;
+    if (!plog_must_roll(l, c, batch, n))
+        return E_OK;
+    enum err err = plog_roll(l, e);
+    if (!err && save_producers(p, NULL) == E_OK) /* without it a start only reads more */
+        plog_drop_snapshots(l, l->recovery_point);
+    return err;
+}
+
+static int16_t write_failed(struct partition *p, const struct error *e)
+{
+    LOG_ERR(LOG_BROKER_LOG, LOG_L_ERROR, e, "append to " PRI_SL "-%d failed%s",
+            ARG_SL(topic_name(p->topic)), p->id,
+            p->log.failed ? "; it takes no more records until weir is started anew" : "");
+    return KERR_KAFKA_STORAGE_ERROR;
+}
+
+/* Assigns, writes, notes. Lock held. */
+static int16_t append_locked(struct partition *p, void *batch, size_t n,
+                             const struct topic_config *c, int64_t now_ms)
+{
+    struct plog *l = &p->log;
+    struct error e = {0};
+    int64_t end = l->end;
+    if (l->failed)
+        return KERR_KAFKA_STORAGE_ERROR;
+    if (p->producers.by_id.count >= p->expire_at)
+        expire_producers(p);
+    /* Room to note the producer first: after the write nothing may fail any more. */
+    enum err err = producer_state_reserve(&p->producers, batch);
+    if (err)
+        error_set(&e, err, "no memory for its producers");
+    if (!err)
+        err = roll_if_due(p, c, batch, n, &e);
+    batch_assign(batch, end, plog_epoch(l));
+    if (now_ms >= 0)
+        batch_set_log_append_time(batch, n, now_ms);
+    if (!err)
+        err = plog_append(l, c, batch, n, &e);
+    if (err)
+        return write_failed(p, &e);
+    invariant(l->end > end);
+    producer_state_note_reserved(&p->producers, batch);
+    if (batch_is_transactional(batch))
+        update_stable(p);
+    else if (p->stable == end)
+        p->stable = l->end;
+    invariant(p->stable <= l->end);
+    return KERR_NONE;
+}
+
+/* A new batch: append, queue the fdatasync, take off who waits. Lock held. */
+static int16_t append_new(struct partition *p, void *batch, size_t n, const struct topic_config *c,
+                          struct partition_appended *out, struct wait_list *woken)
+{
+    int64_t now_ms = c->log_append_time ? clock_wall_ms() : -1;
+    int64_t base = p->log.end;
+    int16_t code = append_locked(p, batch, n, c, now_ms);
+    if (code)
+        return code;
+    out->base_offset = base;
+    out->end_offset = p->log.end;
+    out->log_append_ms = now_ms;
+    wait_list_take(&p->waits, woken);
+    if (flusher_add(p->env->flusher, &p->flush, false))
+        partition_ref(p); /* the flusher's */
+    return KERR_NONE;
+}
+
+int16_t partition_append(struct partition *p, void *batch, size_t n, struct partition_appended *out)
+{
+    const struct topic_config *c = topic_config(p->topic);
+    const struct producer_batch *duplicate;
+    struct wait_list woken;
+    *out = (struct partition_appended){.base_offset = -1, .end_offset = -1, .log_append_ms = -1};
+    if (n > (size_t)c->segment_bytes)
+        return KERR_RECORD_LIST_TOO_LARGE;
+    wait_list_init(&woken);
+    int16_t code = partition_enter(p);
+    if (code)
+        return code;
+    code = producer_state_check(&p->producers, batch, &duplicate);
+    if (!code && duplicate) {
+        out->duplicate = true;
+        out->base_offset = duplicate->first_offset;
+        out->end_offset = duplicate->last_offset + 1;
+        out->log_append_ms = c->log_append_time ? duplicate->timestamp : -1;
+    } else if (!code) {
+        code = append_new(p, batch, n, c, out, &woken);
+    }
+    out->log_start = p->log.start;
+    partition_leave(p);
+    wait_list_fire(&woken);
+    return code;
+}
+
+/* --- durability --------------------------------------------------------------------------------
+ */
+
+/* Moves the recovery point and answers those who waited. */
+static void settle(struct partition *p, int64_t end, enum err err, const struct error *e)
+{
+    struct list done;
+    list_init(&done);
+    pthread_mutex_lock(&p->lock);
+    bool deleted = p->deleted;
+    if (!err)
+        p->log.recovery_point = MAX(p->log.recovery_point, end);
+    else
+        p->log.failed = true;
+    list_each (&p->durable, it) {
+        struct durable_wait *w = list_entry(it, struct durable_wait, link);
+        if (err || w->end_offset <= p->log.recovery_point) {
+            list_remove(&p->durable, it);
+            list_push_back(&done, it);
+        }
+    }
+    pthread_mutex_unlock(&p->lock);
+    if (err && !deleted)
+        LOG_ERR(LOG_BROKER_LOG, LOG_L_ERROR, e,
+                "syncing " PRI_SL "-%d failed; it takes no more records until weir is started anew",
+                ARG_SL(topic_name(p->topic)), p->id);
+    answer(&done, err ? KERR_KAFKA_STORAGE_ERROR : KERR_NONE);
+}
+
+/* fdatasync of what is there now. */
+static enum err sync_now(struct partition *p, struct error *e)
+{
+    struct plog_dirty dirty;
+    enum err err = E_OK;
+    pthread_mutex_lock(&p->sync_lock);
+    pthread_mutex_lock(&p->lock);
+    if (p->log.failed)
+        err = error_set(e, E_IO, "%s: a write failed earlier", p->dir);
+    else
+        plog_dirty_take(&p->log, &dirty);
+    pthread_mutex_unlock(&p->lock);
+    if (!err)
+        err = plog_dirty_sync(&dirty, e);
+    settle(p, err ? 0 : dirty.end, err, e);
+    pthread_mutex_unlock(&p->sync_lock);
+    return err;
+}
+
+static void flush_now(struct flush_item *item)
+{
+    struct partition *p = container_of(item, struct partition, flush);
+    struct error e = {0};
+    enum err err = sync_now(p, &e);
+    (void)err; /* settle has told everybody */
+    partition_unref(p);
+}
+
+void partition_on_durable(struct partition *p, int64_t end_offset, partition_durable_fn fn,
+                          void *arg)
+{
+    int16_t code = partition_enter(p);
+    bool waits = false;
+    if (!code) {
+        bool durable = p->log.recovery_point >= end_offset;
+        if (!durable && p->log.failed)
+            code = KERR_KAFKA_STORAGE_ERROR;
+        waits = !durable && !code;
+        if (waits) {
+            struct durable_wait *w = xcalloc(1, sizeof *w);
+            *w = (struct durable_wait){.end_offset = end_offset, .fn = fn, .arg = arg};
+            list_push_back(&p->durable, &w->link);
+            if (flusher_add(p->env->flusher, &p->flush, true))
+                partition_ref(p);
+        }
+        partition_leave(p);
+    }
+    if (!waits)
+        fn(arg, code);
+}
+
+enum err partition_sync(struct partition *p, struct error *e)
+{
+    struct error own;
+    e = e ? e : &own;
+    int16_t code = partition_enter(p);
+    if (code == KERR_UNKNOWN_TOPIC_OR_PARTITION)
+        return error_set(e, E_NOT_FOUND, "%s is gone", p->dir);
+    if (code)
+        return error_set(e, E_IO, "%s could not be read", p->dir);
+    partition_leave(p);
+    return sync_now(p, e);
+}
+
+int64_t partition_synced_offset(struct partition *p)
+{
+    int64_t offset = 0;
+    if (partition_enter(p) == KERR_NONE) {
+        offset = p->log.recovery_point;
+        partition_leave(p);
+    }
+    return offset;
+}
+
+bool partition_is_sync(struct partition *p)
+{
+    return p->env->sync || topic_config(p->topic)->flush_messages == 1;
+}
+
+/* --- other -------------------------------------------------------------------------------------
+ */
+
+int16_t partition_delete_records(struct partition *p, int64_t offset, int64_t *low)
+{
+    struct segment **gone = NULL;
+    size_t count = 0;
+    *low = -1;
+    int16_t code = partition_enter(p);
+    if (code)
+        return code;
+    struct plog *l = &p->log;
+    bool moved = false;
+    if (offset == -1)
+        offset = l->end;
+    if (offset < 0 || offset > l->end) {
+        code = KERR_OFFSET_OUT_OF_RANGE;
+    } else {
+        moved = offset > l->start;
+        if (moved)
+            plog_set_start(l, offset, &gone, &count);
+        p->stable = MAX(p->stable, l->start);
+        *low = l->start;
+    }
+    partition_leave(p);
+    struct error e;
+    if (moved && p->env->save_starts(p->env->arg, &e) != E_OK)
+        LOG_ERR(LOG_BROKER_LOG, LOG_L_WARN, &e, "after a crash deleted records may be back");
+    for (size_t i = 0; i < count; i++) { /* readers that hold one keep its file open */
+        plog_remove_files(gone[i]);
+        segment_unref(gone[i]);
+    }
+    mem_free(gone);
+    return code;
+}
+
+bool partition_producer(struct partition *p, int64_t id, struct producer *out)
+{
+    if (partition_enter(p) != KERR_NONE)
+        return false;
+    const struct producer *found = producer_state_get(&p->producers, id);
+    if (found)
+        *out = *found;
+    partition_leave(p);
+    return found != NULL;
+}
+
+enum err partition_producers(struct partition *p, struct arena *a, struct producer **out,
+                             size_t *count)
+{
+    *out = NULL;
+    *count = 0;
+    if (partition_enter(p) != KERR_NONE)
+        return E_OK;
+    size_t most = p->producers.by_id.count;
+    *out = arena_try_alloc(a, MAX(most, 1) * sizeof **out);
+    struct slice key;
+    void *value;
+    for (size_t i = 0; *out && map_next(&p->producers.by_id, &i, &key, &value);)
+        if (producer_is_known(value))
+            (*out)[(*count)++] = *(const struct producer *)value;
+    partition_leave(p);
+    return *out ? E_OK : E_NOMEM;
+}

@@ -1,0 +1,37 @@
+/* broker/partition_internal.h - the inside of a partition, for partition*.c alone. */
+#ifndef WEIR_BROKER_PARTITION_INTERNAL_H
+#define WEIR_BROKER_PARTITION_INTERNAL_H
+
+#include <pthread.h>
+
+#include "base/list.h"
+#include "broker/log/plog.h"
+#include "broker/partition.h"
+#include "broker/partition_life.h"
+
+struct partition {
+    pthread_mutex_t lock;
+    pthread_mutex_t sync_lock; /* one fdatasync round at a time; taken before lock */
+    struct topic *topic;       /* holds this partition; counted for both */
+    struct partition_env *env;
+    char *dir;
+    int32_t id;
+    int32_t known_epoch; /* leader epoch, or -1: not looked up yet */
+    bool fresh, loaded, broken, deleted;
+    int64_t stable;   /* last stable offset; follows the end while no transaction is open */
+    size_t expire_at; /* this many producers: forget the old ones */
+    struct plog log;
+    struct producer_state producers;
+    struct wait_list waits;
+    struct list durable; /* struct durable_wait, by time of arrival */
+    struct flush_item flush;
+};
+
+/* Locks and loads. KERR_NONE, or a code, and then nothing is locked. */
+int16_t partition_enter(struct partition *p);
+static inline void partition_leave(struct partition *p)
+{
+    pthread_mutex_unlock(&p->lock);
+}
+
+#endif

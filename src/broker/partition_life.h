@@ -1,0 +1,41 @@
+/* broker/partition_life.h - partitions for their registry (topic.c): making, loading, closing. */
+#ifndef WEIR_BROKER_PARTITION_LIFE_H
+#define WEIR_BROKER_PARTITION_LIFE_H
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "broker/log/checkpoint.h"
+#include "broker/log/flusher.h"
+#include "broker/partition.h"
+
+/* What all partitions of a registry share; outlives them. */
+struct partition_env {
+    struct flusher *flusher;
+    bool sync;  /* durability=sync */
+    bool clean; /* the last stop was orderly */
+    int64_t producer_expire_ms;
+    struct checkpoint recovery_points, log_starts; /* as read at start; immutable afterwards */
+    /* Writes the log starts of all partitions to their checkpoint. No partition's lock is held. */
+    enum err (*save_starts)(void *arg, struct error *e);
+    void *arg;
+};
+
+/* The directory exists (made by partition_make_dir or by an earlier run); nothing is opened. fresh:
+ * made in this run, so that checkpoints know nothing of it. Counted together with its topic. */
+struct partition *partition_new(struct topic *t, int32_t id, const char *dir, bool fresh,
+                                struct partition_env *env);
+void partition_free(struct partition *p); /* by the topic, when nobody refers to it any more */
+/* A new log on disk for (topic, id). */
+enum err partition_make_dir(const char *dir, const struct uuid *topic_id,
+                            struct error *e) MUST_CHECK;
+/* Brings the log into memory now (else at first use); after a crash this recovers it. */
+enum err partition_load(struct partition *p, struct error *e) MUST_CHECK;
+/* Flushes, writes indexes and producer snapshot; the partition is not used afterwards. Positions
+ * are for the checkpoints (-1: unknown, it was never loaded). E_IO: not clean. */
+enum err partition_close(struct partition *p, int64_t *recovery_point, int64_t *log_start,
+                         struct error *e) MUST_CHECK;
+void partition_positions(struct partition *p, int64_t *recovery_point, int64_t *log_start);
+/* From now on it answers that it is gone; wakes whoever waits. */
+void partition_mark_deleted(struct partition *p);
+
+#endif

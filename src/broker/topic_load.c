@@ -1,0 +1,369 @@
+/* broker/topic_load.c - the registry's beginning and end: rows and directories are brought
+ * together, logs recovered if they must be, checkpoints written.
+ *
+ *   rows          in SQLite; they say which topics there are
+ *   directories   without a row: the rest of a deletion (removed), or a log from elsewhere (taken
+ * in) checkpoints   by the flusher's thread at most once a minute, when log starts move, when
+ * topics go, and at the end; stale lines of topics that are gone must never meet a new topic of the
+ * same name */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "broker/proto/kerr.h"
+#include "broker/topic_internal.h"
+
+#define CHECKPOINT_EVERY_MS 60000
+
+/* --- checkpoints -------------------------------------------------------------------------------
+ */
+
+static enum err save(const struct topics *t, const struct checkpoint *c, const char *name,
+                     struct error *e)
+{
+    char *path = logdir_path(&t->dir, name);
+    enum err r = checkpoint_save(c, path, e);
+    mem_free(path);
+    return r;
+}
+
+/* Notes one partition; positions below zero are not known and are left out. */
+static void note(struct checkpoint *recovery, struct checkpoint *starts, struct slice name,
+                 int32_t partition, int64_t point, int64_t start)
+{
+    if (point >= 0)
+        checkpoint_set(recovery, name, partition, point);
+    if (start > 0)
+        checkpoint_set(starts, name, partition, start);
+}
+
+enum err topics_save_positions(struct topics *t, struct error *e)
+{
+    struct checkpoint recovery, starts;
+    struct arena a;
+    struct topic **v;
+    size_t count;
+    checkpoint_init(&recovery);
+    checkpoint_init(&starts);
+    arena_init(&a, 0, ARENA_NO_BUDGET);
+    pthread_mutex_lock(&t->save);
+    enum err r = topics_list(t, &a, &v, &count);
+    for (size_t i = 0; i < count; i++) {
+        struct partition_set *set = topic_parts(v[i]);
+        for (int32_t p = 0; p < set->count; p++) {
+            int64_t point, start;
+            partition_positions(set->v[p], &point, &start);
+            note(&recovery, &starts, topic_name(v[i]), p, point, start);
+        }
+        topic_unref(v[i]);
+    }
+    if (r == E_OK)
+        r = save(t, &starts, LOGDIR_LOG_STARTS, e);
+    if (r == E_OK)
+        r = save(t, &recovery, LOGDIR_RECOVERY_POINTS, e);
+    pthread_mutex_unlock(&t->save);
+    checkpoint_release(&recovery);
+    checkpoint_release(&starts);
+    arena_release(&a);
+    return r;
+}
+
+static enum err save_starts(void *arg, struct error *e)
+{
+    return topics_save_positions(arg, e);
+}
+
+/* On the flusher's thread after a round. */
+static void after_flush(void *arg)
+{
+    struct topics *t = arg;
+    struct error e;
+    int64_t now = clock_mono_ms();
+    if (now - t->saved_ms < CHECKPOINT_EVERY_MS)
+        return;
+    t->saved_ms = now;
+    if (topics_save_positions(t, &e) != E_OK)
+        LOG_ERR(LOG_BROKER_LOG, LOG_L_WARN, &e, "after a crash more of the logs will be read");
+}
+
+/* Whether a checkpoint has lines of topics that are not there. */
+static bool is_stale(const struct topics *t, const struct checkpoint *c)
+{
+    struct slice key;
+    void *value;
+    for (size_t i = 0; map_next(&c->offsets, &i, &key, &value);) {
+        struct slice name = slice_sub(key, 0, (size_t)MAX(slice_find_char(key, ' '), 0));
+        if (!map_get(&t->by_name, name))
+            return true;
+    }
+    return false;
+}
+
+/* --- opening -----------------------------------------------------------------------------------
+ */
+
+struct found {
+    struct topics *topics;
+    struct topic_rows *rows;
+    struct map dirs;    /* names of partition directories that are there -> self */
+    struct map strange; /* topics that have directories but no row -> struct stray */
+};
+struct stray {
+    struct uuid id;
+    int32_t partitions;
+};
+
+static bool was_deleted(const struct topic_rows *rows, const struct uuid *id)
+{
+    for (size_t i = 0; i < rows->deleted_count; i++)
+        if (memcmp(&rows->deleted[i], id, sizeof *id) == 0)
+            return true;
+    return false;
+}
+
+/* A directory whose topic has no row: the rest of a deletion, or a log from elsewhere. */
+static void see_stray(struct found *f, const char *name, struct slice topic, int32_t partition)
+{
+    struct topics *t = f->topics;
+    struct uuid id;
+    bool known = logdir_topic_id(&t->dir, name, &id);
+    if (known && was_deleted(f->rows, &id)) {
+        char *path = logdir_path(&t->dir, name);
+        topics_discard_dir(t, path, topic, partition);
+        mem_free(path);
+        return;
+    }
+    if (!known || topic_name_check(topic, NULL) != E_OK || partition >= 100000) {
+        LOG_WARN(LOG_BROKER_LOG, "%s/%s is no partition of a known topic; left alone", t->dir.path,
+                 name);
+        return;
+    }
+    struct stray *s = map_get(&f->strange, topic);
+    if (!s) {
+        s = xcalloc(1, sizeof *s);
+        s->id = id;
+        map_put(&f->strange, topic, s);
+    }
+    s->partitions = MAX(s->partitions, partition + 1);
+}
+
+static bool see_dir(const char *name, void *arg)
+{
+    struct found *f = arg;
+    struct slice topic;
+    int32_t partition;
+    if (slice_ends(slice_cstr(name), SL(LOGDIR_DELETED))) {
+        pool_submit(f->topics->pool, NULL, topics_remove_tree, NULL, NULL,
+                    logdir_path(&f->topics->dir, name));
+        return true;
+    }
+    if (!logdir_parse(name, &topic, &partition))
+        return true;
+    if (map_get(&f->rows->by_name, topic))
+        map_put(&f->dirs, slice_cstr(name), f);
+    else
+        see_stray(f, name, topic, partition);
+    return true;
+}
+
+/* Topics whose rows are lost (or that another program made) come back with default settings. */
+static enum err adopt(struct topics *t, struct found *f, struct error *e)
+{
+    struct slice name;
+    void *value;
+    enum err r = E_OK;
+    for (size_t i = 0; r == E_OK && map_next(&f->strange, &i, &name, &value);) {
+        const struct stray *s = value;
+        struct topic_row row = {
+            .name = name, .id = s->id, .partitions = s->partitions, .configs = STRMAP_INIT};
+        struct error why;
+        r = topics_check_new_name(t, name, &why);
+        if (r != E_OK) {
+            LOG_ERR(LOG_BROKER_LOG, LOG_L_WARN, &why, "directories of a topic without a row");
+            r = E_OK;
+            continue;
+        }
+        r = topic_store_insert(t->db, &row, e);
+        if (r != E_OK)
+            break;
+        LOG_WARN(LOG_BROKER_LOG, "topic " PRI_SL " (%d partitions) was found on disk and taken in",
+                 ARG_SL(name), s->partitions);
+        for (int32_t p = 0; r == E_OK && p < s->partitions; p++) {
+            char *path = logdir_partition_path(&t->dir, name, p);
+            if (!fs_exists(path))
+                r = partition_make_dir(path, &s->id, e);
+            mem_free(path);
+        }
+        if (r == E_OK)
+            topics_publish(t, topic_new(t, &row, false));
+    }
+    return r;
+}
+
+/* Makes directories that a kill or a power cut left out. */
+static enum err complete_dirs(struct topics *t, const struct found *f, const struct topic_row *row,
+                              struct error *e)
+{
+    enum err r = E_OK;
+    for (int32_t p = 0; r == E_OK && p < row->partitions; p++) {
+        char *path = logdir_partition_path(&t->dir, row->name, p);
+        const char *name = strrchr(path, '/') + 1;
+        if (!map_get(&f->dirs, slice_cstr(name)))
+            r = partition_make_dir(path, &row->id, e);
+        mem_free(path);
+    }
+    return r;
+}
+
+static enum err load_topics(struct topics *t, struct error *e)
+{
+    struct topic_rows rows;
+    struct found f = {.topics = t, .rows = &rows};
+    map_init(&f.dirs);
+    map_init(&f.strange);
+    enum err r = topic_store_load(t->db, &rows, e);
+    if (r == E_OK)
+        r = fs_list(t->dir.path, see_dir, &f, e);
+    for (size_t i = 0; r == E_OK && i < rows.count; i++) {
+        r = complete_dirs(t, &f, &rows.v[i], e);
+        if (r == E_OK)
+            topics_publish(t, topic_new(t, &rows.v[i], false));
+    }
+    if (r == E_OK)
+        r = adopt(t, &f, e);
+    if (r == E_OK && rows.deleted_count)
+        r = topic_store_forget_deleted(t->db, e);
+    map_release(&f.dirs, NULL);
+    map_release(&f.strange, mem_free);
+    topic_rows_release(&rows);
+    return r;
+}
+
+/* After a crash every log is looked at before anybody is served. A partition that cannot be read is
+ * logged and answers errors; the others go on. */
+static void recover_all(struct topics *t)
+{
+    int64_t began = clock_mono_ms();
+    size_t bad = 0;
+    for (size_t i = 0; i < t->count; i++) {
+        struct partition_set *set = topic_parts(t->sorted[i]);
+        for (int32_t p = 0; p < set->count; p++)
+            bad += partition_load(set->v[p], NULL) != E_OK;
+    }
+    LOG_INFO(LOG_BROKER_LOG,
+             "the last stop was not orderly: checked the logs partitions=%zu "
+             "unreadable=%zu ms=%lld",
+             topics_partition_count(t), bad, (long long)(clock_mono_ms() - began));
+}
+
+static void load_checkpoint(struct topics *t, struct checkpoint *c, const char *name)
+{
+    char *path = logdir_path(&t->dir, name);
+    checkpoint_init(c);
+    checkpoint_load(c, path);
+    mem_free(path);
+}
+
+static void topics_free(struct topics *t)
+{
+    for (size_t i = 0; i < t->count; i++)
+        topic_unref(t->sorted[i]);
+    map_release(&t->by_name, NULL);
+    map_release(&t->by_plain, NULL);
+    map_release(&t->by_id, NULL);
+    checkpoint_release(&t->env.recovery_points);
+    checkpoint_release(&t->env.log_starts);
+    pthread_mutex_destroy(&t->change);
+    pthread_mutex_destroy(&t->save);
+    pthread_rwlock_destroy(&t->lock);
+    mem_free(t->sorted);
+    mem_free(t);
+}
+
+enum err topics_open(struct topics **out, const struct topics_options *o, struct db *db,
+                     struct pool *pool, struct error *e)
+{
+    struct topics *t = xcalloc(1, sizeof *t);
+    enum err r = logdir_open(&t->dir, o->dir, o->node_id, e);
+    if (r != E_OK) {
+        mem_free(t);
+        return r;
+    }
+    t->options = *o;
+    t->db = db;
+    t->pool = pool;
+    t->saved_ms = clock_mono_ms();
+    pthread_mutex_init(&t->change, NULL);
+    pthread_mutex_init(&t->save, NULL);
+    pthread_rwlock_init(&t->lock, NULL);
+    map_init(&t->by_name);
+    map_init(&t->by_plain);
+    map_init(&t->by_id);
+    t->env.sync = o->sync;
+    t->env.clean = t->dir.clean;
+    t->env.producer_expire_ms = o->producer_expire_ms;
+    t->env.save_starts = save_starts;
+    t->env.arg = t;
+    load_checkpoint(t, &t->env.recovery_points, LOGDIR_RECOVERY_POINTS);
+    load_checkpoint(t, &t->env.log_starts, LOGDIR_LOG_STARTS);
+    r = flusher_start(&t->env.flusher, after_flush, t, e);
+    if (r == E_OK)
+        r = load_topics(t, e);
+    if (r == E_OK)
+        r = logdir_begin(&t->dir, e);
+    if (r == E_OK && !t->dir.clean && t->count)
+        recover_all(t);
+    if (r == E_OK && (is_stale(t, &t->env.log_starts) || is_stale(t, &t->env.recovery_points)))
+        r = topics_save_positions(t, e);
+    if (r != E_OK) {
+        if (t->env.flusher)
+            flusher_stop(t->env.flusher);
+        logdir_close(&t->dir, false);
+        topics_free(t);
+        return r;
+    }
+    *out = t;
+    return E_OK;
+}
+
+/* --- closing -----------------------------------------------------------------------------------
+ */
+
+/* True when everything is on the disk as the checkpoints say. */
+static bool close_logs(struct topics *t)
+{
+    struct checkpoint recovery, starts;
+    struct error e;
+    bool clean = true;
+    checkpoint_init(&recovery);
+    checkpoint_init(&starts);
+    for (size_t i = 0; i < t->count; i++) {
+        struct partition_set *set = topic_parts(t->sorted[i]);
+        for (int32_t p = 0; p < set->count; p++) {
+            int64_t point, start;
+            if (partition_close(set->v[p], &point, &start, &e) != E_OK) {
+                LOG_ERR(LOG_BROKER_LOG, LOG_L_WARN, &e, "closing partition %s-%d",
+                        t->sorted[i]->name, p);
+                clean = false;
+            }
+            note(&recovery, &starts, topic_name(t->sorted[i]), p, point, start);
+        }
+    }
+    if (save(t, &starts, LOGDIR_LOG_STARTS, &e) != E_OK ||
+        save(t, &recovery, LOGDIR_RECOVERY_POINTS, &e) != E_OK ||
+        save(t, &recovery, LOGDIR_HIGH_WATERMARKS, &e) != E_OK) {
+        LOG_ERR(LOG_BROKER_LOG, LOG_L_WARN, &e, "writing checkpoints");
+        clean = false;
+    }
+    checkpoint_release(&recovery);
+    checkpoint_release(&starts);
+    return clean;
+}
+
+void topics_close(struct topics *t)
+{
+    if (!t)
+        return;
+    flusher_stop(t->env.flusher);
+    logdir_close(&t->dir, close_logs(t));
+    topics_free(t);
+}

@@ -1,0 +1,139 @@
+/* tests/unit/broker/test_broker_config.c - broker options: rows, values, changes while running.
+ * SPEC: broker 5.3-5.5 */
+#include "broker/broker_config.h"
+
+#include "base/base.h"
+#include "base/mem.h"
+#include "broker/offset_store.h"
+#include "broker/proto/kerr.h"
+#include "helpers.h"
+
+static void test_rows_are_unique_and_complete(void)
+{
+    const struct opt_row *rows = broker_option_rows();
+    int n = 0;
+    for (const struct opt_row *r = rows; r->name; r++, n++)
+        CHECK(opt_find(rows, slice_cstr(r->name)) == r);
+    CHECK(n > 250);
+    /* what user interfaces and Debezium look for */
+    static const char *const must[] = {"inter.broker.protocol.version",
+                                       "delete.topic.enable",
+                                       "auto.create.topics.enable",
+                                       "default.replication.factor",
+                                       "log.dirs",
+                                       "log.retention.ms",
+                                       "log.retention.hours",
+                                       "message.max.bytes",
+                                       "num.partitions"};
+    for (size_t i = 0; i < ARRAY_LEN(must); i++)
+        CHECK(opt_find(rows, slice_cstr(must[i])) != NULL);
+}
+
+static void test_defaults_and_setting(void)
+{
+    struct broker_config c;
+    struct error e;
+    broker_config_init(&c);
+    CHECK_INT(c.o.num_partitions, 1);
+    CHECK_INT(c.o.group_initial_rebalance_delay_ms, 0);
+    CHECK(c.o.replication_factor_clamp);
+    CHECK_INT(c.o.durability, BROKER_DURABILITY_DEFAULT);
+    CHECK_OK(broker_config_set(&c, SL("num.partitions"), SL("4"), &e));
+    CHECK_INT(c.o.num_partitions, 4);
+    CHECK_OK(broker_config_set(&c, SL("durability"), SL("sync"), &e));
+    CHECK_INT(c.o.durability, BROKER_DURABILITY_SYNC);
+    CHECK_OK(broker_config_set(&c, SL("broker.id"), SL("7"), &e));
+    CHECK_INT(c.o.node_id, 7);
+    CHECK_ERR(broker_config_set(&c, SL("num.partitions"), SL("x"), &e), E_INVALID);
+    CHECK_STR(e.msg, "Invalid value x for configuration num.partitions: Not a number of type INT");
+    CHECK_ERR(broker_config_set(&c, SL("num.partition"), SL("1"), &e), E_NOT_FOUND);
+    CHECK_STR(e.hint, "did you mean num.partitions?");
+    broker_config_release(&c);
+}
+
+static struct db *db;
+static char *path;
+
+static void open_settings(struct broker_settings *s)
+{
+    struct broker_config c;
+    struct error e;
+    static const struct db_migrations *const migrations[] = {&broker_state_migrations, NULL};
+    CHECK_OK(db_open(&db, path, false, migrations, &e));
+    broker_config_init(&c);
+    CHECK_OK(broker_config_set(&c, SL("log.retention.hours"), SL("24"), &e));
+    CHECK_OK(broker_settings_init(s, &c, db, &e));
+    broker_config_release(&c);
+}
+
+static enum err alter(struct broker_settings *s, bool for_broker, const char *name,
+                      const char *value, enum broker_config_op op, struct error *e)
+{
+    struct broker_config_change c = {slice_cstr(name), slice_cstr(value), op};
+    return broker_settings_alter(s, db, for_broker, &c, 1, false, e);
+}
+
+static void test_changes_while_running(void)
+{
+    struct broker_settings s;
+    struct error e;
+    struct arena a;
+    enum config_source source;
+    path = xasprintf("%s/settings.db", test_dir());
+    arena_init(&a, 0, ARENA_NO_BUDGET);
+    open_settings(&s);
+    CHECK_SLICE(broker_setting(&s, SL("log.retention.hours"), &a, &source), SL("24"));
+    CHECK_INT(source, CONFIG_SOURCE_STATIC);
+    CHECK_SLICE(broker_setting(&s, SL("message.max.bytes"), &a, &source), SL("1048588"));
+    CHECK_INT(source, CONFIG_SOURCE_DEFAULT);
+    CHECK(slice_is_null(broker_setting_given(&s, SL("message.max.bytes"), &a, &source)));
+
+    CHECK_OK(alter(&s, false, "message.max.bytes", "2000", BROKER_CONFIG_SET, &e));
+    CHECK_OK(alter(&s, true, "message.max.bytes", "3000", BROKER_CONFIG_SET, &e));
+    CHECK_SLICE(broker_setting(&s, SL("message.max.bytes"), &a, &source), SL("3000"));
+    CHECK_INT(source, CONFIG_SOURCE_DYNAMIC_BROKER);
+    CHECK_OK(alter(&s, true, "message.max.bytes", NULL, BROKER_CONFIG_DELETE, &e));
+    CHECK_INT((broker_setting(&s, SL("message.max.bytes"), &a, &source), source),
+              CONFIG_SOURCE_DYNAMIC_DEFAULT);
+
+    CHECK_ERR(alter(&s, false, "num.partitions", "3", BROKER_CONFIG_SET, &e), E_INVALID);
+    CHECK_STR(e.msg, "Cannot update these configs dynamically: Set(num.partitions)");
+    CHECK_INT(e.sys, KERR_INVALID_REQUEST);
+    CHECK_ERR(alter(&s, false, "advertised.listeners", "A://h:1", BROKER_CONFIG_SET, &e),
+              E_INVALID);
+    CHECK_ERR(alter(&s, false, "message.max.bytes", "x", BROKER_CONFIG_SET, &e), E_INVALID);
+    CHECK_INT(e.sys, KERR_INVALID_CONFIG);
+    CHECK_ERR(alter(&s, false, "message.max.bytes", "1", BROKER_CONFIG_APPEND, &e), E_INVALID);
+    CHECK_ERR(alter(&s, false, "message.max.bytes", NULL, BROKER_CONFIG_SET, &e), E_INVALID);
+    CHECK_STR(e.msg, "Null value not supported for : message.max.bytes");
+    CHECK_OK(alter(&s, false, "log.cleanup.policy", "compact", BROKER_CONFIG_APPEND, &e));
+    CHECK_SLICE(broker_setting(&s, SL("log.cleanup.policy"), &a, &source), SL("delete,compact"));
+    CHECK_OK(alter(&s, false, "log.cleanup.policy", "delete", BROKER_CONFIG_SUBTRACT, &e));
+
+    broker_settings_release(&s);
+    db_close(db);
+    open_settings(&s); /* dynamic values persist and win over static ones */
+    CHECK_SLICE(broker_setting(&s, SL("message.max.bytes"), &a, &source), SL("2000"));
+    CHECK_SLICE(broker_setting(&s, SL("log.cleanup.policy"), &a, &source), SL("compact"));
+    struct broker_config_entry entry;
+    broker_settings_describe(&s, opt_find(broker_option_rows(), SL("message.max.bytes")), &a, true,
+                             &entry);
+    CHECK_INT(entry.synonym_count, 2);
+    CHECK_INT(entry.synonyms[1].source, CONFIG_SOURCE_DEFAULT);
+    CHECK(!entry.read_only);
+    broker_settings_describe(&s, opt_find(broker_option_rows(), SL("ssl.keystore.password")), &a,
+                             true, &entry);
+    CHECK(entry.sensitive && slice_is_null(entry.value));
+    broker_settings_release(&s);
+    db_close(db);
+    arena_release(&a);
+    mem_free(path);
+}
+
+static const struct test_case tests[] = {
+    {"rows", test_rows_are_unique_and_complete},
+    {"defaults and setting", test_defaults_and_setting},
+    {"changes while running", test_changes_while_running},
+    {NULL, NULL},
+};
+const struct test_suite test_broker_config = {"broker/broker_config", tests, NULL, NULL};

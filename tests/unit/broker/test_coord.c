@@ -1,0 +1,354 @@
+/* tests/unit/broker/test_coord.c - the coordinator with a real database: offsets are acknowledged
+ * after their commit, survive a restart, go with their group or topic, and expire. SPEC:
+ * broker 8.2, 8.3 */
+#include "broker/coord.h"
+
+#include "base/base.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "helpers.h"
+
+#include <semaphore.h>
+#include <unistd.h>
+
+static struct db *db;
+static struct coord *coord;
+static struct arena arena;
+static char *db_path;
+static int db_number;
+
+static bool partition_exists(void *arg, struct slice topic, int32_t partition)
+{
+    (void)arg;
+    return !slice_eq(topic, SL("nowhere")) && partition >= 0 && partition < 3;
+}
+
+static void open_coord(int64_t retention_ms, int64_t check_ms)
+{
+    struct error e;
+    static const struct db_migrations *const migrations[] = {&broker_state_migrations, NULL};
+    struct coord_options o = {
+        .rules = {.min_session_timeout_ms = 10, .max_session_timeout_ms = 60000, .max_size = 100},
+        .offset_metadata_max_bytes = 20,
+        .offsets_retention_ms = retention_ms,
+        .offsets_check_ms = check_ms,
+        .partition_exists = partition_exists};
+    CHECK_OK(db_open(&db, db_path, false, migrations, &e));
+    CHECK_OK(coord_start(&coord, &o, db, &e));
+}
+
+static void close_coord(void)
+{
+    coord_quiesce(coord);
+    coord_stop(coord);
+    db_close(db);
+}
+
+static void begin(void)
+{
+    (void)!log_set_level("broker.group", LOG_L_ERROR);
+    arena_init(&arena, 0, ARENA_NO_BUDGET);
+    db_path = xasprintf("%s/coord-%d.db", test_dir(), db_number++);
+    open_coord(INT32_MAX, 0);
+}
+
+static void end(void)
+{
+    close_coord();
+    arena_release(&arena);
+    mem_free(db_path);
+}
+
+struct waiter {
+    struct group_call call;
+    sem_t done;
+};
+
+static void waiter_done(struct group_call *call)
+{
+    sem_post(&((struct waiter *)call->arg)->done);
+}
+
+static void start(struct waiter *w, coord_fn fn, const void *in, void *out, int16_t version)
+{
+    sem_init(&w->done, 0, 0);
+    w->call = (struct group_call){.version = version,
+                                  .client_id = SL("c"),
+                                  .client_host = SL("/h"),
+                                  .arena = &arena,
+                                  .in = in,
+                                  .out = out,
+                                  .done = waiter_done,
+                                  .arg = w};
+    coord_submit(coord, fn, &w->call);
+}
+
+static void run(coord_fn fn, const void *in, void *out, int16_t version)
+{
+    struct waiter w;
+    start(&w, fn, in, out, version);
+    sem_wait(&w.done);
+    sem_destroy(&w.done);
+}
+
+static int16_t commit(const char *group, const char *topic, int32_t partition, int64_t offset,
+                      const char *metadata, int32_t generation, const char *member)
+{
+    struct offset_commit_request in;
+    struct offset_commit_response out;
+    offset_commit_request_init(&in);
+    offset_commit_response_init(&out);
+    in.group_id = slice_cstr(group);
+    in.generation_id_or_member_epoch = generation;
+    in.member_id = slice_cstr(member);
+    in.topics_count = 1;
+    in.topics = offset_commit_request_topic_array(&arena, 1);
+    in.topics[0].name = slice_cstr(topic);
+    in.topics[0].partitions_count = 1;
+    in.topics[0].partitions = offset_commit_request_partition_array(&arena, 1);
+    in.topics[0].partitions[0].partition_index = partition;
+    in.topics[0].partitions[0].committed_offset = offset;
+    in.topics[0].partitions[0].committed_metadata = slice_cstr(metadata);
+    run(coord_offset_commit, &in, &out, 8);
+    return out.topics[0].partitions[0].error_code;
+}
+
+static struct offset_fetch_response_group *fetch_all(const char *group)
+{
+    struct offset_fetch_request in;
+    struct offset_fetch_response *out = arena_alloc(&arena, sizeof *out);
+    offset_fetch_request_init(&in);
+    offset_fetch_response_init(out);
+    in.groups_count = 1;
+    in.groups = offset_fetch_request_group_array(&arena, 1);
+    in.groups[0].group_id = slice_cstr(group);
+    in.groups[0].topics_count = -1;
+    run(coord_offset_fetch, &in, out, 8);
+    return &out->groups[0];
+}
+
+static int64_t fetch_one(const char *group, const char *topic, int32_t partition)
+{
+    struct offset_fetch_request in;
+    struct offset_fetch_response out;
+    offset_fetch_request_init(&in);
+    offset_fetch_response_init(&out);
+    in.group_id = slice_cstr(group);
+    in.topics_count = 1;
+    in.topics = offset_fetch_request_topic_array(&arena, 1);
+    in.topics[0].name = slice_cstr(topic);
+    in.topics[0].partition_indexes_count = 1;
+    in.topics[0].partition_indexes = &partition;
+    run(coord_offset_fetch, &in, &out, 5);
+    CHECK_INT(out.topics[0].partitions[0].error_code, 0); /* never an error for "nothing stored" */
+    return out.topics[0].partitions[0].committed_offset;
+}
+
+static void test_commit_fetch_restart(void)
+{
+    begin();
+    CHECK_INT(fetch_one("g", "t", 0), -1);
+    CHECK_INT(commit("g", "t", 0, 42, "note", -1, ""), 0);
+    CHECK_INT(commit("g", "t", 1, 7, NULL, -1, ""), 0);
+    CHECK_INT(commit("g", "a", 0, 1, "", -1, ""), 0);
+    CHECK_INT(commit("g", "t", 0, 43, "newer", -1, ""), 0);
+    CHECK_INT(fetch_one("g", "t", 0), 43);
+    close_coord();
+    open_coord(INT32_MAX, 0);
+    struct offset_fetch_response_group *all = fetch_all("g");
+    CHECK_INT(all->topics_count, 2); /* sorted */
+    CHECK_SLICE(all->topics[0].name, SL("a"));
+    CHECK_INT(all->topics[1].partitions_count, 2);
+    CHECK_INT(all->topics[1].partitions[0].committed_offset, 43);
+    CHECK_SLICE(all->topics[1].partitions[0].metadata, SL("newer"));
+    CHECK_SLICE(all->topics[1].partitions[1].metadata, SL("")); /* null was stored as empty */
+    CHECK_INT(fetch_all("other")->topics_count, 0);
+    end();
+}
+
+static void test_what_a_commit_is_refused_for(void)
+{
+    begin();
+    CHECK_INT(commit("g", "nowhere", 0, 1, "", -1, ""), KERR_UNKNOWN_TOPIC_OR_PARTITION);
+    CHECK_INT(commit("g", "t", 3, 1, "", -1, ""), KERR_UNKNOWN_TOPIC_OR_PARTITION);
+    CHECK_INT(commit("g", "t", 0, 1, "longer than twenty bytes", -1, ""),
+              KERR_OFFSET_METADATA_TOO_LARGE);
+    CHECK_INT(commit("g", "t", 0, 1, "", 5, "m"), KERR_ILLEGAL_GENERATION); /* group not known */
+    CHECK_INT(fetch_one("g", "t", 0), -1);
+    CHECK_INT(commit("g", "t", 0, -5, "", -1, ""), 0); /* no range check */
+    CHECK_INT(fetch_one("g", "t", 0), -5);
+    end();
+}
+
+static int16_t delete_group(const char *group)
+{
+    struct delete_groups_request in;
+    struct delete_groups_response out;
+    struct slice name = slice_cstr(group);
+    delete_groups_request_init(&in);
+    delete_groups_response_init(&out);
+    in.groups_names = &name;
+    in.groups_names_count = 1;
+    run(coord_delete_groups, &in, &out, 2);
+    return out.results[0].error_code;
+}
+
+static void join_in(struct join_group_request *in, const char *group)
+{
+    join_group_request_init(in);
+    in->group_id = slice_cstr(group);
+    in->session_timeout_ms = 200;
+    in->rebalance_timeout_ms = 1000;
+    in->protocol_type = SL("sr"); /* any type is taken as it is */
+    in->protocols_count = 1;
+    in->protocols = join_group_request_protocol_array(&arena, 1);
+    in->protocols[0].name = SL("v0");
+}
+
+static void test_members_offsets_and_deletion(void)
+{
+    begin();
+    struct join_group_request in;
+    struct join_group_response out;
+    join_in(&in, "g");
+    join_group_response_init(&out);
+    run(coord_join_group, &in, &out, 1);
+    CHECK_INT(out.error_code, 0);
+    char member[128];
+    snprintf(member, sizeof member, PRI_SL, ARG_SL(out.member_id));
+    CHECK_INT(commit("g", "t", 0, 9, "", 1, member),
+              KERR_REBALANCE_IN_PROGRESS); /* has not synced */
+    CHECK_INT(commit("g", "t", 0, 9, "", -1, ""), KERR_UNKNOWN_MEMBER_ID);
+    CHECK_INT(delete_group("g"), KERR_NON_EMPTY_GROUP);
+    CHECK_INT(delete_group("no such"), KERR_GROUP_ID_NOT_FOUND);
+    for (int i = 0; i < 100 && delete_group("g") == KERR_NON_EMPTY_GROUP; i++)
+        usleep(20000); /* the session expires by the coordinator's own timer */
+    CHECK_INT(delete_group("g"), KERR_GROUP_ID_NOT_FOUND);
+    CHECK_INT(commit("h", "t", 0, 1, "", -1, ""), 0);
+    CHECK_INT(delete_group("h"), 0);
+    CHECK_INT(fetch_one("h", "t", 0), -1);
+    close_coord();
+    open_coord(INT32_MAX, 0);
+    CHECK_INT(fetch_one("h", "t", 0), -1);
+    CHECK_INT(coord_group_count(coord), 0);
+    end();
+}
+
+static void test_offset_delete_and_topic_deletion(void)
+{
+    begin();
+    CHECK_INT(commit("g", "t", 0, 1, "", -1, ""), 0);
+    CHECK_INT(commit("g", "t", 1, 1, "", -1, ""), 0);
+    CHECK_INT(commit("g", "u", 0, 1, "", -1, ""), 0);
+    struct offset_delete_request in;
+    struct offset_delete_response out;
+    offset_delete_request_init(&in);
+    offset_delete_response_init(&out);
+    in.group_id = SL("g");
+    in.topics_count = 1;
+    in.topics = offset_delete_request_topic_array(&arena, 1);
+    in.topics[0].name = SL("t");
+    in.topics[0].partitions_count = 1;
+    in.topics[0].partitions = offset_delete_request_partition_array(&arena, 1);
+    in.topics[0].partitions[0].partition_index = 1;
+    run(coord_offset_delete, &in, &out, 0);
+    CHECK_INT(out.error_code, 0);
+    CHECK_INT(out.topics[0].partitions[0].error_code, 0);
+    CHECK_INT(fetch_one("g", "t", 1), -1);
+    CHECK_INT(fetch_one("g", "t", 0), 1);
+    coord_topic_deleted(coord, SL("t"));
+    CHECK_INT(fetch_one("g", "t", 0), -1);
+    CHECK_INT(fetch_one("g", "u", 0), 1);
+    close_coord();
+    open_coord(INT32_MAX, 0);
+    CHECK_INT(fetch_one("g", "t", 0), -1);
+    CHECK_INT(fetch_one("g", "u", 0), 1);
+    in.group_id = SL("no such");
+    run(coord_offset_delete, &in, &out, 0);
+    CHECK_INT(out.error_code, KERR_GROUP_ID_NOT_FOUND);
+    end();
+}
+
+static void test_expiry(void)
+{
+    begin();
+    CHECK_INT(commit("g", "t", 0, 1, "", -1, ""), 0);
+    close_coord();
+    open_coord(-1, 20); /* everything is older than that */
+    for (int i = 0; i < 100 && coord_group_count(coord); i++)
+        usleep(20000);
+    CHECK_INT(coord_group_count(coord), 0); /* offsets first, then the group without any */
+    end();
+}
+
+static void test_views(void)
+{
+    begin();
+    CHECK_INT(commit("simple", "t", 0, 1, "", -1, ""), 0);
+    struct list_groups_request in;
+    struct list_groups_response out;
+    list_groups_request_init(&in);
+    list_groups_response_init(&out);
+    struct slice states[] = {SL("eMPTY")}, types[] = {SL("consumer")};
+    in.states_filter = states;
+    in.states_filter_count = 1;
+    run(coord_list_groups, &in, &out, 5);
+    CHECK_INT(out.groups_count, 1);
+    CHECK_SLICE(out.groups[0].group_type, SL("classic"));
+    CHECK_SLICE(out.groups[0].protocol_type, SL(""));
+    in.types_filter = types;
+    in.types_filter_count = 1;
+    list_groups_response_init(&out);
+    run(coord_list_groups, &in, &out, 5);
+    CHECK_INT(out.groups_count, 0);
+
+    struct describe_groups_request ask;
+    struct describe_groups_response answer;
+    struct slice names[] = {SL("simple"), SL("ghost")};
+    describe_groups_request_init(&ask);
+    describe_groups_response_init(&answer);
+    ask.groups = names;
+    ask.groups_count = 2;
+    run(coord_describe_groups, &ask, &answer, 5);
+    CHECK_SLICE(answer.groups[0].group_state, SL("Empty"));
+    CHECK_SLICE(answer.groups[1].group_state, SL("Dead")); /* below version 6 no error */
+    CHECK_INT(answer.groups[1].error_code, 0);
+    run(coord_describe_groups, &ask, &answer, 6);
+    CHECK_INT(answer.groups[1].error_code, KERR_GROUP_ID_NOT_FOUND);
+    CHECK_SLICE(answer.groups[1].error_message, SL("Group ghost not found."));
+    end();
+}
+
+static void test_stop_answers_what_is_parked(void)
+{
+    begin();
+    struct join_group_request in, in2;
+    struct join_group_response out, out2;
+    struct waiter w;
+    join_in(&in, "g");
+    in.session_timeout_ms = 50000;
+    join_group_response_init(&out);
+    run(coord_join_group, &in, &out, 1);
+    join_in(&in2, "g");
+    in2.session_timeout_ms = 50000;
+    join_group_response_init(&out2);
+    start(&w, coord_join_group, &in2, &out2, 1);
+    CHECK_INT(delete_group("g"), KERR_NON_EMPTY_GROUP); /* in step: the join is parked now */
+    coord_quiesce(coord);
+    sem_wait(&w.done);
+    CHECK_INT(out2.error_code, KERR_COORDINATOR_NOT_AVAILABLE);
+    CHECK_INT(commit("g", "t", 0, 1, "", -1, ""), KERR_COORDINATOR_NOT_AVAILABLE);
+    end();
+}
+
+static const struct test_case tests[] = {
+    {"commit, fetch, restart", test_commit_fetch_restart},
+    {"what a commit is refused for", test_what_a_commit_is_refused_for},
+    {"members and deletion", test_members_offsets_and_deletion},
+    {"deleting offsets and topics", test_offset_delete_and_topic_deletion},
+    {"expiry", test_expiry},
+    {"views", test_views},
+    {"a stop answers what is parked", test_stop_answers_what_is_parked},
+    {NULL, NULL},
+};
+const struct test_suite test_coord = {"broker/coord", tests, NULL, NULL};

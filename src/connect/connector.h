@@ -6,9 +6,10 @@
 #ifndef WEIR_CONNECT_CONNECTOR_H
 #define WEIR_CONNECT_CONNECTOR_H
 
+#include "base/base.h"
+
 #include <stdatomic.h>
 
-#include "base/base.h"
 #include "base/db.h"
 #include "base/err.h"
 #include "base/opt.h"

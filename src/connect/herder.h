@@ -14,8 +14,9 @@
 
 struct herder;
 
-/* Errors carry what REST answers: e->code by kind, e->sys = HTTP status (404, 409, 400, 500), e->msg the
- * exact message text. JSON results are new references. */
+/* Errors carry what REST answers: e->code by kind, e->sys = HTTP status (404, 409, 400, 500; 0: 500), e->msg
+ * the exact message text. Where that has no room for it (validation), the JSON result of the failed call
+ * is a string with the whole text. JSON results are new references, NULL on other failures. */
 json_t *herder_list(struct herder *h);                       /* names, in Connect's order */
 json_t *herder_list_expanded(struct herder *h, bool status, bool info);
 enum err herder_info(struct herder *h, struct slice name, json_t **out, struct error *e) MUST_CHECK;   /* name, config, tasks, type */
@@ -47,5 +48,7 @@ enum err herder_reset_offsets(struct herder *h, struct slice name, json_t **out,
 /* Validation answer of PUT /connector-plugins/{class}/config/validate. Blocks on databases. */
 enum err herder_validate(struct herder *h, struct slice class_name, const struct strmap *config, json_t **out, struct error *e) MUST_CHECK;
 json_t *herder_plugins(struct herder *h, bool connectors_only);
+/* Definitions of a plugin's options, for GET /connector-plugins/{p}/config. */
+enum err herder_plugin_config(struct herder *h, struct slice name, json_t **out, struct error *e) MUST_CHECK;
 
 #endif

@@ -124,6 +124,7 @@ struct schema {
     const struct schema *key, *value;  /* MAP: both; ARRAY: value */
     struct slice json;  /* the schema as JsonConverter writes it (without "field"), made by schema_seal */
     struct slice json_open; /* json without its closing brace: `,"field":"x"}` follows */
+    struct slice def_json;  /* the default as JsonConverter writes it; null slice: no default */
 };
 
 /* Shared schemas without name, optional or not; never released. */

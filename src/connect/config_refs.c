@@ -1,0 +1,174 @@
+/* connect/config_refs.c - see the header. */
+#include "connect/config_refs.h"
+
+#include <stdlib.h>
+
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/opt.h"
+
+enum { FILE_MAX = 1 << 20 };
+enum provider { NO_PROVIDER, FILE_PROVIDER, ENV_PROVIDER, DIR_PROVIDER };
+
+/* The user's name for a provider; file, env and dir exist without being configured. */
+static enum provider provider_of(const struct strmap *worker, struct slice name)
+{
+    static const struct {
+        const char *name, *class_name;
+    } rows[] = {
+        [FILE_PROVIDER] = {"file", "org.apache.kafka.common.config.provider.FileConfigProvider"},
+        [ENV_PROVIDER] = {"env", "org.apache.kafka.common.config.provider.EnvVarConfigProvider"},
+        [DIR_PROVIDER] = {"dir", "org.apache.kafka.common.config.provider.DirectoryConfigProvider"},
+    };
+    char key[200];
+    snprintf(key, sizeof key, "config.providers." PRI_SL ".class", ARG_SL(name));
+    struct slice given = slice_trim(strmap_get_c(worker, key));
+    for (size_t i = FILE_PROVIDER; i < ARRAY_LEN(rows); i++)
+        if (given.p ? slice_eq_c(given, rows[i].class_name) : slice_eq_c(name, rows[i].name))
+            return (enum provider)i;
+    return NO_PROVIDER;
+}
+
+/* param.allowed.paths: a list of directories; nothing given allows all. */
+static bool path_allowed(const struct strmap *worker, struct slice provider, const char *path)
+{
+    char key[200];
+    snprintf(key, sizeof key, "config.providers." PRI_SL ".param.allowed.paths", ARG_SL(provider));
+    struct slice list = strmap_get_c(worker, key), part;
+    if (!slice_trim(list).n)
+        return true;
+    char *real = realpath(path, NULL);
+    bool ok = false;
+    while (real && opt_list_next(&list, &part)) {
+        size_t n = part.n;
+        while (n > 1 && part.p[n - 1] == '/')
+            n--;
+        ok |= slice_starts(slice_cstr(real), slice_sub(part, 0, n)) && (real[n] == '/' || real[n] == '\0');
+    }
+    free(real);
+    return ok;
+}
+
+struct resolver {
+    const struct strmap *worker;
+    struct strbuf out;
+    struct error *e;
+};
+
+static enum err from_file(struct resolver *r, struct slice provider, struct slice path, struct slice key, bool *found)
+{
+    struct strbuf text = STRBUF_INIT;
+    struct strmap properties = STRMAP_INIT;
+    char *name = slice_dup(path);
+    enum err err = path_allowed(r->worker, provider, name) ? fs_read_all(name, FILE_MAX, &text, NULL) : E_AUTH;
+    if (!err)
+        err = strmap_parse_properties(&properties, strbuf_slice(&text), NULL);
+    if (err) {
+        err = error_set(r->e, E_INVALID, "Could not read properties from file %s", name);
+    } else if (strmap_has(&properties, key)) {
+        strbuf_add_slice(&r->out, strmap_get(&properties, key));
+        *found = true;
+    }
+    mem_wipe(text.p, text.n);
+    strbuf_release(&text);
+    strmap_release(&properties);
+    mem_free(name);
+    return err;
+}
+
+static enum err from_dir(struct resolver *r, struct slice provider, struct slice path, struct slice key, bool *found)
+{
+    struct strbuf text = STRBUF_INIT;
+    if (!key.n || slice_find_char(key, '/') >= 0)
+        return E_OK;
+    char *name = xasprintf(PRI_SL "/" PRI_SL, ARG_SL(path), ARG_SL(key));
+    if (path_allowed(r->worker, provider, name) && fs_read_all(name, FILE_MAX, &text, NULL) == E_OK) {
+        strbuf_add_slice(&r->out, strbuf_slice(&text));
+        *found = true;
+    }
+    mem_wipe(text.p, text.n);
+    strbuf_release(&text);
+    mem_free(name);
+    return E_OK;
+}
+
+static enum err from_env(struct resolver *r, struct slice path, struct slice key, bool *found)
+{
+    if (path.p)
+        return error_set(r->e, E_INVALID, "Path is not supported for EnvVarConfigProvider, invalid value '" PRI_SL "'",
+                         ARG_SL(path));
+    char *name = slice_dup(key);
+    const char *value = getenv(name);
+    mem_free(name);
+    *found = value != NULL;
+    if (value)
+        strbuf_adds(&r->out, value);
+    return E_OK;
+}
+
+/* inner: what stands between ${ and }; false in *found: leave it as it is. */
+static enum err one_reference(struct resolver *r, struct slice inner, bool *found)
+{
+    *found = false;
+    ptrdiff_t first = slice_find_char(inner, ':'), last = slice_rfind_char(inner, ':');
+    if (first < 0)
+        return E_OK;
+    struct slice provider = slice_sub(inner, 0, (size_t)first);
+    struct slice path = last > first ? slice_sub(inner, (size_t)first + 1, (size_t)last) : SLICE_NULL;
+    struct slice key = slice_sub(inner, (size_t)last + 1, inner.n);
+    switch (provider_of(r->worker, provider)) {
+    case FILE_PROVIDER:
+        return path.p ? from_file(r, provider, path, key, found) : E_OK;
+    case DIR_PROVIDER:
+        return path.p ? from_dir(r, provider, path, key, found) : E_OK;
+    case ENV_PROVIDER:
+        return from_env(r, path, key, found);
+    case NO_PROVIDER:
+        break;
+    }
+    return E_OK;
+}
+
+static enum err resolve_text(struct resolver *r, struct slice text)
+{
+    strbuf_reset(&r->out);
+    for (;;) {
+        ptrdiff_t open = slice_find(text, SL("${"));
+        struct slice tail = open < 0 ? SLICE_NULL : slice_sub(text, (size_t)open + 2, text.n);
+        ptrdiff_t close = open < 0 ? -1 : slice_find_char(tail, '}');
+        if (close < 0)
+            break;
+        bool found;
+        strbuf_add_slice(&r->out, slice_sub(text, 0, (size_t)open));
+        enum err err = one_reference(r, slice_sub(tail, 0, (size_t)close), &found);
+        if (err)
+            return err;
+        if (!found)
+            strbuf_add_slice(&r->out, slice_sub(text, (size_t)open, (size_t)open + 2 + (size_t)close + 1));
+        text = slice_sub(tail, (size_t)close + 1, tail.n);
+    }
+    strbuf_add_slice(&r->out, text);
+    return strbuf_err(&r->out);
+}
+
+enum err config_refs_resolve(const struct strmap *in, const struct strmap *worker, struct strmap *out,
+                             struct error *e)
+{
+    struct resolver r = {.worker = worker, .e = e};
+    enum err err = E_OK;
+    strbuf_init(&r.out, 0);
+    strmap_init(out);
+    for (size_t i = 0; i < in->count && !err; i++) {
+        struct slice text = in->entries[i].value;
+        if (!text.p || slice_find(text, SL("${")) < 0) {
+            strmap_set(out, in->entries[i].key, text);
+            continue;
+        }
+        err = resolve_text(&r, text);
+        if (!err)
+            strmap_set(out, in->entries[i].key, strbuf_slice(&r.out));
+    }
+    mem_wipe(r.out.p, r.out.n);
+    strbuf_release(&r.out);
+    return err;
+}

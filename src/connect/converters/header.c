@@ -1,0 +1,265 @@
+/* connect/converters/header.c - SimpleHeaderConverter, and Java's texts of values that it shares with
+ * StringConverter. Reading (type inference) comes with the sinks that need it: until then a header is
+ * read as text. SPEC: connect 5.3. */
+#include "connect/converters/converters.h"
+
+#include <time.h>
+
+#include "base/bytes.h"
+#include "base/json.h"
+#include "connect/javatext.h"
+
+/* --- String.valueOf ---------------------------------------------------------------------------- */
+
+static void add_java_date(struct strbuf *b, int64_t ms)
+{
+    time_t t = (time_t)(ms >= 0 ? ms / 1000 : (ms - 999) / 1000);
+    struct tm tm;
+    gmtime_r(&t, &tm);
+    static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    strbuf_addf(b, "%s %s %02d %02d:%02d:%02d UTC %d", days[tm.tm_wday], months[tm.tm_mon], tm.tm_mday, tm.tm_hour,
+                tm.tm_min, tm.tm_sec, tm.tm_year + 1900);
+}
+
+static int64_t date_ms(const struct schema *s, int64_t v)
+{
+    return s->logical == LOGICAL_DATE ? v * 86400000 : v;
+}
+
+static void add_scalar(struct strbuf *b, const struct schema *s, struct value v)
+{
+    switch ((enum value_kind)v.kind) {
+    case VALUE_NULL:
+        strbuf_adds(b, "null");
+        break;
+    case VALUE_BOOL:
+        strbuf_adds(b, v.u.i ? "true" : "false");
+        break;
+    case VALUE_INT:
+        if (s && s->logical != LOGICAL_NONE)
+            add_java_date(b, date_ms(s, v.u.i));
+        else
+            strbuf_add_i64(b, v.u.i);
+        break;
+    case VALUE_DOUBLE:
+        if (s ? s->type == SCHEMA_FLOAT32 : v.float32)
+            json_add_float(b, (float)v.u.d);
+        else
+            json_add_double(b, v.u.d);
+        break;
+    case VALUE_STRING:
+        strbuf_add(b, v.u.s, v.n);
+        break;
+    default:
+        if (s && s->logical == LOGICAL_DECIMAL)
+            java_add_decimal(b, value_slice(v), s->scale);
+        else
+            strbuf_addf(b, "java.nio.HeapByteBuffer[pos=0 lim=%u cap=%u]", v.n, v.n);
+    }
+}
+
+static void add_java_struct(struct strbuf *b, const struct schema *s, struct value v)
+{
+    bool first = true;
+    strbuf_adds(b, "Struct{");
+    for (uint32_t i = 0; s && i < v.n && i < s->fields_count; i++) {
+        if (v.u.v[i].kind == VALUE_NULL)
+            continue;
+        if (!first)
+            strbuf_addc(b, ',');
+        first = false;
+        strbuf_add_slice(b, s->fields[i].name);
+        strbuf_addc(b, '=');
+        java_add_value(b, s->fields[i].schema, v.u.v[i]);
+    }
+    strbuf_addc(b, '}');
+}
+
+void java_add_value(struct strbuf *b, const struct schema *s, struct value v)
+{
+    const struct schema *item = s ? s->value : NULL;
+    switch ((enum value_kind)v.kind) {
+    case VALUE_STRUCT:
+        add_java_struct(b, s, v);
+        return;
+    case VALUE_ARRAY:
+        strbuf_addc(b, '[');
+        for (uint32_t i = 0; i < v.n; i++) {
+            strbuf_adds(b, i ? ", " : "");
+            java_add_value(b, item, v.u.v[i]);
+        }
+        strbuf_addc(b, ']');
+        return;
+    case VALUE_MAP:
+        strbuf_addc(b, '{');
+        for (uint32_t i = 0; i < v.n; i++) {
+            strbuf_adds(b, i ? ", " : "");
+            java_add_value(b, s ? s->key : NULL, v.u.v[2 * i]);
+            strbuf_addc(b, '=');
+            java_add_value(b, item, v.u.v[2 * i + 1]);
+        }
+        strbuf_addc(b, '}');
+        return;
+    default:
+        add_scalar(b, s, v);
+    }
+}
+
+/* --- header texts ------------------------------------------------------------------------------ */
+
+/* ISO text of a java.util.Date: below one day a time, whole days a date, else both. */
+static void add_iso(struct strbuf *b, int64_t ms)
+{
+    int64_t day = 86400000;
+    time_t t = (time_t)(ms >= 0 ? ms / 1000 : (ms - 999) / 1000);
+    int milli = (int)(ms - (int64_t)t * 1000);
+    struct tm tm;
+    gmtime_r(&t, &tm);
+    if (ms < day)
+        strbuf_addf(b, "%02d:%02d:%02d.%03dZ", tm.tm_hour, tm.tm_min, tm.tm_sec, milli);
+    else if (ms % day == 0)
+        strbuf_addf(b, "%04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
+    else
+        strbuf_addf(b, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+                    tm.tm_hour, tm.tm_min, tm.tm_sec, milli);
+}
+
+static void add_quoted(struct strbuf *b, struct slice s)
+{
+    strbuf_addc(b, '"');
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '"' || s.p[i] == '\\')
+            strbuf_addc(b, '\\');
+        strbuf_addc(b, s.p[i]);
+    }
+    strbuf_addc(b, '"');
+}
+
+static void add_header_members(struct strbuf *b, const struct schema *s, struct value v)
+{
+    bool is_struct = v.kind == VALUE_STRUCT;
+    strbuf_addc(b, '{');
+    for (uint32_t i = 0; i < v.n; i++) {
+        if (is_struct && (!s || i >= s->fields_count))
+            break;
+        strbuf_adds(b, i ? "," : "");
+        if (is_struct)
+            add_quoted(b, s->fields[i].name);
+        else
+            java_add_header_value(b, s ? s->key : NULL, v.u.v[2 * i], true);
+        strbuf_addc(b, ':');
+        if (is_struct)
+            java_add_header_value(b, s->fields[i].schema, v.u.v[i], true);
+        else
+            java_add_header_value(b, s ? s->value : NULL, v.u.v[2 * i + 1], true);
+    }
+    strbuf_addc(b, '}');
+}
+
+void java_add_header_value(struct strbuf *b, const struct schema *s, struct value v, bool embedded)
+{
+    switch ((enum value_kind)v.kind) {
+    case VALUE_STRING:
+        if (embedded)
+            add_quoted(b, value_slice(v));
+        else
+            strbuf_add(b, v.u.s, v.n);
+        return;
+    case VALUE_BYTES:
+        if (s && s->logical == LOGICAL_DECIMAL) {
+            java_add_decimal(b, value_slice(v), s->scale);
+            return;
+        }
+        strbuf_adds(b, embedded ? "\"" : "");
+        base64_encode(b, value_slice(v));
+        strbuf_adds(b, embedded ? "\"" : "");
+        return;
+    case VALUE_INT:
+        if (s && s->logical != LOGICAL_NONE) {
+            strbuf_adds(b, embedded ? "\"" : "");
+            add_iso(b, date_ms(s, v.u.i));
+            strbuf_adds(b, embedded ? "\"" : "");
+            return;
+        }
+        break;
+    case VALUE_ARRAY:
+        strbuf_addc(b, '[');
+        for (uint32_t i = 0; i < v.n; i++) {
+            strbuf_adds(b, i ? "," : "");
+            java_add_header_value(b, s ? s->value : NULL, v.u.v[i], true);
+        }
+        strbuf_addc(b, ']');
+        return;
+    case VALUE_MAP:
+    case VALUE_STRUCT:
+        add_header_members(b, s, v);
+        return;
+    default:
+        break;
+    }
+    add_scalar(b, s, v);
+}
+
+static enum err header_configure(void **conv, const struct strmap *config, bool is_key, struct error *e)
+{
+    (void)config;
+    (void)is_key;
+    (void)e;
+    *conv = NULL;
+    return E_OK;
+}
+
+static enum err header_from(void *conv, struct slice topic, const struct schema *s, struct value v,
+                            struct strbuf *out, bool *null, struct error *e)
+{
+    (void)conv;
+    (void)topic;
+    *null = v.kind == VALUE_NULL;
+    if (!*null)
+        java_add_header_value(out, s, v, false);
+    if (!strbuf_err(out))
+        return E_OK;
+    return error_set(e, strbuf_err(out), "org.apache.kafka.connect.errors.ConnectException: the header does not "
+                                         "fit into memory");
+}
+
+static enum err header_to(void *conv, struct slice topic, struct slice bytes, struct arena *a,
+                          const struct schema **s, struct value *v, struct error *e)
+{
+    (void)conv;
+    (void)topic;
+    (void)a;
+    (void)e;
+    *s = schema_plain(SCHEMA_STRING, true);
+    *v = value_string(bytes);
+    return E_OK;
+}
+
+static void header_release(void *conv)
+{
+    (void)conv;
+}
+
+static const struct opt_row header_rows[] = {
+    {.name = "converter.type", .type = OPT_STRING, .def = NULL, .offset = OPT_NO_FIELD, .flags = OPT_NO_STORE,
+     .importance = OPT_LOW, .order = -1, .display = "converter.type",
+     .doc = "What this converter is used for; set by the worker."},
+    {.name = NULL},
+};
+static const char *const header_aliases[] = {"SimpleHeaderConverter", "Simple", NULL};
+const struct converter_ops converter_simple_header = {
+    .class_name = "org.apache.kafka.connect.storage.SimpleHeaderConverter",
+    .aliases = header_aliases,
+    .version = "4.1.1",
+    .rows = header_rows,
+    .configure = header_configure,
+    .from_connect = header_from,
+    .to_connect = header_to,
+    .release = header_release,
+};
+
+const struct converter_ops *const connect_converters[] = {
+    &converter_json, &converter_string, &converter_byte_array, &converter_simple_header, NULL,
+};

@@ -1,0 +1,82 @@
+/* connect/herder_internal.h - the inside of the herder, shared by herder.c (requests that change),
+ * herder_run.c (starting and stopping), herder_views.c (questions) and connect.c (start, stop).
+ *
+ * Changes run on the herder's loop thread, one after the other. The lock protects what the views read
+ * and what task threads report; it is never held while waiting for a task, SQLite or a database. */
+#ifndef WEIR_CONNECT_HERDER_INTERNAL_H
+#define WEIR_CONNECT_HERDER_INTERNAL_H
+
+#include "base/base.h"
+
+#include <pthread.h>
+
+#include "base/loop.h"
+#include "connect/herder.h"
+#include "connect/registry.h"
+#include "connect/task.h"
+
+enum conn_state { CONN_UNASSIGNED, CONN_RUNNING, CONN_PAUSED, CONN_STOPPED, CONN_FAILED, CONN_RESTARTING };
+enum conn_target { TARGET_STARTED, TARGET_PAUSED, TARGET_STOPPED };
+
+struct htask {
+    struct task *run; /* NULL: none */
+    enum task_state state;
+    char *trace;          /* NULL: none */
+    struct strmap config; /* as REST shows it: references unresolved */
+};
+struct hconn {
+    struct hconn *next; /* in order of creation */
+    char *name;
+    struct strmap config;            /* as the user gave it */
+    const struct connector_ops *ops; /* NULL: the class is not there any more */
+    enum conn_target target;
+    enum conn_state state;
+    char *trace;
+    bool ever_started; /* tasks were made once: a paused connector has them then */
+    bool started;      /* its version is known to the status */
+    bool stale;        /* configuration changed while paused: tasks are made anew at resume */
+    struct htask *tasks;
+    size_t task_count;
+};
+struct herder {
+    struct loop *loop;
+    pthread_mutex_t lock;
+    struct hconn *first; /* the loop's; read by others under the lock */
+    struct db *db;
+    struct kclient *kclient;
+    const struct registry *registry;
+    struct strmap worker; /* worker's options: given or default, as texts */
+    char *worker_id;
+    bool stopping;
+};
+
+/* --- for connect.c -------------------------------------------------------------------------------- */
+enum err herder_start(struct herder **out, struct db *db, struct kclient *k, const struct registry *r,
+                      const struct strmap *worker, struct error *e) MUST_CHECK;
+/* The address is known now: everything that should run is started. */
+void herder_go(struct herder *h, const char *worker_id);
+void herder_shutdown(struct herder *h); /* stops all tasks, then releases */
+
+/* --- lookups (loop, or under the lock) ---------------------------------------------------------------- */
+struct hconn *herder_find(const struct herder *h, struct slice name);
+const char *conn_state_name(enum conn_state s);
+/* Sets a state with its stored copy. Takes the lock. */
+void hconn_set_state(struct herder *h, struct hconn *c, enum conn_state s, struct slice trace);
+void htask_set_state(struct herder *h, struct hconn *c, int task, enum task_state s, struct slice trace);
+/* For callers that hold the lock. */
+json_t *herder_status_locked(const struct herder *h, const struct hconn *c);
+json_t *herder_info_locked(const struct hconn *c);
+bool worker_flag(const struct herder *h, const char *option); /* a BOOLEAN of the worker */
+
+/* --- running (herder_run.c; loop only, lock not held) --------------------------------------------------- */
+void hconn_start(struct herder *h, struct hconn *c);       /* connector, then tasks as the target says */
+void hconn_start_connector(struct herder *h, struct hconn *c); /* leaves the tasks alone */
+void hconn_start_tasks(struct herder *h, struct hconn *c, bool paused);
+void hconn_restart_task(struct herder *h, struct hconn *c, size_t task);
+/* Ends all tasks, waiting up to the graceful timeout; keeps them listed unless forget. */
+void hconn_stop_tasks(struct herder *h, struct hconn *c, bool forget);
+void hconn_free(struct hconn *c);
+/* The same for all connectors at once, in one timeout. */
+void herder_stop_all(struct herder *h);
+
+#endif

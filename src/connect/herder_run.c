@@ -1,0 +1,307 @@
+/* connect/herder_run.c - starting and stopping connectors and tasks; see herder_internal.h. */
+#include "connect/herder_internal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "connect/config_refs.h"
+#include "connect/store.h"
+
+#define CONFIG_EXCEPTION "org.apache.kafka.common.config.ConfigException: "
+
+const char *conn_state_name(enum conn_state s)
+{
+    static const char *const names[] = {"UNASSIGNED", "RUNNING", "PAUSED", "STOPPED", "FAILED", "RESTARTING"};
+    return names[s];
+}
+
+bool worker_flag(const struct herder *h, const char *option)
+{
+    return slice_ieq(slice_trim(strmap_get_c(&h->worker, option)), SL("true"));
+}
+
+void hconn_set_state(struct herder *h, struct hconn *c, enum conn_state s, struct slice trace)
+{
+    pthread_mutex_lock(&h->lock);
+    c->state = s;
+    mem_free(c->trace);
+    c->trace = slice_dup(trace);
+    pthread_mutex_unlock(&h->lock);
+    store_status(h->db, slice_cstr(c->name), -1, conn_state_name(s), trace);
+}
+
+void htask_set_state(struct herder *h, struct hconn *c, int task, enum task_state s, struct slice trace)
+{
+    pthread_mutex_lock(&h->lock);
+    if ((size_t)task < c->task_count) {
+        c->tasks[task].state = s;
+        mem_free(c->tasks[task].trace);
+        c->tasks[task].trace = slice_dup(trace);
+    }
+    pthread_mutex_unlock(&h->lock);
+    store_status(h->db, slice_cstr(c->name), task, task_state_name(s), trace);
+}
+
+/* From a task's thread. The word of a task that is not the current one any more is ignored. */
+static void on_task_state(void *arg, struct task *t, enum task_state s, struct slice trace)
+{
+    struct herder *h = arg;
+    char *name = NULL;
+    int number = task_number(t);
+    pthread_mutex_lock(&h->lock);
+    for (struct hconn *c = h->first; c && !name; c = c->next) {
+        if ((size_t)number >= c->task_count || c->tasks[number].run != t)
+            continue;
+        struct htask *x = &c->tasks[number];
+        x->state = s;
+        mem_free(x->trace);
+        x->trace = slice_dup(trace);
+        name = xstrdup(c->name);
+    }
+    pthread_mutex_unlock(&h->lock);
+    if (name)
+        store_status(h->db, slice_cstr(name), number, task_state_name(s), trace);
+    mem_free(name);
+}
+
+/* --- connectors -------------------------------------------------------------------------------- */
+
+/* What Java notices when a connector parses its configuration at start. */
+static enum err check_own(const struct hconn *c, const struct strmap *config, struct error *e)
+{
+    struct opt_values values = {.values = NULL, .texts = STRMAP_INIT};
+    enum err err = E_OK;
+    for (const struct opt_row *r = c->ops->rows; r && r->name && !err; r++) {
+        struct opt_row row = *r;
+        struct slice name = slice_cstr(r->name), text = strmap_get(config, name);
+        row.offset = OPT_NO_FIELD;
+        if ((r->flags & OPT_OWN_CHECKS) || !strmap_has(config, name))
+            continue;
+        if (!text.p && (r->flags & OPT_REQUIRED))
+            err = error_set(e, E_INVALID, "Invalid value null for configuration %s: entry must be non null", r->name);
+        else if (text.p)
+            err = opt_set(&row, &values, text, e);
+    }
+    opt_values_release(&values);
+    return err;
+}
+
+static void failed(struct herder *h, struct hconn *c, const char *class_name, const char *why)
+{
+    struct strbuf trace = STRBUF_INIT;
+    strbuf_addf(&trace, "%s%s\n", class_name, why);
+    LOG_ERROR(LOG_CONNECT_HERDER, "connector %s failed to start: %s", c->name, why);
+    c->started = false;
+    hconn_set_state(h, c, CONN_FAILED, strbuf_slice(&trace));
+    strbuf_release(&trace);
+}
+
+/* Sets the state that follows from the target, unless the start fails. */
+void hconn_start_connector(struct herder *h, struct hconn *c)
+{
+    struct strmap config;
+    struct error e = {0};
+    if (!c->ops) {
+        failed(h, c, "org.apache.kafka.connect.errors.ConnectException: ",
+               "Failed to find any class that implements Connector for this configuration");
+        return;
+    }
+    enum err err = config_refs_resolve(&c->config, &h->worker, &config, &e);
+    if (!err)
+        err = check_own(c, &config, &e);
+    strmap_release(&config);
+    if (err) {
+        failed(h, c, CONFIG_EXCEPTION, e.msg);
+        return;
+    }
+    c->started = true;
+    hconn_set_state(h, c, c->target == TARGET_STARTED ? CONN_RUNNING : c->target == TARGET_PAUSED ? CONN_PAUSED : CONN_STOPPED,
+                    SLICE_NULL);
+}
+
+static int64_t number_option(const struct strmap *config, const char *name, int64_t otherwise)
+{
+    int64_t v;
+    return slice_to_i64(slice_trim(strmap_get_c(config, name)), &v) == E_OK ? v : otherwise;
+}
+
+static int count_tasks(struct hconn *c, const struct strmap *config)
+{
+    int max = (int)number_option(config, "tasks.max", 1);
+    int n = c->ops->task_count ? c->ops->task_count(config, max) : 1;
+    if (!c->ops->task_count && max > 1)
+        LOG_INFO(LOG_CONNECT_HERDER, "connector %s asks for %d tasks; this kind has one", c->name, max);
+    return MAX(n, 1);
+}
+
+/* Task configurations as REST shows them: raw values, and the task's class. */
+static void make_tasks(struct herder *h, struct hconn *c, int count)
+{
+    struct htask *tasks = xcalloc((size_t)count, sizeof *tasks), *old = c->tasks;
+    size_t old_count = c->task_count;
+    for (int i = 0; i < count; i++) {
+        strmap_copy(&tasks[i].config, &c->config);
+        if (c->ops->task_config)
+            c->ops->task_config(&c->config, i, count, &tasks[i].config);
+        strmap_set(&tasks[i].config, SL("task.class"), slice_cstr(c->ops->task_class));
+        tasks[i].state = TASK_UNASSIGNED;
+    }
+    pthread_mutex_lock(&h->lock);
+    c->tasks = tasks;
+    c->task_count = (size_t)count;
+    pthread_mutex_unlock(&h->lock);
+    for (size_t i = 0; i < old_count; i++) {
+        strmap_release(&old[i].config);
+        mem_free(old[i].trace);
+    }
+    mem_free(old);
+}
+
+static void start_one(struct herder *h, struct hconn *c, size_t i, bool paused)
+{
+    struct strmap config;
+    struct error e = {0};
+    struct task *run = NULL;
+    enum err err = config_refs_resolve(&c->tasks[i].config, &h->worker, &config, &e);
+    struct task_spec s = {.connector = slice_cstr(c->name), .task = (int)i, .task_count = (int)c->task_count,
+                          .ops = c->ops, .config = &config, .worker = &h->worker, .registry = h->registry,
+                          .kclient = h->kclient, .db = h->db, .paused = paused, .on_state = on_task_state, .arg = h};
+    htask_set_state(h, c, (int)i, TASK_UNASSIGNED, SLICE_NULL);
+    if (!err) {
+        pthread_mutex_lock(&h->lock); /* its first report comes after run is set */
+        err = task_start(&run, &s, &e);
+        c->tasks[i].run = run;
+        pthread_mutex_unlock(&h->lock);
+    }
+    strmap_release(&config);
+    if (err) {
+        struct strbuf trace = STRBUF_INIT;
+        strbuf_addf(&trace, "org.apache.kafka.connect.errors.ConnectException: %s\n", e.msg);
+        htask_set_state(h, c, (int)i, TASK_FAILED, strbuf_slice(&trace));
+        strbuf_release(&trace);
+    }
+}
+
+void hconn_start_tasks(struct herder *h, struct hconn *c, bool paused)
+{
+    struct strmap config;
+    struct error e = {0};
+    if (config_refs_resolve(&c->config, &h->worker, &config, &e)) {
+        strmap_release(&config);
+        failed(h, c, CONFIG_EXCEPTION, e.msg);
+        return;
+    }
+    int count = count_tasks(c, &config), max = (int)number_option(&config, "tasks.max", 1);
+    bool enforce = !slice_ieq(slice_trim(strmap_get_c(&config, "tasks.max.enforce")), SL("false"));
+    strmap_release(&config);
+    if (count > max && enforce) {
+        char why[600];
+        snprintf(why, sizeof why, "The connector %s has generated %d tasks, which is greater than %d, the maximum "
+                                  "number of tasks it is configured to create. This behaviour should be considered a "
+                                  "bug and is disallowed.", c->name, count, max);
+        failed(h, c, "org.apache.kafka.connect.errors.TooManyTasksException: ", why);
+        return;
+    }
+    make_tasks(h, c, count);
+    c->ever_started = true;
+    c->stale = false;
+    struct stored_connector row = {.name = slice_cstr(c->name), .started_once = true};
+    if (store_connector(h->db, &row, &e))
+        LOG_ERR(LOG_CONNECT_HERDER, LOG_L_WARN, &e, "connector %s", c->name);
+    for (size_t i = 0; i < c->task_count; i++)
+        start_one(h, c, i, paused);
+}
+
+void hconn_start(struct herder *h, struct hconn *c)
+{
+    hconn_start_connector(h, c);
+    if (c->state == CONN_FAILED || c->target == TARGET_STOPPED)
+        return;
+    if (c->target == TARGET_STARTED || c->ever_started)
+        hconn_start_tasks(h, c, c->target == TARGET_PAUSED);
+}
+
+/* --- stopping ---------------------------------------------------------------------------------- */
+
+/* Takes the running tasks of c out of the lists; what they still report is ignored. */
+static size_t take_runs(struct herder *h, struct hconn *c, struct task **runs, size_t n, size_t room)
+{
+    pthread_mutex_lock(&h->lock);
+    for (size_t i = 0; i < c->task_count; i++) {
+        if (c->tasks[i].run && n < room)
+            runs[n++] = c->tasks[i].run;
+        c->tasks[i].run = NULL;
+    }
+    pthread_mutex_unlock(&h->lock);
+    return n;
+}
+
+static void end_runs(struct herder *h, struct task **runs, size_t count)
+{
+    int64_t until = clock_mono_ms() + number_option(&h->worker, "task.shutdown.graceful.timeout.ms", 5000);
+    for (size_t i = 0; i < count; i++)
+        task_ask_stop(runs[i]);
+    for (size_t i = 0; i < count; i++) {
+        if (!task_wait(runs[i], until))
+            LOG_WARN(LOG_CONNECT_HERDER, "a task did not stop in time and is given up");
+        task_release(runs[i]);
+    }
+}
+
+void hconn_stop_tasks(struct herder *h, struct hconn *c, bool forget)
+{
+    size_t room = c->task_count;
+    struct task **runs = room ? xcalloc(room, sizeof(struct task *)) : NULL;
+    end_runs(h, runs, take_runs(h, c, runs, 0, room));
+    mem_free((void *)runs);
+    if (!forget)
+        return;
+    pthread_mutex_lock(&h->lock);
+    struct htask *old = c->tasks;
+    c->tasks = NULL;
+    c->task_count = 0;
+    pthread_mutex_unlock(&h->lock);
+    for (size_t i = 0; i < room; i++) {
+        strmap_release(&old[i].config);
+        mem_free(old[i].trace);
+    }
+    mem_free(old);
+}
+
+void herder_stop_all(struct herder *h)
+{
+    size_t room = 0, n = 0;
+    for (struct hconn *c = h->first; c; c = c->next)
+        room += c->task_count;
+    struct task **runs = room ? xcalloc(room, sizeof(struct task *)) : NULL;
+    for (struct hconn *c = h->first; c; c = c->next) {
+        n = take_runs(h, c, runs, n, room);
+        store_status(h->db, slice_cstr(c->name), -1, "UNASSIGNED", SLICE_NULL);
+    }
+    end_runs(h, runs, n);
+    mem_free((void *)runs);
+}
+
+void hconn_restart_task(struct herder *h, struct hconn *c, size_t task)
+{
+    pthread_mutex_lock(&h->lock);
+    struct task *run = c->tasks[task].run;
+    c->tasks[task].run = NULL;
+    pthread_mutex_unlock(&h->lock);
+    if (run)
+        end_runs(h, &run, 1);
+    start_one(h, c, task, c->target == TARGET_PAUSED);
+}
+
+void hconn_free(struct hconn *c)
+{
+    for (size_t i = 0; i < c->task_count; i++) {
+        strmap_release(&c->tasks[i].config);
+        mem_free(c->tasks[i].trace);
+    }
+    mem_free(c->tasks);
+    strmap_release(&c->config);
+    mem_free(c->name);
+    mem_free(c->trace);
+    mem_free(c);
+}

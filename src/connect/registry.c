@@ -1,0 +1,133 @@
+/* connect/registry.c - see the header. The four kinds have the same first two members, which is all
+ * that lookup needs. */
+#include "connect/registry.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "connect/converters/converters.h"
+#include "connect/file_source.h"
+
+/* The common beginning of all ops structs. */
+struct named {
+    const char *class_name;
+    const char *const *aliases;
+};
+_Static_assert(offsetof(struct connector_ops, aliases) == offsetof(struct named, aliases), "same beginning");
+_Static_assert(offsetof(struct converter_ops, aliases) == offsetof(struct named, aliases), "same beginning");
+_Static_assert(offsetof(struct transform_ops, aliases) == offsetof(struct named, aliases), "same beginning");
+_Static_assert(offsetof(struct predicate_ops, aliases) == offsetof(struct named, aliases), "same beginning");
+
+struct group {
+    const void **items;
+    size_t count, cap;
+};
+
+static void add_all(struct group *g, const void *const *items)
+{
+    for (; items && *items; items++) {
+        if (g->count == g->cap) {
+            g->cap = g->cap ? g->cap * 2 : 16;
+            g->items = xrealloc(g->items, g->cap * sizeof *g->items);
+        }
+        g->items[g->count++] = *items;
+    }
+}
+
+static int by_class(const void *a, const void *b)
+{
+    const struct named *const *x = a, *const *y = b;
+    return strcmp((*x)->class_name, (*y)->class_name);
+}
+
+static int connectors_order(const void *a, const void *b)
+{
+    const struct connector_ops *const *x = a, *const *y = b;
+    if ((*x)->kind != (*y)->kind)
+        return (*x)->kind == CONNECTOR_SINK ? -1 : 1;
+    return strcmp((*x)->class_name, (*y)->class_name);
+}
+
+static const void **finish(struct group *g, size_t *count, int (*order)(const void *, const void *))
+{
+    if (g->count)
+        qsort(g->items, g->count, sizeof *g->items, order);
+    *count = g->count;
+    return g->items;
+}
+
+void registry_init(struct registry *r, const struct connect_plugins *const *plugins)
+{
+    struct group c = {0}, v = {0}, t = {0}, p = {0};
+    static const struct connector_ops *const own[] = {&file_source_connector, NULL};
+    add_all(&c, (const void *const *)own);
+    add_all(&v, (const void *const *)connect_converters);
+    for (; plugins && *plugins; plugins++) {
+        add_all(&c, (const void *const *)(*plugins)->connectors);
+        add_all(&v, (const void *const *)(*plugins)->converters);
+        add_all(&t, (const void *const *)(*plugins)->transforms);
+        add_all(&p, (const void *const *)(*plugins)->predicates);
+    }
+    r->connectors = (const struct connector_ops **)finish(&c, &r->connector_count, connectors_order);
+    r->converters = (const struct converter_ops **)finish(&v, &r->converter_count, by_class);
+    r->transforms = (const struct transform_ops **)finish(&t, &r->transform_count, by_class);
+    r->predicates = (const struct predicate_ops **)finish(&p, &r->predicate_count, by_class);
+}
+
+void registry_release(struct registry *r)
+{
+    mem_free((void *)r->connectors);
+    mem_free((void *)r->converters);
+    mem_free((void *)r->transforms);
+    mem_free((void *)r->predicates);
+    memset(r, 0, sizeof *r);
+}
+
+static const void *find(const void *items, size_t count, struct slice name)
+{
+    const struct named *const *all = items;
+    for (size_t i = 0; i < count; i++)
+        if (slice_eq_c(name, all[i]->class_name))
+            return all[i];
+    for (size_t i = 0; i < count; i++)
+        for (const char *const *a = all[i]->aliases; a && *a; a++)
+            if (slice_eq_c(name, *a))
+                return all[i];
+    return NULL;
+}
+
+const struct connector_ops *registry_connector(const struct registry *r, struct slice name)
+{
+    return find(r->connectors, r->connector_count, name);
+}
+
+const struct converter_ops *registry_converter(const struct registry *r, struct slice name)
+{
+    return find(r->converters, r->converter_count, name);
+}
+
+const struct transform_ops *registry_transform(const struct registry *r, struct slice name)
+{
+    return find(r->transforms, r->transform_count, name);
+}
+
+const struct predicate_ops *registry_predicate(const struct registry *r, struct slice name)
+{
+    return find(r->predicates, r->predicate_count, name);
+}
+
+bool registry_header_only(const struct converter_ops *c)
+{
+    return c == &converter_simple_header;
+}
+
+void registry_describe(const struct registry *r, struct strbuf *out)
+{
+    for (size_t i = 0; i < r->connector_count; i++) {
+        const struct connector_ops *c = r->connectors[i];
+        const char *type = c->kind == CONNECTOR_SINK ? "sink" : "source";
+        strbuf_addf(out, "%sPluginDesc{klass=class %s, name='%s', version='%s', encodedVersion=%s, type=%s, "
+                         "typeName='%s', location='classpath'}", i ? ", " : "", c->class_name, c->class_name,
+                    c->version, c->version, type, type);
+    }
+}

@@ -1,0 +1,263 @@
+/* connect/stages.c - see the header. */
+#include "connect/stages.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "connect/kclient.h"
+
+#define CONFIG_EXCEPTION "org.apache.kafka.common.config.ConfigException: "
+
+struct stage_transform {
+    const struct transform_ops *ops;
+    void *state;
+    const struct predicate_ops *predicate; /* NULL: always */
+    void *predicate_state;
+    bool negate;
+};
+
+void config_with_prefix(const struct strmap *config, const char *prefix, struct strmap *out)
+{
+    struct slice p = slice_cstr(prefix);
+    strmap_init(out);
+    for (size_t i = 0; config && i < config->count; i++) {
+        const struct strmap_entry *x = &config->entries[i];
+        if (slice_starts(x->key, p))
+            strmap_set(out, slice_sub(x->key, p.n, x->key.n), x->value);
+    }
+}
+
+/* --- set-up ------------------------------------------------------------------------------------ */
+
+static bool flag(const struct strmap *config, const char *name)
+{
+    return slice_ieq(slice_trim(strmap_get_c(config, name)), SL("true"));
+}
+
+/* Options count only at the level that names the class. SPEC: connect 4.4. */
+static enum err converter_init(struct converter *c, const struct registry *r, const struct strmap *config,
+                               const struct strmap *worker, const char *key, struct error *e)
+{
+    const struct strmap *level = strmap_get_c(config, key).p ? config : worker;
+    struct slice name = slice_trim(strmap_get_c(level, key));
+    char prefix[40];
+    c->ops = registry_converter(r, name);
+    if (!c->ops)
+        return error_set(e, E_INVALID, CONFIG_EXCEPTION "Invalid value " PRI_SL " for configuration %s: Class " PRI_SL
+                                                        " could not be found.", ARG_SL(name), key, ARG_SL(name));
+    struct strmap own;
+    snprintf(prefix, sizeof prefix, "%s.", key);
+    config_with_prefix(level, prefix, &own);
+    enum err err = c->ops->configure(&c->state, &own, key[0] == 'k', e);
+    strmap_release(&own);
+    return err;
+}
+
+static enum err predicate_init(struct stage_transform *x, const struct registry *r, const struct strmap *config,
+                               struct slice alias, struct error *e)
+{
+    char key[300], prefix[300];
+    snprintf(key, sizeof key, "predicates." PRI_SL ".type", ARG_SL(alias));
+    snprintf(prefix, sizeof prefix, "predicates." PRI_SL ".", ARG_SL(alias));
+    struct slice name = slice_trim(strmap_get_c(config, key));
+    x->predicate = registry_predicate(r, name);
+    if (!x->predicate)
+        return error_set(e, E_INVALID, CONFIG_EXCEPTION "Invalid value " PRI_SL " for configuration %s: Class " PRI_SL
+                                                        " could not be found.", ARG_SL(name), key, ARG_SL(name));
+    struct strmap own;
+    config_with_prefix(config, prefix, &own);
+    enum err err = x->predicate->configure(&x->predicate_state, &own, e);
+    strmap_release(&own);
+    return err;
+}
+
+static enum err transform_init(struct stage_transform *x, const struct registry *r, const struct strmap *config,
+                               struct slice alias, struct error *e)
+{
+    char key[300], prefix[300];
+    snprintf(key, sizeof key, "transforms." PRI_SL ".type", ARG_SL(alias));
+    snprintf(prefix, sizeof prefix, "transforms." PRI_SL ".", ARG_SL(alias));
+    struct slice name = slice_trim(strmap_get_c(config, key));
+    x->ops = registry_transform(r, name);
+    if (!x->ops)
+        return error_set(e, E_INVALID, CONFIG_EXCEPTION "Invalid value " PRI_SL " for configuration %s: Class " PRI_SL
+                                                        " could not be found.", ARG_SL(name), key, ARG_SL(name));
+    struct strmap own;
+    config_with_prefix(config, prefix, &own);
+    enum err err = x->ops->configure(&x->state, &own, x->ops->class_name, e);
+    struct slice predicate = slice_trim(strmap_get_c(&own, "predicate"));
+    if (!err && predicate.n) {
+        x->negate = flag(&own, "negate");
+        err = predicate_init(x, r, config, predicate, e);
+    }
+    strmap_release(&own);
+    return err;
+}
+
+static enum err chain_init(struct stages *s, const struct registry *r, const struct strmap *config, struct error *e)
+{
+    struct slice list = strmap_get_c(config, "transforms"), rest = list, alias;
+    size_t count = 0;
+    while (list.p && opt_list_next(&rest, &alias))
+        count++;
+    s->chain = count ? xcalloc(count, sizeof *s->chain) : NULL;
+    rest = list;
+    while (list.p && opt_list_next(&rest, &alias)) {
+        enum err err = transform_init(&s->chain[s->chain_count++], r, config, alias, e);
+        if (err)
+            return err;
+    }
+    return E_OK;
+}
+
+enum err stages_init(struct stages *s, const struct registry *r, const struct strmap *config,
+                     const struct strmap *worker, struct slice connector, int task, struct error *e)
+{
+    memset(s, 0, sizeof *s);
+    s->connector = connector;
+    s->task = task;
+    s->tolerate = slice_eq(slice_trim(strmap_get_c(config, "errors.tolerance")), SL("all"));
+    s->log_errors = flag(config, "errors.log.enable");
+    s->log_messages = flag(config, "errors.log.include.messages");
+    enum err err = converter_init(&s->key, r, config, worker, "key.converter", e);
+    if (!err)
+        err = converter_init(&s->value, r, config, worker, "value.converter", e);
+    if (!err)
+        err = converter_init(&s->header, r, config, worker, "header.converter", e);
+    if (!err)
+        err = chain_init(s, r, config, e);
+    return err;
+}
+
+static void converter_release(struct converter *c)
+{
+    if (c->ops)
+        c->ops->release(c->state);
+}
+
+void stages_release(struct stages *s)
+{
+    converter_release(&s->key);
+    converter_release(&s->value);
+    converter_release(&s->header);
+    for (size_t i = 0; i < s->chain_count; i++) {
+        struct stage_transform *x = &s->chain[i];
+        if (x->ops && x->state)
+            x->ops->release(x->state);
+        if (x->predicate && x->predicate_state)
+            x->predicate->release(x->predicate_state);
+    }
+    mem_free(s->chain);
+    memset(s, 0, sizeof *s);
+}
+
+/* --- failures ---------------------------------------------------------------------------------- */
+
+/* A record failed in a stage: E_OK when it is tolerated (the record is dropped). */
+static enum err failed(struct stages *s, struct record *r, const char *stage, const char *class_name,
+                       struct error *e)
+{
+    s->failed++;
+    if (s->log_errors) {
+        if (s->log_messages)
+            LOG_ERROR(LOG_CONNECT_TASK, "Error encountered in task " PRI_SL "-%d. Executing stage '%s' with class "
+                                        "'%s', where source record is = SourceRecord{topic='" PRI_SL "'}. %s",
+                      ARG_SL(s->connector), s->task, stage, class_name, ARG_SL(r->topic), e->msg);
+        else
+            LOG_ERROR(LOG_CONNECT_TASK, "Error encountered in task " PRI_SL "-%d. Executing stage '%s' with class "
+                                        "'%s'.", ARG_SL(s->connector), s->task, stage, class_name);
+    }
+    if (s->tolerate && e->code != E_NOMEM && e->code != E_CANCELLED) {
+        s->skipped++;
+        r->dropped = true;
+        error_clear(e);
+        return E_OK;
+    }
+    char cause[sizeof e->msg];
+    snprintf(cause, sizeof cause, "%s", e->msg);
+    return error_set(e, e->code, "org.apache.kafka.connect.errors.ConnectException: Tolerance exceeded in error "
+                                 "handler\nCaused by: %s", cause);
+}
+
+enum err stages_transform(struct stages *s, struct record_batch *b, struct record *r, struct error *e)
+{
+    for (size_t i = 0; i < s->chain_count && !r->dropped; i++) {
+        struct stage_transform *x = &s->chain[i];
+        if (x->predicate && x->predicate->test(x->predicate_state, r) == x->negate)
+            continue;
+        error_clear(e);
+        enum err err = x->ops->apply(x->state, b, r, e);
+        if (err) {
+            e->code = err;
+            return failed(s, r, "TRANSFORMATION", x->ops->class_name, e);
+        }
+    }
+    return E_OK;
+}
+
+/* --- conversion -------------------------------------------------------------------------------- */
+
+static enum err convert_headers(struct stages *s, struct record *r, struct converted *out, struct error *e)
+{
+    strbuf_reset(&out->headers);
+    out->heads_count = 0;
+    for (size_t i = 0; i < r->headers.count; i++) {
+        const struct record_header *h = &r->headers.items[i];
+        size_t from = out->headers.n;
+        bool null = false;
+        if (out->heads_count == out->heads_cap) {
+            out->heads_cap = out->heads_cap ? out->heads_cap * 2 : 8;
+            out->heads = xrealloc(out->heads, out->heads_cap * sizeof *out->heads);
+        }
+        enum err err = s->header.ops->from_connect(s->header.state, r->topic, h->schema, h->value, &out->headers,
+                                                   &null, e);
+        if (err) {
+            e->code = err;
+            return failed(s, r, "HEADER_CONVERTER", s->header.ops->class_name, e);
+        }
+        /* Positions for now: the buffer may still move. A null is known by its length. */
+        out->heads[out->heads_count++] =
+            (struct khead){h->name, null ? SLICE_NULL : (struct slice){"", out->headers.n - from}};
+    }
+    const char *at = out->headers.p;
+    for (size_t i = 0; i < out->heads_count; i++) {
+        if (out->heads[i].value.p) {
+            out->heads[i].value.p = at;
+            at += out->heads[i].value.n;
+        }
+    }
+    return E_OK;
+}
+
+enum err stages_convert(struct stages *s, struct record *r, bool headers, struct converted *out, struct error *e)
+{
+    enum err err = E_OK;
+    error_clear(e);
+    if (headers)
+        err = convert_headers(s, r, out, e);
+    if (err || r->dropped)
+        return err;
+    strbuf_reset(&out->key);
+    err = s->key.ops->from_connect(s->key.state, r->topic, r->key_schema, r->key, &out->key, &out->key_null, e);
+    if (err) {
+        e->code = err;
+        return failed(s, r, "KEY_CONVERTER", s->key.ops->class_name, e);
+    }
+    strbuf_reset(&out->value);
+    err = s->value.ops->from_connect(s->value.state, r->topic, r->value_schema, r->value, &out->value,
+                                     &out->value_null, e);
+    if (err) {
+        e->code = err;
+        return failed(s, r, "VALUE_CONVERTER", s->value.ops->class_name, e);
+    }
+    return E_OK;
+}
+
+void converted_release(struct converted *c)
+{
+    strbuf_release(&c->key);
+    strbuf_release(&c->value);
+    strbuf_release(&c->headers);
+    mem_free(c->heads);
+    c->heads = NULL;
+    c->heads_count = c->heads_cap = 0;
+}

@@ -1,0 +1,47 @@
+/* connect/stages.h - what a record goes through between connector and log: transforms with their
+ * predicates, then header, key and value converter; and the rules for records that fail there.
+ * SPEC: connect 6.1, 8.1, 8.3. Thread: the task's. */
+#ifndef WEIR_CONNECT_STAGES_H
+#define WEIR_CONNECT_STAGES_H
+
+#include "connect/connector.h"
+#include "connect/registry.h"
+
+struct converter {
+    const struct converter_ops *ops;
+    void *state;
+};
+struct stage_transform; /* one of the chain */
+struct stages {
+    struct converter key, value, header;
+    struct stage_transform *chain;
+    size_t chain_count;
+    bool tolerate, log_errors, log_messages; /* errors.* */
+    struct slice connector;
+    int task;
+    int64_t failed, skipped; /* records */
+};
+
+/* From the connector's configuration and the worker's. On failure e is a Java chain, and release is
+ * allowed. */
+enum err stages_init(struct stages *s, const struct registry *r, const struct strmap *config,
+                     const struct strmap *worker, struct slice connector, int task, struct error *e) MUST_CHECK;
+void stages_release(struct stages *s);
+/* Applies the transforms. E_OK: go on unless r->dropped (which tolerance sets too). */
+enum err stages_transform(struct stages *s, struct record_batch *b, struct record *r, struct error *e) MUST_CHECK;
+/* Converts headers, key, value in this order, into the three buffers (reset here). */
+struct converted {
+    struct strbuf key, value, headers; /* headers: texts one after the other, see heads */
+    bool key_null, value_null;
+    struct khead *heads;
+    size_t heads_count, heads_cap;
+};
+/* headers: false when the caller has them encoded already. */
+enum err stages_convert(struct stages *s, struct record *r, bool headers, struct converted *out,
+                        struct error *e) MUST_CHECK;
+void converted_release(struct converted *c);
+
+/* Entries of `config` that begin with prefix, without it. `out` is initialised here. */
+void config_with_prefix(const struct strmap *config, const char *prefix, struct strmap *out);
+
+#endif

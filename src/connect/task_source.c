@@ -1,0 +1,280 @@
+/* connect/task_source.c - the loop of a source task: poll, transform, convert, intent, append, offsets.
+ *
+ *   poll -> batch -> stages -> producer (batches per partition) -> intent row -> append -> reached
+ *
+ * Reached offsets go to SQLite together with the next intent, or as soon as a poll brings nothing.
+ * SPEC: connect 4.5, 8.1; DESIGN 2.6. Thread: the task's. */
+#include "connect/task_internal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "connect/store.h"
+#include "connect/topic_rules.h"
+
+enum { BATCH_BUDGET = 256 << 20, SEND_ATTEMPTS = 5 };
+
+/* Headers that come with every record are encoded once: equal ones (by content) are taken from here. */
+struct header_cache {
+    struct arena arena;
+    struct record_header *items;
+    size_t count;
+    struct strbuf encoded;
+    bool valid;
+};
+
+struct source {
+    struct task *t;
+    struct kproducer *producer;
+    struct record_batch batch;
+    struct converted out;
+    struct intents intents;
+    struct topic_rules rules;
+    struct map topics; /* name -> itself: known to exist, and noted as used */
+    struct header_cache headers;
+    void *object;
+};
+
+/* --- headers ----------------------------------------------------------------------------------- */
+
+static bool same_headers(const struct header_cache *c, const struct record_headers *h)
+{
+    if (!c->valid || c->count != h->count)
+        return false;
+    for (size_t i = 0; i < h->count; i++)
+        if (c->items[i].schema != h->items[i].schema || !slice_eq(c->items[i].name, h->items[i].name) ||
+            !value_eq(c->items[i].value, h->items[i].value))
+            return false;
+    return true;
+}
+
+/* Only headers with plain schemas: others may change behind an equal pointer. */
+static void remember_headers(struct header_cache *c, const struct record_headers *h, const struct converted *out)
+{
+    c->valid = false;
+    arena_reset(&c->arena);
+    c->items = arena_alloc(&c->arena, h->count * sizeof *c->items);
+    c->count = h->count;
+    for (size_t i = 0; i < h->count; i++) {
+        const struct record_header *x = &h->items[i];
+        if (x->value.kind != VALUE_STRING || (x->schema && x->schema->logical != LOGICAL_NONE))
+            return;
+        c->items[i] = (struct record_header){arena_dup(&c->arena, x->name), x->schema,
+                                             value_copy(&c->arena, x->value)};
+    }
+    strbuf_reset(&c->encoded);
+    khead_encode(&c->encoded, out->heads, out->heads_count);
+    c->valid = strbuf_err(&c->encoded) == E_OK;
+}
+
+/* --- one batch --------------------------------------------------------------------------------- */
+
+static enum err ensure_topic(struct source *s, struct slice topic, struct error *e)
+{
+    if (map_get(&s->topics, topic))
+        return E_OK;
+    enum err err = topic_rules_ensure(&s->rules, s->t->ctx.kclient, topic, e);
+    if (!err)
+        (void)map_put(&s->topics, topic, s); /* any address: noted as used after the append */
+    return err;
+}
+
+static enum err check_timestamp(const struct record *r, int64_t *ms, struct error *e)
+{
+    *ms = r->timestamp_ms == RECORD_NO_TIMESTAMP ? clock_wall_ms() : r->timestamp_ms;
+    if (*ms >= -1)
+        return E_OK;
+    return error_set(e, E_INVALID, "org.apache.kafka.connect.errors.DataException: Invalid record timestamp %lld",
+                     (long long)*ms);
+}
+
+static enum err add_record(struct source *s, struct record *r, struct error *e)
+{
+    int64_t ms;
+    bool cached = r->headers.count && same_headers(&s->headers, &r->headers);
+    enum err err = stages_convert(&s->t->stages, r, r->headers.count && !cached, &s->out, e);
+    if (err || r->dropped)
+        return err;
+    if (r->headers.count && !cached)
+        remember_headers(&s->headers, &r->headers, &s->out);
+    err = check_timestamp(r, &ms, e);
+    if (!err)
+        err = ensure_topic(s, r->topic, e);
+    if (err)
+        return err;
+    struct slice key = s->out.key_null ? SLICE_NULL : strbuf_slice(&s->out.key);
+    struct slice value = s->out.value_null ? SLICE_NULL : strbuf_slice(&s->out.value);
+    struct slice ready = r->headers.count && s->headers.valid ? strbuf_slice(&s->headers.encoded) : SLICE_NULL;
+    return kproducer_add(s->producer, r->topic, r->partition, ms, key, value, s->out.heads,
+                         r->headers.count ? s->out.heads_count : 0, ready, e);
+}
+
+static enum err transform_all(struct source *s, struct error *e)
+{
+    enum err err = E_OK;
+    for (size_t i = 0; i < s->batch.count && !err; i++)
+        if (s->t->stages.chain_count && !s->batch.records[i].dropped)
+            err = stages_transform(&s->t->stages, &s->batch, &s->batch.records[i], e);
+    return err;
+}
+
+static enum err try_send(struct source *s, struct error *e)
+{
+    enum err err = E_OK;
+    for (size_t i = 0; i < s->batch.count && !err; i++)
+        if (!s->batch.records[i].dropped)
+            err = add_record(s, &s->batch.records[i], e);
+    if (!err && atomic_load_explicit(&s->t->abandoned, memory_order_acquire))
+        err = error_set(e, E_CANCELLED, "the task was given up while it was stopping");
+    if (!err)
+        err = intents_before(&s->intents, &s->batch, e);
+    if (!err && atomic_load_explicit(&intent_fault_at, memory_order_relaxed) == FAULT_MID_APPEND)
+        kproducer_fault_after(s->producer, 1);
+    if (!err)
+        err = kproducer_flush(s->producer, e);
+    return err ? err : intents_fault(FAULT_AFTER_APPEND, e);
+}
+
+static void note_topics(struct source *s)
+{
+    size_t i = 0;
+    struct slice name;
+    void *value;
+    struct error e;
+    while (map_next(&s->topics, &i, &name, &value)) {
+        if (value != s)
+            continue;
+        if (store_topic_used(s->t->ctx.db, slice_cstr(s->t->connector), name, s->t->ctx.task, &e))
+            LOG_ERR(LOG_CONNECT_TASK, LOG_L_WARN, &e, "topic " PRI_SL " could not be noted as used", ARG_SL(name));
+        (void)map_put(&s->topics, name, s->t); /* another address: noted */
+    }
+}
+
+static void forget_topics(struct source *s)
+{
+    map_release(&s->topics, NULL);
+    map_init(&s->topics);
+}
+
+static enum err send_batch(struct source *s, struct error *e)
+{
+    enum err err = transform_all(s, e);
+    for (int i = 0; !err && i < SEND_ATTEMPTS; i++) {
+        err = try_send(s, e);
+        if (err != E_NOT_FOUND || i + 1 == SEND_ATTEMPTS)
+            break;
+        LOG_WARN(LOG_CONNECT_TASK, "a topic was deleted while it was written to; it is made again");
+        kproducer_abort(s->producer);
+        forget_topics(s);
+        error_clear(e);
+        err = E_OK;
+    }
+    if (err) {
+        kproducer_abort(s->producer);
+        return err;
+    }
+    intents_after(&s->intents, &s->batch);
+    note_topics(s);
+    if (s->t->ops->source->committed)
+        s->t->ops->source->committed(s->object);
+    return E_OK;
+}
+
+/* --- the loop ---------------------------------------------------------------------------------- */
+
+static enum err one_round(struct source *s, struct error *e)
+{
+    const struct source_task_ops *ops = s->t->ops->source;
+    record_batch_reset(&s->batch);
+    error_clear(e);
+    enum err err = ops->poll(s->object, &s->batch, e);
+    if (err == E_AGAIN) {
+        LOG_WARN(LOG_CONNECT_TASK, "polled again after: %s", e->msg);
+        (void)task_sleep(&s->t->ctx, 100);
+        return E_OK;
+    }
+    if (err)
+        return err;
+    if (s->batch.count)
+        return send_batch(s, e);
+    intents_after(&s->intents, &s->batch);
+    return intents_commit(&s->intents, e);
+}
+
+static enum err loop(struct source *s, struct error *e)
+{
+    enum err err = E_OK;
+    while (!err && !task_stopping(&s->t->ctx)) {
+        if (task_wants_pause(s->t)) {
+            err = intents_commit(&s->intents, e);
+            if (err || !task_hold(s->t))
+                break;
+        }
+        err = one_round(s, e);
+        intents_durable(&s->intents, false);
+    }
+    /* What is in the log is stored even when the task failed. */
+    struct error late = {0};
+    if (atomic_load_explicit(&intent_fault_at, memory_order_relaxed) != FAULT_NONE)
+        return err; /* a test's kill */
+    if (!atomic_load_explicit(&s->t->abandoned, memory_order_acquire) && intents_commit(&s->intents, &late))
+        LOG_ERR(LOG_CONNECT_TASK, LOG_L_ERROR, &late, "the last offsets could not be stored");
+    else
+        intents_durable(&s->intents, true);
+    return err;
+}
+
+static enum err start(struct source *s, struct error *e)
+{
+    struct task *t = s->t;
+    char name[300];
+    struct strmap overrides;
+    snprintf(name, sizeof name, "%s-%d", t->connector, t->ctx.task);
+    enum err err = stages_init(&t->stages, t->registry, &t->config, &t->worker, slice_cstr(t->connector),
+                               t->ctx.task, e);
+    if (!err)
+        err = topic_rules_init(&s->rules, &t->config, &t->worker, e);
+    if (err)
+        return err;
+    config_with_prefix(&t->config, "producer.override.", &overrides);
+    err = kproducer_open(&s->producer, t->ctx.kclient, name, &overrides, e);
+    strmap_release(&overrides);
+    intents_init(&s->intents, t, s->producer);
+    if (!err)
+        err = intents_recover(&s->intents, e);
+    if (!err)
+        err = t->ops->source->start(&s->object, &t->ctx, e);
+    task_set_object(t, s->object);
+    return err;
+}
+
+enum err task_source_run(struct task *t, struct error *e)
+{
+    struct source s = {.t = t};
+    record_batch_init(&s.batch, BATCH_BUDGET);
+    arena_init(&s.headers.arena, 1024, ARENA_NO_BUDGET);
+    strbuf_init(&s.headers.encoded, 0);
+    strbuf_init(&s.out.key, 0);
+    strbuf_init(&s.out.value, 0);
+    strbuf_init(&s.out.headers, 0);
+    map_init(&s.topics);
+    enum err err = start(&s, e);
+    if (!err) {
+        if (!task_wants_pause(t))
+            task_report(t, TASK_RUNNING, SLICE_NULL);
+        err = loop(&s, e);
+    }
+    void *object = s.object;
+    task_set_object(t, NULL);
+    t->ops->source->stop(object);
+    record_batch_release(&s.batch);
+    intents_release(&s.intents);
+    kproducer_close(s.producer);
+    topic_rules_release(&s.rules);
+    stages_release(&t->stages);
+    converted_release(&s.out);
+    map_release(&s.topics, NULL);
+    arena_release(&s.headers.arena);
+    strbuf_release(&s.headers.encoded);
+    return err;
+}

@@ -1,0 +1,10 @@
+/* cdc/cdc.h - change data capture: the connectors that this module brings to Connect. */
+#ifndef WEIR_CDC_CDC_H
+#define WEIR_CDC_CDC_H
+
+#include "connect/connector.h"
+
+/* MySQL and MariaDB (class names, option rows, functions). Given to connect_start by main.c. */
+extern const struct connect_plugins cdc_plugins;
+
+#endif

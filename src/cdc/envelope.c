@@ -1,0 +1,143 @@
+/* cdc/envelope.c - schemas of envelopes and heartbeats, context headers. SPEC:
+ * cdc-mysql 5.3, 5.8, 5.11 */
+#include "cdc/envelope.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+static void field(struct schema_builder *b, const char *name, enum schema_type t, bool optional)
+{
+    schema_builder_field(b, slice_cstr(name), schema_plain(t, optional));
+}
+
+static struct schema_builder *named_struct(const char *name, int32_t version)
+{
+    struct schema_builder *b = schema_builder_new(SCHEMA_STRUCT);
+    schema_builder_name(b, slice_cstr(name));
+    schema_builder_version(b, version);
+    return b;
+}
+
+static const struct schema *transaction_block(void)
+{
+    struct schema_builder *b = named_struct("event.block", 1);
+    schema_builder_optional(b);
+    field(b, "id", SCHEMA_STRING, false);
+    field(b, "total_order", SCHEMA_INT64, false);
+    field(b, "data_collection_order", SCHEMA_INT64, false);
+    return schema_build(b);
+}
+
+const struct schema *envelope_schema(struct slice name, const struct schema *value,
+                                     const struct schema *source)
+{
+    struct strbuf full = STRBUF_INIT;
+    strbuf_add_slice(&full, name);
+    strbuf_adds(&full, ".Envelope");
+    struct schema_builder *b = schema_builder_new(SCHEMA_STRUCT);
+    schema_builder_name(b, strbuf_slice(&full));
+    schema_builder_version(b, 2);
+    schema_builder_field(b, SL("before"), schema_ref(value));
+    schema_builder_field(b, SL("after"), schema_ref(value));
+    schema_builder_field(b, SL("source"), schema_ref(source));
+    schema_builder_field(b, SL("transaction"), transaction_block());
+    field(b, "op", SCHEMA_STRING, false);
+    field(b, "ts_ms", SCHEMA_INT64, true);
+    field(b, "ts_us", SCHEMA_INT64, true);
+    field(b, "ts_ns", SCHEMA_INT64, true);
+    strbuf_release(&full);
+    return schema_build(b);
+}
+
+const struct schema *envelope_snapshot_schema(void)
+{
+    struct schema_builder *b = schema_builder_new(SCHEMA_STRING);
+    schema_builder_optional(b);
+    schema_builder_name(b, SL("io.debezium.data.Enum"));
+    schema_builder_version(b, 1);
+    schema_builder_param(
+        b, SL("allowed"),
+        SL("true,first,first_in_data_collection,last_in_data_collection,last,false,"
+           "incremental"));
+    schema_builder_default(b, value_string(SL("false")));
+    return schema_build(b);
+}
+
+/* --- context headers
+ * ------------------------------------------------------------------------------------ */
+
+void context_headers_init(struct context_headers *h, bool enabled, const char *logical, int task,
+                          const char *kind, const char *run_id)
+{
+    static const char *const names[CONTEXT_HEADERS] = {
+        "__debezium.context.connectorLogicalName",
+        "__debezium.context.taskId",
+        "__debezium.context.connectorName",
+        "__debezium.context.runId",
+    };
+    memset(h, 0, sizeof *h);
+    if (!enabled)
+        return;
+    h->texts[0] = xstrdup(logical);
+    h->texts[1] = xasprintf("%d", task);
+    h->texts[2] = xstrdup(kind);
+    h->texts[3] = xstrdup(run_id ? run_id : "");
+    for (int i = 0; i < CONTEXT_HEADERS; i++)
+        h->items[i] = (struct record_header){
+            .name = slice_cstr(names[i]),
+            .schema = schema_plain(SCHEMA_STRING, false),
+            .value = value_string(slice_cstr(h->texts[i])),
+        };
+    h->count = CONTEXT_HEADERS;
+}
+
+void context_headers_release(struct context_headers *h)
+{
+    for (int i = 0; i < CONTEXT_HEADERS; i++)
+        mem_free(h->texts[i]);
+    memset(h, 0, sizeof *h);
+}
+
+struct record_headers context_headers_with(const struct context_headers *h, struct arena *a,
+                                           struct slice name, const struct schema *schema,
+                                           struct value value)
+{
+    struct record_header *items = arena_alloc(a, (h->count + 1) * sizeof *items);
+    items[0] = (struct record_header){.name = name, .schema = schema, .value = value};
+    memcpy(items + 1, h->items, h->count * sizeof *items);
+    return (struct record_headers){.items = items, .count = h->count + 1};
+}
+
+/* --- heartbeats
+ * -------------------------------------------------------------------------------------------- */
+
+const struct schema *heartbeat_key_schema(void)
+{
+    struct schema_builder *b = named_struct("io.debezium.connector.common.ServerNameKey", 1);
+    field(b, "serverName", SCHEMA_STRING, false);
+    return schema_build(b);
+}
+
+const struct schema *heartbeat_value_schema(void)
+{
+    struct schema_builder *b = named_struct("io.debezium.connector.common.Heartbeat", 1);
+    field(b, "ts_ms", SCHEMA_INT64, false);
+    return schema_build(b);
+}
+
+enum err heartbeat_add(struct record_batch *b, struct slice topic, struct slice server,
+                       const struct schema *key, const struct schema *value)
+{
+    struct record *r = record_batch_add(b);
+    if (!r)
+        return E_NOMEM;
+    r->topic = topic;
+    r->partition = 0;
+    r->key_schema = key;
+    r->value_schema = value;
+    r->key = value_struct_new(&b->arena, 1);
+    r->key.u.v[0] = value_string(server);
+    r->value = value_struct_new(&b->arena, 1);
+    r->value.u.v[0] = value_int(clock_wall_ms());
+    return E_OK;
+}

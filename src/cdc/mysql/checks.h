@@ -1,0 +1,26 @@
+/* cdc/mysql/checks.h - questions to the server before anything is read: settings, privileges,
+ * position. SPEC: cdc-mysql 2.3, 2.5. Messages are Debezium's, plain. Thread: the caller's. */
+#ifndef WEIR_CDC_MYSQL_CHECKS_H
+#define WEIR_CDC_MYSQL_CHECKS_H
+
+#include "base/base.h"
+#include "base/err.h"
+#include "cdc/mysql/conn.h"
+#include "cdc/mysql/offset.h"
+
+/* binlog_format is ROW, binlog_row_image FULL or NOBLOB. */
+enum err check_binlog_settings(struct mysql_conn *c, struct error *e) MUST_CHECK;
+/* Warnings about settings that will hurt later. */
+void check_advice(struct mysql_conn *c);
+/* Current position: file, pos and, where the server has them, GTIDs. */
+enum err check_position(struct mysql_conn *c, struct mysql_offset *out, struct error *e) MUST_CHECK;
+/* Whether the server still has everything behind the offset. */
+enum err check_available(struct mysql_conn *c, const struct mysql_offset *o, bool *available,
+                         struct error *e) MUST_CHECK;
+/* Whether SHOW GRANTS names the privilege (or ALL). */
+enum err check_privilege(struct mysql_conn *c, const char *privilege, bool *has,
+                         struct error *e) MUST_CHECK;
+/* gtid_mode is ON (MariaDB: always). */
+enum err check_gtid_mode(struct mysql_conn *c, bool *on, struct error *e) MUST_CHECK;
+
+#endif

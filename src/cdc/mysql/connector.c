@@ -1,0 +1,161 @@
+/* cdc/mysql/connector.c - the two classes: names, validation against the database, offsets.
+ * SPEC: cdc-mysql 0.1, 1.2, 8.1 */
+#include "cdc/mysql/connector.h"
+
+#include <jansson.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "cdc/mysql/conn.h"
+#include "cdc/mysql/history.h"
+#include "cdc/mysql/offset.h"
+#include "cdc/mysql/options.h"
+#include "cdc/mysql/task.h"
+
+#define DEBEZIUM_VERSION "3.5.0.Final" /* the level of compatibility that scripts ask for */
+
+/* --- validation
+ * -----------------------------------------------------------------------------------------------
+ */
+
+/* The driver's first words are what people search for. SPEC: cdc-mysql 2.2 */
+static void connection_error(struct config_errors *errs, const struct error *e, int64_t timeout_ms)
+{
+    static const char option[] = "database.hostname";
+    if (e->code == E_TIMEOUT)
+        config_error(errs, option, "Connection validation timed out after %lld ms",
+                     (long long)timeout_ms);
+    else if (e->code == E_IO)
+        config_error(
+            errs, option,
+            "Unable to connect: Communications link failure\n\nThe last packet sent successfully "
+            "to "
+            "the server was 0 milliseconds ago. The driver has not received any packets from the "
+            "server.");
+    else
+        config_error(errs, option, "Unable to connect: %s", e->msg);
+}
+
+static void try_connection(enum mysql_flavour f, const struct strmap *config,
+                           struct config_errors *errs)
+{
+    struct mysql_task t = {0};
+    struct mysql_conn *c = NULL;
+    struct error e = {0};
+    if (mysql_options_load(&t.o, f, config, &e)) {
+        config_error(errs, "database.hostname", "Error during connection validation: %s", e.msg);
+        mysql_options_release(&t.o);
+        return;
+    }
+    t.host = slice_dup(t.o.hostname);
+    t.user = slice_dup(t.o.user);
+    t.password = t.o.password.n ? slice_dup(t.o.password) : NULL;
+    t.ssl_ca = t.o.ssl_truststore.n ? slice_dup(t.o.ssl_truststore) : NULL;
+    t.ssl_cert = t.o.ssl_keystore.n ? slice_dup(t.o.ssl_keystore) : NULL;
+    struct mysql_conn_options o = mysql_task_conn_options(&t);
+    int64_t limit = t.o.validation_timeout_ms > 0 ? t.o.validation_timeout_ms : 60000;
+    if (o.connect_timeout_ms == 0 || o.connect_timeout_ms > limit)
+        o.connect_timeout_ms = (uint32_t)limit;
+    if (mysql_conn_open(&o, &c, &e)) {
+        LOG_ERR(LOG_CDC_MYSQL, LOG_L_WARN, &e,
+                "Failed testing connection for jdbc:mysql://%s:%d/ with user '%s'", t.host,
+                t.o.port, t.user);
+        connection_error(errs, &e, limit);
+    } else {
+        LOG_INFO(LOG_CDC_MYSQL,
+                 "Successfully tested connection for jdbc:mysql://%s:%d/ with user '%s'", t.host,
+                 t.o.port, t.user);
+    }
+    mysql_conn_close(c);
+    mem_free(t.host);
+    mem_free(t.user);
+    if (t.password)
+        mem_wipe(t.password, strlen(t.password));
+    mem_free(t.password);
+    mem_free(t.ssl_ca);
+    mem_free(t.ssl_cert);
+    mysql_options_release(&t.o);
+}
+
+static void validate(enum mysql_flavour f, const struct strmap *config, struct config_errors *errs)
+{
+    struct strmap canonical;
+    mysql_options_canonical(f, config, false, &canonical);
+    if (mysql_options_check(f, &canonical, errs) == 0)
+        try_connection(f, config, errs);
+    strmap_release(&canonical);
+}
+
+static void validate_mysql(const struct strmap *config, struct config_errors *errs)
+{
+    validate(FLAVOUR_MYSQL, config, errs);
+}
+
+static void validate_mariadb(const struct strmap *config, struct config_errors *errs)
+{
+    validate(FLAVOUR_MARIADB, config, errs);
+}
+
+/* --- offsets
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+static enum err check_partition(struct slice partition, struct error *e)
+{
+    json_error_t fault;
+    json_t *root = json_loadb(partition.p ? partition.p : "", partition.n, 0, &fault);
+    bool ok = json_is_object(root) && json_is_string(json_object_get(root, "server"));
+    json_decref(root);
+    return ok ? E_OK
+              : error_set(e, E_INVALID,
+                          "a source partition has the form {\"server\":\"<topic.prefix>\"}");
+}
+
+static enum err check_offset(const struct strmap *config, struct slice partition,
+                             struct slice offset, struct error *e)
+{
+    (void)config;
+    enum err rc = check_partition(partition, e);
+    if (rc || !offset.p)
+        return rc;
+    struct mysql_offset o;
+    mysql_offset_init(&o);
+    rc = mysql_offset_parse(&o, offset, e);
+    mysql_offset_release(&o);
+    return rc;
+}
+
+/* --- the classes
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static const char *const mysql_aliases[] = {"MySqlConnector", "MySql", NULL};
+static const char *const mariadb_aliases[] = {"MariaDbConnector", "MariaDb", NULL};
+
+const struct connector_ops mysql_connector_ops = {
+    .class_name = "io.debezium.connector.mysql.MySqlConnector",
+    .aliases = mysql_aliases,
+    .task_class = "io.debezium.connector.mysql.MySqlConnectorTask",
+    .version = DEBEZIUM_VERSION,
+    .kind = CONNECTOR_SOURCE,
+    .rows = mysql_option_rows,
+    .validate = validate_mysql,
+    .source = &mysql_source_ops,
+    .check_offset = check_offset,
+    .forget = history_forget,
+    .migrations = &mysql_migrations,
+};
+
+const struct connector_ops mariadb_connector_ops = {
+    .class_name = "io.debezium.connector.mariadb.MariaDbConnector",
+    .aliases = mariadb_aliases,
+    .task_class = "io.debezium.connector.mariadb.MariaDbConnectorTask",
+    .version = DEBEZIUM_VERSION,
+    .kind = CONNECTOR_SOURCE,
+    .rows = mariadb_option_rows,
+    .validate = validate_mariadb,
+    .source = &mariadb_source_ops,
+    .check_offset = check_offset,
+    .forget = history_forget,
+    .migrations = &mysql_migrations,
+};

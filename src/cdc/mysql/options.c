@@ -1,0 +1,352 @@
+/* cdc/mysql/options.c - option rows of both connector classes (from options.def), their values, and
+ * the names that older releases used. SPEC: cdc-mysql 1.3, 1.4 */
+#include "cdc/mysql/options.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+
+/* --- rows
+ * ------------------------------------------------------------------------------------------- */
+
+#define ROW(n, t, d, f, imp, grp, ord, w, disp, text)                                              \
+    {.name = n,                                                                                    \
+     .type = OPT_##t,                                                                              \
+     .def = d,                                                                                     \
+     .offset = offsetof(struct mysql_options, f),                                                  \
+     .flags = OPT_OWN_CHECKS,                                                                      \
+     .importance = OPT_##imp,                                                                      \
+     .group = grp,                                                                                 \
+     .order = ord,                                                                                 \
+     .width = OPT_W_##w,                                                                           \
+     .display = disp,                                                                              \
+     .doc = text},
+#define NOP(n, t, d, imp, grp, ord, w, disp, text)                                                 \
+    {.name = n,                                                                                    \
+     .type = OPT_##t,                                                                              \
+     .def = d,                                                                                     \
+     .offset = OPT_NO_FIELD,                                                                       \
+     .flags = OPT_OWN_CHECKS | OPT_NO_STORE,                                                       \
+     .importance = OPT_##imp,                                                                      \
+     .group = grp,                                                                                 \
+     .order = ord,                                                                                 \
+     .width = OPT_W_##w,                                                                           \
+     .display = disp,                                                                              \
+     .doc = text},
+#define HID(n, t, d, f, text)                                                                      \
+    {.name = n,                                                                                    \
+     .type = OPT_##t,                                                                              \
+     .def = d,                                                                                     \
+     .offset = offsetof(struct mysql_options, f),                                                  \
+     .flags = OPT_OWN_CHECKS | OPT_INTERNAL,                                                       \
+     .importance = OPT_LOW,                                                                        \
+     .order = -1,                                                                                  \
+     .doc = text},
+#define HNO(n, t, d, text)                                                                         \
+    {.name = n,                                                                                    \
+     .type = OPT_##t,                                                                              \
+     .def = d,                                                                                     \
+     .offset = OPT_NO_FIELD,                                                                       \
+     .flags = OPT_OWN_CHECKS | OPT_INTERNAL | OPT_NO_STORE,                                        \
+     .importance = OPT_LOW,                                                                        \
+     .order = -1,                                                                                  \
+     .doc = text},
+
+const struct opt_row mysql_option_rows[] = {
+#define PICK(mysql, mariadb) mysql
+#include "cdc/mysql/options.def"
+#undef PICK
+    {.name = NULL},
+};
+const struct opt_row mariadb_option_rows[] = {
+#define PICK(mysql, mariadb) mariadb
+#include "cdc/mysql/options.def"
+#undef PICK
+    {.name = NULL},
+};
+
+/* --- old names
+ * --------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *old, *now;
+} renamed[] = {
+    {"database.server.name", "topic.prefix"},
+    {"database.whitelist", "database.include.list"},
+    {"database.blacklist", "database.exclude.list"},
+    {"table.whitelist", "table.include.list"},
+    {"table.blacklist", "table.exclude.list"},
+    {"column.whitelist", "column.include.list"},
+    {"column.blacklist", "column.exclude.list"},
+    {"database.history", "schema.history.internal"},
+    {"database.history.store.only.monitored.tables.ddl",
+     "schema.history.internal.store.only.captured.tables.ddl"},
+    {"event.deserialization.failure.handling.mode", "event.processing.failure.handling.mode"},
+    {"heartbeat.topics.prefix", "topic.heartbeat.prefix"},
+    {"transaction.topic", "topic.transaction"},
+    {"buffer.size.for.binlog.reader", "binlog.buffer.size"},
+};
+#define OLD_HISTORY "database.history."
+#define NEW_HISTORY "schema.history.internal."
+
+/* The name that `key` has today, in tmp when it is a changed one; null slice when it is no old
+ * name. */
+static struct slice renamed_to(struct slice key, struct strbuf *tmp)
+{
+    for (size_t i = 0; i < ARRAY_LEN(renamed); i++)
+        if (slice_eq_c(key, renamed[i].old))
+            return slice_cstr(renamed[i].now);
+    if (!slice_starts(key, SL(OLD_HISTORY)))
+        return SLICE_NULL;
+    strbuf_reset(tmp);
+    strbuf_adds(tmp, NEW_HISTORY);
+    strbuf_add_slice(tmp, slice_sub(key, sizeof OLD_HISTORY - 1, key.n));
+    return strbuf_slice(tmp);
+}
+
+/* Option families whose names carry user text, options of Connect itself, and pass-through keys. */
+static bool is_family(struct slice key)
+{
+    static const struct slice prefixes[] = {
+        SL_INIT("column.mask."),
+        SL_INIT("column.truncate."),
+        SL_INIT("transforms"),
+        SL_INIT("predicates"),
+        SL_INIT("topic."),
+        SL_INIT("errors."),
+        SL_INIT("producer.override."),
+        SL_INIT("consumer.override."),
+        SL_INIT("admin.override."),
+        SL_INIT("key.converter"),
+        SL_INIT("value.converter"),
+        SL_INIT("header.converter"),
+        SL_INIT("database."),
+        SL_INIT("driver."),
+        SL_INIT("snapshot.select.statement.overrides."),
+        SL_INIT("snapshot.max.threads.multiplier."),
+        SL_INIT("schema.history.internal."),
+        SL_INIT("signal."),
+        SL_INIT("internal."),
+        SL_INIT("openlineage."),
+        SL_INIT("transaction.boundary"),
+        SL_INIT("exactly.once."),
+        SL_INIT("offsets.storage."),
+        SL_INIT("connector."),
+        SL_INIT("tasks.max"),
+        SL_INIT("config.action."),
+        SL_INIT("config.providers"),
+    };
+    if (slice_eq_c(key, "name"))
+        return true;
+    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
+        if (slice_starts(key, prefixes[i]))
+            return true;
+    return false;
+}
+
+static bool is_converter_option(const struct strmap *config, struct slice key)
+{
+    struct slice rest = strmap_get_c(config, "converters"), part;
+    while (slice_split(&rest, ',', &part)) {
+        part = slice_trim(part);
+        if (part.n && slice_starts(key, part) && key.n > part.n && key.p[part.n] == '.')
+            return true;
+    }
+    return false;
+}
+
+static void warn_unknown(enum mysql_flavour f, const struct strmap *config, struct slice key)
+{
+    if (is_family(key) || opt_find(mysql_rows(f), key) || is_converter_option(config, key))
+        return;
+    const char *near = opt_nearest(mysql_rows(f), key);
+    LOG_WARN(LOG_CDC_MYSQL, "unknown configuration property '" PRI_SL "' is ignored%s%s%s",
+             ARG_SL(key), near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+void mysql_options_canonical(enum mysql_flavour f, const struct strmap *config, bool warn,
+                             struct strmap *out)
+{
+    struct strbuf tmp = STRBUF_INIT;
+    strmap_init(out);
+    for (size_t i = 0; i < config->count; i++) {
+        struct slice key = config->entries[i].key, value = config->entries[i].value;
+        struct slice now = renamed_to(key, &tmp);
+        if (slice_is_null(now)) {
+            strmap_set(out, key, value);
+            if (warn)
+                warn_unknown(f, config, key);
+            continue;
+        }
+        if (strmap_has(config, now))
+            continue;
+        strmap_set(out, now, value);
+        /* The two old names that are still rows of their own keep their value for the checks. */
+        if (opt_find(mysql_rows(f), key))
+            strmap_set(out, key, value);
+        if (warn)
+            LOG_WARN(LOG_CDC_MYSQL,
+                     "Configuration property '" PRI_SL "' is deprecated; using it as '" PRI_SL "'",
+                     ARG_SL(key), ARG_SL(now));
+    }
+    struct slice minimal = strmap_get_c(out, "snapshot.minimal.locking");
+    if (minimal.p && !strmap_has(out, SL("snapshot.locking.mode")))
+        strmap_set(out, SL("snapshot.locking.mode"),
+                   slice_ieq(slice_trim(minimal), SL("false")) ? SL("extended") : SL("minimal"));
+    struct slice sanitize = strmap_get_c(out, "sanitize.field.names");
+    if (sanitize.p && slice_ieq(slice_trim(sanitize), SL("true")) &&
+        !strmap_has(out, SL("field.name.adjustment.mode")))
+        strmap_set(out, SL("field.name.adjustment.mode"), SL("avro"));
+    strbuf_release(&tmp);
+}
+
+/* --- values
+ * ------------------------------------------------------------------------------------------ */
+
+struct word {
+    const char *text;
+    int value;
+};
+/* Index by text, any case, blanks trimmed; `otherwise` when it is none of them. */
+static int word_of(const struct word *words, struct slice text, int otherwise)
+{
+    text = slice_trim(text);
+    for (; words->text; words++)
+        if (slice_ieq(text, slice_cstr(words->text)))
+            return words->value;
+    return otherwise;
+}
+
+static const struct word snapshot_words[] = {
+    {"initial", SNAPSHOT_INITIAL},
+    {"always", SNAPSHOT_ALWAYS},
+    {"initial_only", SNAPSHOT_INITIAL_ONLY},
+    {"no_data", SNAPSHOT_NO_DATA},
+    {"schema_only", SNAPSHOT_NO_DATA},
+    {"recovery", SNAPSHOT_RECOVERY},
+    {"schema_only_recovery", SNAPSHOT_RECOVERY},
+    {"when_needed", SNAPSHOT_WHEN_NEEDED},
+    {"never", SNAPSHOT_NEVER},
+    {"configuration_based", SNAPSHOT_CONFIGURED},
+    {NULL, 0},
+};
+static const struct word locking_words[] = {
+    {"minimal", LOCKING_MINIMAL},
+    {"extended", LOCKING_EXTENDED},
+    {"none", LOCKING_NONE},
+    {"minimal_percona", LOCKING_PERCONA},
+    {"minimal_percona_no_table_locks", LOCKING_PERCONA_NO_TABLES},
+    {"minimal_at_least_once", LOCKING_AT_LEAST_ONCE},
+    {NULL, 0},
+};
+static const struct word decimal_words[] = {{"precise", DECIMAL_PRECISE},
+                                            {"string", DECIMAL_STRING},
+                                            {"double", DECIMAL_DOUBLE},
+                                            {NULL, 0}};
+static const struct word time_words[] = {
+    {"adaptive_time_microseconds", TIME_ADAPTIVE},
+    {"connect", TIME_CONNECT},
+    {"isostring", TIME_ISO},
+    {"microseconds", TIME_MICRO},
+    {"nanoseconds", TIME_NANO},
+    {NULL, 0},
+};
+static const struct word binary_words[] = {
+    {"bytes", BINARY_BYTES},
+    {"base64", BINARY_BASE64},
+    {"base64-url-safe", BINARY_BASE64_URL},
+    {"hex", BINARY_HEX},
+    {NULL, 0},
+};
+static const struct word failure_words[] = {{"fail", FAILURE_FAIL},
+                                            {"warn", FAILURE_WARN},
+                                            {"skip", FAILURE_SKIP},
+                                            {"ignore", FAILURE_SKIP},
+                                            {NULL, 0}};
+static const struct word adjustment_words[] = {
+    {"none", ADJUST_NONE}, {"avro", ADJUST_AVRO}, {"avro_unicode", ADJUST_AVRO_UNICODE}, {NULL, 0}};
+static const struct word order_words[] = {{"disabled", ORDER_NONE},
+                                          {"ascending", ORDER_ASCENDING},
+                                          {"descending", ORDER_DESCENDING},
+                                          {NULL, 0}};
+
+static unsigned skipped_of(struct slice text)
+{
+    unsigned mask = 0;
+    struct slice part;
+    while (slice_split(&text, ',', &part)) {
+        part = slice_trim(part);
+        if (slice_ieq(part, SL("c")))
+            mask |= SKIP_CREATE;
+        else if (slice_ieq(part, SL("u")))
+            mask |= SKIP_UPDATE;
+        else if (slice_ieq(part, SL("d")))
+            mask |= SKIP_DELETE;
+        else if (slice_ieq(part, SL("t")))
+            mask |= SKIP_TRUNCATE;
+    }
+    return mask;
+}
+
+/* With an Avro converter field names must suit it. SPEC: cdc-mysql 1.3 */
+static int field_adjustment(const struct mysql_options *o)
+{
+    if (o->field_name_adjustment.p)
+        return word_of(adjustment_words, o->field_name_adjustment, ADJUST_NONE);
+    static const char *const keys[] = {"key.converter", "value.converter"};
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        struct slice c = strmap_get_c(&o->config, keys[i]);
+        if (c.p && slice_find(c, SL("AvroConverter")) >= 0)
+            return ADJUST_AVRO;
+    }
+    return ADJUST_NONE;
+}
+
+static void options_derive(struct mysql_options *o)
+{
+    o->snapshot = (enum snapshot_mode)word_of(snapshot_words, o->snapshot_mode, SNAPSHOT_INITIAL);
+    o->locking = (enum locking_mode)word_of(locking_words, o->locking_mode, LOCKING_MINIMAL);
+    o->decimal = (enum decimal_mode)word_of(decimal_words, o->decimal_mode, DECIMAL_PRECISE);
+    o->bigint_precise = slice_ieq(slice_trim(o->bigint_mode), SL("precise"));
+    o->time = (enum time_mode)word_of(time_words, o->time_mode, TIME_ADAPTIVE);
+    o->binary = (enum binary_mode)word_of(binary_words, o->binary_mode, BINARY_BYTES);
+    o->on_event_error =
+        (enum failure_mode)word_of(failure_words, o->event_failure_mode, FAILURE_FAIL);
+    o->on_schema_error =
+        (enum failure_mode)word_of(failure_words, o->inconsistent_schema_mode, FAILURE_FAIL);
+    o->adjust_schema =
+        (enum adjustment_mode)word_of(adjustment_words, o->schema_name_adjustment, ADJUST_NONE);
+    o->adjust_field = (enum adjustment_mode)field_adjustment(o);
+    o->table_order = (enum row_count_order)word_of(order_words, o->snapshot_order, ORDER_NONE);
+    o->skipped = skipped_of(o->skipped_operations);
+}
+
+enum err mysql_options_load(struct mysql_options *o, enum mysql_flavour f,
+                            const struct strmap *config, struct error *e)
+{
+    memset(o, 0, sizeof *o);
+    o->flavour = f;
+    o->values.values = o;
+    strmap_init(&o->values.texts);
+    mysql_options_canonical(f, config, true, &o->config);
+    opt_defaults(mysql_rows(f), o);
+    for (size_t i = 0; i < o->config.count; i++) {
+        const struct strmap_entry *entry = &o->config.entries[i];
+        const struct opt_row *row = opt_find(mysql_rows(f), entry->key);
+        if (!row || row->offset == OPT_NO_FIELD || !entry->value.p)
+            continue;
+        struct slice text = slice_trim(entry->value);
+        if (text.n == 0 && row->type != OPT_STRING && row->type != OPT_PASSWORD)
+            continue;
+        enum err rc = opt_set(row, &o->values, text, e);
+        if (rc)
+            return rc;
+    }
+    options_derive(o);
+    return E_OK;
+}
+
+void mysql_options_release(struct mysql_options *o)
+{
+    strmap_release(&o->config);
+    opt_values_release(&o->values);
+}

@@ -1,0 +1,249 @@
+/* cdc/mysql/snapshot.c - order of a snapshot, locks. The log lines are Debezium's, because scripts
+ * wait for them.
+ *
+ *   list tables -> lock -> consistent read view -> position -> structure -> unlock (minimal)
+ *   -> structure events -> rows, table by table -> commit -> unlock (extended, table locks)
+ * SPEC: cdc-mysql 3.2, 3.3 */
+#include "cdc/mysql/snapshot.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "cdc/mysql/checks.h"
+
+struct snapshot *snapshot_new(struct mysql_task *t, bool data)
+{
+    struct snapshot *s = xcalloc(1, sizeof *s);
+    s->t = t;
+    s->data = data;
+    mysql_offset_init(&s->at);
+    return s;
+}
+
+void snapshot_free(struct snapshot *s)
+{
+    if (!s)
+        return;
+    if (s->result_open)
+        mysql_result_end(&s->result);
+    snapshot_unlock(s);
+    for (size_t i = 0; i < s->count; i++) {
+        mem_free(s->tables[i].db);
+        mem_free(s->tables[i].name);
+        mem_free(s->tables[i].create);
+    }
+    mem_free(s->tables);
+    mem_free(s->order);
+    mem_free(s->columns);
+    mem_free(s->charset);
+    mem_free(s->collation);
+    mysql_table_unref(s->table);
+    mysql_offset_release(&s->at);
+    mem_free(s);
+}
+
+/* --- locks
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static enum err lock_tables(struct snapshot *s, struct error *e)
+{
+    bool may = false;
+    enum err rc = check_privilege(s->t->conn, "LOCK TABLES", &may, e);
+    if (rc)
+        return rc;
+    if (!may)
+        return error_set(
+            e, E_AUTH,
+            "User does not have the 'LOCK TABLES' privilege required to obtain a consistent "
+            "snapshot by preventing concurrent writes to tables.");
+    struct strbuf sql = STRBUF_INIT;
+    strbuf_adds(&sql, "FLUSH TABLES ");
+    bool any = false;
+    for (size_t i = 0; i < s->count; i++) {
+        if (!s->tables[i].captured)
+            continue;
+        if (any)
+            strbuf_adds(&sql, ", ");
+        mysql_quote_name(&sql, slice_cstr(s->tables[i].db));
+        strbuf_addc(&sql, '.');
+        mysql_quote_name(&sql, slice_cstr(s->tables[i].name));
+        any = true;
+    }
+    strbuf_adds(&sql, " WITH READ LOCK");
+    rc = any ? mysql_conn_exec(s->t->conn, sql.p, e) : E_OK;
+    strbuf_release(&sql);
+    s->locked = s->tables_locked = rc == E_OK && any;
+    return rc;
+}
+
+enum err snapshot_lock(struct snapshot *s, struct error *e)
+{
+    struct mysql_conn *c = s->t->conn;
+    int64_t seconds = MAX(s->t->o.snapshot_lock_timeout_ms / 1000, 1);
+    enum err rc = mysql_conn_execf(c, e, "SET SESSION lock_wait_timeout=%lld", (long long)seconds);
+    if (rc == E_OK)
+        rc =
+            mysql_conn_execf(c, e, "SET SESSION innodb_lock_wait_timeout=%lld", (long long)seconds);
+    if (rc || s->t->o.locking == LOCKING_NONE)
+        return rc;
+    bool percona =
+        s->t->o.locking == LOCKING_PERCONA || s->t->o.locking == LOCKING_PERCONA_NO_TABLES;
+    LOG_INFO(LOG_CDC_MYSQL, "Flush and obtain global read lock to prevent writes to database");
+    rc = mysql_conn_exec(c, percona ? "LOCK TABLES FOR BACKUP" : "FLUSH TABLES WITH READ LOCK", e);
+    if (rc == E_OK) {
+        s->locked = true;
+        return E_OK;
+    }
+    bool denied = rc == E_AUTH || (e && (e->sys == 1227 || e->sys == 1045 || e->sys == 1044));
+    if (!denied)
+        return rc;
+    if (s->t->o.locking == LOCKING_PERCONA_NO_TABLES)
+        return error_set(
+            e, E_AUTH,
+            "Cannot perform two-phase schema snapshot because global read lock was not acquired "
+            "and table locks are not allowed in *_no_table_locks mode.");
+    LOG_INFO(LOG_CDC_MYSQL,
+             "Unable to flush and acquire global read lock, will use table read locks after "
+             "reading table names");
+    return lock_tables(s, e);
+}
+
+void snapshot_unlock(struct snapshot *s)
+{
+    if (!s->locked)
+        return;
+    s->locked = false;
+    if (!s->t->conn || s->result_open)
+        return;
+    if (!s->tables_locked)
+        LOG_INFO(LOG_CDC_MYSQL, "Releasing global read lock to enable MySQL writes");
+    if (mysql_conn_exec(s->t->conn, "UNLOCK TABLES", NULL))
+        LOG_WARN(LOG_CDC_MYSQL, "cannot release the read lock; it ends with the session");
+}
+
+/* --- the steps until the first row
+ * ------------------------------------------------------------------------------ */
+
+static enum err open_view(struct snapshot *s, struct error *e)
+{
+    struct mysql_conn *c = s->t->conn;
+    /* FLUSH TABLES t WITH READ LOCK is held instead of a view. SPEC: cdc-mysql 3.3 */
+    if (s->tables_locked)
+        return E_OK;
+    enum err rc = mysql_conn_exec(c, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", e);
+    if (rc)
+        return rc;
+    bool view = s->t->o.locking != LOCKING_EXTENDED && s->t->o.locking != LOCKING_AT_LEAST_ONCE;
+    return mysql_conn_exec(
+        c, view ? "START TRANSACTION WITH CONSISTENT SNAPSHOT" : "START TRANSACTION", e);
+}
+
+static enum err locked_steps(struct snapshot *s, struct error *e)
+{
+    LOG_INFO(LOG_CDC_MYSQL, "Snapshot step 4 - Determining snapshot offset");
+    enum err rc = open_view(s, e);
+    if (rc == E_OK)
+        rc = check_position(s->t->conn, &s->at, e);
+    if (rc == E_OK) {
+        LOG_INFO(LOG_CDC_MYSQL, "Snapshot step 5 - Reading structure of captured tables");
+        rc = snapshot_read_structure(s, e);
+    }
+    return rc;
+}
+
+static enum err begin(struct snapshot *s, struct record_batch *b, struct error *e)
+{
+    int64_t from = clock_mono_ms();
+    LOG_INFO(LOG_CDC_MYSQL, "Snapshot step 1 - Preparing");
+    if (s->t->o.snapshot_delay_ms > 0 && task_sleep(s->t->ctx, s->t->o.snapshot_delay_ms))
+        return E_CANCELLED;
+    enum err rc = mysql_conn_exec(s->t->conn, "SET time_zone='+00:00'", e);
+    LOG_INFO(LOG_CDC_MYSQL, "Snapshot step 2 - Determining captured tables");
+    if (rc == E_OK)
+        rc = snapshot_list_tables(s, e);
+    if (rc)
+        return rc;
+    LOG_INFO(LOG_CDC_MYSQL, "Snapshot step 3 - Locking captured tables");
+    rc = snapshot_lock(s, e);
+    if (rc == E_OK)
+        rc = locked_steps(s, e);
+    if (rc)
+        return rc;
+    s->at.ts_sec = clock_wall_ms() / 1000;
+    s->at.snapshot = OFFSET_INITIAL;
+    bool hold = s->tables_locked || s->t->o.locking == LOCKING_EXTENDED;
+    if (s->locked && (!hold || !s->data)) {
+        snapshot_unlock(s);
+        LOG_INFO(LOG_CDC_MYSQL, "Writes to MySQL tables prevented for a total of %lld ms",
+                 (long long)(clock_mono_ms() - from));
+    }
+    LOG_INFO(LOG_CDC_MYSQL, "Snapshot step 6 - Persisting schema history");
+    rc = snapshot_report_structure(s, b, e);
+    if (rc == E_OK && s->data) {
+        LOG_INFO(LOG_CDC_MYSQL, "Snapshot step 7 - Snapshotting data");
+        rc = snapshot_order_tables(s, e);
+    }
+    return rc;
+}
+
+/* The offset of what is in the batch; without a marker when the snapshot is complete. */
+static enum err put_offset(struct snapshot *s, struct record_batch *b, bool done)
+{
+    struct strbuf text = STRBUF_INIT;
+    s->at.snapshot = done ? OFFSET_STREAMING : OFFSET_INITIAL;
+    mysql_offset_print(&s->at, false, &text);
+    enum err rc = record_batch_offset(b, strbuf_slice(&s->t->partition), strbuf_slice(&text));
+    strbuf_release(&text);
+    return rc;
+}
+
+static enum err finish(struct snapshot *s, struct error *e)
+{
+    LOG_INFO(LOG_CDC_MYSQL, "Snapshot - Final stage");
+    enum err rc = mysql_conn_exec(s->t->conn, "COMMIT", e);
+    snapshot_unlock(s);
+    struct strbuf text = STRBUF_INIT;
+    mysql_offset_print(&s->at, false, &text);
+    LOG_INFO(LOG_CDC_MYSQL, "Snapshot completed");
+    LOG_INFO(LOG_CDC_MYSQL, "Snapshot ended with SnapshotResult [status=COMPLETED, offset=%s]",
+             text.p);
+    strbuf_release(&text);
+    mysql_offset_copy(&s->t->offset, &s->at);
+    s->t->has_offset = true;
+    return rc;
+}
+
+/* Nothing but structure was told: the last such event ends the snapshot. */
+static void mark_last_event(struct record_batch *b)
+{
+    if (b->count == 0)
+        return;
+    struct record *last = &b->records[b->count - 1];
+    if (last->value.kind == VALUE_STRUCT && last->value.u.v[0].kind == VALUE_STRUCT)
+        last->value.u.v[0].u.v[SOURCE_SNAPSHOT] = value_string(SL("last"));
+}
+
+enum err snapshot_poll(struct snapshot *s, struct record_batch *b, bool *done, struct error *e)
+{
+    enum err rc = E_OK;
+    *done = false;
+    if (!s->begun) {
+        rc = begin(s, b, e);
+        if (rc)
+            return rc;
+        s->begun = true;
+    }
+    if (s->data)
+        rc = snapshot_rows(s, b, done, e);
+    else
+        *done = true;
+    if (rc)
+        return rc;
+    if (*done && s->data && s->total == 0)
+        mark_last_event(b);
+    rc = put_offset(s, b, *done);
+    if (rc == E_OK && *done)
+        rc = finish(s, e);
+    return rc;
+}

@@ -1,0 +1,62 @@
+/* cdc/mysql/snapshot.h - the initial snapshot: structure of all tables and the rows of captured
+ * ones, as they were at one binlog position. SPEC: cdc-mysql 3. Thread: the task's. */
+#ifndef WEIR_CDC_MYSQL_SNAPSHOT_H
+#define WEIR_CDC_MYSQL_SNAPSHOT_H
+
+#include "cdc/mysql/task.h"
+
+struct snapshot;
+/* data: read rows; else only the structure. */
+struct snapshot *snapshot_new(struct mysql_task *t, bool data);
+/* Adds the next records. *done: the snapshot is complete and the task's offset is where streaming
+ * begins. Plain messages; on a lost connection the snapshot must be freed and taken again. */
+enum err snapshot_poll(struct snapshot *s, struct record_batch *b, bool *done,
+                       struct error *e) MUST_CHECK;
+void snapshot_free(struct snapshot *s); /* unlocks; NULL allowed */
+
+/* The structure as it is now, adopted without events (recovery). */
+enum err snapshot_adopt_schema(struct mysql_task *t, struct error *e) MUST_CHECK;
+
+/* --- shared by snapshot*.c
+ * -------------------------------------------------------------------------- */
+struct snap_table {
+    char *db, *name;
+    bool captured; /* by the filters */
+    bool wanted;   /* its rows are read */
+    size_t rank;
+    uint64_t rows; /* estimate */
+    char *create;  /* SHOW CREATE TABLE; NULL: vanished */
+};
+struct snapshot {
+    struct mysql_task *t;
+    bool data, begun, locked, tables_locked;
+    struct snap_table *tables;
+    size_t count;
+    struct mysql_offset at;
+    struct slice file;         /* at.file, in the arena of the batch at hand */
+    char *charset, *collation; /* of the server */
+    /* rows */
+    size_t *order; /* indexes of tables whose rows are read */
+    size_t order_count, next;
+    struct mysql_result result;
+    bool result_open, row_ready;
+    const struct mysql_table *table;
+    struct shape *shape;
+    uint32_t *columns; /* column index of each column of the result */
+    uint64_t table_rows;
+    bool first_of_table; /* the row at hand is the first of its table */
+    int64_t table_started_ms, last_log_ms;
+    uint64_t total;
+};
+enum err snapshot_list_tables(struct snapshot *s, struct error *e) MUST_CHECK;
+enum err snapshot_lock(struct snapshot *s, struct error *e) MUST_CHECK;
+void snapshot_unlock(struct snapshot *s);
+enum err snapshot_read_structure(struct snapshot *s, struct error *e) MUST_CHECK;
+enum err snapshot_report_structure(struct snapshot *s, struct record_batch *b,
+                                   struct error *e) MUST_CHECK;
+enum err snapshot_order_tables(struct snapshot *s, struct error *e) MUST_CHECK;
+/* Rows into the batch until it is full or all is read (*done). */
+enum err snapshot_rows(struct snapshot *s, struct record_batch *b, bool *done,
+                       struct error *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,111 @@
+/* cdc/mysql/stream.h - the binlog as change events: transactions, positions, tables, reconnection.
+ * SPEC: cdc-mysql 4. Thread: the task's. */
+#ifndef WEIR_CDC_MYSQL_STREAM_H
+#define WEIR_CDC_MYSQL_STREAM_H
+
+#include "cdc/mysql/dump.h"
+#include "cdc/mysql/event.h"
+#include "cdc/mysql/gtid.h"
+#include "cdc/mysql/task.h"
+
+struct stream;
+/* Starts behind the task's offset. */
+struct stream *stream_new(struct mysql_task *t);
+/* Adds the records of the next events; returns after at most ~400 ms. E_AGAIN: the connection was
+ * lost and is opened again at a later call. Other errors end the task; messages are complete
+ * traces. */
+enum err stream_poll(struct stream *s, struct record_batch *b, struct error *e) MUST_CHECK;
+void stream_free(struct stream *s); /* NULL allowed */
+/* Where the stream is, as JSON, for log lines. */
+void stream_describe(const struct stream *s, struct strbuf *out);
+
+/* --- shared by stream*.c
+ * ------------------------------------------------------------------------------ */
+/* The transactions that are done, in the server's own form. */
+struct gtid_done {
+    bool used, mariadb;
+    struct gtid_set set;
+    struct mariadb_gtid_pos pos;
+    /* The one at hand; folded in when the next one begins. */
+    bool pending;
+    bool ended; /* its COMMIT, or its statement, has been handled */
+    uint8_t uuid[16];
+    char tag[GTID_TAG_MAX + 1];
+    uint64_t gno;
+    struct mariadb_gtid mariadb_gtid;
+};
+enum err gtid_done_init(struct gtid_done *g, bool used, bool mariadb, struct slice text,
+                        struct error *e) MUST_CHECK;
+void gtid_done_release(struct gtid_done *g);
+void gtid_done_fold(struct gtid_done *g); /* pending joins what is done, ended or not */
+void gtid_done_print(const struct gtid_done *g, struct strbuf *out);
+
+/* Position of the next restart, and of the last record. SPEC: cdc-mysql 4.4 */
+struct stream_pos {
+    char file[BINLOG_NAME_MAX];
+    uint64_t pos;
+    uint64_t event, row;
+    int64_t ts_sec, server_id;
+};
+
+struct stream {
+    struct mysql_task *t;
+    struct mysql_dump *dump; /* NULL: not connected */
+    struct mysql_binlog *binlog;
+    struct gtid_done gtids;
+    bool by_gtid;
+    bool mariadb;
+    /* where we are */
+    char file[BINLOG_NAME_MAX];      /* being read */
+    uint64_t event_start, event_end; /* of the event at hand, 64 bits */
+    struct stream_pos restart;
+    bool in_transaction;
+    bool in_payload; /* inner events of a TRANSACTION_PAYLOAD are left */
+    /* what a restart has to skip: events of the first transaction, then rows of an event */
+    bool resuming;
+    uint64_t skip_events, skip_rows;
+    /* last record of the newest transaction; else `restart` is newer */
+    bool last_valid;
+    struct stream_pos last;
+    /* source block of the transaction */
+    char gtid_text[GTID_UUID_TEXT + GTID_TAG_MAX + 24];
+    struct slice gtid; /* in gtid_text; null: none */
+    int64_t commit_us; /* of the transaction, 0: unknown */
+    uint32_t last_timestamp;
+    bool has_thread;
+    uint32_t thread_id;
+    struct strbuf query; /* ROWS_QUERY, for include.query */
+    bool has_query;
+    /* texts of the block in the batch at hand: made when first needed */
+    struct slice batch_gtid, batch_file, batch_query;
+    bool texts_stale;
+    struct mysql_cell *before, *after;
+    uint32_t cells;
+    uint64_t generation; /* grows with every change of structure or of filters */
+    struct mysql_changes changes;
+    /* connection */
+    int failures;
+    int64_t next_try_ms, last_packet_ms;
+    int64_t next_progress_ms;
+    bool progressed; /* moved since an offset was handed out */
+    bool started;    /* something has been received */
+    uint64_t events;
+};
+/* One decoded event. */
+enum err stream_event(struct stream *s, const struct mysql_event *ev, struct record_batch *b,
+                      struct error *e) MUST_CHECK;
+/* Rows events. SPEC: cdc-mysql 4.2, 4.7 */
+enum err stream_rows(struct stream *s, const struct mysql_event *ev, struct record_batch *b,
+                     struct error *e) MUST_CHECK;
+/* Statements: DDL, TRUNCATE. SPEC: cdc-mysql 4.5, 7 */
+enum err stream_statement(struct stream *s, const struct mysql_event *ev, struct record_batch *b,
+                          struct error *e) MUST_CHECK;
+/* A table as the server has it now, when the model does not fit. E_NOT_FOUND. */
+enum err stream_read_table(struct stream *s, struct slice db, struct slice table,
+                           struct error *e) MUST_CHECK;
+/* Fills the source block for the event at hand. */
+void stream_source(struct stream *s, const struct mysql_event *ev, struct record_batch *b);
+/* The current offset, of the last record or of the restart point. */
+void stream_offset(struct stream *s, struct mysql_offset *out);
+
+#endif

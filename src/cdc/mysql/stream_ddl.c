@@ -1,0 +1,140 @@
+/* cdc/mysql/stream_ddl.c - statements in the stream. The structure changes in stream order only;
+ * history is stored before the position moves beyond the statement. SPEC: cdc-mysql 4.5, 7 */
+#include "cdc/mysql/stream.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+/* Adopts `CREATE TABLE` text as the structure of a table. */
+static enum err adopt(struct stream *s, struct slice db, const char *create, struct error *e)
+{
+    struct mysql_changes changes;
+    struct mysql_ddl_origin origin = {.db = db};
+    mysql_changes_init(&changes);
+    enum err rc = mysql_schema_apply(s->t->schema, &origin, slice_cstr(create), &changes, e);
+    if (rc == E_OK && changes.count) {
+        struct mysql_offset at;
+        mysql_offset_init(&at);
+        stream_offset(s, &at);
+        struct ddl_report how = {.at = &at, .db = db};
+        rc = mysql_task_report_changes(s->t, &changes, &how, NULL, e);
+        mysql_offset_release(&at);
+    }
+    mysql_changes_release(&changes);
+    s->generation++;
+    return rc;
+}
+
+enum err stream_read_table(struct stream *s, struct slice db, struct slice table, struct error *e)
+{
+    struct mysql_task *t = s->t;
+    struct strbuf sql = STRBUF_INIT;
+    char *create = NULL;
+    enum err rc = E_OK;
+    if (!t->conn) {
+        struct mysql_conn_options o = mysql_task_conn_options(t);
+        rc = mysql_conn_open(&o, &t->conn, e);
+        if (rc)
+            return rc;
+    }
+    strbuf_adds(&sql, "SHOW CREATE TABLE ");
+    mysql_quote_name(&sql, db);
+    strbuf_addc(&sql, '.');
+    mysql_quote_name(&sql, table);
+    for (int round = 0; round < 2; round++) {
+        rc = mysql_conn_scalar(t->conn, sql.p, 1, &create, e);
+        if (rc == E_OK || !e || !mysql_error_is_lost(e))
+            break;
+        rc = mysql_conn_connect(t->conn, e); /* idle for long: the server closed it */
+        if (rc)
+            break;
+    }
+    strbuf_release(&sql);
+    if (rc == E_OK && create) {
+        LOG_WARN(LOG_CDC_MYSQL,
+                 "the structure of table " PRI_SL "." PRI_SL " was read again from the server",
+                 ARG_SL(db), ARG_SL(table));
+        mysql_schema_remove(t->schema, db, table);
+        rc = adopt(s, db, create, e);
+    }
+    mem_free(create);
+    return rc;
+}
+
+/* A TRUNCATE of a captured table is an event of its own, unless skipped. */
+static enum err truncates(struct stream *s, const struct mysql_event *ev, struct record_batch *b,
+                          struct error *e)
+{
+    enum err rc = E_OK;
+    for (size_t i = 0; i < s->changes.count && rc == E_OK; i++) {
+        const struct mysql_change *c = &s->changes.items[i];
+        if (c->kind != CHANGE_TRUNCATE || !c->after || s->t->o.skipped & SKIP_TRUNCATE ||
+            !mysql_task_captures(s->t, c->after))
+            continue;
+        struct shape *shape = shapes_get(&s->t->shapes, c->after);
+        struct emit_time now = {clock_wall_us()};
+        stream_source(s, ev, b);
+        s->t->em.source.fields[SOURCE_DB] = value_string(shape->table->db);
+        s->t->em.source.fields[SOURCE_TABLE] = value_string(shape->table->name);
+        rc = emit_truncate(&s->t->em, b, shape, now, e);
+    }
+    return rc;
+}
+
+/* The statement could not be applied: the tables are looked at again when their rows come. */
+static void not_applied(struct stream *s, const struct mysql_query_event *q, enum err rc,
+                        struct error *e)
+{
+    if (rc == E_NOT_FOUND) {
+        for (size_t i = 0; i < s->changes.count; i++) {
+            const struct mysql_change *c = &s->changes.items[i];
+            if (c->kind == CHANGE_ALTER && !c->after &&
+                capture_table(&s->t->rules.filter, c->db, c->name))
+                (void)!stream_read_table(s, c->db, c->name, e);
+        }
+        return;
+    }
+    LOG_ERR(LOG_CDC_MYSQL, LOG_L_WARN, e,
+            "a statement in database " PRI_SL
+            " was not understood; tables are checked at their next rows",
+            ARG_SL(q->db));
+}
+
+enum err stream_statement(struct stream *s, const struct mysql_event *ev, struct record_batch *b,
+                          struct error *e)
+{
+    const struct mysql_query_event *q = &ev->u.query;
+    struct mysql_ddl_origin origin = {
+        .db = q->db,
+        .sql_mode = q->has_sql_mode ? q->sql_mode : 0,
+        .client = q->client,
+        .db_charset = mysql_charset_of_collation_id(q->charset_database),
+    };
+    if (!s->gtids.pending && !s->in_transaction)
+        s->last_valid = false;
+    mysql_changes_reset(&s->changes);
+    enum err rc = mysql_schema_apply(s->t->schema, &origin, q->sql, &s->changes, e);
+    s->generation++;
+    if (rc == E_UNSUPPORTED || rc == E_NOT_FOUND) {
+        not_applied(s, q, rc, e);
+        rc = E_OK;
+    }
+    if (rc)
+        return rc;
+    stream_source(s, ev, b);
+    s->t->em.source.fields[SOURCE_THREAD] =
+        s->in_transaction && s->has_thread ? value_int(s->thread_id) : value_null();
+    struct mysql_offset at;
+    mysql_offset_init(&at);
+    stream_offset(s, &at);
+    struct ddl_report how = {.at = &at, .db = q->db};
+    size_t before = b->count;
+    rc = mysql_task_report_changes(s->t, &s->changes, &how, b, e);
+    mysql_offset_release(&at);
+    if (rc == E_OK)
+        rc = truncates(s, ev, b, e);
+    if (b->count > before)
+        s->progressed = true;
+    return rc;
+}

@@ -1,0 +1,105 @@
+/* cdc/mysql/stream_pos.c - positions of the stream: GTIDs that are done, the restart point, the
+ * source block. SPEC: cdc-mysql 4.4, 4.6, 4.9 */
+#include "cdc/mysql/stream.h"
+
+/* --- GTIDs
+ * ------------------------------------------------------------------------------------------------
+ */
+
+enum err gtid_done_init(struct gtid_done *g, bool used, bool mariadb, struct slice text,
+                        struct error *e)
+{
+    memset(g, 0, sizeof *g);
+    g->used = used;
+    g->mariadb = mariadb;
+    gtid_set_init(&g->set);
+    mariadb_gtid_pos_init(&g->pos);
+    if (!used || !text.n)
+        return E_OK;
+    return mariadb ? mariadb_gtid_pos_parse(&g->pos, text, e) : gtid_set_parse(&g->set, text, e);
+}
+
+void gtid_done_release(struct gtid_done *g)
+{
+    gtid_set_release(&g->set);
+    mariadb_gtid_pos_release(&g->pos);
+}
+
+void gtid_done_fold(struct gtid_done *g)
+{
+    if (!g->pending)
+        return;
+    g->pending = false;
+    if (g->mariadb)
+        mariadb_gtid_pos_add(&g->pos, g->mariadb_gtid);
+    else
+        gtid_set_add(&g->set, g->uuid, g->tag, g->gno);
+}
+
+void gtid_done_print(const struct gtid_done *g, struct strbuf *out)
+{
+    if (g->mariadb)
+        mariadb_gtid_pos_print(&g->pos, out);
+    else
+        gtid_set_print(&g->set, out);
+}
+
+/* --- offset
+ * -------------------------------------------------------------------------------------------------
+ */
+
+void stream_offset(struct stream *s, struct mysql_offset *out)
+{
+    const struct stream_pos *p = s->last_valid ? &s->last : &s->restart;
+    /* Behind a commit the transaction is done; the last record of it was still inside. */
+    if (!s->last_valid && s->gtids.ended)
+        gtid_done_fold(&s->gtids);
+    memcpy(out->file, p->file, sizeof out->file);
+    out->pos = p->pos;
+    out->event = p->event;
+    out->row = p->row;
+    out->ts_sec = p->ts_sec;
+    out->server_id = p->server_id;
+    out->snapshot = OFFSET_STREAMING;
+    strbuf_reset(&out->gtids);
+    if (s->gtids.used)
+        gtid_done_print(&s->gtids, &out->gtids);
+}
+
+void stream_describe(const struct stream *s, struct strbuf *out)
+{
+    strbuf_addf(out, "%s/%llu", s->file, (unsigned long long)s->event_start);
+}
+
+/* --- source block
+ * --------------------------------------------------------------------------------------------- */
+
+static struct value text_value(struct slice s)
+{
+    return s.p ? value_string(s) : value_null();
+}
+
+void stream_source(struct stream *s, const struct mysql_event *ev, struct record_batch *b)
+{
+    struct source_info *source = &s->t->em.source;
+    struct value *f = source->fields;
+    if (s->texts_stale) {
+        s->texts_stale = false;
+        s->batch_gtid = arena_dup(&b->arena, s->gtid);
+        s->batch_file = arena_dup(&b->arena, slice_cstr(s->file));
+        s->batch_query = s->has_query && s->t->o.include_query
+                             ? arena_dup(&b->arena, strbuf_slice(&s->query))
+                             : SLICE_NULL;
+    }
+    int64_t micros = s->commit_us ? s->commit_us : (int64_t)s->last_timestamp * 1000000;
+    source_info_time(source, micros);
+    f[SOURCE_SNAPSHOT] = value_null(); /* converters print the default "false" */
+    f[SOURCE_SERVER_ID] = value_int(ev->server_id);
+    f[SOURCE_GTID] = text_value(s->batch_gtid);
+    f[SOURCE_FILE] = text_value(s->batch_file);
+    f[SOURCE_POS] = value_int((int64_t)s->event_start);
+    f[SOURCE_ROW] = value_int(0);
+    f[SOURCE_THREAD] = s->has_thread && s->in_transaction ? value_int(s->thread_id) : value_null();
+    f[SOURCE_QUERY] = text_value(s->batch_query);
+    atomic_store_explicit(&s->t->source_ts_ms, micros / 1000, memory_order_relaxed);
+}

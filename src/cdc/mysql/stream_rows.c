@@ -1,0 +1,240 @@
+/* cdc/mysql/stream_rows.c - rows events to change events. A table map is bound to a shape once;
+ * then a row costs its cells. SPEC: cdc-mysql 4.2, 4.4, 4.7 */
+#include "cdc/mysql/stream.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+/* What a table map means to us; hangs on the map. */
+struct binding {
+    uint64_t generation; /* of the stream when it was made */
+    struct shape *shape; /* NULL: not captured */
+};
+
+static void binding_free(void *b)
+{
+    mem_free(b);
+}
+
+static bool is_fit(const struct mysql_table *t, const struct mysql_table_map *map)
+{
+    return map->column_count == t->column_count ||
+           (t->system_versioned && map->column_count == t->column_count + 2);
+}
+
+/* Rows of a table that the model does not know, or knows otherwise. SPEC: cdc-mysql 7.6 */
+static enum err unknown_table(struct stream *s, const struct mysql_table_map *map, struct error *e)
+{
+    struct mysql_offset at;
+    struct strbuf text = STRBUF_INIT;
+    mysql_offset_init(&at);
+    stream_offset(s, &at);
+    mysql_offset_print(&at, false, &text);
+    mysql_offset_release(&at);
+    enum failure_mode mode = s->t->o.on_schema_error;
+    LOG_AT(
+        LOG_CDC_MYSQL, mode == FAILURE_SKIP ? LOG_L_DEBUG : LOG_L_WARN,
+        "Encountered change event at offset %s for table " PRI_SL "." PRI_SL
+        " whose schema isn't known to this connector. One possible cause is an incomplete database "
+        "schema history topic. Take a new snapshot in this case.",
+        text.p, ARG_SL(map->db), ARG_SL(map->table));
+    strbuf_release(&text);
+    if (mode != FAILURE_FAIL)
+        return E_OK;
+    return error_set(e, E_NOT_FOUND,
+                     "Encountered change event for table " PRI_SL "." PRI_SL
+                     " whose schema isn't known to this connector",
+                     ARG_SL(map->db), ARG_SL(map->table));
+}
+
+static const struct mysql_table *fitting_table(struct stream *s, const struct mysql_table_map *map,
+                                               struct error *e)
+{
+    const struct mysql_table *t = mysql_schema_find(s->t->schema, map->db, map->table);
+    if (t && is_fit(t, map))
+        return t;
+    /* Perhaps a statement was not understood: look at the table as it is now. */
+    if (stream_read_table(s, map->db, map->table, e) != E_OK)
+        return t;
+    const struct mysql_table *now = mysql_schema_find(s->t->schema, map->db, map->table);
+    return now ? now : t;
+}
+
+static enum err bind(struct stream *s, struct mysql_table_map *map, struct shape **out,
+                     struct error *e)
+{
+    struct binding *b = map->user;
+    if (LIKELY(b && b->generation == s->generation)) {
+        *out = b->shape;
+        return E_OK;
+    }
+    struct shape *shape = NULL;
+    if (capture_table(&s->t->rules.filter, map->db, map->table)) {
+        const struct mysql_table *t = fitting_table(s, map, e);
+        if (t && t->is_sequence)
+            t = NULL;
+        else if (!t) {
+            enum err rc = unknown_table(s, map, e);
+            if (rc)
+                return rc;
+        } else if (!is_fit(t, map)) {
+            return error_set(e, E_CORRUPT,
+                             "Error processing row in " PRI_SL
+                             ", internal schema size %u, but row size %u , "
+                             "restart connector with schema recovery mode.",
+                             ARG_SL(map->table), t->column_count, map->column_count);
+        }
+        if (t)
+            shape = shapes_get(&s->t->shapes, t);
+    }
+    if (!b) {
+        b = xmalloc(sizeof *b);
+        map->user = b;
+        map->free_user = binding_free;
+    }
+    b->generation = s->generation;
+    b->shape = shape;
+    *out = shape;
+    return E_OK;
+}
+
+/* Images without all columns are read only when what is missing is of a kind that NOBLOB leaves
+ * out. */
+static enum err check_image(const struct shape *s, const struct mysql_cell *cells, uint32_t present,
+                            struct error *e)
+{
+    const struct mysql_table *t = s->table;
+    for (uint32_t i = 0; i < t->column_count; i++)
+        if (cells[i].state == CELL_ABSENT && !codec_may_be_absent(&t->columns[i]))
+            return error_set(e, E_CORRUPT,
+                             "Error processing row in " PRI_SL
+                             ", internal schema size %u, but row size %u , "
+                             "restart connector with schema recovery mode.",
+                             ARG_SL(t->name), t->column_count, present);
+    return E_OK;
+}
+
+static void reserve_cells(struct stream *s, uint32_t n)
+{
+    if (n <= s->cells)
+        return;
+    s->before = xrealloc(s->before, n * sizeof *s->before);
+    s->after = xrealloc(s->after, n * sizeof *s->after);
+    s->cells = n;
+}
+
+struct rows_run {
+    struct stream *s;
+    struct record_batch *b;
+    const struct shape *shape;
+    const struct mysql_rows_event *event;
+    struct emit_time time;
+};
+
+static enum err one_row(struct rows_run *run, const struct mysql_rows *it, struct error *e)
+{
+    struct stream *s = run->s;
+    struct emitter *em = &s->t->em;
+    struct value *before = NULL, *after = NULL;
+    enum mysql_rows_op op = run->event->op;
+    enum err rc = E_OK;
+    if (op != ROWS_WRITE) {
+        if (UNLIKELY(!it->all_before))
+            rc = check_image(run->shape, s->before, it->before_count, e);
+        if (rc == E_OK)
+            rc = shape_cells(run->shape, &s->t->env, run->event->map, s->before, NULL, &before, e);
+    }
+    if (op != ROWS_DELETE && rc == E_OK) {
+        if (UNLIKELY(!it->all_after))
+            rc = check_image(run->shape, s->after, it->after_count, e);
+        if (rc == E_OK)
+            rc = shape_cells(run->shape, &s->t->env, run->event->map, s->after,
+                             op == ROWS_UPDATE ? s->before : NULL, &after, e);
+    }
+    if (UNLIKELY(rc))
+        return rc;
+    switch (op) {
+    case ROWS_WRITE:
+        return emit_create(em, run->b, run->shape, after, run->time, e);
+    case ROWS_UPDATE:
+        return emit_update(em, run->b, run->shape, before, after, run->time, e);
+    default:
+        return emit_delete(em, run->b, run->shape, before, run->time, e);
+    }
+}
+
+static bool is_skipped(const struct stream *s, enum mysql_rows_op op)
+{
+    unsigned bit = op == ROWS_WRITE ? SKIP_CREATE : op == ROWS_UPDATE ? SKIP_UPDATE : SKIP_DELETE;
+    return (s->t->o.skipped & bit) != 0;
+}
+
+/* Rows [skip, n) of the event. The bytes move into the batch's arena first: values point into them.
+ */
+static enum err run_rows(struct rows_run *run, uint64_t skip, struct error *e)
+{
+    struct stream *s = run->s;
+    struct mysql_rows_event event = *run->event;
+    struct value_env *env = &s->t->env;
+    env->arena = &run->b->arena;
+    char *bytes = value_dup(env, event.rows.p, event.rows.n);
+    if (!bytes)
+        return error_set(e, E_NOMEM, "no memory for a rows event of %zu bytes", event.rows.n);
+    event.rows.p = bytes;
+    run->event = &event;
+    reserve_cells(s, event.map->column_count);
+
+    struct mysql_rows it;
+    enum err rc = mysql_rows_init(&it, &event, e);
+    struct value *fields = s->t->em.source.fields;
+    for (uint64_t i = 0; rc == E_OK; i++) {
+        rc = mysql_rows_next(&it, event.op == ROWS_WRITE ? NULL : s->before,
+                             event.op == ROWS_DELETE ? NULL : s->after, e);
+        if (rc || i < skip)
+            continue;
+        fields[SOURCE_ROW] = value_int((int64_t)i);
+        s->restart.row = i + 1;
+        rc = one_row(run, &it, e);
+    }
+    return rc == E_NOT_FOUND ? E_OK : rc;
+}
+
+enum err stream_rows(struct stream *s, const struct mysql_event *ev, struct record_batch *b,
+                     struct error *e)
+{
+    const struct mysql_rows_event *rows = &ev->u.rows;
+    uint64_t skip = 0;
+    struct shape *shape = NULL;
+    if (rows->dummy)
+        return E_OK;
+    if (UNLIKELY(s->resuming)) {
+        if (s->restart.event < s->skip_events)
+            return E_OK;
+        skip = s->skip_rows;
+        s->resuming = false;
+        if (skip)
+            LOG_INFO(LOG_CDC_MYSQL, "Skip %llu rows on streaming start", (unsigned long long)skip);
+    }
+    if (!rows->map)
+        return error_set(e, E_CORRUPT, "rows of table id %llu came without its description",
+                         (unsigned long long)rows->table_id);
+    enum err rc = bind(s, rows->map, &shape, e);
+    if (rc || !shape || is_skipped(s, rows->op))
+        return rc;
+    stream_source(s, ev, b);
+    struct value *fields = s->t->em.source.fields;
+    fields[SOURCE_DB] = value_string(shape->table->db);
+    fields[SOURCE_TABLE] = value_string(shape->table->name);
+    struct rows_run run = {
+        .s = s, .b = b, .shape = shape, .event = rows, .time = {clock_wall_us()}};
+    size_t before = b->count;
+    rc = run_rows(&run, skip, e);
+    if (b->count > before) {
+        s->last = s->restart;
+        s->last_valid = true;
+        s->progressed = true;
+    }
+    s->restart.row = 0;
+    return rc;
+}

@@ -1,0 +1,91 @@
+/* cdc/mysql/task.h - one running connector: what its phases share.
+ *
+ *   CONNECT --prepare--> SNAPSHOT --done--> STREAM
+ *      ^        |  \___________________________^        (a stored offset, history recovered)
+ *      |        \__> IDLE (initial_only)
+ *      \___ a lost connection in CONNECT or SNAPSHOT (STREAM opens its own again)
+ *
+ * Thread: the task's, except the counters (atomic) that describe reads. SPEC: cdc-mysql 2.5, 3, 4
+ */
+#ifndef WEIR_CDC_MYSQL_TASK_H
+#define WEIR_CDC_MYSQL_TASK_H
+
+#include <stdatomic.h>
+
+#include "base/base.h"
+#include "cdc/mysql/conn.h"
+#include "cdc/mysql/emit.h"
+#include "cdc/mysql/history.h"
+#include "cdc/mysql/offset.h"
+#include "cdc/mysql/options.h"
+#include "cdc/mysql/schema.h"
+#include "cdc/mysql/schema_change.h"
+#include "cdc/mysql/schemas.h"
+#include "connect/connector.h"
+
+enum task_phase { PHASE_CONNECT, PHASE_SNAPSHOT, PHASE_STREAM, PHASE_IDLE };
+
+struct snapshot;
+struct stream;
+
+struct mysql_task {
+    struct task_ctx *ctx;
+    struct mysql_options o;
+    struct shape_rules rules;
+    struct shapes shapes;
+    struct emitter em;
+    struct schema_change_schemas change_schemas;
+    struct value_env env;
+    struct history history;
+    bool history_open;
+    char *host, *user, *password, *ssl_ca, *ssl_cert;
+    char *topic; /* of schema changes: topic.prefix */
+    struct strbuf partition;
+
+    struct mysql_conn *conn; /* SQL session; NULL: not connected */
+    struct mysql_server server;
+    struct mysql_schema *schema;
+    struct mysql_offset
+        offset; /* as loaded, later as the snapshot left it: where streaming begins */
+    bool has_offset;
+    _Atomic int phase; /* enum task_phase; written by the task, read by describe (relaxed) */
+    struct snapshot *snapshot;
+    struct stream *stream;
+    int64_t retries;
+    int64_t next_try_ms;
+
+    char *heartbeat_topic; /* NULL: no heartbeats */
+    const struct schema *heartbeat_key, *heartbeat_value;
+    int64_t next_heartbeat_ms;
+
+    /* For describe; relaxed. */
+    _Atomic uint64_t rows_read, events_seen, tables_total, tables_done;
+    _Atomic int64_t source_ts_ms;
+};
+
+extern const struct source_task_ops mysql_source_ops;
+extern const struct source_task_ops mariadb_source_ops;
+
+struct mysql_conn_options mysql_task_conn_options(const struct mysql_task *t);
+/* Connects (when needed), checks the server, loads the offset, recovers the tables and chooses the
+ * phase. Messages are plain. */
+enum err mysql_task_prepare(struct mysql_task *t, struct error *e) MUST_CHECK;
+/* One statement's changes [0, count) of the list: history, schema-change records. at: the position
+ * they hold for. snapshot: the marker of the records; replace: forget the older history. */
+struct ddl_report {
+    const struct mysql_offset *at;
+    bool snapshot;
+    bool replace;
+    bool truncates;  /* row events for TRUNCATE of captured tables are wanted */
+    struct slice db; /* of the QUERY event */
+};
+enum err mysql_task_report_changes(struct mysql_task *t, const struct mysql_changes *c,
+                                   const struct ddl_report *how, struct record_batch *b,
+                                   struct error *e) MUST_CHECK;
+bool mysql_task_captures(const struct mysql_task *t, const struct mysql_table *table);
+static inline bool mysql_task_mariadb(const struct mysql_task *t)
+{
+    return t->server.mariadb;
+}
+
+#endif

@@ -4,6 +4,10 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 python=$(tools/venv.sh) || exit 1
+if command -v npm >/dev/null && [[ ! -d build/kafkajs/node_modules/kafkajs ]]; then
+    npm install --prefix build/kafkajs --no-progress --loglevel=error kafkajs@2.2.4 >&2
+fi
+export KAFKAJS=$PWD/build/kafkajs
 export WEIR=${WEIR:-$PWD/build/weir}
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT

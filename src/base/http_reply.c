@@ -156,12 +156,12 @@ void http_reply_json(struct http_request *r, int status, json_t *body_take)
 
 void http_send_error(struct http_request *r, int status, const char *message, const char *allow)
 {
-    if (allow)
-        http_reply_header(r, "Allow", allow);
-    if (r->server->o.error) {
+    if (r->server->o.error) { /* it decides about the header Allow too */
         r->server->o.error(r, status, message, allow, r->server->o.arg);
         return;
     }
+    if (allow)
+        http_reply_header(r, "Allow", allow);
     json_t *j = json_object();
     json_object_set_new(j, "error_code", json_integer(status));
     json_object_set_new(j, "message", json_string(message));

@@ -71,6 +71,7 @@ struct broker_topic_spec {
     int16_t replication_factor;   /* -1 = default; above 1 see replication.factor.clamp */
     const struct strmap *configs; /* NULL = none */
     bool validate_only;
+    const char *asked_by; /* for the log line; NULL: nobody in particular */
 };
 /* E_EXISTS, E_INVALID (name, number, configuration). The topic is usable on return. Blocks: db. */
 enum err broker_topic_create(struct broker *b, const struct broker_topic_spec *spec,

@@ -175,8 +175,9 @@ enum err broker_topic_create(struct broker *b, const struct broker_topic_spec *s
                            .configs = spec->configs};
     r = topics_create(b->topics, &t, spec->validate_only, NULL, e);
     if (r == E_OK && !spec->validate_only)
-        LOG_INFO(LOG_BROKER, "topic " PRI_SL " created with %d partition%s", ARG_SL(spec->name),
-                 t.partitions, t.partitions == 1 ? "" : "s");
+        LOG_INFO(LOG_BROKER, "topic " PRI_SL " created with %d partition%s%s%s", ARG_SL(spec->name),
+                 t.partitions, t.partitions == 1 ? "" : "s", spec->asked_by ? " for " : "",
+                 spec->asked_by ? spec->asked_by : "");
     return r;
 }
 

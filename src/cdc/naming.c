@@ -75,7 +75,7 @@ void naming_adjust(struct slice raw, enum name_adjustment how, bool field, struc
         uint32_t cp = next_char(raw, &i);
         if (cp == '.' && !field) {
             strbuf_addc(out, '.');
-            first = true;
+            first = false; /* digits are wrong only where the whole name begins */
             continue;
         }
         if (cp >= '0' && cp <= '9' && first) {

@@ -10,6 +10,7 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -210,11 +211,22 @@ static enum err start_http(struct runtime *r, struct server_config *c,
     return E_OK;
 }
 
+/* A partition in use holds a file: as many as the system allows. */
+static void raise_file_limit(void)
+{
+    struct rlimit l;
+    if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < l.rlim_max) {
+        l.rlim_cur = l.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &l);
+    }
+}
+
 enum err runtime_start(struct runtime **out, struct server_config *c,
                        const struct connect_plugins *const *plugins, struct error *e)
 {
     /* A thread pool's worth of malloc arenas would cost more memory than all else. */
     mallopt(M_ARENA_MAX, 2);
+    raise_file_limit();
     struct runtime *r = xcalloc(1, sizeof *r);
     int64_t began_ms = clock_mono_ms(), age_ms = process_age_ms();
     r->data_dir = server_data_dir(c);

@@ -130,19 +130,44 @@ static enum err from_set(struct server_config *c, const struct opt_row *extra, s
                    slice_sub(text, (size_t)eq + 1, text.n), "--set", e);
 }
 
+/* "  --data-dir DIR   where ..." with the text wrapped beside the names. */
+static void print_rows(const struct opt_row *rows, struct strbuf *b)
+{
+    enum { NAMES = 28, WIDTH = 100 };
+    for (; rows && rows->name; rows++) {
+        size_t line = b->n;
+        strbuf_addf(b, "  --%s %s", rows->name, rows->display ? rows->display : "");
+        struct slice rest = slice_cstr(rows->doc), word;
+        while (slice_split(&rest, ' ', &word)) {
+            if (b->n - line + word.n + 1 > WIDTH) {
+                strbuf_addc(b, '\n');
+                line = b->n;
+            }
+            if (b->n - line < NAMES)
+                strbuf_addf(b, "%*s", (int)(NAMES - (b->n - line)), "");
+            else
+                strbuf_addc(b, ' ');
+            strbuf_add_slice(b, word);
+        }
+        if (rows->def && rows->def[0] && rows->type != OPT_BOOLEAN)
+            strbuf_addf(b, " [%s]", rows->def);
+        strbuf_addc(b, '\n');
+    }
+}
+
 static void print_help(const struct opt_row *extra, const char *usage)
 {
     struct strbuf b = STRBUF_INIT;
     strbuf_addf(&b, "%s\n\nOptions (also as WEIR_* environment variables: WEIR_DATA_DIR, ...):\n",
                 usage);
-    opt_help(server_option_rows, &b);
-    if (extra)
-        opt_help(extra, &b);
+    print_rows(server_option_rows, &b);
+    print_rows(extra, &b);
     strbuf_adds(
-        &b, "  --set KEY=VALUE        any option of the broker or of the Connect worker, such as\n"
-            "                         --set num.partitions=4; may be given several times\n"
-            "  --help                 this text; `weir help broker` and `weir help connect` list\n"
-            "                         the options for --set\n");
+        &b,
+        "  --set KEY=VALUE           any option of the broker or of the Connect worker, such as\n"
+        "                            --set num.partitions=4; may be given several times\n"
+        "  --help                    this text; `weir help broker` and `weir help connect` list\n"
+        "                            the options for --set\n");
     fwrite(b.p, 1, b.n, stdout);
     strbuf_release(&b);
 }

@@ -43,7 +43,8 @@ static bool path_allowed(const struct strmap *worker, struct slice provider, con
         size_t n = part.n;
         while (n > 1 && part.p[n - 1] == '/')
             n--;
-        ok |= slice_starts(slice_cstr(real), slice_sub(part, 0, n)) && (real[n] == '/' || real[n] == '\0');
+        ok |= slice_starts(slice_cstr(real), slice_sub(part, 0, n)) &&
+              (real[n] == '/' || real[n] == '\0');
     }
     free(real);
     return ok;
@@ -55,12 +56,14 @@ struct resolver {
     struct error *e;
 };
 
-static enum err from_file(struct resolver *r, struct slice provider, struct slice path, struct slice key, bool *found)
+static enum err from_file(struct resolver *r, struct slice provider, struct slice path,
+                          struct slice key, bool *found)
 {
     struct strbuf text = STRBUF_INIT;
     struct strmap properties = STRMAP_INIT;
     char *name = slice_dup(path);
-    enum err err = path_allowed(r->worker, provider, name) ? fs_read_all(name, FILE_MAX, &text, NULL) : E_AUTH;
+    enum err err =
+        path_allowed(r->worker, provider, name) ? fs_read_all(name, FILE_MAX, &text, NULL) : E_AUTH;
     if (!err)
         err = strmap_parse_properties(&properties, strbuf_slice(&text), NULL);
     if (err) {
@@ -76,13 +79,15 @@ static enum err from_file(struct resolver *r, struct slice provider, struct slic
     return err;
 }
 
-static enum err from_dir(struct resolver *r, struct slice provider, struct slice path, struct slice key, bool *found)
+static enum err from_dir(struct resolver *r, struct slice provider, struct slice path,
+                         struct slice key, bool *found)
 {
     struct strbuf text = STRBUF_INIT;
     if (!key.n || slice_find_char(key, '/') >= 0)
         return E_OK;
     char *name = xasprintf(PRI_SL "/" PRI_SL, ARG_SL(path), ARG_SL(key));
-    if (path_allowed(r->worker, provider, name) && fs_read_all(name, FILE_MAX, &text, NULL) == E_OK) {
+    if (path_allowed(r->worker, provider, name) &&
+        fs_read_all(name, FILE_MAX, &text, NULL) == E_OK) {
         strbuf_add_slice(&r->out, strbuf_slice(&text));
         *found = true;
     }
@@ -95,7 +100,9 @@ static enum err from_dir(struct resolver *r, struct slice provider, struct slice
 static enum err from_env(struct resolver *r, struct slice path, struct slice key, bool *found)
 {
     if (path.p)
-        return error_set(r->e, E_INVALID, "Path is not supported for EnvVarConfigProvider, invalid value '" PRI_SL "'",
+        return error_set(r->e, E_INVALID,
+                         "Path is not supported for EnvVarConfigProvider, invalid value '" PRI_SL
+                         "'",
                          ARG_SL(path));
     char *name = slice_dup(key);
     const char *value = getenv(name);
@@ -114,7 +121,8 @@ static enum err one_reference(struct resolver *r, struct slice inner, bool *foun
     if (first < 0)
         return E_OK;
     struct slice provider = slice_sub(inner, 0, (size_t)first);
-    struct slice path = last > first ? slice_sub(inner, (size_t)first + 1, (size_t)last) : SLICE_NULL;
+    struct slice path =
+        last > first ? slice_sub(inner, (size_t)first + 1, (size_t)last) : SLICE_NULL;
     struct slice key = slice_sub(inner, (size_t)last + 1, inner.n);
     switch (provider_of(r->worker, provider)) {
     case FILE_PROVIDER:
@@ -144,15 +152,16 @@ static enum err resolve_text(struct resolver *r, struct slice text)
         if (err)
             return err;
         if (!found)
-            strbuf_add_slice(&r->out, slice_sub(text, (size_t)open, (size_t)open + 2 + (size_t)close + 1));
+            strbuf_add_slice(&r->out,
+                             slice_sub(text, (size_t)open, (size_t)open + 2 + (size_t)close + 1));
         text = slice_sub(tail, (size_t)close + 1, tail.n);
     }
     strbuf_add_slice(&r->out, text);
     return strbuf_err(&r->out);
 }
 
-enum err config_refs_resolve(const struct strmap *in, const struct strmap *worker, struct strmap *out,
-                             struct error *e)
+enum err config_refs_resolve(const struct strmap *in, const struct strmap *worker,
+                             struct strmap *out, struct error *e)
 {
     struct resolver r = {.worker = worker, .e = e};
     enum err err = E_OK;

@@ -6,10 +6,10 @@
 #include "base/err.h"
 #include "base/strmap.h"
 
-/* A copy of `in` with references replaced; `out` is initialised here (also on failure). What names no
- * provider or no key stays as it is. worker: config.providers and their parameters. Values from files
- * never reach a log or an error text. */
-enum err config_refs_resolve(const struct strmap *in, const struct strmap *worker, struct strmap *out,
-                             struct error *e) MUST_CHECK;
+/* A copy of `in` with references replaced; `out` is initialised here (also on failure). What names
+ * no provider or no key stays as it is. worker: config.providers and their parameters. Values from
+ * files never reach a log or an error text. */
+enum err config_refs_resolve(const struct strmap *in, const struct strmap *worker,
+                             struct strmap *out, struct error *e) MUST_CHECK;
 
 #endif

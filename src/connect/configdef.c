@@ -1,13 +1,14 @@
 /* connect/configdef.c - see the header.
  *
- * Items are made in the answer's order: framework rows, transforms, predicates, the connector's rows,
- * converters' rows. A connector's row takes the place of a framework row of the same name. */
+ * Items are made in the answer's order: framework rows, transforms, predicates, the connector's
+ * rows, converters' rows. A connector's row takes the place of a framework row of the same name. */
 #include "connect/configdef.h"
 
 #include "base/mem.h"
 #include "connect/stages.h"
 
-/* --- items ------------------------------------------------------------------------------------- */
+/* --- items -------------------------------------------------------------------------------------
+ */
 
 static struct config_item *find_item(const struct config_errors *v, struct slice name)
 {
@@ -65,6 +66,20 @@ bool config_has_error(const struct config_errors *errs, const char *option)
     return i && i->error_count;
 }
 
+void config_hide(struct config_errors *errs, const char *option)
+{
+    struct config_item *i = find_item(errs, slice_cstr(option));
+    if (i)
+        i->hidden = true;
+}
+
+void config_dependent(struct config_errors *errs, const char *option, const char *dependent)
+{
+    struct config_item *i = find_item(errs, slice_cstr(option));
+    if (i)
+        add_text(&errs->a, &i->dependents, &i->dependent_count, slice_cstr(dependent));
+}
+
 size_t config_error_count(const struct config_errors *v)
 {
     size_t n = 0;
@@ -80,7 +95,8 @@ void config_errors_release(struct config_errors *v)
     memset(v, 0, sizeof *v);
 }
 
-/* --- one value --------------------------------------------------------------------------------- */
+/* --- one value ---------------------------------------------------------------------------------
+ */
 
 static bool is_secret(const struct opt_row *row)
 {
@@ -97,8 +113,9 @@ static void set_given(struct config_errors *v, struct config_item *i, struct sli
     row.offset = OPT_NO_FIELD;
     if (opt_set(&row, &values, text, &e)) {
         item_error(v, i, slice_cstr(e.msg));
-        i->value = row.choices || row.type == OPT_STRING || row.type == OPT_LIST ? arena_dup(&v->a, slice_trim(text))
-                                                                                  : SLICE_NULL;
+        i->value = row.choices || row.type == OPT_STRING || row.type == OPT_LIST
+                       ? arena_dup(&v->a, slice_trim(text))
+                       : SLICE_NULL;
     } else {
         i->value = arena_dup(&v->a, opt_text(&row, &values, true, &tmp));
     }
@@ -107,8 +124,8 @@ static void set_given(struct config_errors *v, struct config_item *i, struct sli
 }
 
 /* own: an option of the connector itself; null is noticed at its start only. SPEC: connect 1.1 */
-static void set_value(struct config_errors *v, struct config_item *i, const struct strmap *config, struct slice key,
-                      bool own)
+static void set_value(struct config_errors *v, struct config_item *i, const struct strmap *config,
+                      struct slice key, bool own)
 {
     bool given = strmap_has(config, key);
     struct slice text = strmap_get(config, key);
@@ -124,7 +141,8 @@ static void set_value(struct config_errors *v, struct config_item *i, const stru
         set_given(v, i, text);
     } else if (i->required) {
         struct strbuf m = STRBUF_INIT;
-        strbuf_addf(&m, "Missing required configuration \"" PRI_SL "\" which has no default value.", ARG_SL(i->name));
+        strbuf_addf(&m, "Missing required configuration \"" PRI_SL "\" which has no default value.",
+                    ARG_SL(i->name));
         item_error(v, i, strbuf_slice(&m));
         strbuf_release(&m);
     } else {
@@ -132,8 +150,8 @@ static void set_value(struct config_errors *v, struct config_item *i, const stru
     }
 }
 
-static struct config_item *add_row(struct config_errors *v, const struct opt_row *row, struct slice name,
-                                   struct slice group)
+static struct config_item *add_row(struct config_errors *v, const struct opt_row *row,
+                                   struct slice name, struct slice group)
 {
     struct config_item *i = find_item(v, name);
     if (!i)
@@ -147,7 +165,8 @@ static struct config_item *add_row(struct config_errors *v, const struct opt_row
 }
 
 /* Own options without definition, such as null values of a connector's own keys, are not shown. */
-static void add_rows(struct config_errors *v, const struct opt_row *rows, const struct strmap *config, bool own)
+static void add_rows(struct config_errors *v, const struct opt_row *rows,
+                     const struct strmap *config, bool own)
 {
     for (const struct opt_row *r = rows; r && r->name; r++) {
         if (r->flags & OPT_INTERNAL)
@@ -158,7 +177,8 @@ static void add_rows(struct config_errors *v, const struct opt_row *rows, const 
     }
 }
 
-/* --- framework options that need more than their row ------------------------------------------- */
+/* --- framework options that need more than their row -------------------------------------------
+ */
 
 static void check_class(struct config_errors *v, const char *key, const struct strmap *config)
 {
@@ -172,11 +192,17 @@ static void check_class(struct config_errors *v, const char *key, const struct s
         return;
     }
     struct strbuf m = STRBUF_INIT;
-    strbuf_addf(&m, "Invalid value " PRI_SL " for configuration %s: Class " PRI_SL " could not be found.",
-                ARG_SL(text), key, ARG_SL(text));
+    strbuf_addf(
+        &m, "Invalid value " PRI_SL " for configuration %s: Class " PRI_SL " could not be found.",
+        ARG_SL(text), key, ARG_SL(text));
     item_error(v, i, strbuf_slice(&m));
     i->value = SLICE_NULL;
     strbuf_release(&m);
+}
+
+static void recommend(struct config_errors *v, struct config_item *i, const char *text)
+{
+    add_text(&v->a, &i->recommended, &i->recommended_count, slice_cstr(text));
 }
 
 /* The worker's converters are the defaults, and their versions are shown. */
@@ -184,8 +210,12 @@ static void converter_default(struct config_errors *v, const char *key, const st
 {
     char version_key[64];
     struct config_item *i = find_item(v, slice_cstr(key));
-    const struct converter_ops *c = registry_converter(v->registry, slice_trim(strmap_get_c(v->worker, key)));
+    const struct converter_ops *c =
+        registry_converter(v->registry, slice_trim(strmap_get_c(v->worker, key)));
     snprintf(version_key, sizeof version_key, "%s.plugin.version", key);
+    for (size_t k = 0; i && k < v->registry->converter_count; k++)
+        if (key[0] == 'h' || !registry_header_only(v->registry->converters[k]))
+            recommend(v, i, v->registry->converters[k]->class_name);
     if (i && c) {
         i->def = slice_cstr(c->class_name);
         if (!strmap_has(config, i->name))
@@ -196,28 +226,36 @@ static void converter_default(struct config_errors *v, const char *key, const st
     if (i && i->value.p)
         c = registry_converter(v->registry, i->value);
     if (version && c) {
+        recommend(v, version, c->version);
         version->def = slice_cstr(c->version);
         if (!strmap_has(config, version->name))
             version->value = version->def;
     }
 }
 
-static void framework(struct config_errors *v, const struct strmap *config, const struct connector_ops *ops)
+static void framework(struct config_errors *v, const struct strmap *config,
+                      const struct connector_ops *ops)
 {
     add_rows(v, connector_common_rows, config, false);
-    add_rows(v, ops->kind == CONNECTOR_SOURCE ? connector_source_rows : connector_sink_rows, config, false);
+    add_rows(v, ops->kind == CONNECTOR_SOURCE ? connector_source_rows : connector_sink_rows, config,
+             false);
     struct config_item *version = find_item(v, SL("connector.plugin.version"));
     version->def = slice_cstr(ops->version);
+    recommend(v, version, ops->version);
     if (!strmap_has(config, version->name))
         version->value = version->def;
-    converter_default(v, "key.converter", config);
-    converter_default(v, "value.converter", config);
-    converter_default(v, "header.converter", config);
+    if (v->worker) {
+        converter_default(v, "key.converter", config);
+        converter_default(v, "value.converter", config);
+        converter_default(v, "header.converter", config);
+    }
     struct config_item *max = find_item(v, SL("tasks.max"));
     if (max->error_count && !max->value.p && strmap_get_c(config, "tasks.max").p) {
         int64_t n;
         if (slice_to_i64(slice_trim(strmap_get_c(config, "tasks.max")), &n) != E_OK)
-            item_error(v, max, SL("Invalid value null for configuration tasks.max: Value must be non-null"));
+            item_error(
+                v, max,
+                SL("Invalid value null for configuration tasks.max: Value must be non-null"));
     }
 }
 
@@ -232,7 +270,8 @@ static void check_sink_topics(struct config_errors *v, const struct strmap *conf
         config_error(v, "topics.regex", "%s", topics.n ? both : none);
         return;
     }
-    struct slice dlq = slice_trim(strmap_get_c(config, "errors.deadletterqueue.topic.name")), rest = topics, one;
+    struct slice dlq = slice_trim(strmap_get_c(config, "errors.deadletterqueue.topic.name")),
+                 rest = topics, one;
     struct strbuf list = STRBUF_INIT;
     bool in_list = false;
     for (bool first = true; topics.n && opt_list_next(&rest, &one); first = false) {
@@ -240,24 +279,51 @@ static void check_sink_topics(struct config_errors *v, const struct strmap *conf
         in_list |= dlq.n && slice_eq(one, dlq);
     }
     if (in_list)
-        config_error(v, "topics", "The DLQ topic '" PRI_SL "' may not be included in the list of topics ('topics=[%s]') "
-                                  "consumed by the connector", ARG_SL(dlq), list.p);
+        config_error(v, "topics",
+                     "The DLQ topic '" PRI_SL
+                     "' may not be included in the list of topics ('topics=[%s]') "
+                     "consumed by the connector",
+                     ARG_SL(dlq), list.p);
     strbuf_release(&list);
 }
 
-/* --- transforms and predicates ----------------------------------------------------------------- */
+/* --- transforms and predicates -----------------------------------------------------------------
+ */
 
-static const struct opt_row transform_type = {
-    .name = "type", .type = OPT_CLASS, .offset = OPT_NO_FIELD, .flags = OPT_REQUIRED, .importance = OPT_HIGH,
-    .order = 0, .width = OPT_W_LONG, .display = "type", .doc = "Class of this transformation or predicate."};
+static const struct opt_row transform_type = {.name = "type",
+                                              .type = OPT_CLASS,
+                                              .offset = OPT_NO_FIELD,
+                                              .flags = OPT_REQUIRED,
+                                              .importance = OPT_HIGH,
+                                              .order = 0,
+                                              .width = OPT_W_LONG,
+                                              .display = "type",
+                                              .doc = "Class of this transformation or predicate."};
 static const struct opt_row transform_version = {
-    .name = "plugin.version", .type = OPT_STRING, .offset = OPT_NO_FIELD, .importance = OPT_MEDIUM, .order = 1,
-    .width = OPT_W_MEDIUM, .display = "plugin.version", .doc = "Version of the class; weir has exactly one of each."};
+    .name = "plugin.version",
+    .type = OPT_STRING,
+    .offset = OPT_NO_FIELD,
+    .importance = OPT_MEDIUM,
+    .order = 1,
+    .width = OPT_W_MEDIUM,
+    .display = "plugin.version",
+    .doc = "Version of the class; weir has exactly one of each."};
 static const struct opt_row transform_common[] = {
-    {.name = "predicate", .type = OPT_STRING, .offset = OPT_NO_FIELD, .importance = OPT_MEDIUM, .order = -1,
-     .display = "predicate", .doc = "Name of the predicate that decides which records are transformed."},
-    {.name = "negate", .type = OPT_BOOLEAN, .def = "false", .offset = OPT_NO_FIELD, .importance = OPT_MEDIUM,
-     .order = -1, .display = "negate", .doc = "Transform the records that the predicate does not match."},
+    {.name = "predicate",
+     .type = OPT_STRING,
+     .offset = OPT_NO_FIELD,
+     .importance = OPT_MEDIUM,
+     .order = -1,
+     .display = "predicate",
+     .doc = "Name of the predicate that decides which records are transformed."},
+    {.name = "negate",
+     .type = OPT_BOOLEAN,
+     .def = "false",
+     .offset = OPT_NO_FIELD,
+     .importance = OPT_MEDIUM,
+     .order = -1,
+     .display = "negate",
+     .doc = "Transform the records that the predicate does not match."},
     {.name = NULL},
 };
 
@@ -269,13 +335,15 @@ struct alias {
 
 static struct slice alias_key(const struct alias *x, const char *option)
 {
-    return slice_cstr(arena_printf(&x->v->a, PRI_SL "." PRI_SL ".%s", ARG_SL(x->kind), ARG_SL(x->name), option));
+    return slice_cstr(
+        arena_printf(&x->v->a, PRI_SL "." PRI_SL ".%s", ARG_SL(x->kind), ARG_SL(x->name), option));
 }
 
 static void alias_row(const struct alias *x, const struct opt_row *row)
 {
     const char *title = x->kind.p[0] == 't' ? "Transforms" : "Predicates";
-    char *group = row->group ? arena_printf(&x->v->a, "%s: " PRI_SL ": %s", title, ARG_SL(x->name), row->group)
+    char *group = row->group ? arena_printf(&x->v->a, "%s: " PRI_SL ": %s", title, ARG_SL(x->name),
+                                            row->group)
                              : arena_printf(&x->v->a, "%s: " PRI_SL, title, ARG_SL(x->name));
     struct slice key = alias_key(x, row->name);
     struct config_item *i = add_row(x->v, row, key, slice_cstr(group));
@@ -296,10 +364,14 @@ static void alias_type_errors(const struct alias *x, struct slice type, struct c
 {
     struct strbuf m = STRBUF_INIT;
     if (x->kind.p[0] == 't' && is_abstract(x->v->registry, type))
-        strbuf_addf(&m, "This class is abstract and cannot be created. Did you mean " PRI_SL "$Key, " PRI_SL "$Value?",
+        strbuf_addf(&m,
+                    "This class is abstract and cannot be created. Did you mean " PRI_SL
+                    "$Key, " PRI_SL "$Value?",
                     ARG_SL(type), ARG_SL(type));
     else
-        strbuf_addf(&m, "Invalid value " PRI_SL " for configuration " PRI_SL ": Class " PRI_SL " could not be found.",
+        strbuf_addf(&m,
+                    "Invalid value " PRI_SL " for configuration " PRI_SL ": Class " PRI_SL
+                    " could not be found.",
                     ARG_SL(type), ARG_SL(i->name), ARG_SL(type));
     item_error(x->v, i, strbuf_slice(&m));
     i->value = SLICE_NULL;
@@ -310,8 +382,9 @@ static void recommend_all(struct config_errors *v, struct config_item *i, bool t
 {
     const struct registry *r = v->registry;
     for (size_t k = 0; k < (transforms ? r->transform_count : r->predicate_count); k++)
-        add_text(&v->a, &i->recommended, &i->recommended_count,
-                 slice_cstr(transforms ? r->transforms[k]->class_name : r->predicates[k]->class_name));
+        add_text(
+            &v->a, &i->recommended, &i->recommended_count,
+            slice_cstr(transforms ? r->transforms[k]->class_name : r->predicates[k]->class_name));
 }
 
 static void one_alias(struct alias *x)
@@ -320,8 +393,9 @@ static void one_alias(struct alias *x)
     struct slice key = alias_key(x, "type"), type = slice_trim(strmap_get(x->config, key));
     alias_row(x, &transform_type);
     struct config_item *i = find_item(x->v, key);
-    i->display = slice_cstr(arena_printf(&x->v->a, "%s type for " PRI_SL, transforms ? "Transformation" : "Predicate",
-                                         ARG_SL(x->name)));
+    i->display =
+        slice_cstr(arena_printf(&x->v->a, "%s type for " PRI_SL,
+                                transforms ? "Transformation" : "Predicate", ARG_SL(x->name)));
     recommend_all(x->v, i, transforms);
     if (!type.p || i->error_count)
         return;
@@ -342,10 +416,12 @@ static void one_alias(struct alias *x)
     for (const struct opt_row *r = transforms ? transform_common : NULL; r && r->name; r++)
         alias_row(x, r);
     struct slice negate = alias_key(x, "negate");
-    if (transforms && strmap_has(x->config, negate) && !strmap_has(x->config, alias_key(x, "predicate")))
-        config_error(x->v, negate.p, "Config '" PRI_SL "' was provided but there is no config '" PRI_SL
-                                     "' defining a predicate to be negated.", ARG_SL(negate),
-                     ARG_SL(alias_key(x, "predicate")));
+    if (transforms && strmap_has(x->config, negate) &&
+        !strmap_has(x->config, alias_key(x, "predicate")))
+        config_error(x->v, negate.p,
+                     "Config '" PRI_SL "' was provided but there is no config '" PRI_SL
+                     "' defining a predicate to be negated.",
+                     ARG_SL(negate), ARG_SL(alias_key(x, "predicate")));
 }
 
 static void aliases(struct config_errors *v, const struct strmap *config, struct slice kind)
@@ -358,7 +434,8 @@ static void aliases(struct config_errors *v, const struct strmap *config, struct
     }
 }
 
-/* --- converters -------------------------------------------------------------------------------- */
+/* --- converters --------------------------------------------------------------------------------
+ */
 
 static void converter_rows(struct config_errors *v, const struct strmap *config, const char *key)
 {
@@ -369,6 +446,10 @@ static void converter_rows(struct config_errors *v, const struct strmap *config,
         if (find_item(v, name))
             continue;
         struct config_item *i = add_row(v, r, name, SLICE_NULL);
+        if (strcmp(r->name, "converter.type") == 0) { /* the worker says what it is used for */
+            i->value = slice_sub(slice_cstr(key), 0, strlen(key) - strlen(".converter"));
+            continue;
+        }
         set_value(v, i, config, name, false);
         i->error_count = MIN(i->error_count, (size_t)1); /* keys, not messages, are counted here */
     }
@@ -395,11 +476,20 @@ void config_validate(struct config_errors *v, const struct registry *r, const st
     converter_rows(v, config, "value.converter");
 }
 
-/* --- answers ----------------------------------------------------------------------------------- */
+/* --- answers -----------------------------------------------------------------------------------
+ */
 
 static json_t *text_json(struct slice s)
 {
     return s.p ? json_stringn_nocheck(s.p, s.n) : json_null();
+}
+
+static json_t *texts_json(const struct slice *list, size_t count)
+{
+    json_t *a = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(a, text_json(list[i]));
+    return a;
 }
 
 static json_t *definition_json(const struct config_item *i)
@@ -418,17 +508,9 @@ static json_t *definition_json(const struct config_item *i)
     json_object_set_new(d, "group", text_json(i->group));
     json_object_set_new(d, "width", json_string(widths[r->width]));
     json_object_set_new(d, "display_name", text_json(i->display));
-    json_object_set_new(d, "dependents", json_array());
+    json_object_set_new(d, "dependents", texts_json(i->dependents, i->dependent_count));
     json_object_set_new(d, "order", json_integer(i->group.p ? r->order : -1));
     return d;
-}
-
-static json_t *texts_json(const struct slice *list, size_t count)
-{
-    json_t *a = json_array();
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(a, text_json(list[i]));
-    return a;
 }
 
 static json_t *item_json(const struct config_item *i)
@@ -436,9 +518,10 @@ static json_t *item_json(const struct config_item *i)
     json_t *o = json_object(), *value = json_object();
     json_object_set_new(value, "name", text_json(i->name));
     json_object_set_new(value, "value", text_json(i->value));
-    json_object_set_new(value, "recommended_values", texts_json(i->recommended, i->recommended_count));
+    json_object_set_new(value, "recommended_values",
+                        texts_json(i->recommended, i->recommended_count));
     json_object_set_new(value, "errors", texts_json(i->errors, i->error_count));
-    json_object_set_new(value, "visible", json_true());
+    json_object_set_new(value, "visible", json_boolean(!i->hidden));
     json_object_set_new(o, "definition", i->row ? definition_json(i) : json_null());
     json_object_set_new(o, "value", value);
     return o;
@@ -473,16 +556,17 @@ void config_error_summary(const struct config_errors *v, struct strbuf *out)
                 config_error_count(v));
     for (int defined = 0; defined < 2; defined++)
         for (size_t i = 0; i < v->count; i++)
-            for (size_t k = 0; (v->items[i].row != NULL) == defined && k < v->items[i].error_count; k++)
+            for (size_t k = 0; (v->items[i].row != NULL) == defined && k < v->items[i].error_count;
+                 k++)
                 strbuf_addf(out, "\n" PRI_SL, ARG_SL(v->items[i].errors[k]));
     strbuf_adds(out, "\nYou can also find the above list of errors at the endpoint "
                      "`/connector-plugins/{connectorType}/config/validate`");
 }
 
 json_t *config_definitions_json(const struct opt_row *rows, const struct connector_ops *ops,
-                                const struct registry *r, const struct strmap *worker)
+                                const struct registry *r)
 {
-    struct config_errors v = {.registry = r, .worker = worker};
+    struct config_errors v = {.registry = r};
     struct strmap nothing = STRMAP_INIT;
     json_t *out = json_array();
     arena_init(&v.a, 16 << 10, ARENA_NO_BUDGET);

@@ -1,5 +1,6 @@
-/* connect/configdef.h - validation of connector configurations against option rows: the framework's, the
- * connector's, and those of its transforms, predicates and converters. SPEC: connect 2, 4.4.
+/* connect/configdef.h - validation of connector configurations against option rows: the
+ * framework's, the connector's, and those of its transforms, predicates and converters. SPEC:
+ * connect 2, 4.4.
  *
  * A validation owns everything in its answer. Thread: one at a time; a connector's own checks block
  * (they connect to the database), so: pool or herder callers, never a loop. */
@@ -15,11 +16,13 @@
 
 struct config_item {
     struct slice name;
-    const struct opt_row *row; /* NULL: a value without definition */
-    struct slice def;          /* default as shown; null: none */
+    const struct opt_row *row;   /* NULL: a value without definition */
+    struct slice def;            /* default as shown; null: none */
     struct slice group, display; /* as shown (transforms have names of their own) */
-    struct slice value;        /* as shown */
-    bool required;
+    struct slice value;          /* as shown */
+    bool required, hidden;
+    struct slice *dependents;
+    size_t dependent_count;
     struct slice *errors;
     size_t error_count;
     struct slice *recommended;
@@ -43,10 +46,10 @@ size_t config_error_count(const struct config_errors *v);
 json_t *config_validation_json(const struct config_errors *v);
 /* "Connector configuration is invalid and contains the following ..." */
 void config_error_summary(const struct config_errors *v, struct strbuf *out);
-/* Definitions for GET /connector-plugins/{p}/config: the plugin's rows, then the framework's (connectors
- * only: ops not NULL). */
+/* Definitions for GET /connector-plugins/{p}/config: the plugin's rows, then the framework's
+ * (connectors only: ops not NULL). */
 json_t *config_definitions_json(const struct opt_row *rows, const struct connector_ops *ops,
-                                const struct registry *r, const struct strmap *worker);
+                                const struct registry *r);
 
 /* Rows of the framework (connector_options.c); end with name NULL. */
 extern const struct opt_row connector_common_rows[], connector_source_rows[], connector_sink_rows[];

@@ -16,12 +16,13 @@ struct herder;
 extern const struct opt_row connect_option_rows[]; /* worker options by name; ends with name NULL */
 
 /* Starts the worker on the embedded broker: loads the state the user asked for, starts connectors,
- * then listens. plugins ends with NULL. db must have been opened with connect_migrations and those of
- * all plugins. */
-enum err connect_start(struct connect **out, const struct strmap *worker_config, struct http_listen *listen,
-                       const char *const *allowed_hosts, struct broker *broker, struct db *db,
-                       struct loop *http_loop, struct pool *pool,
-                       const struct connect_plugins *const *plugins, struct error *e) MUST_CHECK;
+ * then listens. plugins ends with NULL. db must have been opened with connect_migrations and those
+ * of all plugins. */
+enum err connect_start(struct connect **out, const struct strmap *worker_config,
+                       struct http_listen *listen, const char *const *allowed_hosts,
+                       struct broker *broker, struct db *db, struct loop *http_loop,
+                       struct pool *pool, const struct connect_plugins *const *plugins,
+                       struct error *e) MUST_CHECK;
 void connect_stop(struct connect *c);
 struct herder *connect_herder(struct connect *c);
 extern const struct db_migrations connect_migrations;

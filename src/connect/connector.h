@@ -1,4 +1,5 @@
-/* connect/connector.h - what a connector, a transform, a predicate and a converter are to the worker.
+/* connect/connector.h - what a connector, a transform, a predicate and a converter are to the
+ * worker.
  *
  * A module exports one array of `struct connector_ops` (Java class names that users paste, their
  * aliases, option rows, functions); main.c hands the arrays to connect_start. Connect knows
@@ -18,16 +19,19 @@
 
 struct kclient;
 
-/* --- what the worker gives a task ----------------------------------------------------------------- */
+/* --- what the worker gives a task
+ * ----------------------------------------------------------------- */
 struct task_ctx {
-    const char *connector;        /* connector's name */
-    int task;                     /* number of this task */
-    const struct strmap *config;  /* task configuration, references (${file:...}) resolved */
-    struct kclient *kclient;      /* topics: create, describe, read and write (schema history, signals) */
-    struct db *db;                /* weir's SQLite, for tables of the module's own */
-    const char *run_id;           /* new at each start of the task */
-    /* Set when the task must end; reaches a sleeping task through stop_fd too (poll it). A task looks
-     * at least every 500 ms. Paired: the worker stores with release, the task loads with acquire. */
+    const char *connector;       /* connector's name */
+    int task;                    /* number of this task */
+    const struct strmap *config; /* task configuration, references (${file:...}) resolved */
+    struct kclient
+        *kclient;       /* topics: create, describe, read and write (schema history, signals) */
+    struct db *db;      /* weir's SQLite, for tables of the module's own */
+    const char *run_id; /* new at each start of the task */
+    /* Set when the task must end; reaches a sleeping task through stop_fd too (poll it). A task
+     * looks at least every 500 ms. Paired: the worker stores with release, the task loads with
+     * acquire. */
     atomic_bool stop;
     int stop_fd;
     /* Last stored source offset of this partition text: a copy in the arena, or null slice. */
@@ -45,64 +49,76 @@ bool task_sleep(struct task_ctx *c, int64_t ms);
  * the error log show them. msg of `struct error` holds the chain, one link per line:
  *   "org.apache.kafka.connect.errors.ConnectException: text\nCaused by: java....: text". */
 
-/* --- source tasks ---------------------------------------------------------------------------------- */
-/* All run on the task's thread. poll fills the batch and returns E_OK (perhaps with nothing, after at
- * most 500 ms), E_AGAIN after a retriable fault (message logged, polled again), or an error: the task
- * is FAILED with e->msg as trace. */
+/* --- source tasks
+ * ---------------------------------------------------------------------------------- */
+/* All run on the task's thread. poll fills the batch and returns E_OK (perhaps with nothing, after
+ * at most 500 ms), E_AGAIN after a retriable fault (message logged, polled again), or an error: the
+ * task is FAILED with e->msg as trace. */
 struct source_task_ops {
     enum err (*start)(void **task, struct task_ctx *ctx, struct error *e);
     enum err (*poll)(void *task, struct record_batch *out, struct error *e);
     /* The batch is in the log and its last offset stored. May be NULL. */
     void (*committed)(void *task);
-    /* Appends progress and state as JSON members for /status pages and metrics. Any thread. May be NULL. */
+    /* Appends progress and state as JSON members for /status pages and metrics. Any thread. May be
+     * NULL. */
     void (*describe)(void *task, struct strbuf *out);
     void (*stop)(void *task); /* releases; task may be NULL after a failed start */
 };
 
-/* --- sink tasks ------------------------------------------------------------------------------------ */
+/* --- sink tasks
+ * ------------------------------------------------------------------------------------ */
 struct sink_task_ops {
     enum err (*start)(void **task, struct task_ctx *ctx, struct error *e);
     /* E_AGAIN: the same batch comes again. Sets dropped on records that it reports as errant. */
     enum err (*put)(void *task, struct record_batch *batch, struct error *e);
-    enum err (*flush)(void *task, struct error *e); /* everything put so far is stored; may be NULL */
+    enum err (*flush)(void *task,
+                      struct error *e); /* everything put so far is stored; may be NULL */
     void (*stop)(void *task);
 };
 
-/* --- connectors ------------------------------------------------------------------------------------ */
+/* --- connectors
+ * ------------------------------------------------------------------------------------ */
 enum connector_kind { CONNECTOR_SOURCE, CONNECTOR_SINK };
 
 /* Result of validation, one per option that has something to say; made by configdef. */
 struct config_errors;
 /* Adds a message to an option's errors (exact texts matter: they are shown and recorded). */
-void config_error(struct config_errors *errs, const char *option, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void config_error(struct config_errors *errs, const char *option, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
 /* True when the option has an error already. */
 bool config_has_error(const struct config_errors *errs, const char *option);
+/* What recommenders do in the original: the form does not show the option; another one depends on
+ * it. For validate functions of connectors. */
+void config_hide(struct config_errors *errs, const char *option);
+void config_dependent(struct config_errors *errs, const char *option, const char *dependent);
 
 struct connector_ops {
-    const char *class_name;           /* io.debezium.connector.mysql.MySqlConnector */
-    const char *const *aliases;       /* "MySqlConnector", "MySql"; ends with NULL */
-    const char *task_class;           /* io.debezium.connector.mysql.MySqlConnectorTask */
-    const char *version;              /* shown by /connector-plugins */
+    const char *class_name;     /* io.debezium.connector.mysql.MySqlConnector */
+    const char *const *aliases; /* "MySqlConnector", "MySql"; ends with NULL */
+    const char *task_class;     /* io.debezium.connector.mysql.MySqlConnectorTask */
+    const char *version;        /* shown by /connector-plugins */
     enum connector_kind kind;
-    const struct opt_row *rows;       /* own options; the common ones are the worker's */
+    const struct opt_row *rows; /* own options; the common ones are the worker's */
     /* Checks across options and against the outside (connect to the database). Runs on the pool;
      * blocks. Single-option errors (types, ranges) are in errs already. May be NULL. */
     void (*validate)(const struct strmap *config, struct config_errors *errs);
-    /* Number of tasks for this configuration (1..tasks_max); may be NULL: 1. The configuration of task
-     * i is `out`, initialised with the connector's. */
+    /* Number of tasks for this configuration (1..tasks_max); may be NULL: 1. The configuration of
+     * task i is `out`, initialised with the connector's. */
     int (*task_count)(const struct strmap *config, int tasks_max);
     void (*task_config)(const struct strmap *config, int task, int count, struct strmap *out);
     const struct source_task_ops *source; /* one of the two */
     const struct sink_task_ops *sink;
     /* Checks one entry of PATCH /offsets; E_INVALID with the message. NULL: everything is taken. */
-    enum err (*check_offset)(const struct strmap *config, struct slice partition, struct slice offset, struct error *e);
+    enum err (*check_offset)(const struct strmap *config, struct slice partition,
+                             struct slice offset, struct error *e);
     /* The connector was deleted, or its offsets were reset: forget what the module stored itself
      * (schema history). Runs on the db thread inside the deleting job. May be NULL. */
     enum err (*forget)(struct db *d, const char *connector, struct error *e);
     const struct db_migrations *migrations; /* tables of the module's own; may be NULL */
 };
 
-/* --- converters ------------------------------------------------------------------------------------ */
+/* --- converters
+ * ------------------------------------------------------------------------------------ */
 struct converter_ops {
     const char *class_name;
     const char *const *aliases;
@@ -118,13 +134,16 @@ struct converter_ops {
     void (*release)(void *conv);
 };
 
-/* --- transforms and predicates --------------------------------------------------------------------- */
+/* --- transforms and predicates
+ * --------------------------------------------------------------------- */
 struct transform_ops {
-    const char *class_name; /* ...$Key and ...$Value are rows of their own, with the same functions */
+    const char
+        *class_name; /* ...$Key and ...$Value are rows of their own, with the same functions */
     const char *const *aliases;
     const char *version;
     const struct opt_row *rows;
-    enum err (*configure)(void **smt, const struct strmap *config, const char *class_name, struct error *e);
+    enum err (*configure)(void **smt, const struct strmap *config, const char *class_name,
+                          struct error *e);
     /* Changes the record in place (values in the batch's arena), or sets r->dropped. */
     enum err (*apply)(void *smt, struct record_batch *b, struct record *r, struct error *e);
     void (*release)(void *smt);

@@ -1,6 +1,6 @@
 /* connect/file_source.c - the file source: reads a file line by line, waits for more. Partition
- * {"filename":F}, offset {"position":bytes read}. Without `file`: nothing to read in a server, so the task
- * is idle. A file that is not there yet is waited for. Thread: the task's. */
+ * {"filename":F}, offset {"position":bytes read}. Without `file`: nothing to read in a server, so
+ * the task is idle. A file that is not there yet is waited for. Thread: the task's. */
 #include "connect/file_source.h"
 
 #include <errno.h>
@@ -14,12 +14,30 @@
 enum { READ_BYTES = 64 << 10, LINE_MAX_BYTES = 64 << 20, IDLE_MS = 100 };
 
 static const struct opt_row rows[] = {
-    {.name = "file", .type = OPT_STRING, .def = NULL, .offset = OPT_NO_FIELD, .importance = OPT_HIGH, .order = -1,
-     .display = "file", .doc = "File to read; the connector is idle without one."},
-    {.name = "topic", .type = OPT_STRING, .flags = OPT_REQUIRED, .offset = OPT_NO_FIELD, .importance = OPT_HIGH,
-     .order = -1, .display = "topic", .doc = "Topic that the lines go to."},
-    {.name = "batch.size", .type = OPT_INT, .def = "2000", .offset = OPT_NO_FIELD, .importance = OPT_LOW, .order = -1,
-     .display = "batch.size", .doc = "How many lines are sent at once, at most."},
+    {.name = "file",
+     .type = OPT_STRING,
+     .def = NULL,
+     .offset = OPT_NO_FIELD,
+     .importance = OPT_HIGH,
+     .order = -1,
+     .display = "file",
+     .doc = "File to read; the connector is idle without one."},
+    {.name = "topic",
+     .type = OPT_STRING,
+     .flags = OPT_REQUIRED,
+     .offset = OPT_NO_FIELD,
+     .importance = OPT_HIGH,
+     .order = -1,
+     .display = "topic",
+     .doc = "Topic that the lines go to."},
+    {.name = "batch.size",
+     .type = OPT_INT,
+     .def = "2000",
+     .offset = OPT_NO_FIELD,
+     .importance = OPT_LOW,
+     .order = -1,
+     .display = "batch.size",
+     .doc = "How many lines are sent at once, at most."},
     {.name = NULL},
 };
 
@@ -29,10 +47,10 @@ struct file_task {
     struct slice topic;
     int64_t batch_size;
     int fd;
-    int64_t position;    /* of the first byte that is not in a record yet */
+    int64_t position;     /* of the first byte that is not in a record yet */
     struct strbuf buffer; /* bytes from position on */
-    size_t seen;         /* of them without a line's end */
-    char *partition;     /* JSON text */
+    size_t seen;          /* of them without a line's end */
+    char *partition;      /* JSON text */
 };
 
 static void make_partition(struct file_task *t)
@@ -67,7 +85,8 @@ static enum err file_start(void **task, struct task_ctx *ctx, struct error *e)
     t->fd = -1;
     t->topic = slice_trim(strmap_get_c(ctx->config, "topic"));
     t->batch_size = 2000;
-    if (slice_to_i64(slice_trim(strmap_get_c(ctx->config, "batch.size")), &t->batch_size) || t->batch_size < 1)
+    if (slice_to_i64(slice_trim(strmap_get_c(ctx->config, "batch.size")), &t->batch_size) ||
+        t->batch_size < 1)
         t->batch_size = 2000;
     strbuf_init(&t->buffer, LINE_MAX_BYTES);
     if (path.n) {
@@ -150,9 +169,13 @@ static enum err file_poll(void *task, struct record_batch *out, struct error *e)
     if (!err && !out->count) {
         err = strbuf_reserve(&t->buffer, READ_BYTES);
         if (err)
-            return error_set(e, err, "org.apache.kafka.connect.errors.ConnectException: a line of %s is longer than "
-                                     "%d bytes", t->path, LINE_MAX_BYTES);
-        ssize_t n = pread(t->fd, t->buffer.p + t->buffer.n, READ_BYTES, t->position + (int64_t)t->buffer.n);
+            return error_set(
+                e, err,
+                "org.apache.kafka.connect.errors.ConnectException: a line of %s is longer than "
+                "%d bytes",
+                t->path, LINE_MAX_BYTES);
+        ssize_t n =
+            pread(t->fd, t->buffer.p + t->buffer.n, READ_BYTES, t->position + (int64_t)t->buffer.n);
         if (n < 0)
             return error_sys(e, errno, "java.io.IOException: reading %s", t->path);
         t->buffer.n += (size_t)n;
@@ -162,8 +185,11 @@ static enum err file_poll(void *task, struct record_batch *out, struct error *e)
         else
             (void)task_sleep(t->ctx, IDLE_MS);
     }
-    return err ? error_set(e, err, "org.apache.kafka.connect.errors.ConnectException: no memory for the lines of %s",
-                           t->path) : E_OK;
+    return err ? error_set(e, err,
+                           "org.apache.kafka.connect.errors.ConnectException: no memory for the "
+                           "lines of %s",
+                           t->path)
+               : E_OK;
 }
 
 static void file_stop(void *task)
@@ -179,10 +205,11 @@ static void file_stop(void *task)
     mem_free(t);
 }
 
-/* --- the user's changes of offsets. SPEC: connect 1.6 -------------------------------------------- */
+/* --- the user's changes of offsets. SPEC: connect 1.6 --------------------------------------------
+ */
 
-static enum err check_offset(const struct strmap *config, struct slice partition, struct slice offset,
-                             struct error *e)
+static enum err check_offset(const struct strmap *config, struct slice partition,
+                             struct slice offset, struct error *e)
 {
     json_t *p = NULL, *o = NULL, *v;
     const char *why = NULL;
@@ -191,7 +218,8 @@ static enum err check_offset(const struct strmap *config, struct slice partition
     if (offset.p)
         (void)!json_load_slice(offset, &o, NULL);
     if (!slice_trim(strmap_get_c(config, "file")).n)
-        why = "Offsets cannot be modified if the 'file' configuration is unspecified. This is because stdin is used for "
+        why = "Offsets cannot be modified if the 'file' configuration is unspecified. This is "
+              "because stdin is used for "
               "input and offsets are not tracked.";
     else if (offset.p && !json_object_get(o, "position"))
         why = "Offset objects should either be null or contain the key 'position'";
@@ -208,7 +236,8 @@ static enum err check_offset(const struct strmap *config, struct slice partition
     return why ? error_set(e, E_INVALID, "%s", why) : E_OK;
 }
 
-static const struct source_task_ops task_ops = {.start = file_start, .poll = file_poll, .stop = file_stop};
+static const struct source_task_ops task_ops = {
+    .start = file_start, .poll = file_poll, .stop = file_stop};
 static const char *const aliases[] = {"FileStreamSourceConnector", "FileStreamSource", NULL};
 const struct connector_ops file_source_connector = {
     .class_name = "org.apache.kafka.connect.file.FileStreamSourceConnector",

@@ -1,5 +1,5 @@
-/* connect/file_source.h - org.apache.kafka.connect.file.FileStreamSourceConnector: one record for each
- * line of a file that grows, as in Kafka's quick start. */
+/* connect/file_source.h - org.apache.kafka.connect.file.FileStreamSourceConnector: one record for
+ * each line of a file that grows, as in Kafka's quick start. */
 #ifndef WEIR_CONNECT_FILE_SOURCE_H
 #define WEIR_CONNECT_FILE_SOURCE_H
 

@@ -1,9 +1,9 @@
-/* connect/herder.c - requests that change something: create, replace, patch, delete, pause, resume, stop,
- * restart, alter offsets. SPEC: connect 1.4 - 1.6, 3.
+/* connect/herder.c - requests that change something: create, replace, patch, delete, pause, resume,
+ * stop, restart, alter offsets. SPEC: connect 1.4 - 1.6, 3.
  *
- * A request is checked on the caller's thread (validation connects to databases), then runs as a job on
- * the herder's thread: it stores the wish first, answers, and what takes longer (starting) is posted
- * behind it. */
+ * A request is checked on the caller's thread (validation connects to databases), then runs as a
+ * job on the herder's thread: it stores the wish first, answers, and what takes longer (starting)
+ * is posted behind it. */
 #include "connect/herder.h"
 
 #include "base/json.h"
@@ -16,9 +16,11 @@
 
 static const char *const target_names[] = {"STARTED", "PAUSED", "STOPPED"};
 
-/* --- errors ------------------------------------------------------------------------------------ */
+/* --- errors ------------------------------------------------------------------------------------
+ */
 
-static enum err answer(struct error *e, enum err code, int status, const char *fmt, ...) PRINTF_LIKE(4, 5);
+static enum err answer(struct error *e, enum err code, int status, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
 static enum err answer(struct error *e, enum err code, int status, const char *fmt, ...)
 {
     struct strbuf text = STRBUF_INIT;
@@ -40,7 +42,8 @@ static enum err answer_long(struct error *e, json_t **full, int status, struct s
     return answer(e, E_INVALID, status, PRI_SL, ARG_SL(text));
 }
 
-/* --- jobs on the herder's thread --------------------------------------------------------------- */
+/* --- jobs on the herder's thread ---------------------------------------------------------------
+ */
 
 struct request {
     struct herder *h;
@@ -91,14 +94,16 @@ static void run_later(void *arg)
     mem_free(l);
 }
 
-static void post(struct herder *h, const char *name, void (*fn)(struct herder *, struct hconn *, int), int arg)
+static void post(struct herder *h, const char *name,
+                 void (*fn)(struct herder *, struct hconn *, int), int arg)
 {
     struct later *l = xcalloc(1, sizeof *l);
     *l = (struct later){h, xstrdup(name), fn, arg};
     loop_post(h->loop, run_later, l);
 }
 
-/* --- configuration ----------------------------------------------------------------------------- */
+/* --- configuration -----------------------------------------------------------------------------
+ */
 
 static void config_text(const struct strmap *m, struct strbuf *out)
 {
@@ -121,9 +126,9 @@ static enum err config_load(struct slice text, struct strmap *m)
     if (!err && !json_is_object(o))
         err = E_CORRUPT;
     if (!err) {
-        json_object_foreach (o, key, v)
-            strmap_set(m, slice_cstr(key),
-                       json_is_string(v) ? slice_of(json_string_value(v), json_string_length(v)) : SLICE_NULL);
+        json_object_foreach(o, key, v) strmap_set(
+            m, slice_cstr(key),
+            json_is_string(v) ? slice_of(json_string_value(v), json_string_length(v)) : SLICE_NULL);
     }
     json_decref(o);
     return err;
@@ -133,15 +138,18 @@ static enum err store_config(struct herder *h, const struct hconn *c, struct err
 {
     struct strbuf text = STRBUF_INIT;
     config_text(&c->config, &text);
-    struct stored_connector row = {.name = slice_cstr(c->name), .config = strbuf_slice(&text),
-                                   .target = slice_cstr(target_names[c->target]), .started_once = c->ever_started};
+    struct stored_connector row = {.name = slice_cstr(c->name),
+                                   .config = strbuf_slice(&text),
+                                   .target = slice_cstr(target_names[c->target]),
+                                   .started_once = c->ever_started};
     enum err err = store_connector(h->db, &row, e);
     mem_wipe(text.p, text.n);
     strbuf_release(&text);
     return err;
 }
 
-static enum err no_type(const struct strmap *config, json_t **full, struct error *e, int status, const char *prefix)
+static enum err no_type(const struct strmap *config, json_t **full, struct error *e, int status,
+                        const char *prefix)
 {
     struct strbuf text = STRBUF_INIT;
     strbuf_addf(&text, "%sConnector config {", prefix);
@@ -153,12 +161,15 @@ static enum err no_type(const struct strmap *config, json_t **full, struct error
     return err;
 }
 
-static enum err no_class(const struct herder *h, struct slice name, json_t **full, struct error *e, int status,
-                         const char *prefix)
+static enum err no_class(const struct herder *h, struct slice name, json_t **full, struct error *e,
+                         int status, const char *prefix)
 {
     struct strbuf text = STRBUF_INIT;
-    strbuf_addf(&text, "%sFailed to find any class that implements Connector and which name matches " PRI_SL
-                       ", available connectors are: ", prefix, ARG_SL(name));
+    strbuf_addf(
+        &text,
+        "%sFailed to find any class that implements Connector and which name matches " PRI_SL
+        ", available connectors are: ",
+        prefix, ARG_SL(name));
     registry_describe(h->registry, &text);
     enum err err = answer_long(e, full, status, strbuf_slice(&text));
     strbuf_release(&text);
@@ -166,14 +177,17 @@ static enum err no_class(const struct herder *h, struct slice name, json_t **ful
 }
 
 /* Name, class, full validation. Caller's thread. */
-static enum err check_config(struct herder *h, struct slice name, const struct strmap *config, struct strmap *out,
-                             json_t **full, struct error *e)
+static enum err check_config(struct herder *h, struct slice name, const struct strmap *config,
+                             struct strmap *out, json_t **full, struct error *e)
 {
     struct slice own = strmap_get_c(config, "name");
     strmap_copy(out, config);
     if (strmap_has(config, SL("name")) && !slice_eq(own, name))
-        return answer(e, E_INVALID, 400, "Connector name configuration (" PRI_SL ") doesn't match connector name in the "
-                                         "URL (" PRI_SL ")", ARG_SL(own), ARG_SL(name));
+        return answer(e, E_INVALID, 400,
+                      "Connector name configuration (" PRI_SL
+                      ") doesn't match connector name in the "
+                      "URL (" PRI_SL ")",
+                      ARG_SL(own), ARG_SL(name));
     if (!own.p)
         strmap_set(out, SL("name"), name);
     struct slice class_name = strmap_get_c(out, "connector.class");
@@ -203,7 +217,8 @@ static enum err check_config(struct herder *h, struct slice name, const struct s
     return err;
 }
 
-/* --- create, replace, patch -------------------------------------------------------------------- */
+/* --- create, replace, patch --------------------------------------------------------------------
+ */
 
 static void start_later(struct herder *h, struct hconn *c, int arg)
 {
@@ -261,8 +276,8 @@ static enum err create(struct request *r)
     return E_OK;
 }
 
-enum err herder_create(struct herder *h, struct slice name, const struct strmap *config, const char *initial_state,
-                       json_t **info, struct error *e)
+enum err herder_create(struct herder *h, struct slice name, const struct strmap *config,
+                       const char *initial_state, json_t **info, struct error *e)
 {
     struct request r = {.h = h, .name = slice_trim(name), .e = e};
     struct strmap full;
@@ -305,7 +320,8 @@ static enum err put(struct request *r)
     struct hconn *c = herder_find(h, r->name);
     if (!c) {
         if (r->must_exist)
-            return answer(r->e, E_NOT_FOUND, 404, "Connector " PRI_SL " not found", ARG_SL(r->name));
+            return answer(r->e, E_NOT_FOUND, 404, "Connector " PRI_SL " not found",
+                          ARG_SL(r->name));
         return create(r);
     }
     struct strmap before;
@@ -323,8 +339,8 @@ static enum err put(struct request *r)
     return err;
 }
 
-enum err herder_put_config(struct herder *h, struct slice name, const struct strmap *config, json_t **info,
-                           bool *created, struct error *e)
+enum err herder_put_config(struct herder *h, struct slice name, const struct strmap *config,
+                           json_t **info, bool *created, struct error *e)
 {
     struct request r = {.h = h, .name = name, .e = e};
     struct strmap full;
@@ -340,8 +356,8 @@ enum err herder_put_config(struct herder *h, struct slice name, const struct str
     return err;
 }
 
-enum err herder_patch_config(struct herder *h, struct slice name, const struct strmap *patch, json_t **info,
-                             struct error *e)
+enum err herder_patch_config(struct herder *h, struct slice name, const struct strmap *patch,
+                             json_t **info, struct error *e)
 {
     struct request r = {.h = h, .name = name, .must_exist = true, .e = e};
     struct strmap merged, full;
@@ -369,7 +385,8 @@ enum err herder_patch_config(struct herder *h, struct slice name, const struct s
     return err;
 }
 
-/* --- delete, pause, resume, stop --------------------------------------------------------------- */
+/* --- delete, pause, resume, stop ---------------------------------------------------------------
+ */
 
 static enum err unlink_conn(struct request *r)
 {
@@ -461,7 +478,8 @@ static enum err set_target(struct request *r)
     return E_OK;
 }
 
-static enum err target_request(struct herder *h, struct slice name, enum conn_target t, struct error *e)
+static enum err target_request(struct herder *h, struct slice name, enum conn_target t,
+                               struct error *e)
 {
     struct request r = {.h = h, .name = name, .target = t, .e = e};
     return submit(&r, set_target);
@@ -482,7 +500,8 @@ enum err herder_stop_connector(struct herder *h, struct slice name, struct error
     return target_request(h, name, TARGET_STOPPED, e);
 }
 
-/* --- restart ----------------------------------------------------------------------------------- */
+/* --- restart -----------------------------------------------------------------------------------
+ */
 
 static void restart_connector_later(struct herder *h, struct hconn *c, int arg)
 {
@@ -490,7 +509,8 @@ static void restart_connector_later(struct herder *h, struct hconn *c, int arg)
     hconn_start_connector(h, c);
     if (c->state == CONN_FAILED || c->target == TARGET_STOPPED)
         return;
-    if (!c->task_count && (c->target == TARGET_STARTED || c->ever_started)) /* it failed before it had any */
+    if (!c->task_count &&
+        (c->target == TARGET_STARTED || c->ever_started)) /* it failed before it had any */
         hconn_start_tasks(h, c, c->target == TARGET_PAUSED);
 }
 
@@ -527,10 +547,11 @@ static enum err restart(struct request *r)
     return E_OK;
 }
 
-enum err herder_restart(struct herder *h, struct slice name, bool include_tasks, bool only_failed, json_t **status,
-                        struct error *e)
+enum err herder_restart(struct herder *h, struct slice name, bool include_tasks, bool only_failed,
+                        json_t **status, struct error *e)
 {
-    struct request r = {.h = h, .name = name, .include_tasks = include_tasks, .only_failed = only_failed, .e = e};
+    struct request r = {
+        .h = h, .name = name, .include_tasks = include_tasks, .only_failed = only_failed, .e = e};
     enum err err = submit(&r, restart);
     *status = r.out;
     return err;
@@ -542,7 +563,8 @@ static enum err restart_task(struct request *r)
     if (!c)
         return answer(r->e, E_NOT_FOUND, 404, "Unknown connector: " PRI_SL, ARG_SL(r->name));
     if (r->task < 0 || (size_t)r->task >= c->task_count)
-        return answer(r->e, E_NOT_FOUND, 404, "Unknown task: " PRI_SL "-%d", ARG_SL(r->name), r->task);
+        return answer(r->e, E_NOT_FOUND, 404, "Unknown task: " PRI_SL "-%d", ARG_SL(r->name),
+                      r->task);
     hconn_restart_task(r->h, c, (size_t)r->task);
     return E_OK;
 }
@@ -553,21 +575,26 @@ enum err herder_restart_task(struct herder *h, struct slice name, int task, stru
     return submit(&r, restart_task);
 }
 
-/* --- offsets ----------------------------------------------------------------------------------- */
+/* --- offsets -----------------------------------------------------------------------------------
+ */
 
 #define NOT_STOPPED                                                                                \
-    "Connectors must be in the STOPPED state before their offsets can be modified. This can be done for the "     \
+    "Connectors must be in the STOPPED state before their offsets can be modified. This can be "   \
+    "done for the "                                                                                \
     "specified connector by issuing a 'PUT' request to the '/connectors/" PRI_SL "/stop' endpoint"
 
 static json_t *altered(const struct hconn *c, const char *word)
 {
     char text[500];
     if (c->ops && c->ops->check_offset)
-        snprintf(text, sizeof text, "The offsets for this connector have been %s successfully", word);
+        snprintf(text, sizeof text, "The offsets for this connector have been %s successfully",
+                 word);
     else
-        snprintf(text, sizeof text, "The Connect framework-managed offsets for this connector have been %s "
-                                    "successfully. However, if this connector manages offsets externally, they will "
-                                    "need to be manually %s in the system that the connector uses.", word, word);
+        snprintf(text, sizeof text,
+                 "The Connect framework-managed offsets for this connector have been %s "
+                 "successfully. However, if this connector manages offsets externally, they will "
+                 "need to be manually %s in the system that the connector uses.",
+                 word, word);
     json_t *o = json_object();
     json_object_set_new(o, "message", json_string(text));
     return o;
@@ -602,7 +629,8 @@ static enum err alter(struct request *r)
     if (!err)
         err = check_offsets(r, c);
     if (!err)
-        err = store_offsets_alter(r->h->db, r->name, r->offsets, r->offset_count, false, NULL, r->e);
+        err =
+            store_offsets_alter(r->h->db, r->name, r->offsets, r->offset_count, false, NULL, r->e);
     if (!err)
         r->out = altered(c, "altered");
     return err;
@@ -613,7 +641,8 @@ static enum err reset(struct request *r)
     struct hconn *c;
     enum err err = check_stopped(r, &c);
     if (!err)
-        err = store_offsets_alter(r->h->db, r->name, NULL, 0, true, c->ops ? c->ops->forget : NULL, r->e);
+        err = store_offsets_alter(r->h->db, r->name, NULL, 0, true, c->ops ? c->ops->forget : NULL,
+                                  r->e);
     if (!err)
         r->out = altered(c, "reset");
     return err;
@@ -627,10 +656,14 @@ static enum err primitive_text(json_t *o, struct slice *out, struct arena *a, st
     *out = SLICE_NULL;
     if (!o || json_is_null(o))
         return E_OK;
-    json_object_foreach (o, key, v) {
+    json_object_foreach(o, key, v)
+    {
         if (json_is_object(v) || json_is_array(v))
-            return answer(e, E_INVALID, 500, "Offsets may only contain primitive types as values, but field %s contains "
-                                             "%s", key, json_is_object(v) ? "MAP" : "ARRAY");
+            return answer(
+                e, E_INVALID, 500,
+                "Offsets may only contain primitive types as values, but field %s contains "
+                "%s",
+                key, json_is_object(v) ? "MAP" : "ARRAY");
     }
     struct strbuf text = STRBUF_INIT;
     json_dump_add(&text, o);
@@ -639,7 +672,8 @@ static enum err primitive_text(json_t *o, struct slice *out, struct arena *a, st
     return E_OK;
 }
 
-enum err herder_alter_offsets(struct herder *h, struct slice name, json_t *offsets, json_t **out, struct error *e)
+enum err herder_alter_offsets(struct herder *h, struct slice name, json_t *offsets, json_t **out,
+                              struct error *e)
 {
     struct request r = {.h = h, .name = name, .e = e};
     struct arena a;
@@ -648,10 +682,12 @@ enum err herder_alter_offsets(struct herder *h, struct slice name, json_t *offse
     enum err err = E_OK;
     *out = NULL;
     if (!count)
-        return answer(e, E_INVALID, 400, "Partitions / offsets need to be provided for an alter offsets request");
+        return answer(e, E_INVALID, 400,
+                      "Partitions / offsets need to be provided for an alter offsets request");
     arena_init(&a, 4096, ARENA_NO_BUDGET);
     struct record_offset *list = arena_calloc(&a, count, sizeof *list);
-    json_array_foreach (offsets, i, one) {
+    json_array_foreach(offsets, i, one)
+    {
         if (!err)
             err = primitive_text(json_object_get(one, "partition"), &list[i].partition, &a, e);
         if (!err)
@@ -674,10 +710,11 @@ enum err herder_reset_offsets(struct herder *h, struct slice name, json_t **out,
     return err;
 }
 
-/* --- validation -------------------------------------------------------------------------------- */
+/* --- validation --------------------------------------------------------------------------------
+ */
 
-enum err herder_validate(struct herder *h, struct slice class_name, const struct strmap *config, json_t **out,
-                         struct error *e)
+enum err herder_validate(struct herder *h, struct slice class_name, const struct strmap *config,
+                         json_t **out, struct error *e)
 {
     const char *prefix = "org.apache.kafka.connect.runtime.rest.errors.BadRequestException: ";
     struct slice own = strmap_get_c(config, "connector.class"), asked = class_name, given = own;
@@ -689,7 +726,8 @@ enum err herder_validate(struct herder *h, struct slice class_name, const struct
     if (slice_ends(given, SL("Connector")))
         given.n -= 9;
     if (!slice_ends(given, asked))
-        return answer(e, E_INVALID, 400, "Included connector type " PRI_SL " does not match request type " PRI_SL,
+        return answer(e, E_INVALID, 400,
+                      "Included connector type " PRI_SL " does not match request type " PRI_SL,
                       ARG_SL(own), ARG_SL(class_name));
     const struct connector_ops *ops = registry_connector(h->registry, slice_trim(own));
     if (!ops)
@@ -708,7 +746,8 @@ enum err herder_validate(struct herder *h, struct slice class_name, const struct
     return err;
 }
 
-/* --- start and end ----------------------------------------------------------------------------- */
+/* --- start and end -----------------------------------------------------------------------------
+ */
 
 static enum err load(struct herder *h, struct error *e)
 {
@@ -723,7 +762,8 @@ static enum err load(struct herder *h, struct error *e)
                                                                           : TARGET_STARTED;
         struct strmap config;
         if (config_load(rows[i].config, &config)) {
-            LOG_ERROR(LOG_CONNECT_HERDER, "the stored configuration of connector " PRI_SL " cannot be read",
+            LOG_ERROR(LOG_CONNECT_HERDER,
+                      "the stored configuration of connector " PRI_SL " cannot be read",
                       ARG_SL(rows[i].name));
             strmap_release(&config);
             continue;
@@ -738,8 +778,8 @@ static enum err load(struct herder *h, struct error *e)
     return err;
 }
 
-enum err herder_start(struct herder **out, struct db *db, struct kclient *k, const struct registry *r,
-                      const struct strmap *worker, struct error *e)
+enum err herder_start(struct herder **out, struct db *db, struct kclient *k,
+                      const struct registry *r, const struct strmap *worker, struct error *e)
 {
     struct herder *h = xcalloc(1, sizeof *h);
     h->db = db;

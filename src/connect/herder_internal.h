@@ -1,8 +1,9 @@
 /* connect/herder_internal.h - the inside of the herder, shared by herder.c (requests that change),
  * herder_run.c (starting and stopping), herder_views.c (questions) and connect.c (start, stop).
  *
- * Changes run on the herder's loop thread, one after the other. The lock protects what the views read
- * and what task threads report; it is never held while waiting for a task, SQLite or a database. */
+ * Changes run on the herder's loop thread, one after the other. The lock protects what the views
+ * read and what task threads report; it is never held while waiting for a task, SQLite or a
+ * database. */
 #ifndef WEIR_CONNECT_HERDER_INTERNAL_H
 #define WEIR_CONNECT_HERDER_INTERNAL_H
 
@@ -15,7 +16,14 @@
 #include "connect/registry.h"
 #include "connect/task.h"
 
-enum conn_state { CONN_UNASSIGNED, CONN_RUNNING, CONN_PAUSED, CONN_STOPPED, CONN_FAILED, CONN_RESTARTING };
+enum conn_state {
+    CONN_UNASSIGNED,
+    CONN_RUNNING,
+    CONN_PAUSED,
+    CONN_STOPPED,
+    CONN_FAILED,
+    CONN_RESTARTING
+};
 enum conn_target { TARGET_STARTED, TARGET_PAUSED, TARGET_STOPPED };
 
 struct htask {
@@ -50,26 +58,31 @@ struct herder {
     bool stopping;
 };
 
-/* --- for connect.c -------------------------------------------------------------------------------- */
-enum err herder_start(struct herder **out, struct db *db, struct kclient *k, const struct registry *r,
-                      const struct strmap *worker, struct error *e) MUST_CHECK;
+/* --- for connect.c
+ * -------------------------------------------------------------------------------- */
+enum err herder_start(struct herder **out, struct db *db, struct kclient *k,
+                      const struct registry *r, const struct strmap *worker,
+                      struct error *e) MUST_CHECK;
 /* The address is known now: everything that should run is started. */
 void herder_go(struct herder *h, const char *worker_id);
 void herder_shutdown(struct herder *h); /* stops all tasks, then releases */
 
-/* --- lookups (loop, or under the lock) ---------------------------------------------------------------- */
+/* --- lookups (loop, or under the lock)
+ * ---------------------------------------------------------------- */
 struct hconn *herder_find(const struct herder *h, struct slice name);
 const char *conn_state_name(enum conn_state s);
 /* Sets a state with its stored copy. Takes the lock. */
 void hconn_set_state(struct herder *h, struct hconn *c, enum conn_state s, struct slice trace);
-void htask_set_state(struct herder *h, struct hconn *c, int task, enum task_state s, struct slice trace);
+void htask_set_state(struct herder *h, struct hconn *c, int task, enum task_state s,
+                     struct slice trace);
 /* For callers that hold the lock. */
 json_t *herder_status_locked(const struct herder *h, const struct hconn *c);
 json_t *herder_info_locked(const struct hconn *c);
 bool worker_flag(const struct herder *h, const char *option); /* a BOOLEAN of the worker */
 
-/* --- running (herder_run.c; loop only, lock not held) --------------------------------------------------- */
-void hconn_start(struct herder *h, struct hconn *c);       /* connector, then tasks as the target says */
+/* --- running (herder_run.c; loop only, lock not held)
+ * --------------------------------------------------- */
+void hconn_start(struct herder *h, struct hconn *c); /* connector, then tasks as the target says */
 void hconn_start_connector(struct herder *h, struct hconn *c); /* leaves the tasks alone */
 void hconn_start_tasks(struct herder *h, struct hconn *c, bool paused);
 void hconn_restart_task(struct herder *h, struct hconn *c, size_t task);

@@ -11,7 +11,8 @@
 
 const char *conn_state_name(enum conn_state s)
 {
-    static const char *const names[] = {"UNASSIGNED", "RUNNING", "PAUSED", "STOPPED", "FAILED", "RESTARTING"};
+    static const char *const names[] = {"UNASSIGNED", "RUNNING", "PAUSED",
+                                        "STOPPED",    "FAILED",  "RESTARTING"};
     return names[s];
 }
 
@@ -30,7 +31,8 @@ void hconn_set_state(struct herder *h, struct hconn *c, enum conn_state s, struc
     store_status(h->db, slice_cstr(c->name), -1, conn_state_name(s), trace);
 }
 
-void htask_set_state(struct herder *h, struct hconn *c, int task, enum task_state s, struct slice trace)
+void htask_set_state(struct herder *h, struct hconn *c, int task, enum task_state s,
+                     struct slice trace)
 {
     pthread_mutex_lock(&h->lock);
     if ((size_t)task < c->task_count) {
@@ -64,7 +66,8 @@ static void on_task_state(void *arg, struct task *t, enum task_state s, struct s
     mem_free(name);
 }
 
-/* --- connectors -------------------------------------------------------------------------------- */
+/* --- connectors --------------------------------------------------------------------------------
+ */
 
 /* What Java notices when a connector parses its configuration at start. */
 static enum err check_own(const struct hconn *c, const struct strmap *config, struct error *e)
@@ -78,7 +81,9 @@ static enum err check_own(const struct hconn *c, const struct strmap *config, st
         if ((r->flags & OPT_OWN_CHECKS) || !strmap_has(config, name))
             continue;
         if (!text.p && (r->flags & OPT_REQUIRED))
-            err = error_set(e, E_INVALID, "Invalid value null for configuration %s: entry must be non null", r->name);
+            err = error_set(e, E_INVALID,
+                            "Invalid value null for configuration %s: entry must be non null",
+                            r->name);
         else if (text.p)
             err = opt_set(&row, &values, text, e);
     }
@@ -115,7 +120,10 @@ void hconn_start_connector(struct herder *h, struct hconn *c)
         return;
     }
     c->started = true;
-    hconn_set_state(h, c, c->target == TARGET_STARTED ? CONN_RUNNING : c->target == TARGET_PAUSED ? CONN_PAUSED : CONN_STOPPED,
+    hconn_set_state(h, c,
+                    c->target == TARGET_STARTED  ? CONN_RUNNING
+                    : c->target == TARGET_PAUSED ? CONN_PAUSED
+                                                 : CONN_STOPPED,
                     SLICE_NULL);
 }
 
@@ -130,7 +138,8 @@ static int count_tasks(struct hconn *c, const struct strmap *config)
     int max = (int)number_option(config, "tasks.max", 1);
     int n = c->ops->task_count ? c->ops->task_count(config, max) : 1;
     if (!c->ops->task_count && max > 1)
-        LOG_INFO(LOG_CONNECT_HERDER, "connector %s asks for %d tasks; this kind has one", c->name, max);
+        LOG_INFO(LOG_CONNECT_HERDER, "connector %s asks for %d tasks; this kind has one", c->name,
+                 max);
     return MAX(n, 1);
 }
 
@@ -163,9 +172,18 @@ static void start_one(struct herder *h, struct hconn *c, size_t i, bool paused)
     struct error e = {0};
     struct task *run = NULL;
     enum err err = config_refs_resolve(&c->tasks[i].config, &h->worker, &config, &e);
-    struct task_spec s = {.connector = slice_cstr(c->name), .task = (int)i, .task_count = (int)c->task_count,
-                          .ops = c->ops, .config = &config, .worker = &h->worker, .registry = h->registry,
-                          .kclient = h->kclient, .db = h->db, .paused = paused, .on_state = on_task_state, .arg = h};
+    struct task_spec s = {.connector = slice_cstr(c->name),
+                          .task = (int)i,
+                          .task_count = (int)c->task_count,
+                          .ops = c->ops,
+                          .config = &config,
+                          .worker = &h->worker,
+                          .registry = h->registry,
+                          .kclient = h->kclient,
+                          .db = h->db,
+                          .paused = paused,
+                          .on_state = on_task_state,
+                          .arg = h};
     htask_set_state(h, c, (int)i, TASK_UNASSIGNED, SLICE_NULL);
     if (!err) {
         pthread_mutex_lock(&h->lock); /* its first report comes after run is set */
@@ -196,9 +214,12 @@ void hconn_start_tasks(struct herder *h, struct hconn *c, bool paused)
     strmap_release(&config);
     if (count > max && enforce) {
         char why[600];
-        snprintf(why, sizeof why, "The connector %s has generated %d tasks, which is greater than %d, the maximum "
-                                  "number of tasks it is configured to create. This behaviour should be considered a "
-                                  "bug and is disallowed.", c->name, count, max);
+        snprintf(
+            why, sizeof why,
+            "The connector %s has generated %d tasks, which is greater than %d, the maximum "
+            "number of tasks it is configured to create. This behaviour should be considered a "
+            "bug and is disallowed.",
+            c->name, count, max);
         failed(h, c, "org.apache.kafka.connect.errors.TooManyTasksException: ", why);
         return;
     }
@@ -221,10 +242,12 @@ void hconn_start(struct herder *h, struct hconn *c)
         hconn_start_tasks(h, c, c->target == TARGET_PAUSED);
 }
 
-/* --- stopping ---------------------------------------------------------------------------------- */
+/* --- stopping ----------------------------------------------------------------------------------
+ */
 
 /* Takes the running tasks of c out of the lists; what they still report is ignored. */
-static size_t take_runs(struct herder *h, struct hconn *c, struct task **runs, size_t n, size_t room)
+static size_t take_runs(struct herder *h, struct hconn *c, struct task **runs, size_t n,
+                        size_t room)
 {
     pthread_mutex_lock(&h->lock);
     for (size_t i = 0; i < c->task_count; i++) {
@@ -238,7 +261,8 @@ static size_t take_runs(struct herder *h, struct hconn *c, struct task **runs, s
 
 static void end_runs(struct herder *h, struct task **runs, size_t count)
 {
-    int64_t until = clock_mono_ms() + number_option(&h->worker, "task.shutdown.graceful.timeout.ms", 5000);
+    int64_t until =
+        clock_mono_ms() + number_option(&h->worker, "task.shutdown.graceful.timeout.ms", 5000);
     for (size_t i = 0; i < count; i++)
         task_ask_stop(runs[i]);
     for (size_t i = 0; i < count; i++) {

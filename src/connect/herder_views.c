@@ -1,5 +1,5 @@
-/* connect/herder_views.c - questions to the herder: answered from the lists under its lock, offsets and
- * topics from SQLite. SPEC: connect 1.3, 1.6. */
+/* connect/herder_views.c - questions to the herder: answered from the lists under its lock, offsets
+ * and topics from SQLite. SPEC: connect 1.3, 1.6. */
 #include "base/json.h"
 #include "base/mem.h"
 #include "connect/configdef.h"
@@ -20,7 +20,8 @@ static json_t *map_json(const struct strmap *m)
 {
     json_t *o = json_object();
     for (size_t i = 0; i < m->count; i++)
-        json_object_setn_new_nocheck(o, m->entries[i].key.p, m->entries[i].key.n, slice_json(m->entries[i].value));
+        json_object_setn_new_nocheck(o, m->entries[i].key.p, m->entries[i].key.n,
+                                     slice_json(m->entries[i].value));
     return o;
 }
 
@@ -45,7 +46,8 @@ static json_t *info_json(const struct hconn *c)
     return o;
 }
 
-static void add_state(json_t *o, const struct herder *h, const char *state, const char *version, const char *trace)
+static void add_state(json_t *o, const struct herder *h, const char *state, const char *version,
+                      const char *trace)
 {
     json_object_set_new(o, "state", text(state));
     json_object_set_new(o, "worker_id", text(h->worker_id));
@@ -58,7 +60,8 @@ static json_t *task_json(const struct herder *h, const struct hconn *c, size_t i
 {
     json_t *t = json_object();
     json_object_set_new(t, "id", json_integer((json_int_t)i));
-    add_state(t, h, task_state_name(c->tasks[i].state), c->ops ? c->ops->version : NULL, c->tasks[i].trace);
+    add_state(t, h, task_state_name(c->tasks[i].state), c->ops ? c->ops->version : NULL,
+              c->tasks[i].trace);
     return t;
 }
 
@@ -108,7 +111,8 @@ static enum err not_found(struct error *e, const char *fmt, ...)
     return E_NOT_FOUND;
 }
 
-/* --- lists and single connectors --------------------------------------------------------------- */
+/* --- lists and single connectors ---------------------------------------------------------------
+ */
 
 json_t *herder_list(struct herder *h)
 {
@@ -152,7 +156,8 @@ static json_t *tasks_json(const struct hconn *c)
     return out;
 }
 
-static enum err view(struct herder *h, struct slice name, enum view which, json_t **out, struct error *e)
+static enum err view(struct herder *h, struct slice name, enum view which, json_t **out,
+                     struct error *e)
 {
     pthread_mutex_lock(&h->lock);
     const struct hconn *c = herder_find(h, name);
@@ -165,8 +170,9 @@ static enum err view(struct herder *h, struct slice name, enum view which, json_
     if (c)
         return E_OK;
     *out = NULL;
-    return which == VIEW_STATUS ? not_found(e, "No status found for connector " PRI_SL, ARG_SL(name))
-                                : not_found(e, "Connector " PRI_SL " not found", ARG_SL(name));
+    return which == VIEW_STATUS
+               ? not_found(e, "No status found for connector " PRI_SL, ARG_SL(name))
+               : not_found(e, "Connector " PRI_SL " not found", ARG_SL(name));
 }
 
 enum err herder_info(struct herder *h, struct slice name, json_t **out, struct error *e)
@@ -189,7 +195,8 @@ enum err herder_task_configs(struct herder *h, struct slice name, json_t **out, 
     return view(h, name, VIEW_TASKS, out, e);
 }
 
-enum err herder_task_status(struct herder *h, struct slice name, int task, json_t **out, struct error *e)
+enum err herder_task_status(struct herder *h, struct slice name, int task, json_t **out,
+                            struct error *e)
 {
     *out = NULL;
     pthread_mutex_lock(&h->lock);
@@ -200,7 +207,8 @@ enum err herder_task_status(struct herder *h, struct slice name, int task, json_
     return *out ? E_OK : not_found(e, "No status found for task " PRI_SL "-%d", ARG_SL(name), task);
 }
 
-/* --- topics and offsets ------------------------------------------------------------------------ */
+/* --- topics and offsets ------------------------------------------------------------------------
+ */
 
 static enum err forbidden(struct error *e, const char *msg)
 {
@@ -275,7 +283,8 @@ enum err herder_offsets(struct herder *h, struct slice name, json_t **out, struc
     return err;
 }
 
-/* --- plugins ----------------------------------------------------------------------------------- */
+/* --- plugins -----------------------------------------------------------------------------------
+ */
 
 static void add_plugin(json_t *out, const char *class_name, const char *type, const char *version)
 {
@@ -293,7 +302,8 @@ json_t *herder_plugins(struct herder *h, bool connectors_only)
     json_t *out = json_array();
     for (size_t i = 0; i < r->connector_count; i++)
         add_plugin(out, r->connectors[i]->class_name,
-                   r->connectors[i]->kind == CONNECTOR_SINK ? "sink" : "source", r->connectors[i]->version);
+                   r->connectors[i]->kind == CONNECTOR_SINK ? "sink" : "source",
+                   r->connectors[i]->version);
     if (connectors_only)
         return out;
     for (size_t i = 0; i < r->transform_count; i++)
@@ -304,7 +314,8 @@ json_t *herder_plugins(struct herder *h, bool connectors_only)
         if (!registry_header_only(r->converters[i]))
             add_plugin(out, r->converters[i]->class_name, "converter", r->converters[i]->version);
     for (size_t i = 0; i < r->converter_count; i++)
-        add_plugin(out, r->converters[i]->class_name, "header_converter", r->converters[i]->version);
+        add_plugin(out, r->converters[i]->class_name, "header_converter",
+                   r->converters[i]->version);
     return out;
 }
 
@@ -318,6 +329,6 @@ enum err herder_plugin_config(struct herder *h, struct slice name, json_t **out,
     *out = NULL;
     if (!c && !v && !t && !p)
         return not_found(e, "Unknown plugin " PRI_SL ".", ARG_SL(name));
-    *out = config_definitions_json(c ? c->rows : v ? v->rows : t ? t->rows : p->rows, c, r, &h->worker);
+    *out = config_definitions_json(c ? c->rows : v ? v->rows : t ? t->rows : p->rows, c, r);
     return E_OK;
 }

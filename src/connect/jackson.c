@@ -6,7 +6,8 @@
 
 static bool word_char(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '$';
 }
 
 static bool top_is_object(const struct json_reader *r)
@@ -26,7 +27,9 @@ static void end_of_input(const struct json_reader *r, char *out, size_t room)
     else if (last > r->start && (last[-1] == ':' || last[-1] == ','))
         snprintf(out, room, "Unexpected end-of-input within/between %s entries", kind);
     else
-        snprintf(out, room, "Unexpected end-of-input: expected close marker for %s (start marker at [Source])", kind);
+        snprintf(out, room,
+                 "Unexpected end-of-input: expected close marker for %s (start marker at [Source])",
+                 kind);
 }
 
 static void bad_token(const struct json_reader *r, char *out, size_t room)
@@ -35,9 +38,11 @@ static void bad_token(const struct json_reader *r, char *out, size_t room)
     while (p < r->end && p - r->at < 100 && word_char(*p))
         p++;
     if (p > r->at)
-        snprintf(out, room, "Unrecognized token '%.*s': was expecting " VALUE_TOKENS, (int)(p - r->at), r->at);
+        snprintf(out, room, "Unrecognized token '%.*s': was expecting " VALUE_TOKENS,
+                 (int)(p - r->at), r->at);
     else
-        snprintf(out, room, "Unexpected character ('%c' (code %u)): expected a valid value " VALUE_TOKENS,
+        snprintf(out, room,
+                 "Unexpected character ('%c' (code %u)): expected a valid value " VALUE_TOKENS,
                  (uint8_t)*r->at < 0x80 ? *r->at : '?', (unsigned)(uint8_t)*r->at);
 }
 
@@ -46,7 +51,8 @@ void jackson_complaint(const struct json_reader *r, char *out, size_t room)
     static const struct {
         const char *what, *jackson;
     } expected[] = {
-        {"a member's name in quotes was expected", "was expecting double-quote to start field name"},
+        {"a member's name in quotes was expected",
+         "was expecting double-quote to start field name"},
         {"':' was expected", "was expecting a colon to separate field name and value"},
         {"',' or '}' was expected", "was expecting comma to separate Object entries"},
         {"',' or ']' was expected", "was expecting comma to separate Array entries"},
@@ -58,8 +64,9 @@ void jackson_complaint(const struct json_reader *r, char *out, size_t room)
     }
     for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
         if (strcmp(what, expected[i].what) == 0) {
-            snprintf(out, room, "Unexpected character ('%c' (code %u)): %s", (uint8_t)*r->at < 0x80 ? *r->at : '?',
-                     (unsigned)(uint8_t)*r->at, expected[i].jackson);
+            snprintf(out, room, "Unexpected character ('%c' (code %u)): %s",
+                     (uint8_t)*r->at < 0x80 ? *r->at : '?', (unsigned)(uint8_t)*r->at,
+                     expected[i].jackson);
             return;
         }
     }

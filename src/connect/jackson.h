@@ -5,7 +5,8 @@
 
 #include "base/json.h"
 
-/* Why the reader failed, one line without position: "Unexpected character ('n' (code 110)): ...". */
+/* Why the reader failed, one line without position: "Unexpected character ('n' (code 110)): ...".
+ */
 void jackson_complaint(const struct json_reader *r, char *out, size_t room);
 /* "\n at [Source: (<source>); line: 1, column: 4]" for the place where the reader stands. */
 void jackson_where(const struct json_reader *r, const char *source, char *out, size_t room);

@@ -1,5 +1,5 @@
-/* connect/javatext.c - see the header. Decimals beyond 64 bits are turned from base 256 to base 10^9 and
- * back by plain long arithmetic: they are rare, and at most some dozen limbs long. */
+/* connect/javatext.c - see the header. Decimals beyond 64 bits are turned from base 256 to base
+ * 10^9 and back by plain long arithmetic: they are rare, and at most some dozen limbs long. */
 #include "connect/javatext.h"
 
 #include <stdlib.h>
@@ -7,37 +7,64 @@
 #include <emmintrin.h>
 #endif
 
+#include "base/bytes.h"
 #include "base/mem.h"
 
-static const char two_digits[] = "00010203040506070809101112131415161718192021222324252627282930313233343536"
-                                 "37383940414243444546474849505152535455565758596061626364656667686970717273"
-                                 "7475767778798081828384858687888990919293949596979899";
+static const char two_digits[] =
+    "00010203040506070809101112131415161718192021222324252627282930313233343536"
+    "37383940414243444546474849505152535455565758596061626364656667686970717273"
+    "7475767778798081828384858687888990919293949596979899";
+
+static inline unsigned digit_count(uint64_t v)
+{
+    static const uint64_t tens[] = {0,
+                                    10,
+                                    100,
+                                    1000,
+                                    10000,
+                                    100000,
+                                    1000000,
+                                    10000000,
+                                    100000000,
+                                    1000000000,
+                                    10000000000,
+                                    100000000000,
+                                    1000000000000,
+                                    10000000000000,
+                                    100000000000000,
+                                    1000000000000000,
+                                    10000000000000000,
+                                    100000000000000000,
+                                    1000000000000000000,
+                                    10000000000000000000U};
+    unsigned t =
+        (64 - (unsigned)__builtin_clzll(v | 1)) * 1233 >> 12; /* log2 to log10, rounded down */
+    return t + (v >= tens[t]);
+}
 
 char *java_write_i64(char *p, int64_t v)
 {
-    char tmp[20], *at = tmp + sizeof tmp;
     uint64_t u = (uint64_t)v;
     if (v < 0) {
         *p++ = '-';
         u = -u;
     }
+    unsigned n = u ? digit_count(u) : 1;
+    char *at = p + n;
     while (u >= 100) {
         at -= 2;
         memcpy(at, two_digits + u % 100 * 2, 2);
         u /= 100;
     }
-    if (u >= 10) {
-        at -= 2;
-        memcpy(at, two_digits + u * 2, 2);
-    } else {
-        *--at = (char)('0' + u);
-    }
-    size_t n = (size_t)(tmp + sizeof tmp - at);
-    memcpy(p, at, n);
+    if (u >= 10)
+        memcpy(at - 2, two_digits + u * 2, 2);
+    else
+        at[-1] = (char)('0' + u);
     return p + n;
 }
 
-/* --- decimals ---------------------------------------------------------------------------------- */
+/* --- decimals ----------------------------------------------------------------------------------
+ */
 
 /* Magnitude in base 10^9, least significant first. Returns the limb count. */
 static size_t to_limbs(struct slice v, uint32_t *limbs, bool negative)
@@ -290,27 +317,50 @@ enum err java_rescale(struct strbuf *unscaled, int32_t from, int32_t to)
     return err;
 }
 
-/* --- JSON strings ------------------------------------------------------------------------------ */
+/* --- JSON strings ------------------------------------------------------------------------------
+ */
 
 static inline bool needs_escape(uint8_t c)
 {
     return c < 0x20 || c == '"' || c == '\\';
 }
 
+/* A bit in each byte that needs an escape (or, after such a byte, perhaps in others). */
+static inline uint64_t special_bytes(const char *p)
+{
+    const uint64_t ones = 0x0101010101010101u, high = 0x8080808080808080u;
+    uint64_t v = load_le64(p), quote = v ^ ones * '"', slash = v ^ ones * '\\';
+    return (((v - ones * 0x20) & ~v) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) &
+           high;
+}
+
+#if defined(__SSE2__)
+static inline int special_mask(const char *p)
+{
+    const __m128i quote = _mm_set1_epi8('"'), back = _mm_set1_epi8('\\'), low = _mm_set1_epi8(0x1f);
+    __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+    __m128i bad = _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, back));
+    bad = _mm_or_si128(bad, _mm_cmpeq_epi8(_mm_max_epu8(v, low), low)); /* v <= 0x1f */
+    return _mm_movemask_epi8(bad);
+}
+#endif
+
 size_t json_plain_prefix(const char *s, size_t n)
 {
     size_t i = 0;
 #if defined(__SSE2__)
-    const __m128i quote = _mm_set1_epi8('"'), back = _mm_set1_epi8('\\'), low = _mm_set1_epi8(0x1f);
     for (; i + 16 <= n; i += 16) {
-        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(s + i));
-        __m128i bad = _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, back));
-        bad = _mm_or_si128(bad, _mm_cmpeq_epi8(_mm_max_epu8(v, low), low)); /* v <= 0x1f */
-        int mask = _mm_movemask_epi8(bad);
+        int mask = special_mask(s + i);
         if (mask)
             return i + (size_t)__builtin_ctz((unsigned)mask);
     }
+    if (n >= 16) { /* the last bytes, some of them a second time */
+        int mask = i < n ? special_mask(s + n - 16) : 0;
+        return mask ? n - 16 + (size_t)__builtin_ctz((unsigned)mask) : n;
+    }
 #endif
+    if (n - i >= 8 && n - i < 16 && !(special_bytes(s + i) | special_bytes(s + n - 8)))
+        return n;
     while (i < n && !needs_escape((uint8_t)s[i]))
         i++;
     return i;

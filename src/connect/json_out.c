@@ -27,7 +27,7 @@ static void flush(struct out *w)
 static void refill(struct out *w)
 {
     w->at = w->b->p + w->b->n;
-    w->end = w->b->p + (w->b->cap ? w->b->cap - 1 : 0); /* room for the closing NUL */
+    w->end = w->b->p + w->b->cap; /* the closing NUL has room behind */
 }
 
 static __attribute__((noinline)) enum err grow(struct out *w, size_t n)
@@ -47,13 +47,22 @@ static __attribute__((noinline)) enum err grow(struct out *w, size_t n)
 
 static ALWAYS_INLINE enum err room(struct out *w, size_t n)
 {
-    return LIKELY((size_t)(w->end - w->at) > n) ? E_OK : grow(w, n + 1);
+    return LIKELY((size_t)(w->end - w->at) >= n) ? E_OK : grow(w, n);
 }
 
 static ALWAYS_INLINE void put(struct out *w, const char *p, size_t n)
 {
     memcpy(w->at, p, n);
     w->at += n;
+}
+
+/* Room for the key and SCHEMA_KEY_PADDING is there. */
+static ALWAYS_INLINE void put_key(struct out *w, struct slice key)
+{
+    memcpy(w->at, key.p, SCHEMA_KEY_PADDING);
+    if (UNLIKELY(key.n > SCHEMA_KEY_PADDING))
+        memcpy(w->at, key.p, key.n);
+    w->at += key.n;
 }
 
 static enum err put_string(struct out *w, const char *s, size_t n)
@@ -126,8 +135,9 @@ static enum err put_null(struct out *w, const struct schema *s)
         if (s->has_default && w->o->null_to_default)
             return put_value(w, s, s->def);
         if (!s->optional)
-            return error_set(w->e, E_INVALID, DATA_EXCEPTION "Conversion error: null value for field that is "
-                                                             "required and has no default value");
+            return error_set(w->e, E_INVALID,
+                             DATA_EXCEPTION "Conversion error: null value for field that is "
+                                            "required and has no default value");
     }
     enum err err = room(w, 4);
     if (!err)
@@ -137,7 +147,8 @@ static enum err put_null(struct out *w, const struct schema *s)
 
 static enum err mismatch(struct out *w, const struct schema *s)
 {
-    return error_set(w->e, E_INVALID, DATA_EXCEPTION "Conversion error: the value does not match schema type %s",
+    return error_set(w->e, E_INVALID,
+                     DATA_EXCEPTION "Conversion error: the value does not match schema type %s",
                      s ? schema_type_java(s->type) : "null");
 }
 
@@ -152,12 +163,12 @@ static enum err put_struct(struct out *w, const struct schema *s, struct value v
     for (uint32_t i = 0; i < v.n; i++) {
         const struct schema_field *f = &s->fields[i];
         /* Room for the key and any number at once: the common fields need no second check. */
-        err = room(w, f->json_key.n + 1 + JAVA_NUMBER_MAX);
+        err = room(w, f->json_key.n + SCHEMA_KEY_PADDING + JAVA_NUMBER_MAX);
         if (err)
             return err;
         *w->at++ = before;
         before = ',';
-        put(w, f->json_key.p, f->json_key.n);
+        put_key(w, f->json_key);
         struct value x = v.u.v[i];
         if (x.kind == VALUE_INT)
             w->at = java_write_i64(w->at, x.u.i);
@@ -210,7 +221,8 @@ static bool map_is_object(const struct schema *s, struct value v)
     return true;
 }
 
-static enum err put_entry(struct out *w, const struct schema *s, const struct value *kv, bool object)
+static enum err put_entry(struct out *w, const struct schema *s, const struct value *kv,
+                          bool object)
 {
     enum err err;
     if (object) {
@@ -311,7 +323,8 @@ enum err json_out_value(struct strbuf *b, const struct schema *s, struct value v
     return err;
 }
 
-/* --- schemas ----------------------------------------------------------------------------------- */
+/* --- schemas -----------------------------------------------------------------------------------
+ */
 
 /* Without the closing brace, so that a struct can add the member "field". */
 static void schema_open(struct strbuf *b, const struct schema *s, bool numeric);

@@ -8,15 +8,16 @@
 #include "connect/schema.h"
 
 struct json_out_options {
-    bool numeric_decimals;  /* decimal.format=NUMERIC */
-    bool null_to_default;   /* replace.null.with.default */
+    bool numeric_decimals; /* decimal.format=NUMERIC */
+    bool null_to_default;  /* replace.null.with.default */
 };
 
 /* Appends the payload. s NULL: schemaless. On failure the buffer's length is as before and e holds
  * Java's exception chain. E_INVALID (DataException), E_TOO_LARGE, E_NOMEM. */
 enum err json_out_value(struct strbuf *b, const struct schema *s, struct value v,
                         const struct json_out_options *o, struct error *e) MUST_CHECK;
-/* Appends the schema's text; NULL appends null. Sealed schemas already hold it for BASE64 decimals. */
+/* Appends the schema's text; NULL appends null. Sealed schemas already hold it for BASE64 decimals.
+ */
 void json_out_schema(struct strbuf *b, const struct schema *s, bool numeric_decimals);
 /* True when the text depends on decimal.format: a Decimal default somewhere below. */
 bool json_out_schema_varies(const struct schema *s);

@@ -1,6 +1,6 @@
-/* connect/kclient.h - the seam between Connect and a Kafka cluster (DESIGN 2.7): the embedded broker
- * (append straight into the log, no socket) or an external cluster (librdkafka). Nothing else in
- * Connect knows which. Calls block; thread: any task or pool thread, never a loop. */
+/* connect/kclient.h - the seam between Connect and a Kafka cluster (DESIGN 2.7): the embedded
+ * broker (append straight into the log, no socket) or an external cluster (librdkafka). Nothing
+ * else in Connect knows which. Calls block; thread: any task or pool thread, never a loop. */
 #ifndef WEIR_CONNECT_KCLIENT_H
 #define WEIR_CONNECT_KCLIENT_H
 
@@ -14,34 +14,39 @@ struct broker;
 struct kclient *kclient_embedded(struct broker *b); /* borrows the broker */
 void kclient_free(struct kclient *k);
 
-/* --- topics ---------------------------------------------------------------------------------------- */
+/* --- topics
+ * ---------------------------------------------------------------------------------------- */
 struct kclient_topic {
     int32_t partitions;
 };
-enum err kclient_describe(struct kclient *k, struct slice topic, struct kclient_topic *out, struct error *e) MUST_CHECK; /* E_NOT_FOUND */
+enum err kclient_describe(struct kclient *k, struct slice topic, struct kclient_topic *out,
+                          struct error *e) MUST_CHECK; /* E_NOT_FOUND */
 /* partitions -1: the broker's default. configs may be NULL. E_EXISTS. */
-enum err kclient_create(struct kclient *k, struct slice topic, int32_t partitions, int16_t replication,
-                        const struct strmap *configs, struct error *e) MUST_CHECK;
+enum err kclient_create(struct kclient *k, struct slice topic, int32_t partitions,
+                        int16_t replication, const struct strmap *configs,
+                        struct error *e) MUST_CHECK;
 
-/* --- writing: one producer per task ------------------------------------------------------------------ */
+/* --- writing: one producer per task
+ * ------------------------------------------------------------------ */
 struct kproducer;
-/* name: identifies the producer in logs ("connector-task"). Takes no id yet: the first flush asks for a
- * new one unless kproducer_resume gave it the one of the run before. */
+/* name: identifies the producer in logs ("connector-task"). Takes no id yet: the first flush asks
+ * for a new one unless kproducer_resume gave it the one of the run before. */
 enum err kproducer_open(struct kproducer **out, struct kclient *k, const char *name,
                         const struct strmap *overrides, struct error *e) MUST_CHECK;
 void kproducer_close(struct kproducer *p); /* NULL allowed */
 struct khead {
     struct slice name, value; /* value null = null */
 };
-/* Adds one record to the batch being built; copies. partition -1: murmur2 of the key, or sticky for a
- * null key. headers_encoded: not null = ready-made headers section (count varint and all) used instead
- * of heads. E_NOT_FOUND: no such topic or partition. */
-enum err kproducer_add(struct kproducer *p, struct slice topic, int32_t partition, int64_t timestamp_ms,
-                       struct slice key, struct slice value, const struct khead *heads, size_t heads_count,
-                       struct slice headers_encoded, struct error *e) MUST_CHECK;
-/* Appends all that was added; returns when it is in the log (as durable as the tier says). One error for
- * all: the caller sends again or fails. E_NOT_FOUND: a topic was deleted in between (kproducer_abort,
- * create it, add again). */
+/* Adds one record to the batch being built; copies. partition -1: murmur2 of the key, or sticky for
+ * a null key. headers_encoded: not null = ready-made headers section (count varint and all) used
+ * instead of heads. E_NOT_FOUND: no such topic or partition. */
+enum err kproducer_add(struct kproducer *p, struct slice topic, int32_t partition,
+                       int64_t timestamp_ms, struct slice key, struct slice value,
+                       const struct khead *heads, size_t heads_count, struct slice headers_encoded,
+                       struct error *e) MUST_CHECK;
+/* Appends all that was added; returns when it is in the log (as durable as the tier says). One
+ * error for all: the caller sends again or fails. E_NOT_FOUND: a topic was deleted in between
+ * (kproducer_abort, create it, add again). */
 enum err kproducer_flush(struct kproducer *p, struct error *e) MUST_CHECK;
 /* Forgets what was added since the last flush. What a failed flush had appended already is left out
  * when the same records are added again (see skip below). */
@@ -49,40 +54,46 @@ void kproducer_abort(struct kproducer *p);
 /* The headers section of heads, for headers_encoded; appends. */
 void khead_encode(struct strbuf *out, const struct khead *heads, size_t count);
 
-/* --- exactly once (DESIGN 2.6) ------------------------------------------------------------------------ */
-/* Reading a source from its last stored offset gives the same records in the same order. Of those for
- * one partition, the first `skip` of this batch are in the log already, the next `count` carry the
- * sequence numbers from first_sequence on, and of what comes after this batch the first `left` are in
- * the log already too. One line of an intent. */
+/* --- exactly once (DESIGN 2.6)
+ * ------------------------------------------------------------------------ */
+/* Reading a source from its last stored offset gives the same records in the same order. Of those
+ * for one partition, the first `skip` of this batch are in the log already, the next `count` carry
+ * the sequence numbers from first_sequence on, and of what comes after this batch the first `left`
+ * are in the log already too. One line of an intent. */
 struct kpart {
     struct slice topic;
-    int32_t partition, partitions; /* number; how many the topic has: keys go elsewhere when that changes */
+    int32_t partition,
+        partitions; /* number; how many the topic has: keys go elsewhere when that changes */
     int32_t first_sequence, count, skip, left;
     bool sticky; /* records without key were sent here */
 };
-/* Seals what was added and tells what the next flush will append and which records are still to be left
- * out. Borrowed until the next call on p. Asks for a producer id when something will be appended. */
+/* Seals what was added and tells what the next flush will append and which records are still to be
+ * left out. Borrowed until the next call on p. Asks for a producer id when something will be
+ * appended. */
 enum err kproducer_pending(struct kproducer *p, const struct kpart **parts, size_t *count,
                            struct error *e) MUST_CHECK;
 int64_t kproducer_id(const struct kproducer *p); /* -1: none yet */
 /* Before the first add: goes on as this producer. */
 void kproducer_resume(struct kproducer *p, int64_t id);
 /* How many of the records [first_sequence, + count) the log has: all, none or the first few. *known
- * false: the log knows nothing of that producer there any more; *behind true: it lacks even what came
- * before (power was lost). */
-enum err kproducer_arrived(struct kproducer *p, const struct kpart *part, int32_t *arrived, bool *known,
-                           bool *behind, struct error *e) MUST_CHECK;
+ * false: the log knows nothing of that producer there any more; *behind true: it lacks even what
+ * came before (power was lost). */
+enum err kproducer_arrived(struct kproducer *p, const struct kpart *part, int32_t *arrived,
+                           bool *known, bool *behind, struct error *e) MUST_CHECK;
 /* The next n records for that partition are in the log already: leave them out. */
 void kproducer_skip(struct kproducer *p, const struct kpart *part, int32_t n);
 /* Whether everything appended before the last kproducer_mark is on disk (fdatasync). */
 void kproducer_mark(struct kproducer *p);
 bool kproducer_mark_synced(struct kproducer *p);
-enum err kproducer_sync(struct kproducer *p, struct error *e) MUST_CHECK; /* makes it so; blocks on disk */
-void kproducer_fault_after(struct kproducer *p, int batches); /* tests: the append fails after that many */
+enum err kproducer_sync(struct kproducer *p,
+                        struct error *e) MUST_CHECK; /* makes it so; blocks on disk */
+void kproducer_fault_after(struct kproducer *p,
+                           int batches); /* tests: the append fails after that many */
 
-/* --- reading ----------------------------------------------------------------------------------------- */
-/* Simple reader of one topic from a position (schema history, signals); group consumers of sink tasks
- * are kconsumer below. */
+/* --- reading
+ * ----------------------------------------------------------------------------------------- */
+/* Simple reader of one topic from a position (schema history, signals); group consumers of sink
+ * tasks are kconsumer below. */
 struct krecord {
     int32_t partition;
     int64_t offset, timestamp_ms;

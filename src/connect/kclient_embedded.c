@@ -1,10 +1,10 @@
 /* connect/kclient_embedded.c - kclient on the embedded broker: record batches are built here and
  * appended straight to the partition's log. SPEC: connect 8.1; DESIGN 2.6, 2.7.
  *
- * A producer keeps one slot per partition that it writes to: an open batch, finished batches before it
- * (a batch is closed at SPLIT_BYTES, so that consumers with small buffers stay happy), and the next
- * sequence number. Invariant: next_sequence is what the log expects once everything pending of the
- * slot has been appended; pending records carry [first_sequence, first_sequence + count).
+ * A producer keeps one slot per partition that it writes to: an open batch, finished batches before
+ * it (a batch is closed at SPLIT_BYTES, so that consumers with small buffers stay happy), and the
+ * next sequence number. Invariant: next_sequence is what the log expects once everything pending of
+ * the slot has been appended; pending records carry [first_sequence, first_sequence + count).
  * Thread: a producer is one task's; a kclient is any thread's. */
 #include "connect/kclient.h"
 
@@ -29,15 +29,15 @@ struct slot {
     int32_t partition;
     struct broker_target *target;
     struct batch_builder open;
-    struct strbuf ready;          /* finished batches, one after the other */
-    int32_t open_count;           /* records in the open batch */
+    struct strbuf ready;           /* finished batches, one after the other */
+    int32_t open_count;            /* records in the open batch */
     int32_t first_sequence, count; /* pending, ready and open together */
-    int32_t appended;             /* of the pending ones; after a failed flush */
+    int32_t appended;              /* of the pending ones; after a failed flush */
     int32_t next_sequence;
-    int32_t skip;                 /* records still to leave out */
-    int32_t skipped;              /* left out since the last flush */
+    int32_t skip;    /* records still to leave out */
+    int32_t skipped; /* left out since the last flush */
     bool sticky_used;
-    int64_t end_offset, mark;     /* after the last append; remembered for mark_synced */
+    int64_t end_offset, mark; /* after the last append; remembered for mark_synced */
 };
 
 struct ktopic {
@@ -76,9 +76,11 @@ void kclient_free(struct kclient *k)
     mem_free(k);
 }
 
-/* --- topics ------------------------------------------------------------------------------------ */
+/* --- topics ------------------------------------------------------------------------------------
+ */
 
-enum err kclient_describe(struct kclient *k, struct slice topic, struct kclient_topic *out, struct error *e)
+enum err kclient_describe(struct kclient *k, struct slice topic, struct kclient_topic *out,
+                          struct error *e)
 {
     struct arena a;
     struct broker_topic_info info;
@@ -90,21 +92,25 @@ enum err kclient_describe(struct kclient *k, struct slice topic, struct kclient_
     return err;
 }
 
-enum err kclient_create(struct kclient *k, struct slice topic, int32_t partitions, int16_t replication,
-                        const struct strmap *configs, struct error *e)
+enum err kclient_create(struct kclient *k, struct slice topic, int32_t partitions,
+                        int16_t replication, const struct strmap *configs, struct error *e)
 {
-    struct broker_topic_spec spec = {.name = topic, .partitions = partitions, .replication_factor = replication,
+    struct broker_topic_spec spec = {.name = topic,
+                                     .partitions = partitions,
+                                     .replication_factor = replication,
                                      .configs = configs};
     return broker_topic_create(k->broker, &spec, e);
 }
 
-/* --- a producer -------------------------------------------------------------------------------- */
+/* --- a producer --------------------------------------------------------------------------------
+ */
 
 enum err kproducer_open(struct kproducer **out, struct kclient *k, const char *name,
                         const struct strmap *overrides, struct error *e)
 {
     struct kproducer *p = xcalloc(1, sizeof *p);
-    struct slice codec = overrides ? slice_trim(strmap_get_c(overrides, "compression.type")) : SLICE_NULL;
+    struct slice codec =
+        overrides ? slice_trim(strmap_get_c(overrides, "compression.type")) : SLICE_NULL;
     p->k = k;
     p->name = xstrdup(name);
     p->id = -1;
@@ -116,9 +122,11 @@ enum err kproducer_open(struct kproducer **out, struct kclient *k, const char *n
         return E_OK;
     kproducer_close(p);
     *out = NULL;
-    return error_set(e, E_INVALID, "org.apache.kafka.common.config.ConfigException: Invalid value " PRI_SL
-                                   " for configuration compression.type: String must be one of: gzip, lz4, none, "
-                                   "snappy, zstd", ARG_SL(codec));
+    return error_set(e, E_INVALID,
+                     "org.apache.kafka.common.config.ConfigException: Invalid value " PRI_SL
+                     " for configuration compression.type: String must be one of: gzip, lz4, none, "
+                     "snappy, zstd",
+                     ARG_SL(codec));
 }
 
 static void slot_free(struct slot *s)
@@ -163,7 +171,8 @@ static void grow_topic(struct ktopic *t, int32_t partitions)
     t->partitions = partitions;
 }
 
-static enum err find_topic(struct kproducer *p, struct slice name, struct ktopic **out, struct error *e)
+static enum err find_topic(struct kproducer *p, struct slice name, struct ktopic **out,
+                           struct error *e)
 {
     if (p->last && slice_eq(p->last->name, name)) {
         *out = p->last;
@@ -198,12 +207,12 @@ static enum err ask_log(struct kproducer *p, struct slot *s)
     return err == E_NOT_FOUND ? E_OK : err;
 }
 
-static enum err find_slot(struct kproducer *p, struct ktopic *t, int32_t partition, struct slot **out,
-                          struct error *e)
+static enum err find_slot(struct kproducer *p, struct ktopic *t, int32_t partition,
+                          struct slot **out, struct error *e)
 {
     if (partition < 0 || partition >= t->partitions)
-        return error_set(e, E_NOT_FOUND, "partition %d of topic " PRI_SL " does not exist", (int)partition,
-                         ARG_SL(t->name));
+        return error_set(e, E_NOT_FOUND, "partition %d of topic " PRI_SL " does not exist",
+                         (int)partition, ARG_SL(t->name));
     struct slot *s = t->slots[partition];
     if (!s) {
         s = xcalloc(1, sizeof *s);
@@ -260,8 +269,11 @@ static enum err close_batch(struct kproducer *p, struct slot *s, struct error *e
         err = strbuf_err(&s->ready);
     }
     if (err)
-        return error_set(e, err, "org.apache.kafka.connect.errors.ConnectException: a record batch could not be "
-                                 "built: %s", err_name(err));
+        return error_set(
+            e, err,
+            "org.apache.kafka.connect.errors.ConnectException: a record batch could not be "
+            "built: %s",
+            err_name(err));
     batch_builder_reset(&s->open);
     s->open_count = 0;
     return E_OK;
@@ -275,7 +287,8 @@ static int32_t pick_partition(struct ktopic *t, int32_t partition, struct slice 
     if (key.p)
         return (int32_t)((murmur2(key) & 0x7fffffff) % (uint32_t)t->partitions);
     *sticky = true;
-    return t->replay_sticky >= 0 && t->replay_sticky < t->partitions ? t->replay_sticky : t->sticky % t->partitions;
+    return t->replay_sticky >= 0 && t->replay_sticky < t->partitions ? t->replay_sticky
+                                                                     : t->sticky % t->partitions;
 }
 
 /* A ready-made section begins with the count that the builder wants apart. */
@@ -290,9 +303,10 @@ static struct batch_headers borrow_headers(struct slice encoded)
     return h;
 }
 
-enum err kproducer_add(struct kproducer *p, struct slice topic, int32_t partition, int64_t timestamp_ms,
-                       struct slice key, struct slice value, const struct khead *heads, size_t heads_count,
-                       struct slice headers_encoded, struct error *e)
+enum err kproducer_add(struct kproducer *p, struct slice topic, int32_t partition,
+                       int64_t timestamp_ms, struct slice key, struct slice value,
+                       const struct khead *heads, size_t heads_count, struct slice headers_encoded,
+                       struct error *e)
 {
     struct ktopic *t;
     struct slot *s;
@@ -324,8 +338,11 @@ enum err kproducer_add(struct kproducer *p, struct slice topic, int32_t partitio
     if (!err)
         err = batch_builder_add(&s->open, timestamp_ms, key, value, h);
     if (err)
-        return error_set(e, err, "org.apache.kafka.common.errors.RecordTooLargeException: a record of %zu bytes does "
-                                 "not fit into a batch", key.n + value.n);
+        return error_set(
+            e, err,
+            "org.apache.kafka.common.errors.RecordTooLargeException: a record of %zu bytes does "
+            "not fit into a batch",
+            key.n + value.n);
     s->open_count++;
     s->count++;
     return E_OK;
@@ -341,7 +358,8 @@ void khead_encode(struct strbuf *out, const struct khead *heads, size_t count)
     strbuf_release(&h.bytes);
 }
 
-/* --- flush ------------------------------------------------------------------------------------- */
+/* --- flush -------------------------------------------------------------------------------------
+ */
 
 static void add_part(struct kproducer *p, size_t *n, const struct ktopic *t, const struct slot *s)
 {
@@ -349,13 +367,18 @@ static void add_part(struct kproducer *p, size_t *n, const struct ktopic *t, con
         p->parts_cap = p->parts_cap ? p->parts_cap * 2 : 8;
         p->parts = xrealloc(p->parts, p->parts_cap * sizeof *p->parts);
     }
-    p->parts[(*n)++] = (struct kpart){
-        .topic = t->name, .partition = s->partition, .partitions = t->partitions, .first_sequence = s->first_sequence,
-        .count = s->count, .skip = s->skipped, .left = s->skip,
-        .sticky = s->sticky_used || t->replay_sticky == s->partition};
+    p->parts[(*n)++] = (struct kpart){.topic = t->name,
+                                      .partition = s->partition,
+                                      .partitions = t->partitions,
+                                      .first_sequence = s->first_sequence,
+                                      .count = s->count,
+                                      .skip = s->skipped,
+                                      .left = s->skip,
+                                      .sticky = s->sticky_used || t->replay_sticky == s->partition};
 }
 
-enum err kproducer_pending(struct kproducer *p, const struct kpart **parts, size_t *count, struct error *e)
+enum err kproducer_pending(struct kproducer *p, const struct kpart **parts, size_t *count,
+                           struct error *e)
 {
     size_t i = 0;
     struct slice name;
@@ -394,7 +417,8 @@ static enum err append_batch(struct kproducer *p, struct slot *s, struct slice o
     s->appended += batch_count(one.p);
     s->end_offset = MAX(s->end_offset, done.end_offset);
     if (done.duplicate)
-        LOG_WARN(LOG_CONNECT_TASK, "a batch was in the log already, base offset %lld", (long long)done.base_offset);
+        LOG_WARN(LOG_CONNECT_TASK, "a batch was in the log already, base offset %lld",
+                 (long long)done.base_offset);
     return E_OK;
 }
 
@@ -493,7 +517,8 @@ void kproducer_abort(struct kproducer *p)
     forget_gone(p);
 }
 
-/* --- exactly once ------------------------------------------------------------------------------ */
+/* --- exactly once ------------------------------------------------------------------------------
+ */
 
 int64_t kproducer_id(const struct kproducer *p)
 {
@@ -505,8 +530,8 @@ void kproducer_resume(struct kproducer *p, int64_t id)
     p->id = id;
 }
 
-enum err kproducer_arrived(struct kproducer *p, const struct kpart *part, int32_t *arrived, bool *known,
-                           bool *behind, struct error *e)
+enum err kproducer_arrived(struct kproducer *p, const struct kpart *part, int32_t *arrived,
+                           bool *known, bool *behind, struct error *e)
 {
     struct broker_target *t;
     struct broker_producer state;
@@ -542,7 +567,8 @@ void kproducer_skip(struct kproducer *p, const struct kpart *part, int32_t n)
 {
     struct ktopic *t;
     struct slot *s;
-    if (n <= 0 || find_topic(p, part->topic, &t, NULL) || find_slot(p, t, part->partition, &s, NULL))
+    if (n <= 0 || find_topic(p, part->topic, &t, NULL) ||
+        find_slot(p, t, part->partition, &s, NULL))
         return;
     s->skip = n;
     if (part->sticky)
@@ -610,11 +636,12 @@ enum err kproducer_sync(struct kproducer *p, struct error *e)
     return c.err;
 }
 
-/* --- reading ----------------------------------------------------------------------------------- */
+/* --- reading -----------------------------------------------------------------------------------
+ */
 
 /* False: fn has had enough. */
-static bool give_records(struct slice batch, int32_t partition, int64_t from, struct khead **heads, size_t *cap,
-                         krecord_fn fn, void *arg, enum err *err)
+static bool give_records(struct slice batch, int32_t partition, int64_t from, struct khead **heads,
+                         size_t *cap, krecord_fn fn, void *arg, enum err *err)
 {
     struct batch_iter it;
     struct batch_record r;
@@ -625,7 +652,10 @@ static bool give_records(struct slice batch, int32_t partition, int64_t from, st
     while (!*err && more && batch_iter_next(&it, &r)) {
         if (r.offset < from)
             continue;
-        struct krecord k = {.partition = partition, .offset = r.offset, .timestamp_ms = r.timestamp, .key = r.key,
+        struct krecord k = {.partition = partition,
+                            .offset = r.offset,
+                            .timestamp_ms = r.timestamp,
+                            .key = r.key,
                             .value = r.value};
         struct slice rest = r.headers, name, value;
         while (batch_header_next(&rest, &name, &value)) {
@@ -644,8 +674,8 @@ static bool give_records(struct slice batch, int32_t partition, int64_t from, st
     return more;
 }
 
-enum err kclient_read(struct kclient *k, struct slice topic, int32_t partition, int64_t from, krecord_fn fn,
-                      void *arg, struct error *e)
+enum err kclient_read(struct kclient *k, struct slice topic, int32_t partition, int64_t from,
+                      krecord_fn fn, void *arg, struct error *e)
 {
     struct broker_target *t;
     enum err err = broker_target_open(k->broker, topic, partition, &t, e);
@@ -668,7 +698,8 @@ enum err kclient_read(struct kclient *k, struct slice topic, int32_t partition, 
         while (!err && more && batch_split(&rest, &one))
             more = give_records(one, partition, at, &heads, &cap, fn, arg, &err);
         if (err)
-            err = error_set(e, err, "a record batch of topic " PRI_SL " at offset %lld cannot be read: %s",
+            err = error_set(e, err,
+                            "a record batch of topic " PRI_SL " at offset %lld cannot be read: %s",
                             ARG_SL(topic), (long long)at, err_name(err));
         at = info.next_offset;
     }

@@ -1,5 +1,5 @@
-/* connect/record.h - records on their way between connector, transforms, converters and log, and the
- * batch that owns them.
+/* connect/record.h - records on their way between connector, transforms, converters and log, and
+ * the batch that owns them.
  *
  * A batch is what one poll gave: its arena holds every value; nothing in it is released singly and
  * nothing outlives record_batch_reset. Schemas in a batch are borrowed from whoever built them (a
@@ -16,8 +16,8 @@ struct record_header {
     const struct schema *schema; /* NULL: schemaless */
     struct value value;
 };
-/* Headers that all records of a source share (Debezium's context headers) are built once and pointed
- * to; a transform that changes headers makes its own array in the arena first. */
+/* Headers that all records of a source share (Debezium's context headers) are built once and
+ * pointed to; a transform that changes headers makes its own array in the arena first. */
 struct record_headers {
     const struct record_header *items;
     size_t count;
@@ -30,24 +30,24 @@ struct record_headers {
 #define RECORD_NO_PARTITION (-1)
 struct record {
     struct slice topic;
-    int32_t partition;                   /* RECORD_NO_PARTITION: by key hash */
-    const struct schema *key_schema;     /* NULL: schemaless */
+    int32_t partition;               /* RECORD_NO_PARTITION: by key hash */
+    const struct schema *key_schema; /* NULL: schemaless */
     const struct schema *value_schema;
     struct value key, value;
-    int64_t timestamp_ms;                /* RECORD_NO_TIMESTAMP: none (the runtime takes now) */
+    int64_t timestamp_ms; /* RECORD_NO_TIMESTAMP: none (the runtime takes now) */
     struct record_headers headers;
     /* Sink side: where it was read. */
     int64_t kafka_offset;
-    struct slice raw_key, raw_value;     /* as consumed, for the dead-letter queue */
+    struct slice raw_key, raw_value; /* as consumed, for the dead-letter queue */
     /* Source side: index into the batch's offsets that holds once this record is in the log. */
     uint32_t offset_index;
-    bool dropped;                        /* a transform or tolerance took it out */
+    bool dropped; /* a transform or tolerance took it out */
 };
 
 /* Source offset as Connect stores it: one JSON object text each. */
 struct record_offset {
     struct slice partition; /* {"server":"dbserver1"} */
-    struct slice offset;    /* {"file":...,"pos":...}; null slice = forget this partition's offset */
+    struct slice offset; /* {"file":...,"pos":...}; null slice = forget this partition's offset */
 };
 
 struct record_batch {
@@ -64,11 +64,12 @@ struct record_batch {
 void record_batch_init(struct record_batch *b, size_t budget_bytes);
 void record_batch_release(struct record_batch *b);
 void record_batch_reset(struct record_batch *b);
-/* A zeroed record (partition and timestamp unset) at the end. NULL without memory. The pointer is valid
- * until the next add. */
+/* A zeroed record (partition and timestamp unset) at the end. NULL without memory. The pointer is
+ * valid until the next add. */
 struct record *record_batch_add(struct record_batch *b) MUST_CHECK;
 /* Copies both texts into the arena. */
-enum err record_batch_offset(struct record_batch *b, struct slice partition, struct slice offset) MUST_CHECK;
+enum err record_batch_offset(struct record_batch *b, struct slice partition,
+                             struct slice offset) MUST_CHECK;
 /* Holds a reference of s until the batch is reset. */
 void record_batch_keep(struct record_batch *b, const struct schema *s);
 

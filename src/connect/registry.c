@@ -13,10 +13,14 @@ struct named {
     const char *class_name;
     const char *const *aliases;
 };
-_Static_assert(offsetof(struct connector_ops, aliases) == offsetof(struct named, aliases), "same beginning");
-_Static_assert(offsetof(struct converter_ops, aliases) == offsetof(struct named, aliases), "same beginning");
-_Static_assert(offsetof(struct transform_ops, aliases) == offsetof(struct named, aliases), "same beginning");
-_Static_assert(offsetof(struct predicate_ops, aliases) == offsetof(struct named, aliases), "same beginning");
+_Static_assert(offsetof(struct connector_ops, aliases) == offsetof(struct named, aliases),
+               "same beginning");
+_Static_assert(offsetof(struct converter_ops, aliases) == offsetof(struct named, aliases),
+               "same beginning");
+_Static_assert(offsetof(struct transform_ops, aliases) == offsetof(struct named, aliases),
+               "same beginning");
+_Static_assert(offsetof(struct predicate_ops, aliases) == offsetof(struct named, aliases),
+               "same beginning");
 
 struct group {
     const void **items;
@@ -68,7 +72,8 @@ void registry_init(struct registry *r, const struct connect_plugins *const *plug
         add_all(&t, (const void *const *)(*plugins)->transforms);
         add_all(&p, (const void *const *)(*plugins)->predicates);
     }
-    r->connectors = (const struct connector_ops **)finish(&c, &r->connector_count, connectors_order);
+    r->connectors =
+        (const struct connector_ops **)finish(&c, &r->connector_count, connectors_order);
     r->converters = (const struct converter_ops **)finish(&v, &r->converter_count, by_class);
     r->transforms = (const struct transform_ops **)finish(&t, &r->transform_count, by_class);
     r->predicates = (const struct predicate_ops **)finish(&p, &r->predicate_count, by_class);
@@ -126,8 +131,10 @@ void registry_describe(const struct registry *r, struct strbuf *out)
     for (size_t i = 0; i < r->connector_count; i++) {
         const struct connector_ops *c = r->connectors[i];
         const char *type = c->kind == CONNECTOR_SINK ? "sink" : "source";
-        strbuf_addf(out, "%sPluginDesc{klass=class %s, name='%s', version='%s', encodedVersion=%s, type=%s, "
-                         "typeName='%s', location='classpath'}", i ? ", " : "", c->class_name, c->class_name,
-                    c->version, c->version, type, type);
+        strbuf_addf(
+            out,
+            "%sPluginDesc{klass=class %s, name='%s', version='%s', encodedVersion=%s, type=%s, "
+            "typeName='%s', location='classpath'}",
+            i ? ", " : "", c->class_name, c->class_name, c->version, c->version, type, type);
     }
 }

@@ -1,5 +1,5 @@
-/* connect/registry.h - which classes there are: connectors, converters, transforms, predicates, by full
- * class name, simple name or pruned name. SPEC: connect 1.7.
+/* connect/registry.h - which classes there are: connectors, converters, transforms, predicates, by
+ * full class name, simple name or pruned name. SPEC: connect 1.7.
  *
  * Built once at start from the plugin arrays and the worker's own converters; immutable afterwards.
  * Thread: any. */
@@ -16,15 +16,16 @@ struct registry {
     size_t connector_count, converter_count, transform_count, predicate_count;
 };
 
-void registry_init(struct registry *r, const struct connect_plugins *const *plugins); /* ends with NULL */
+void registry_init(struct registry *r,
+                   const struct connect_plugins *const *plugins); /* ends with NULL */
 void registry_release(struct registry *r);
 /* NULL: no such class. */
 const struct connector_ops *registry_connector(const struct registry *r, struct slice name);
 const struct converter_ops *registry_converter(const struct registry *r, struct slice name);
 const struct transform_ops *registry_transform(const struct registry *r, struct slice name);
 const struct predicate_ops *registry_predicate(const struct registry *r, struct slice name);
-/* Whether a converter may be a header.converter: all of ours may. "header_converter" only: not listed
- * as a converter. */
+/* Whether a converter may be a header.converter: all of ours may. "header_converter" only: not
+ * listed as a converter. */
 bool registry_header_only(const struct converter_ops *c);
 /* The text after "available connectors are: " of Connect's answer for an unknown class. */
 void registry_describe(const struct registry *r, struct strbuf *out);

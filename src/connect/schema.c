@@ -1,7 +1,7 @@
 /* connect/schema.c - building, sealing, counting and comparing schemas; see the header.
  *
- * A schema and all its texts lie in one arena of its own. Sealing finds the logical type, escapes the
- * field keys and renders the JSON text once, so that the write path only copies. */
+ * A schema and all its texts lie in one arena of its own. Sealing finds the logical type, escapes
+ * the field keys and renders the JSON text once, so that the write path only copies. */
 #include "connect/schema.h"
 
 #include <stdatomic.h>
@@ -24,7 +24,10 @@ struct schema_builder {
     size_t fields_cap, params_cap;
 };
 
-#define LITERAL(text) {text, sizeof(text) - 1}
+#define LITERAL(text)                                                                              \
+    {                                                                                              \
+        text, sizeof(text) - 1                                                                     \
+    }
 #define PLAIN_ONE(t, text, opt, opt_text)                                                          \
     {                                                                                              \
         .pub = {.type = t,                                                                         \
@@ -35,9 +38,11 @@ struct schema_builder {
     }
 #define PLAIN(t, text) [t] = {PLAIN_ONE(t, text, false, "false"), PLAIN_ONE(t, text, true, "true")}
 static struct schema_impl plain[][2] = {
-    PLAIN(SCHEMA_INT8, "int8"),       PLAIN(SCHEMA_INT16, "int16"),   PLAIN(SCHEMA_INT32, "int32"),
-    PLAIN(SCHEMA_INT64, "int64"),     PLAIN(SCHEMA_FLOAT32, "float"), PLAIN(SCHEMA_FLOAT64, "double"),
-    PLAIN(SCHEMA_BOOLEAN, "boolean"), PLAIN(SCHEMA_STRING, "string"), PLAIN(SCHEMA_BYTES, "bytes"),
+    PLAIN(SCHEMA_INT8, "int8"),       PLAIN(SCHEMA_INT16, "int16"),
+    PLAIN(SCHEMA_INT32, "int32"),     PLAIN(SCHEMA_INT64, "int64"),
+    PLAIN(SCHEMA_FLOAT32, "float"),   PLAIN(SCHEMA_FLOAT64, "double"),
+    PLAIN(SCHEMA_BOOLEAN, "boolean"), PLAIN(SCHEMA_STRING, "string"),
+    PLAIN(SCHEMA_BYTES, "bytes"),
 };
 
 const struct schema *schema_plain(enum schema_type t, bool optional)
@@ -49,12 +54,18 @@ const struct schema *schema_plain(enum schema_type t, bool optional)
 static const struct {
     const char *json, *java;
 } type_names[] = {
-    [SCHEMA_INT8] = {"int8", "INT8"},          [SCHEMA_INT16] = {"int16", "INT16"},
-    [SCHEMA_INT32] = {"int32", "INT32"},       [SCHEMA_INT64] = {"int64", "INT64"},
-    [SCHEMA_FLOAT32] = {"float", "FLOAT32"},   [SCHEMA_FLOAT64] = {"double", "FLOAT64"},
-    [SCHEMA_BOOLEAN] = {"boolean", "BOOLEAN"}, [SCHEMA_STRING] = {"string", "STRING"},
-    [SCHEMA_BYTES] = {"bytes", "BYTES"},       [SCHEMA_ARRAY] = {"array", "ARRAY"},
-    [SCHEMA_MAP] = {"map", "MAP"},             [SCHEMA_STRUCT] = {"struct", "STRUCT"},
+    [SCHEMA_INT8] = {"int8", "INT8"},
+    [SCHEMA_INT16] = {"int16", "INT16"},
+    [SCHEMA_INT32] = {"int32", "INT32"},
+    [SCHEMA_INT64] = {"int64", "INT64"},
+    [SCHEMA_FLOAT32] = {"float", "FLOAT32"},
+    [SCHEMA_FLOAT64] = {"double", "FLOAT64"},
+    [SCHEMA_BOOLEAN] = {"boolean", "BOOLEAN"},
+    [SCHEMA_STRING] = {"string", "STRING"},
+    [SCHEMA_BYTES] = {"bytes", "BYTES"},
+    [SCHEMA_ARRAY] = {"array", "ARRAY"},
+    [SCHEMA_MAP] = {"map", "MAP"},
+    [SCHEMA_STRUCT] = {"struct", "STRUCT"},
 };
 
 const char *schema_type_name(enum schema_type t)
@@ -67,7 +78,8 @@ const char *schema_type_java(enum schema_type t)
     return type_names[t].java;
 }
 
-/* --- building ---------------------------------------------------------------------------------- */
+/* --- building ----------------------------------------------------------------------------------
+ */
 
 struct schema_builder *schema_builder_new(enum schema_type t)
 {
@@ -144,7 +156,8 @@ void schema_builder_element(struct schema_builder *b, const struct schema *key,
     b->impl->pub.value = value;
 }
 
-/* --- sealing ----------------------------------------------------------------------------------- */
+/* --- sealing -----------------------------------------------------------------------------------
+ */
 
 static void find_logical(struct schema *s)
 {
@@ -168,7 +181,8 @@ static void find_logical(struct schema *s)
             s->logical = rows[i].logical;
     for (size_t i = 0; s->logical == LOGICAL_DECIMAL && i < s->params_count; i++) {
         int64_t scale;
-        if (slice_eq(s->params[i].name, SL("scale")) && slice_to_i64(s->params[i].value, &scale) == E_OK)
+        if (slice_eq(s->params[i].name, SL("scale")) &&
+            slice_to_i64(s->params[i].value, &scale) == E_OK)
             s->scale = (int32_t)scale;
     }
 }
@@ -178,11 +192,14 @@ static void seal_fields(struct schema_builder *b)
     struct schema *s = &b->impl->pub;
     struct arena *a = &b->impl->arena;
     struct strbuf key = STRBUF_INIT;
+    static const char padding[SCHEMA_KEY_PADDING];
     for (size_t i = 0; i < s->fields_count; i++) {
         strbuf_reset(&key);
         json_add_string(&key, b->fields[i].name);
         strbuf_addc(&key, ':');
-        b->fields[i].json_key = arena_dup(a, strbuf_slice(&key));
+        size_t n = key.n;
+        strbuf_add(&key, padding, sizeof padding);
+        b->fields[i].json_key = slice_of(arena_dup(a, strbuf_slice(&key)).p, n);
     }
     strbuf_release(&key);
     if (s->fields_count) {
@@ -246,7 +263,8 @@ struct schema_builder *schema_builder_from(const struct schema *s)
     return b;
 }
 
-/* --- life and comparison ----------------------------------------------------------------------- */
+/* --- life and comparison -----------------------------------------------------------------------
+ */
 
 static struct schema_impl *impl_of(const struct schema *s)
 {

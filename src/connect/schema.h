@@ -1,8 +1,8 @@
 /* connect/schema.h - Connect's data model: schemas and values.
  *
- * A schema is built once (per table version, per envelope) and shared by all records: immutable after
- * schema_seal, counted. A value is 16 bytes and says only what it is; its meaning comes from the schema
- * beside it. Compound values live in the batch's arena and are never released singly.
+ * A schema is built once (per table version, per envelope) and shared by all records: immutable
+ * after schema_seal, counted. A value is 16 bytes and says only what it is; its meaning comes from
+ * the schema beside it. Compound values live in the batch's arena and are never released singly.
  * SPEC: connect 5.1. Thread: building one; afterwards any. */
 #ifndef WEIR_CONNECT_SCHEMA_H
 #define WEIR_CONNECT_SCHEMA_H
@@ -42,9 +42,10 @@ enum value_kind {
     VALUE_INT,    /* u.i: every integer width; logical dates too */
     VALUE_DOUBLE, /* u.d: FLOAT32 (already rounded to float) and FLOAT64 */
     VALUE_STRING, /* u.s, n bytes of UTF-8 */
-    VALUE_BYTES,  /* u.s, n bytes; Decimal: minimal big-endian two's complement of the unscaled value */
-    VALUE_ARRAY,  /* u.v[0..n) */
-    VALUE_MAP,    /* u.v[0..2n): key, value, key, value; schemaless maps have STRING keys */
+    VALUE_BYTES, /* u.s, n bytes; Decimal: minimal big-endian two's complement of the unscaled value
+                  */
+    VALUE_ARRAY, /* u.v[0..n) */
+    VALUE_MAP,   /* u.v[0..2n): key, value, key, value; schemaless maps have STRING keys */
     VALUE_STRUCT, /* u.v[0..n): one per field of the schema, in its order; absent = VALUE_NULL */
 };
 struct value {
@@ -83,7 +84,8 @@ static inline struct value value_float(float f)
 }
 static inline struct value value_string(struct slice s) /* null slice: null; borrowed */
 {
-    return s.p ? (struct value){.kind = VALUE_STRING, .n = (uint32_t)s.n, .u.s = s.p} : value_null();
+    return s.p ? (struct value){.kind = VALUE_STRING, .n = (uint32_t)s.n, .u.s = s.p}
+               : value_null();
 }
 static inline struct value value_bytes(struct slice s)
 {
@@ -103,26 +105,30 @@ bool value_eq(struct value a, struct value b);
 struct schema_param {
     struct slice name, value;
 };
+#define SCHEMA_KEY_PADDING 32
 struct schema_field {
     struct slice name;
     const struct schema *schema; /* referenced */
-    struct slice json_key;       /* `"name":`, escaped once by schema_seal */
+    /* `"name":`, escaped once by schema_seal; at least SCHEMA_KEY_PADDING bytes may be read from
+     * its start, so that short keys are copied without looking at their length. */
+    struct slice json_key;
 };
 struct schema {
     enum schema_type type;
     enum schema_logical logical;
     bool optional, has_default, has_version;
     int32_t version;
-    int32_t scale;      /* LOGICAL_DECIMAL */
-    struct slice name;  /* null: none */
-    struct slice doc;   /* null: none */
-    struct value def;   /* default, when has_default; owned by the schema */
+    int32_t scale;                     /* LOGICAL_DECIMAL */
+    struct slice name;                 /* null: none */
+    struct slice doc;                  /* null: none */
+    struct value def;                  /* default, when has_default; owned by the schema */
     const struct schema_param *params; /* in order */
     size_t params_count;
     const struct schema_field *fields; /* STRUCT */
     size_t fields_count;
-    const struct schema *key, *value;  /* MAP: both; ARRAY: value */
-    struct slice json;  /* the schema as JsonConverter writes it (without "field"), made by schema_seal */
+    const struct schema *key, *value; /* MAP: both; ARRAY: value */
+    struct slice
+        json; /* the schema as JsonConverter writes it (without "field"), made by schema_seal */
     struct slice json_open; /* json without its closing brace: `,"field":"x"}` follows */
     struct slice def_json;  /* the default as JsonConverter writes it; null slice: no default */
 };
@@ -141,7 +147,8 @@ void schema_builder_param(struct schema_builder *b, struct slice name, struct sl
 void schema_builder_default(struct schema_builder *b, struct value v); /* copied */
 /* Takes over the caller's reference of `s`. */
 void schema_builder_field(struct schema_builder *b, struct slice name, const struct schema *s);
-void schema_builder_element(struct schema_builder *b, const struct schema *key, const struct schema *value);
+void schema_builder_element(struct schema_builder *b, const struct schema *key,
+                            const struct schema *value);
 /* Seals (logical type, JSON texts) and releases the builder; one reference to the caller. */
 const struct schema *schema_build(struct schema_builder *b);
 /* A builder with everything of s (fields included), to change: optional, name, ... */
@@ -149,9 +156,10 @@ struct schema_builder *schema_builder_from(const struct schema *s);
 
 const struct schema *schema_ref(const struct schema *s); /* NULL allowed */
 void schema_unref(const struct schema *s);               /* NULL allowed; atomic */
-bool schema_eq(const struct schema *a, const struct schema *b); /* all parts; pointer-equal is fast */
+bool schema_eq(const struct schema *a,
+               const struct schema *b); /* all parts; pointer-equal is fast */
 int schema_field_index(const struct schema *s, struct slice name); /* -1 when absent */
-const char *schema_type_name(enum schema_type t);   /* "int32", "float", "struct": JSON spelling */
-const char *schema_type_java(enum schema_type t);   /* "INT32", "FLOAT32", "STRUCT" */
+const char *schema_type_name(enum schema_type t); /* "int32", "float", "struct": JSON spelling */
+const char *schema_type_java(enum schema_type t); /* "INT32", "FLOAT32", "STRUCT" */
 
 #endif

@@ -26,7 +26,8 @@ void config_with_prefix(const struct strmap *config, const char *prefix, struct 
     }
 }
 
-/* --- set-up ------------------------------------------------------------------------------------ */
+/* --- set-up ------------------------------------------------------------------------------------
+ */
 
 static bool flag(const struct strmap *config, const char *name)
 {
@@ -34,16 +35,20 @@ static bool flag(const struct strmap *config, const char *name)
 }
 
 /* Options count only at the level that names the class. SPEC: connect 4.4. */
-static enum err converter_init(struct converter *c, const struct registry *r, const struct strmap *config,
-                               const struct strmap *worker, const char *key, struct error *e)
+static enum err converter_init(struct converter *c, const struct registry *r,
+                               const struct strmap *config, const struct strmap *worker,
+                               const char *key, struct error *e)
 {
     const struct strmap *level = strmap_get_c(config, key).p ? config : worker;
     struct slice name = slice_trim(strmap_get_c(level, key));
     char prefix[40];
     c->ops = registry_converter(r, name);
     if (!c->ops)
-        return error_set(e, E_INVALID, CONFIG_EXCEPTION "Invalid value " PRI_SL " for configuration %s: Class " PRI_SL
-                                                        " could not be found.", ARG_SL(name), key, ARG_SL(name));
+        return error_set(e, E_INVALID,
+                         CONFIG_EXCEPTION "Invalid value " PRI_SL
+                                          " for configuration %s: Class " PRI_SL
+                                          " could not be found.",
+                         ARG_SL(name), key, ARG_SL(name));
     struct strmap own;
     snprintf(prefix, sizeof prefix, "%s.", key);
     config_with_prefix(level, prefix, &own);
@@ -52,8 +57,8 @@ static enum err converter_init(struct converter *c, const struct registry *r, co
     return err;
 }
 
-static enum err predicate_init(struct stage_transform *x, const struct registry *r, const struct strmap *config,
-                               struct slice alias, struct error *e)
+static enum err predicate_init(struct stage_transform *x, const struct registry *r,
+                               const struct strmap *config, struct slice alias, struct error *e)
 {
     char key[300], prefix[300];
     snprintf(key, sizeof key, "predicates." PRI_SL ".type", ARG_SL(alias));
@@ -61,8 +66,11 @@ static enum err predicate_init(struct stage_transform *x, const struct registry 
     struct slice name = slice_trim(strmap_get_c(config, key));
     x->predicate = registry_predicate(r, name);
     if (!x->predicate)
-        return error_set(e, E_INVALID, CONFIG_EXCEPTION "Invalid value " PRI_SL " for configuration %s: Class " PRI_SL
-                                                        " could not be found.", ARG_SL(name), key, ARG_SL(name));
+        return error_set(e, E_INVALID,
+                         CONFIG_EXCEPTION "Invalid value " PRI_SL
+                                          " for configuration %s: Class " PRI_SL
+                                          " could not be found.",
+                         ARG_SL(name), key, ARG_SL(name));
     struct strmap own;
     config_with_prefix(config, prefix, &own);
     enum err err = x->predicate->configure(&x->predicate_state, &own, e);
@@ -70,8 +78,8 @@ static enum err predicate_init(struct stage_transform *x, const struct registry 
     return err;
 }
 
-static enum err transform_init(struct stage_transform *x, const struct registry *r, const struct strmap *config,
-                               struct slice alias, struct error *e)
+static enum err transform_init(struct stage_transform *x, const struct registry *r,
+                               const struct strmap *config, struct slice alias, struct error *e)
 {
     char key[300], prefix[300];
     snprintf(key, sizeof key, "transforms." PRI_SL ".type", ARG_SL(alias));
@@ -79,8 +87,11 @@ static enum err transform_init(struct stage_transform *x, const struct registry 
     struct slice name = slice_trim(strmap_get_c(config, key));
     x->ops = registry_transform(r, name);
     if (!x->ops)
-        return error_set(e, E_INVALID, CONFIG_EXCEPTION "Invalid value " PRI_SL " for configuration %s: Class " PRI_SL
-                                                        " could not be found.", ARG_SL(name), key, ARG_SL(name));
+        return error_set(e, E_INVALID,
+                         CONFIG_EXCEPTION "Invalid value " PRI_SL
+                                          " for configuration %s: Class " PRI_SL
+                                          " could not be found.",
+                         ARG_SL(name), key, ARG_SL(name));
     struct strmap own;
     config_with_prefix(config, prefix, &own);
     enum err err = x->ops->configure(&x->state, &own, x->ops->class_name, e);
@@ -93,7 +104,8 @@ static enum err transform_init(struct stage_transform *x, const struct registry 
     return err;
 }
 
-static enum err chain_init(struct stages *s, const struct registry *r, const struct strmap *config, struct error *e)
+static enum err chain_init(struct stages *s, const struct registry *r, const struct strmap *config,
+                           struct error *e)
 {
     struct slice list = strmap_get_c(config, "transforms"), rest = list, alias;
     size_t count = 0;
@@ -150,21 +162,25 @@ void stages_release(struct stages *s)
     memset(s, 0, sizeof *s);
 }
 
-/* --- failures ---------------------------------------------------------------------------------- */
+/* --- failures ----------------------------------------------------------------------------------
+ */
 
 /* A record failed in a stage: E_OK when it is tolerated (the record is dropped). */
-static enum err failed(struct stages *s, struct record *r, const char *stage, const char *class_name,
-                       struct error *e)
+static enum err failed(struct stages *s, struct record *r, const char *stage,
+                       const char *class_name, struct error *e)
 {
     s->failed++;
     if (s->log_errors) {
         if (s->log_messages)
-            LOG_ERROR(LOG_CONNECT_TASK, "Error encountered in task " PRI_SL "-%d. Executing stage '%s' with class "
-                                        "'%s', where source record is = SourceRecord{topic='" PRI_SL "'}. %s",
+            LOG_ERROR(LOG_CONNECT_TASK,
+                      "Error encountered in task " PRI_SL "-%d. Executing stage '%s' with class "
+                      "'%s', where source record is = SourceRecord{topic='" PRI_SL "'}. %s",
                       ARG_SL(s->connector), s->task, stage, class_name, ARG_SL(r->topic), e->msg);
         else
-            LOG_ERROR(LOG_CONNECT_TASK, "Error encountered in task " PRI_SL "-%d. Executing stage '%s' with class "
-                                        "'%s'.", ARG_SL(s->connector), s->task, stage, class_name);
+            LOG_ERROR(LOG_CONNECT_TASK,
+                      "Error encountered in task " PRI_SL "-%d. Executing stage '%s' with class "
+                      "'%s'.",
+                      ARG_SL(s->connector), s->task, stage, class_name);
     }
     if (s->tolerate && e->code != E_NOMEM && e->code != E_CANCELLED) {
         s->skipped++;
@@ -174,11 +190,15 @@ static enum err failed(struct stages *s, struct record *r, const char *stage, co
     }
     char cause[sizeof e->msg];
     snprintf(cause, sizeof cause, "%s", e->msg);
-    return error_set(e, e->code, "org.apache.kafka.connect.errors.ConnectException: Tolerance exceeded in error "
-                                 "handler\nCaused by: %s", cause);
+    return error_set(
+        e, e->code,
+        "org.apache.kafka.connect.errors.ConnectException: Tolerance exceeded in error "
+        "handler\nCaused by: %s",
+        cause);
 }
 
-enum err stages_transform(struct stages *s, struct record_batch *b, struct record *r, struct error *e)
+enum err stages_transform(struct stages *s, struct record_batch *b, struct record *r,
+                          struct error *e)
 {
     for (size_t i = 0; i < s->chain_count && !r->dropped; i++) {
         struct stage_transform *x = &s->chain[i];
@@ -194,9 +214,11 @@ enum err stages_transform(struct stages *s, struct record_batch *b, struct recor
     return E_OK;
 }
 
-/* --- conversion -------------------------------------------------------------------------------- */
+/* --- conversion --------------------------------------------------------------------------------
+ */
 
-static enum err convert_headers(struct stages *s, struct record *r, struct converted *out, struct error *e)
+static enum err convert_headers(struct stages *s, struct record *r, struct converted *out,
+                                struct error *e)
 {
     strbuf_reset(&out->headers);
     out->heads_count = 0;
@@ -208,8 +230,8 @@ static enum err convert_headers(struct stages *s, struct record *r, struct conve
             out->heads_cap = out->heads_cap ? out->heads_cap * 2 : 8;
             out->heads = xrealloc(out->heads, out->heads_cap * sizeof *out->heads);
         }
-        enum err err = s->header.ops->from_connect(s->header.state, r->topic, h->schema, h->value, &out->headers,
-                                                   &null, e);
+        enum err err = s->header.ops->from_connect(s->header.state, r->topic, h->schema, h->value,
+                                                   &out->headers, &null, e);
         if (err) {
             e->code = err;
             return failed(s, r, "HEADER_CONVERTER", s->header.ops->class_name, e);
@@ -228,7 +250,8 @@ static enum err convert_headers(struct stages *s, struct record *r, struct conve
     return E_OK;
 }
 
-enum err stages_convert(struct stages *s, struct record *r, bool headers, struct converted *out, struct error *e)
+enum err stages_convert(struct stages *s, struct record *r, bool headers, struct converted *out,
+                        struct error *e)
 {
     enum err err = E_OK;
     error_clear(e);
@@ -237,14 +260,15 @@ enum err stages_convert(struct stages *s, struct record *r, bool headers, struct
     if (err || r->dropped)
         return err;
     strbuf_reset(&out->key);
-    err = s->key.ops->from_connect(s->key.state, r->topic, r->key_schema, r->key, &out->key, &out->key_null, e);
+    err = s->key.ops->from_connect(s->key.state, r->topic, r->key_schema, r->key, &out->key,
+                                   &out->key_null, e);
     if (err) {
         e->code = err;
         return failed(s, r, "KEY_CONVERTER", s->key.ops->class_name, e);
     }
     strbuf_reset(&out->value);
-    err = s->value.ops->from_connect(s->value.state, r->topic, r->value_schema, r->value, &out->value,
-                                     &out->value_null, e);
+    err = s->value.ops->from_connect(s->value.state, r->topic, r->value_schema, r->value,
+                                     &out->value, &out->value_null, e);
     if (err) {
         e->code = err;
         return failed(s, r, "VALUE_CONVERTER", s->value.ops->class_name, e);

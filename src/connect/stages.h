@@ -25,10 +25,12 @@ struct stages {
 /* From the connector's configuration and the worker's. On failure e is a Java chain, and release is
  * allowed. */
 enum err stages_init(struct stages *s, const struct registry *r, const struct strmap *config,
-                     const struct strmap *worker, struct slice connector, int task, struct error *e) MUST_CHECK;
+                     const struct strmap *worker, struct slice connector, int task,
+                     struct error *e) MUST_CHECK;
 void stages_release(struct stages *s);
 /* Applies the transforms. E_OK: go on unless r->dropped (which tolerance sets too). */
-enum err stages_transform(struct stages *s, struct record_batch *b, struct record *r, struct error *e) MUST_CHECK;
+enum err stages_transform(struct stages *s, struct record_batch *b, struct record *r,
+                          struct error *e) MUST_CHECK;
 /* Converts headers, key, value in this order, into the three buffers (reset here). */
 struct converted {
     struct strbuf key, value, headers; /* headers: texts one after the other, see heads */

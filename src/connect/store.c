@@ -1,5 +1,5 @@
-/* connect/store.c - SQLite rows of Connect; see the header. Each public call packs its arguments into a
- * job for the db thread.
+/* connect/store.c - SQLite rows of Connect; see the header. Each public call packs its arguments
+ * into a job for the db thread.
  *
  * Tables (created by connect_migrations):
  *   connect_connectors  name, config (JSON text), target, started, created_ms
@@ -17,15 +17,20 @@
 #include "connect/connect.h"
 
 static const char *const steps[] = {
-    "CREATE TABLE connect_connectors(name TEXT PRIMARY KEY, config TEXT NOT NULL, target TEXT NOT NULL,"
+    "CREATE TABLE connect_connectors(name TEXT PRIMARY KEY, config TEXT NOT NULL, target TEXT NOT "
+    "NULL,"
     " started INTEGER NOT NULL, created_ms INTEGER NOT NULL);"
-    "CREATE TABLE connect_status(connector TEXT NOT NULL, task INTEGER NOT NULL, state TEXT NOT NULL, trace TEXT,"
+    "CREATE TABLE connect_status(connector TEXT NOT NULL, task INTEGER NOT NULL, state TEXT NOT "
+    "NULL, trace TEXT,"
     " changed_ms INTEGER NOT NULL, PRIMARY KEY(connector, task)) WITHOUT ROWID;"
-    "CREATE TABLE connect_offsets(connector TEXT NOT NULL, pkey TEXT NOT NULL, partition TEXT NOT NULL,"
+    "CREATE TABLE connect_offsets(connector TEXT NOT NULL, pkey TEXT NOT NULL, partition TEXT NOT "
+    "NULL,"
     " value TEXT NOT NULL, PRIMARY KEY(connector, pkey)) WITHOUT ROWID;"
-    "CREATE TABLE connect_intents(connector TEXT NOT NULL, task INTEGER NOT NULL, producer INTEGER NOT NULL,"
+    "CREATE TABLE connect_intents(connector TEXT NOT NULL, task INTEGER NOT NULL, producer INTEGER "
+    "NOT NULL,"
     " boot TEXT, body TEXT, durable TEXT, PRIMARY KEY(connector, task)) WITHOUT ROWID;"
-    "CREATE TABLE connect_topics(connector TEXT NOT NULL, topic TEXT NOT NULL, task INTEGER NOT NULL,"
+    "CREATE TABLE connect_topics(connector TEXT NOT NULL, topic TEXT NOT NULL, task INTEGER NOT "
+    "NULL,"
     " discovered_ms INTEGER NOT NULL, PRIMARY KEY(connector, topic)) WITHOUT ROWID;",
     NULL,
 };
@@ -81,12 +86,14 @@ static void *grow(struct arena *a, void *old, size_t n, size_t size)
     return p;
 }
 
-/* --- connectors -------------------------------------------------------------------------------- */
+/* --- connectors --------------------------------------------------------------------------------
+ */
 
 static enum err job_load(struct db *d, void *arg, struct error *e)
 {
     struct call *c = arg;
-    sqlite3_stmt *s = db_stmt(d, "SELECT name, config, target, started FROM connect_connectors ORDER BY rowid");
+    sqlite3_stmt *s =
+        db_stmt(d, "SELECT name, config, target, started FROM connect_connectors ORDER BY rowid");
     enum err err;
     while ((err = db_step(d, s, e)) == E_OK) {
         c->connectors = grow(c->a, c->connectors, c->count, sizeof *c->connectors);
@@ -97,7 +104,8 @@ static enum err job_load(struct db *d, void *arg, struct error *e)
     return rows_end(err, e);
 }
 
-enum err store_load(struct db *d, struct arena *a, struct stored_connector **out, size_t *count, struct error *e)
+enum err store_load(struct db *d, struct arena *a, struct stored_connector **out, size_t *count,
+                    struct error *e)
 {
     struct call c = {.a = a};
     enum err err = db_run(d, job_load, &c, e);
@@ -109,10 +117,11 @@ enum err store_load(struct db *d, struct arena *a, struct stored_connector **out
 static enum err job_connector(struct db *d, void *arg, struct error *e)
 {
     const struct stored_connector *c = ((struct call *)arg)->connector;
-    sqlite3_stmt *s = db_stmt(
-        d, "INSERT INTO connect_connectors(name, config, target, started, created_ms) VALUES(?1, ?2, ?3, ?4, ?5)"
-           " ON CONFLICT(name) DO UPDATE SET config = coalesce(?2, config), target = coalesce(?3, target),"
-           " started = max(started, ?4)");
+    sqlite3_stmt *s = db_stmt(d, "INSERT INTO connect_connectors(name, config, target, started, "
+                                 "created_ms) VALUES(?1, ?2, ?3, ?4, ?5)"
+                                 " ON CONFLICT(name) DO UPDATE SET config = coalesce(?2, config), "
+                                 "target = coalesce(?3, target),"
+                                 " started = max(started, ?4)");
     db_bind_slice(s, 1, c->name);
     db_bind_slice(s, 2, c->config);
     db_bind_slice(s, 3, c->target);
@@ -121,7 +130,8 @@ static enum err job_connector(struct db *d, void *arg, struct error *e)
     if (c->config.p && c->target.p)
         return db_exec(d, s, e);
     /* NOT NULL is checked before the conflict is: a change of one part is an UPDATE. */
-    s = db_stmt(d, "UPDATE connect_connectors SET config = coalesce(?2, config), target = coalesce(?3, target),"
+    s = db_stmt(d, "UPDATE connect_connectors SET config = coalesce(?2, config), target = "
+                   "coalesce(?3, target),"
                    " started = max(started, ?4) WHERE name = ?1");
     db_bind_slice(s, 1, c->name);
     db_bind_slice(s, 2, c->config);
@@ -158,7 +168,8 @@ static enum err job_delete(struct db *d, void *arg, struct error *e)
 }
 
 enum err store_delete(struct db *d, struct slice name,
-                      enum err (*forget)(struct db *d, const char *connector, struct error *e), struct error *e)
+                      enum err (*forget)(struct db *d, const char *connector, struct error *e),
+                      struct error *e)
 {
     struct call c = {.name = name, .forget = forget};
     return db_run(d, job_delete, &c, e);
@@ -174,9 +185,10 @@ static enum err job_status(struct db *d, void *arg, struct error *e)
 {
     const struct status_row *r = arg;
     /* A late word about a connector that is gone leaves no row. */
-    sqlite3_stmt *s =
-        db_stmt(d, "INSERT OR REPLACE INTO connect_status(connector, task, state, trace, changed_ms)"
-                   " SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS(SELECT 1 FROM connect_connectors WHERE name = ?1)");
+    sqlite3_stmt *s = db_stmt(
+        d, "INSERT OR REPLACE INTO connect_status(connector, task, state, trace, changed_ms)"
+           " SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS(SELECT 1 FROM connect_connectors WHERE name = "
+           "?1)");
     db_bind_slice(s, 1, slice_cstr(r->connector));
     sqlite3_bind_int(s, 2, r->task);
     db_bind_slice(s, 3, slice_cstr(r->state));
@@ -195,7 +207,8 @@ static void status_done(void *arg, enum err code)
     mem_free(r);
 }
 
-void store_status(struct db *d, struct slice connector, int task, const char *state, struct slice trace)
+void store_status(struct db *d, struct slice connector, int task, const char *state,
+                  struct slice trace)
 {
     struct status_row *r = xcalloc(1, sizeof *r);
     r->task = task;
@@ -206,7 +219,8 @@ void store_status(struct db *d, struct slice connector, int task, const char *st
     db_post(d, job_status, NULL, status_done, r);
 }
 
-/* --- offsets ----------------------------------------------------------------------------------- */
+/* --- offsets -----------------------------------------------------------------------------------
+ */
 
 struct slice store_partition_key(struct arena *a, struct slice json)
 {
@@ -222,15 +236,16 @@ struct slice store_partition_key(struct arena *a, struct slice json)
 static enum err job_offset_get(struct db *d, void *arg, struct error *e)
 {
     struct call *c = arg;
-    sqlite3_stmt *s = stmt_named(d, "SELECT value FROM connect_offsets WHERE connector = ?1 AND pkey = ?2", c->name);
+    sqlite3_stmt *s = stmt_named(
+        d, "SELECT value FROM connect_offsets WHERE connector = ?1 AND pkey = ?2", c->name);
     db_bind_slice(s, 2, c->text);
     enum err err = db_step(d, s, e);
     c->text = err ? SLICE_NULL : arena_dup(c->a, db_column_slice(s, 0));
     return rows_end(err, e);
 }
 
-enum err store_offset_get(struct db *d, struct slice connector, struct slice partition, struct arena *a,
-                          struct slice *out, struct error *e)
+enum err store_offset_get(struct db *d, struct slice connector, struct slice partition,
+                          struct arena *a, struct slice *out, struct error *e)
 {
     struct call c = {.a = a, .name = connector, .text = store_partition_key(a, partition)};
     enum err err = db_run(d, job_offset_get, &c, e);
@@ -241,8 +256,9 @@ enum err store_offset_get(struct db *d, struct slice connector, struct slice par
 static enum err job_offsets_all(struct db *d, void *arg, struct error *e)
 {
     struct call *c = arg;
-    sqlite3_stmt *s =
-        stmt_named(d, "SELECT partition, value FROM connect_offsets WHERE connector = ?1 ORDER BY pkey", c->name);
+    sqlite3_stmt *s = stmt_named(
+        d, "SELECT partition, value FROM connect_offsets WHERE connector = ?1 ORDER BY pkey",
+        c->name);
     enum err err;
     while ((err = db_step(d, s, e)) == E_OK) {
         c->offsets_out = grow(c->a, c->offsets_out, c->count, sizeof *c->offsets_out);
@@ -252,8 +268,8 @@ static enum err job_offsets_all(struct db *d, void *arg, struct error *e)
     return rows_end(err, e);
 }
 
-enum err store_offsets_all(struct db *d, struct slice connector, struct arena *a, struct record_offset **out,
-                           size_t *count, struct error *e)
+enum err store_offsets_all(struct db *d, struct slice connector, struct arena *a,
+                           struct record_offset **out, size_t *count, struct error *e)
 {
     struct call c = {.a = a, .name = connector};
     enum err err = db_run(d, job_offsets_all, &c, e);
@@ -262,15 +278,17 @@ enum err store_offsets_all(struct db *d, struct slice connector, struct arena *a
     return err;
 }
 
-static enum err put_offset(struct db *d, struct slice connector, const struct record_offset *o, struct error *e)
+static enum err put_offset(struct db *d, struct slice connector, const struct record_offset *o,
+                           struct error *e)
 {
     struct arena a;
     arena_init(&a, 1024, ARENA_NO_BUDGET);
     struct slice key = store_partition_key(&a, o->partition);
     sqlite3_stmt *s =
-        o->offset.p ? db_stmt(d, "INSERT OR REPLACE INTO connect_offsets(connector, pkey, partition, value)"
-                                 " VALUES(?1, ?2, ?3, ?4)")
-                    : db_stmt(d, "DELETE FROM connect_offsets WHERE connector = ?1 AND pkey = ?2");
+        o->offset.p
+            ? db_stmt(d, "INSERT OR REPLACE INTO connect_offsets(connector, pkey, partition, value)"
+                         " VALUES(?1, ?2, ?3, ?4)")
+            : db_stmt(d, "DELETE FROM connect_offsets WHERE connector = ?1 AND pkey = ?2");
     db_bind_slice(s, 1, connector);
     db_bind_slice(s, 2, key);
     if (o->offset.p) {
@@ -307,27 +325,33 @@ static enum err job_alter(struct db *d, void *arg, struct error *e)
     return err ? err : call_forget(d, c, e);
 }
 
-enum err store_offsets_alter(struct db *d, struct slice connector, const struct record_offset *offsets, size_t count,
-                             bool all, enum err (*forget)(struct db *d, const char *connector, struct error *e),
+enum err store_offsets_alter(struct db *d, struct slice connector,
+                             const struct record_offset *offsets, size_t count, bool all,
+                             enum err (*forget)(struct db *d, const char *connector,
+                                                struct error *e),
                              struct error *e)
 {
-    struct call c = {.name = connector, .offsets = offsets, .count = count, .all = all, .forget = forget};
+    struct call c = {
+        .name = connector, .offsets = offsets, .count = count, .all = all, .forget = forget};
     return db_run(d, job_alter, &c, e);
 }
 
-/* --- exactly once ------------------------------------------------------------------------------ */
+/* --- exactly once ------------------------------------------------------------------------------
+ */
 
 static enum err job_intent_get(struct db *d, void *arg, struct error *e)
 {
     struct call *c = arg;
-    sqlite3_stmt *s = stmt_named(
-        d, "SELECT producer, boot, body, durable FROM connect_intents WHERE connector = ?1 AND task = ?2", c->name);
+    sqlite3_stmt *s = stmt_named(d,
+                                 "SELECT producer, boot, body, durable FROM connect_intents WHERE "
+                                 "connector = ?1 AND task = ?2",
+                                 c->name);
     sqlite3_bind_int(s, 2, c->task);
     enum err err = db_step(d, s, e);
     if (!err)
         *c->intent_out = (struct stored_intent){
-            sqlite3_column_int64(s, 0), arena_dup(c->a, db_column_slice(s, 1)), arena_dup(c->a, db_column_slice(s, 2)),
-            arena_dup(c->a, db_column_slice(s, 3))};
+            sqlite3_column_int64(s, 0), arena_dup(c->a, db_column_slice(s, 1)),
+            arena_dup(c->a, db_column_slice(s, 2)), arena_dup(c->a, db_column_slice(s, 3))};
     return err;
 }
 
@@ -340,10 +364,11 @@ enum err store_intent_get(struct db *d, struct slice connector, int task, struct
 
 static enum err put_intent(struct db *d, const struct call *c, struct error *e)
 {
-    sqlite3_stmt *s =
-        db_stmt(d, "INSERT INTO connect_intents(connector, task, producer, boot, body, durable)"
-                   " VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(connector, task) DO UPDATE SET producer = ?3,"
-                   " boot = ?4, body = ?5, durable = coalesce(?6, durable)");
+    sqlite3_stmt *s = db_stmt(
+        d,
+        "INSERT INTO connect_intents(connector, task, producer, boot, body, durable)"
+        " VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(connector, task) DO UPDATE SET producer = ?3,"
+        " boot = ?4, body = ?5, durable = coalesce(?6, durable)");
     db_bind_slice(s, 1, c->name);
     sqlite3_bind_int(s, 2, c->task);
     sqlite3_bind_int64(s, 3, c->intent->producer_id);
@@ -360,24 +385,27 @@ static enum err job_progress(struct db *d, void *arg, struct error *e)
     return !err && c->intent ? put_intent(d, c, e) : err;
 }
 
-enum err store_progress(struct db *d, struct slice connector, int task, const struct record_offset *offsets,
-                        size_t count, const struct stored_intent *intent, struct error *e)
+enum err store_progress(struct db *d, struct slice connector, int task,
+                        const struct record_offset *offsets, size_t count,
+                        const struct stored_intent *intent, struct error *e)
 {
-    struct call c = {.name = connector, .task = task, .offsets = offsets, .count = count, .intent = intent};
+    struct call c = {
+        .name = connector, .task = task, .offsets = offsets, .count = count, .intent = intent};
     return db_run(d, job_progress, &c, e);
 }
 
 static enum err job_durable(struct db *d, void *arg, struct error *e)
 {
     struct call *c = arg;
-    sqlite3_stmt *s =
-        stmt_named(d, "UPDATE connect_intents SET durable = ?3 WHERE connector = ?1 AND task = ?2", c->name);
+    sqlite3_stmt *s = stmt_named(
+        d, "UPDATE connect_intents SET durable = ?3 WHERE connector = ?1 AND task = ?2", c->name);
     sqlite3_bind_int(s, 2, c->task);
     db_bind_slice(s, 3, c->text);
     return db_exec(d, s, e);
 }
 
-enum err store_durable(struct db *d, struct slice connector, int task, struct slice offsets_json, struct error *e)
+enum err store_durable(struct db *d, struct slice connector, int task, struct slice offsets_json,
+                       struct error *e)
 {
     struct call c = {.name = connector, .task = task, .text = offsets_json};
     return db_run(d, job_durable, &c, e);
@@ -386,37 +414,46 @@ enum err store_durable(struct db *d, struct slice connector, int task, struct sl
 static enum err job_go_back(struct db *d, void *arg, struct error *e)
 {
     struct call *c = arg;
-    enum err err = c->all ? exec_named(d, "DELETE FROM connect_offsets WHERE connector = ?1", c->name, e) : E_OK;
+    enum err err =
+        c->all ? exec_named(d, "DELETE FROM connect_offsets WHERE connector = ?1", c->name, e)
+               : E_OK;
     if (!err)
         err = put_offsets(d, c, e);
     if (err)
         return err;
-    sqlite3_stmt *s = stmt_named(d, "DELETE FROM connect_intents WHERE connector = ?1 AND task = ?2", c->name);
+    sqlite3_stmt *s =
+        stmt_named(d, "DELETE FROM connect_intents WHERE connector = ?1 AND task = ?2", c->name);
     sqlite3_bind_int(s, 2, c->task);
     return db_exec(d, s, e);
 }
 
-enum err store_go_back(struct db *d, struct slice connector, int task, const struct record_offset *offsets,
-                       size_t count, bool all, struct error *e)
+enum err store_go_back(struct db *d, struct slice connector, int task,
+                       const struct record_offset *offsets, size_t count, bool all, struct error *e)
 {
-    struct call c = {.name = connector, .task = task, .offsets = offsets, .count = count, .all = all};
+    struct call c = {
+        .name = connector, .task = task, .offsets = offsets, .count = count, .all = all};
     return db_run(d, job_go_back, &c, e);
 }
 
-/* --- topics in use ----------------------------------------------------------------------------- */
+/* --- topics in use -----------------------------------------------------------------------------
+ */
 
 static enum err job_topic_used(struct db *d, void *arg, struct error *e)
 {
     struct call *c = arg;
-    sqlite3_stmt *s = stmt_named(d, "INSERT OR IGNORE INTO connect_topics(connector, topic, task, discovered_ms)"
-                                    " VALUES(?1, ?2, ?3, ?4)", c->name);
+    sqlite3_stmt *s =
+        stmt_named(d,
+                   "INSERT OR IGNORE INTO connect_topics(connector, topic, task, discovered_ms)"
+                   " VALUES(?1, ?2, ?3, ?4)",
+                   c->name);
     db_bind_slice(s, 2, c->text);
     sqlite3_bind_int(s, 3, c->task);
     sqlite3_bind_int64(s, 4, clock_wall_ms());
     return db_exec(d, s, e);
 }
 
-enum err store_topic_used(struct db *d, struct slice connector, struct slice topic, int task, struct error *e)
+enum err store_topic_used(struct db *d, struct slice connector, struct slice topic, int task,
+                          struct error *e)
 {
     struct call c = {.name = connector, .text = topic, .task = task};
     return db_run(d, job_topic_used, &c, e);
@@ -425,8 +462,9 @@ enum err store_topic_used(struct db *d, struct slice connector, struct slice top
 static enum err job_topics(struct db *d, void *arg, struct error *e)
 {
     struct call *c = arg;
-    sqlite3_stmt *s =
-        stmt_named(d, "SELECT topic FROM connect_topics WHERE connector = ?1 ORDER BY discovered_ms, topic", c->name);
+    sqlite3_stmt *s = stmt_named(
+        d, "SELECT topic FROM connect_topics WHERE connector = ?1 ORDER BY discovered_ms, topic",
+        c->name);
     enum err err;
     while ((err = db_step(d, s, e)) == E_OK) {
         c->texts = grow(c->a, c->texts, c->count, sizeof *c->texts);
@@ -435,8 +473,8 @@ static enum err job_topics(struct db *d, void *arg, struct error *e)
     return rows_end(err, e);
 }
 
-enum err store_topics(struct db *d, struct slice connector, struct arena *a, struct slice **out, size_t *count,
-                      struct error *e)
+enum err store_topics(struct db *d, struct slice connector, struct arena *a, struct slice **out,
+                      size_t *count, struct error *e)
 {
     struct call c = {.a = a, .name = connector};
     enum err err = db_run(d, job_topics, &c, e);
@@ -447,7 +485,8 @@ enum err store_topics(struct db *d, struct slice connector, struct arena *a, str
 
 static enum err job_topics_reset(struct db *d, void *arg, struct error *e)
 {
-    return exec_named(d, "DELETE FROM connect_topics WHERE connector = ?1", ((struct call *)arg)->name, e);
+    return exec_named(d, "DELETE FROM connect_topics WHERE connector = ?1",
+                      ((struct call *)arg)->name, e);
 }
 
 enum err store_topics_reset(struct db *d, struct slice connector, struct error *e)

@@ -24,7 +24,8 @@ int task_number(const struct task *t)
     return t->ctx.task;
 }
 
-/* --- for connectors ---------------------------------------------------------------------------- */
+/* --- for connectors ----------------------------------------------------------------------------
+ */
 
 bool task_sleep(struct task_ctx *c, int64_t ms)
 {
@@ -48,7 +49,8 @@ static struct slice load_offset(struct task_ctx *c, struct arena *a, struct slic
     return out;
 }
 
-/* --- life -------------------------------------------------------------------------------------- */
+/* --- life --------------------------------------------------------------------------------------
+ */
 
 static void unref(struct task *t)
 {
@@ -133,12 +135,14 @@ static void *task_main(void *arg)
     log_ctx_push(&log, t->log_text);
     enum err err = t->ops->source
                        ? task_source_run(t, &e)
-                       : error_set(&e, E_UNSUPPORTED, "org.apache.kafka.connect.errors.ConnectException: sink "
-                                                      "connectors cannot run in this version of weir");
+                       : error_set(&e, E_UNSUPPORTED,
+                                   "org.apache.kafka.connect.errors.ConnectException: sink "
+                                   "connectors cannot run in this version of weir");
     if (err && !task_stopping(&t->ctx)) {
         struct strbuf trace = STRBUF_INIT;
         make_trace(&e, &trace);
-        LOG_ERROR(LOG_CONNECT_TASK, "the task failed and stays so until it is restarted: %s", e.msg);
+        LOG_ERROR(LOG_CONNECT_TASK, "the task failed and stays so until it is restarted: %s",
+                  e.msg);
         task_report(t, TASK_FAILED, strbuf_slice(&trace));
         strbuf_release(&trace);
     } else if (err) {
@@ -169,8 +173,9 @@ static struct task *task_new(const struct task_spec *s)
     t->connector = slice_dup(s->connector);
     t->log_text = xasprintf("connector=" PRI_SL " task=%d", ARG_SL(s->connector), s->task);
     uuid_random(&id);
-    snprintf(text, sizeof text, "%08x-%04x-%04x-%04x-%08x%04x", load_be32(id.b), load_be16(id.b + 4),
-             load_be16(id.b + 6), load_be16(id.b + 8), load_be32(id.b + 10), load_be16(id.b + 14));
+    snprintf(text, sizeof text, "%08x-%04x-%04x-%04x-%08x%04x", load_be32(id.b),
+             load_be16(id.b + 4), load_be16(id.b + 6), load_be16(id.b + 8), load_be32(id.b + 10),
+             load_be16(id.b + 14));
     t->run_id = xstrdup(text);
     strmap_copy(&t->config, s->config);
     strmap_copy(&t->worker, s->worker);
@@ -180,9 +185,14 @@ static struct task *task_new(const struct task_spec *s)
     t->on_state = s->on_state;
     t->arg = s->arg;
     t->paused = s->paused;
-    t->ctx = (struct task_ctx){.connector = t->connector, .task = s->task, .config = &t->config,
-                               .kclient = s->kclient, .db = s->db, .run_id = t->run_id,
-                               .load_offset = load_offset, .worker = t};
+    t->ctx = (struct task_ctx){.connector = t->connector,
+                               .task = s->task,
+                               .config = &t->config,
+                               .kclient = s->kclient,
+                               .db = s->db,
+                               .run_id = t->run_id,
+                               .load_offset = load_offset,
+                               .worker = t};
     atomic_init(&t->ctx.stop, false);
     return t;
 }
@@ -195,8 +205,9 @@ enum err task_start(struct task **out, const struct task_spec *s, struct error *
     if (t->ctx.stop_fd >= 0)
         rc = pthread_create(&t->thread, NULL, task_main, t);
     if (t->ctx.stop_fd < 0 || rc) {
-        enum err err = error_sys(e, rc ? rc : errno, "the thread of task " PRI_SL "-%d could not be started",
-                                 ARG_SL(s->connector), s->task);
+        enum err err =
+            error_sys(e, rc ? rc : errno, "the thread of task " PRI_SL "-%d could not be started",
+                      ARG_SL(s->connector), s->task);
         unref(t);
         unref(t);
         return err;

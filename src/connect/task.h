@@ -1,9 +1,9 @@
 /* connect/task.h - one connector task on a thread of its own: starts it, pauses it, ends it.
  *
- * The thread owns everything below the task (converters, producer, the connector's task object); the
- * herder holds a reference and talks through flags. A task that does not end in time is abandoned: its
- * thread keeps the other reference, writes nothing more, and is reaped when it returns.
- * SPEC: connect 3, 8.1. */
+ * The thread owns everything below the task (converters, producer, the connector's task object);
+ * the herder holds a reference and talks through flags. A task that does not end in time is
+ * abandoned: its thread keeps the other reference, writes nothing more, and is reaped when it
+ * returns. SPEC: connect 3, 8.1. */
 #ifndef WEIR_CONNECT_TASK_H
 #define WEIR_CONNECT_TASK_H
 
@@ -15,8 +15,8 @@ struct task;
 enum task_state { TASK_UNASSIGNED, TASK_RUNNING, TASK_PAUSED, TASK_FAILED, TASK_RESTARTING };
 const char *task_state_name(enum task_state s);
 
-/* Called on the task's thread (at most one call at a time); trace is null unless failed. Must not block
- * on the task. */
+/* Called on the task's thread (at most one call at a time); trace is null unless failed. Must not
+ * block on the task. */
 typedef void (*task_state_fn)(void *arg, struct task *t, enum task_state s, struct slice trace);
 
 struct task_spec {
@@ -35,7 +35,8 @@ struct task_spec {
 enum err task_start(struct task **out, const struct task_spec *s, struct error *e) MUST_CHECK;
 void task_pause(struct task *t, bool paused); /* reported when it has taken effect */
 void task_ask_stop(struct task *t);           /* returns at once */
-/* Waits until the thread has ended, at most until this time (clock_mono_ms). False: still running. */
+/* Waits until the thread has ended, at most until this time (clock_mono_ms). False: still running.
+ */
 bool task_wait(struct task *t, int64_t until_ms);
 /* Drops the herder's reference. A thread that still runs is abandoned. */
 void task_release(struct task *t);

@@ -1,17 +1,18 @@
 /* connect/task_intent.c - exactly once for our own sources (DESIGN 2.6).
  *
- * Before each append one SQLite transaction stores the offsets reached so far together with an intent:
- * the offsets after this batch and, per partition, which sequence numbers it will carry. After a kill
- * the log's producer state tells what arrived:
+ * Before each append one SQLite transaction stores the offsets reached so far together with an
+ * intent: the offsets after this batch and, per partition, which sequence numbers it will carry.
+ * After a kill the log's producer state tells what arrived:
  *
  *   all of it              -> the offsets after are adopted
- *   none or some of it     -> the source reads again from the stored offsets; the records that are there
- *                             (the first ones of each partition) are left out when they come again
- *   the log forgot us, the topic or the configuration changed -> the intent ends; at least once
- *   the log lacks even what came before, or the machine was restarted -> the `durable` offsets hold,
- *   which were noted after everything up to them had been through fdatasync
+ *   none or some of it     -> the source reads again from the stored offsets; the records that are
+ * there (the first ones of each partition) are left out when they come again the log forgot us, the
+ * topic or the configuration changed -> the intent ends; at least once the log lacks even what came
+ * before, or the machine was restarted -> the `durable` offsets hold, which were noted after
+ * everything up to them had been through fdatasync
  *
- * Row body: {"hash":"...","after":[[partition,offset|null],...],"parts":[[topic,partition,partitions,
+ * Row body:
+ * {"hash":"...","after":[[partition,offset|null],...],"parts":[[topic,partition,partitions,
  * first,count,skip,left,sticky],...]}. */
 #include "connect/task_internal.h"
 
@@ -33,7 +34,8 @@ enum err intents_fault(enum intent_fault at, struct error *e)
     return error_set(e, E_CANCELLED, "stopped by the test");
 }
 
-/* --- set-up ------------------------------------------------------------------------------------ */
+/* --- set-up ------------------------------------------------------------------------------------
+ */
 
 static void read_boot_id(char out[40])
 {
@@ -89,7 +91,8 @@ void intents_release(struct intents *in)
     in->t = NULL;
 }
 
-/* --- texts ------------------------------------------------------------------------------------- */
+/* --- texts -------------------------------------------------------------------------------------
+ */
 
 static void write_offset(struct json_writer *w, const struct record_offset *o)
 {
@@ -103,8 +106,8 @@ static void write_offset(struct json_writer *w, const struct record_offset *o)
 }
 
 /* Null slice: nothing is open, the row keeps only the producer. */
-static struct slice write_body(struct intents *in, const struct record_batch *b, const struct kpart *parts,
-                               size_t count, struct strbuf *out)
+static struct slice write_body(struct intents *in, const struct record_batch *b,
+                               const struct kpart *parts, size_t count, struct strbuf *out)
 {
     struct json_writer w = JSON_WRITER(out);
     if (!count)
@@ -113,7 +116,8 @@ static struct slice write_body(struct intents *in, const struct record_batch *b,
     jw_kv_string_c(&w, "hash", in->config_hash);
     jw_kv_array(&w, "after");
     for (size_t i = 0; b && i < b->offsets_count; i++)
-        if (i + 1 == b->offsets_count || !slice_eq(b->offsets[i].partition, b->offsets[i + 1].partition))
+        if (i + 1 == b->offsets_count ||
+            !slice_eq(b->offsets[i].partition, b->offsets[i + 1].partition))
             write_offset(&w, &b->offsets[i]);
     jw_end_array(&w);
     jw_kv_array(&w, "parts");
@@ -181,7 +185,8 @@ static enum err read_offsets(struct json_reader *r, struct offsets_list *l)
     return r->token == JT_ARRAY_END ? E_OK : E_CORRUPT;
 }
 
-/* --- recovery ---------------------------------------------------------------------------------- */
+/* --- recovery ----------------------------------------------------------------------------------
+ */
 
 struct body {
     struct slice hash;
@@ -263,9 +268,10 @@ static enum err go_back(struct intents *in, struct slice durable, const char *wh
     jr_init(&r, durable, 0);
     enum err err = durable.p && jr_next(&r) == JT_ARRAY ? read_offsets(&r, &l) : E_OK;
     if (!err) {
-        LOG_WARN(LOG_CONNECT_TASK, "%s: going on from the offsets that were on disk for certain", why);
-        err = store_go_back(in->t->ctx.db, slice_cstr(in->t->connector), in->t->ctx.task, l.items, l.count,
-                            in->t->task_count == 1, e);
+        LOG_WARN(LOG_CONNECT_TASK, "%s: going on from the offsets that were on disk for certain",
+                 why);
+        err = store_go_back(in->t->ctx.db, slice_cstr(in->t->connector), in->t->ctx.task, l.items,
+                            l.count, in->t->task_count == 1, e);
     } else {
         err = error_set(e, err, "the stored durable offsets cannot be read");
     }
@@ -275,7 +281,8 @@ static enum err go_back(struct intents *in, struct slice durable, const char *wh
 }
 
 /* Asks the log about every part. */
-static enum err ask_log(struct intents *in, struct body *b, bool *known, bool *behind, bool *all, struct error *e)
+static enum err ask_log(struct intents *in, struct body *b, bool *known, bool *behind, bool *all,
+                        struct error *e)
 {
     *known = *all = true;
     *behind = false;
@@ -289,7 +296,8 @@ static enum err ask_log(struct intents *in, struct body *b, bool *known, bool *b
             continue;
         }
         if (!err && b->parts[i].count)
-            err = kproducer_arrived(in->producer, &b->parts[i], &b->arrived[i], &part_known, &part_behind, e);
+            err = kproducer_arrived(in->producer, &b->parts[i], &b->arrived[i], &part_known,
+                                    &part_behind, e);
         if (err)
             return err;
         *known &= part_known;
@@ -307,9 +315,11 @@ static enum err settle(struct intents *in, struct body *b, struct slice durable,
         return err;
     if (behind)
         return go_back(in, durable, "the log lacks records that were noted", e);
-    struct stored_intent row = {.producer_id = kproducer_id(in->producer), .boot_id = slice_cstr(in->boot_id)};
+    struct stored_intent row = {.producer_id = kproducer_id(in->producer),
+                                .boot_id = slice_cstr(in->boot_id)};
     if (known && all) {
-        LOG_INFO(LOG_CONNECT_TASK, "the last batch of the run before is in the log: its offsets are adopted");
+        LOG_INFO(LOG_CONNECT_TASK,
+                 "the last batch of the run before is in the log: its offsets are adopted");
         for (size_t i = 0; i < b->count; i++)
             kproducer_skip(in->producer, &b->parts[i], b->parts[i].left);
         /* Leftovers stay noted: with the next batch, or now in a row of their own. */
@@ -320,19 +330,22 @@ static enum err settle(struct intents *in, struct body *b, struct slice durable,
         if (!err) {
             row.body = write_body(in, NULL, parts, count, &text);
             in->open = row.body.p != NULL;
-            err = store_progress(in->t->ctx.db, slice_cstr(in->t->connector), in->t->ctx.task, b->after.items,
-                                 b->after.count, &row, e);
+            err = store_progress(in->t->ctx.db, slice_cstr(in->t->connector), in->t->ctx.task,
+                                 b->after.items, b->after.count, &row, e);
         }
         strbuf_release(&text);
         return err;
     }
     if (!known || !slice_eq_c(b->hash, in->config_hash)) {
-        LOG_WARN(LOG_CONNECT_TASK, "the last batch of the run before cannot be told apart: its events may come twice");
+        LOG_WARN(
+            LOG_CONNECT_TASK,
+            "the last batch of the run before cannot be told apart: its events may come twice");
         in->open = true;
         return E_OK;
     }
     for (size_t i = 0; i < b->count; i++)
-        kproducer_skip(in->producer, &b->parts[i], b->parts[i].skip + b->arrived[i] + b->parts[i].left);
+        kproducer_skip(in->producer, &b->parts[i],
+                       b->parts[i].skip + b->arrived[i] + b->parts[i].left);
     in->open = true;
     LOG_INFO(LOG_CONNECT_TASK, "the last batch of the run before is read again");
     return E_OK;
@@ -348,7 +361,8 @@ static enum err load_current(struct intents *in, struct arena *a, struct error *
 {
     struct record_offset *all;
     size_t count;
-    enum err err = store_offsets_all(in->t->ctx.db, slice_cstr(in->t->connector), a, &all, &count, e);
+    enum err err =
+        store_offsets_all(in->t->ctx.db, slice_cstr(in->t->connector), a, &all, &count, e);
     for (size_t i = 0; i < count && !err && in->t->task_count == 1; i++)
         remember(in, &all[i]);
     return err;
@@ -360,7 +374,8 @@ enum err intents_recover(struct intents *in, struct error *e)
     struct stored_intent row;
     struct body b = {0};
     arena_init(&a, 4096, ARENA_NO_BUDGET);
-    enum err err = store_intent_get(in->t->ctx.db, slice_cstr(in->t->connector), in->t->ctx.task, &a, &row, e);
+    enum err err =
+        store_intent_get(in->t->ctx.db, slice_cstr(in->t->connector), in->t->ctx.task, &a, &row, e);
     if (!err) {
         in->noted = true;
         kproducer_resume(in->producer, row.producer_id);
@@ -369,8 +384,9 @@ enum err intents_recover(struct intents *in, struct error *e)
         } else if (row.body.p) {
             err = read_body(row.body, &b, &a);
             if (err)
-                LOG_ERROR(LOG_CONNECT_TASK, "the stored intent cannot be read: events of the last batch may come "
-                                            "twice");
+                LOG_ERROR(LOG_CONNECT_TASK,
+                          "the stored intent cannot be read: events of the last batch may come "
+                          "twice");
             err = err ? E_OK : settle(in, &b, row.durable, e);
         }
     } else if (err == E_NOT_FOUND) {
@@ -384,7 +400,8 @@ enum err intents_recover(struct intents *in, struct error *e)
     return err;
 }
 
-/* --- while running ----------------------------------------------------------------------------- */
+/* --- while running -----------------------------------------------------------------------------
+ */
 
 static enum err put_row(struct intents *in, const struct record_batch *b, struct error *e)
 {
@@ -394,7 +411,8 @@ static enum err put_row(struct intents *in, const struct record_batch *b, struct
     enum err err = kproducer_pending(in->producer, &parts, &count, e);
     if (err)
         return err;
-    struct stored_intent row = {.producer_id = kproducer_id(in->producer), .boot_id = slice_cstr(in->boot_id)};
+    struct stored_intent row = {.producer_id = kproducer_id(in->producer),
+                                .boot_id = slice_cstr(in->boot_id)};
     row.body = write_body(in, b, parts, count, &text);
     bool was_open = in->open;
     if (row.producer_id >= 0 && !in->noted) { /* the first one: what is stored now is on disk */
@@ -405,8 +423,8 @@ static enum err put_row(struct intents *in, const struct record_batch *b, struct
         remember(in, &in->reached[i]);
     bool row_needed = row.body.p || was_open;
     if (row_needed || in->reached_count)
-        err = store_progress(in->t->ctx.db, slice_cstr(in->t->connector), in->t->ctx.task, in->reached,
-                             in->reached_count, row_needed ? &row : NULL, e);
+        err = store_progress(in->t->ctx.db, slice_cstr(in->t->connector), in->t->ctx.task,
+                             in->reached, in->reached_count, row_needed ? &row : NULL, e);
     if (!err) {
         in->noted |= row_needed;
         in->open = row.body.p != NULL;
@@ -442,7 +460,8 @@ void intents_after(struct intents *in, const struct record_batch *b)
             in->reached_cap = in->reached_cap ? in->reached_cap * 2 : 8;
             in->reached = xrealloc(in->reached, in->reached_cap * sizeof *in->reached);
         }
-        in->reached[at] = (struct record_offset){arena_dup(&in->arena, o->partition), arena_dup(&in->arena, o->offset)};
+        in->reached[at] = (struct record_offset){arena_dup(&in->arena, o->partition),
+                                                 arena_dup(&in->arena, o->offset)};
         in->reached_count = at + 1;
     }
 }
@@ -475,7 +494,8 @@ void intents_durable(struct intents *in, bool now)
             LOG_ERR(LOG_CONNECT_TASK, LOG_L_WARN, &e, "the durable offsets could not be noted");
         strbuf_reset(&in->durable_wait);
     }
-    if (!in->durable_wait.n && !now) { /* the stored offsets, once what is in the log now is synced */
+    if (!in->durable_wait.n &&
+        !now) { /* the stored offsets, once what is in the log now is synced */
         write_current(in, &in->durable_wait);
         kproducer_mark(in->producer);
     }

@@ -1,5 +1,6 @@
-/* connect/task_internal.h - the inside of a task, shared by task.c (thread and states), task_source.c
- * (the loop of a source), task_intent.c (exactly once) and stages.c (converters, transforms). */
+/* connect/task_internal.h - the inside of a task, shared by task.c (thread and states),
+ * task_source.c (the loop of a source), task_intent.c (exactly once) and stages.c (converters,
+ * transforms). */
 #ifndef WEIR_CONNECT_TASK_INTERNAL_H
 #define WEIR_CONNECT_TASK_INTERNAL_H
 
@@ -21,7 +22,8 @@ struct task {
     pthread_cond_t wake;
     pthread_mutex_t report_lock; /* held while on_state runs; never taken with lock held */
     bool paused, ended;
-    atomic_bool abandoned; /* set by task_release (release), looked at before each append (acquire) */
+    atomic_bool
+        abandoned; /* set by task_release (release), looked at before each append (acquire) */
 
     char *connector, *log_text, *run_id;
     struct strmap config;
@@ -44,26 +46,28 @@ bool task_wants_pause(struct task *t);
 void task_report(struct task *t, enum task_state s, struct slice trace);
 void task_set_object(struct task *t, void *object);
 
-/* --- exactly once (task_intent.c) ---------------------------------------------------------------- */
+/* --- exactly once (task_intent.c) ----------------------------------------------------------------
+ */
 struct intents {
     struct task *t;
     struct kproducer *producer;
     struct arena arena;            /* of reached */
     struct record_offset *reached; /* in the log, not yet in SQLite; last one of a partition wins */
     size_t reached_count, reached_cap;
-    bool open;                     /* the stored row has a body */
-    bool noted;                    /* the row exists, with its durable offsets */
+    bool open;  /* the stored row has a body */
+    bool noted; /* the row exists, with its durable offsets */
     char boot_id[40], config_hash[20];
-    int64_t durable_at;            /* when the durable row was looked at last */
-    struct strbuf durable_wait;    /* offsets that are durable once the mark is synced; empty: none */
-    struct map current;            /* partition key -> offset text (owned): all offsets of this task */
+    int64_t durable_at;         /* when the durable row was looked at last */
+    struct strbuf durable_wait; /* offsets that are durable once the mark is synced; empty: none */
+    struct map current;         /* partition key -> offset text (owned): all offsets of this task */
 };
 void intents_init(struct intents *in, struct task *t, struct kproducer *p);
 void intents_release(struct intents *in);
 /* Before the first poll: what the run before left behind. */
 enum err intents_recover(struct intents *in, struct error *e) MUST_CHECK;
 /* Before the append of a batch whose records were added to the producer. */
-enum err intents_before(struct intents *in, const struct record_batch *b, struct error *e) MUST_CHECK;
+enum err intents_before(struct intents *in, const struct record_batch *b,
+                        struct error *e) MUST_CHECK;
 /* After the append: the batch's offsets are reached. */
 void intents_after(struct intents *in, const struct record_batch *b);
 /* Stores what is reached; nothing to do: no transaction. */
@@ -72,7 +76,13 @@ enum err intents_commit(struct intents *in, struct error *e) MUST_CHECK;
 void intents_durable(struct intents *in, bool now);
 
 /* Points in the protocol where tests end the task as a kill would. */
-enum intent_fault { FAULT_NONE, FAULT_AFTER_INTENT, FAULT_MID_APPEND, FAULT_AFTER_APPEND, FAULT_AFTER_COMMIT };
+enum intent_fault {
+    FAULT_NONE,
+    FAULT_AFTER_INTENT,
+    FAULT_MID_APPEND,
+    FAULT_AFTER_APPEND,
+    FAULT_AFTER_COMMIT
+};
 extern _Atomic int intent_fault_at;
 enum err intents_fault(enum intent_fault at, struct error *e) MUST_CHECK;
 

@@ -1,4 +1,5 @@
-/* connect/task_source.c - the loop of a source task: poll, transform, convert, intent, append, offsets.
+/* connect/task_source.c - the loop of a source task: poll, transform, convert, intent, append,
+ * offsets.
  *
  *   poll -> batch -> stages -> producer (batches per partition) -> intent row -> append -> reached
  *
@@ -14,7 +15,8 @@
 
 enum { BATCH_BUDGET = 256 << 20, SEND_ATTEMPTS = 5 };
 
-/* Headers that come with every record are encoded once: equal ones (by content) are taken from here. */
+/* Headers that come with every record are encoded once: equal ones (by content) are taken from
+ * here. */
 struct header_cache {
     struct arena arena;
     struct record_header *items;
@@ -35,21 +37,24 @@ struct source {
     void *object;
 };
 
-/* --- headers ----------------------------------------------------------------------------------- */
+/* --- headers -----------------------------------------------------------------------------------
+ */
 
 static bool same_headers(const struct header_cache *c, const struct record_headers *h)
 {
     if (!c->valid || c->count != h->count)
         return false;
     for (size_t i = 0; i < h->count; i++)
-        if (c->items[i].schema != h->items[i].schema || !slice_eq(c->items[i].name, h->items[i].name) ||
+        if (c->items[i].schema != h->items[i].schema ||
+            !slice_eq(c->items[i].name, h->items[i].name) ||
             !value_eq(c->items[i].value, h->items[i].value))
             return false;
     return true;
 }
 
 /* Only headers with plain schemas: others may change behind an equal pointer. */
-static void remember_headers(struct header_cache *c, const struct record_headers *h, const struct converted *out)
+static void remember_headers(struct header_cache *c, const struct record_headers *h,
+                             const struct converted *out)
 {
     c->valid = false;
     arena_reset(&c->arena);
@@ -67,7 +72,8 @@ static void remember_headers(struct header_cache *c, const struct record_headers
     c->valid = strbuf_err(&c->encoded) == E_OK;
 }
 
-/* --- one batch --------------------------------------------------------------------------------- */
+/* --- one batch ---------------------------------------------------------------------------------
+ */
 
 static enum err ensure_topic(struct source *s, struct slice topic, struct error *e)
 {
@@ -84,7 +90,8 @@ static enum err check_timestamp(const struct record *r, int64_t *ms, struct erro
     *ms = r->timestamp_ms == RECORD_NO_TIMESTAMP ? clock_wall_ms() : r->timestamp_ms;
     if (*ms >= -1)
         return E_OK;
-    return error_set(e, E_INVALID, "org.apache.kafka.connect.errors.DataException: Invalid record timestamp %lld",
+    return error_set(e, E_INVALID,
+                     "org.apache.kafka.connect.errors.DataException: Invalid record timestamp %lld",
                      (long long)*ms);
 }
 
@@ -104,7 +111,8 @@ static enum err add_record(struct source *s, struct record *r, struct error *e)
         return err;
     struct slice key = s->out.key_null ? SLICE_NULL : strbuf_slice(&s->out.key);
     struct slice value = s->out.value_null ? SLICE_NULL : strbuf_slice(&s->out.value);
-    struct slice ready = r->headers.count && s->headers.valid ? strbuf_slice(&s->headers.encoded) : SLICE_NULL;
+    struct slice ready =
+        r->headers.count && s->headers.valid ? strbuf_slice(&s->headers.encoded) : SLICE_NULL;
     return kproducer_add(s->producer, r->topic, r->partition, ms, key, value, s->out.heads,
                          r->headers.count ? s->out.heads_count : 0, ready, e);
 }
@@ -145,7 +153,8 @@ static void note_topics(struct source *s)
         if (value != s)
             continue;
         if (store_topic_used(s->t->ctx.db, slice_cstr(s->t->connector), name, s->t->ctx.task, &e))
-            LOG_ERR(LOG_CONNECT_TASK, LOG_L_WARN, &e, "topic " PRI_SL " could not be noted as used", ARG_SL(name));
+            LOG_ERR(LOG_CONNECT_TASK, LOG_L_WARN, &e, "topic " PRI_SL " could not be noted as used",
+                    ARG_SL(name));
         (void)map_put(&s->topics, name, s->t); /* another address: noted */
     }
 }
@@ -180,7 +189,8 @@ static enum err send_batch(struct source *s, struct error *e)
     return E_OK;
 }
 
-/* --- the loop ---------------------------------------------------------------------------------- */
+/* --- the loop ----------------------------------------------------------------------------------
+ */
 
 static enum err one_round(struct source *s, struct error *e)
 {
@@ -217,7 +227,8 @@ static enum err loop(struct source *s, struct error *e)
     struct error late = {0};
     if (atomic_load_explicit(&intent_fault_at, memory_order_relaxed) != FAULT_NONE)
         return err; /* a test's kill */
-    if (!atomic_load_explicit(&s->t->abandoned, memory_order_acquire) && intents_commit(&s->intents, &late))
+    if (!atomic_load_explicit(&s->t->abandoned, memory_order_acquire) &&
+        intents_commit(&s->intents, &late))
         LOG_ERR(LOG_CONNECT_TASK, LOG_L_ERROR, &late, "the last offsets could not be stored");
     else
         intents_durable(&s->intents, true);
@@ -230,8 +241,8 @@ static enum err start(struct source *s, struct error *e)
     char name[300];
     struct strmap overrides;
     snprintf(name, sizeof name, "%s-%d", t->connector, t->ctx.task);
-    enum err err = stages_init(&t->stages, t->registry, &t->config, &t->worker, slice_cstr(t->connector),
-                               t->ctx.task, e);
+    enum err err = stages_init(&t->stages, t->registry, &t->config, &t->worker,
+                               slice_cstr(t->connector), t->ctx.task, e);
     if (!err)
         err = topic_rules_init(&s->rules, &t->config, &t->worker, e);
     if (err)

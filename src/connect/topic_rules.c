@@ -20,7 +20,8 @@ struct topic_rule {
     bool is_default;
 };
 
-/* --- regular expressions ----------------------------------------------------------------------- */
+/* --- regular expressions -----------------------------------------------------------------------
+ */
 
 /* A list of expressions as one, which must match the whole name. */
 static enum err compile_list(struct slice list, pcre2_code **out, const char *key, struct error *e)
@@ -35,13 +36,16 @@ static enum err compile_list(struct slice list, pcre2_code **out, const char *ke
     strbuf_adds(&text, ")$");
     int code;
     PCRE2_SIZE at;
-    *out = pcre2_compile((PCRE2_SPTR)text.p, text.n, PCRE2_UTF | PCRE2_DOLLAR_ENDONLY, &code, &at, NULL);
+    *out = pcre2_compile((PCRE2_SPTR)text.p, text.n, PCRE2_UTF | PCRE2_DOLLAR_ENDONLY, &code, &at,
+                         NULL);
     strbuf_release(&text);
     if (*out)
         return E_OK;
     PCRE2_UCHAR why[120];
     pcre2_get_error_message(code, why, sizeof why);
-    return error_set(e, E_INVALID, CONFIG_EXCEPTION "Invalid value " PRI_SL " for configuration %s: Invalid regex: %s",
+    return error_set(e, E_INVALID,
+                     CONFIG_EXCEPTION "Invalid value " PRI_SL
+                                      " for configuration %s: Invalid regex: %s",
                      ARG_SL(list), key, (const char *)why);
 }
 
@@ -55,26 +59,33 @@ static bool matches(const pcre2_code *code, struct slice text)
     return rc >= 0;
 }
 
-/* --- rules ------------------------------------------------------------------------------------- */
+/* --- rules -------------------------------------------------------------------------------------
+ */
 
-static enum err number(const struct strmap *own, const struct topic_rule *base, const char *group, const char *key,
-                       const char *type, int64_t *out, struct error *e)
+static enum err number(const struct strmap *own, const struct topic_rule *base, const char *group,
+                       const char *key, const char *type, int64_t *out, struct error *e)
 {
     struct slice text = slice_trim(strmap_get_c(own, key));
     if (!text.p) {
         if (base)
             return E_OK; /* inherited */
-        return error_set(e, E_INVALID, CONFIG_EXCEPTION "Missing required configuration \"topic.creation.%s.%s\" which "
-                                                        "has no default value.", group, key);
+        return error_set(e, E_INVALID,
+                         CONFIG_EXCEPTION
+                         "Missing required configuration \"topic.creation.%s.%s\" which "
+                         "has no default value.",
+                         group, key);
     }
     if (slice_to_i64(text, out) == E_OK && *out >= INT16_MIN && *out <= INT32_MAX)
         return E_OK;
-    return error_set(e, E_INVALID, CONFIG_EXCEPTION "Invalid value " PRI_SL " for configuration topic.creation.%s.%s: "
-                                                    "Not a number of type %s", ARG_SL(text), group, key, type);
+    return error_set(e, E_INVALID,
+                     CONFIG_EXCEPTION "Invalid value " PRI_SL
+                                      " for configuration topic.creation.%s.%s: "
+                                      "Not a number of type %s",
+                     ARG_SL(text), group, key, type);
 }
 
-static enum err read_numbers(struct topic_rule *r, const struct strmap *own, const struct topic_rule *base,
-                             struct error *e)
+static enum err read_numbers(struct topic_rule *r, const struct strmap *own,
+                             const struct topic_rule *base, struct error *e)
 {
     int64_t partitions = base ? base->partitions : -1, replication = base ? base->replication : -1;
     enum err err = number(own, base, r->name, "partitions", "INT", &partitions, e);
@@ -85,10 +96,12 @@ static enum err read_numbers(struct topic_rule *r, const struct strmap *own, con
     r->partitions = (int32_t)partitions;
     r->replication = (int16_t)replication;
     if (partitions == 0 || partitions < -1 || replication == 0 || replication < -1)
-        return error_set(e, E_INVALID, CONFIG_EXCEPTION "Invalid value %lld for configuration topic.creation.%s.%s: "
-                                                        "Must be -1 or a positive number",
-                         (long long)(partitions == 0 || partitions < -1 ? partitions : replication), r->name,
-                         partitions == 0 || partitions < -1 ? "partitions" : "replication.factor");
+        return error_set(
+            e, E_INVALID,
+            CONFIG_EXCEPTION "Invalid value %lld for configuration topic.creation.%s.%s: "
+                             "Must be -1 or a positive number",
+            (long long)(partitions == 0 || partitions < -1 ? partitions : replication), r->name,
+            partitions == 0 || partitions < -1 ? "partitions" : "replication.factor");
     return E_OK;
 }
 
@@ -111,7 +124,8 @@ static enum err rule_init(struct topic_rule *r, const struct strmap *config, str
     }
     strmap_init(&r->configs);
     for (size_t i = 0; i < own.count; i++) {
-        static const char *const known[] = {"include", "exclude", "partitions", "replication.factor"};
+        static const char *const known[] = {"include", "exclude", "partitions",
+                                            "replication.factor"};
         bool is_known = false;
         for (size_t k = 0; k < ARRAY_LEN(known); k++)
             is_known |= slice_eq_c(own.entries[i].key, known[k]);
@@ -122,8 +136,8 @@ static enum err rule_init(struct topic_rule *r, const struct strmap *config, str
     return err;
 }
 
-enum err topic_rules_init(struct topic_rules *r, const struct strmap *config, const struct strmap *worker,
-                          struct error *e)
+enum err topic_rules_init(struct topic_rules *r, const struct strmap *config,
+                          const struct strmap *worker, struct error *e)
 {
     memset(r, 0, sizeof *r);
     bool given = false;
@@ -167,7 +181,8 @@ static const struct topic_rule *rule_for(const struct topic_rules *r, struct sli
     return NULL;
 }
 
-enum err topic_rules_ensure(struct topic_rules *r, struct kclient *k, struct slice topic, struct error *e)
+enum err topic_rules_ensure(struct topic_rules *r, struct kclient *k, struct slice topic,
+                            struct error *e)
 {
     struct kclient_topic info;
     enum err err = kclient_describe(k, topic, &info, e);
@@ -180,11 +195,13 @@ enum err topic_rules_ensure(struct topic_rules *r, struct kclient *k, struct sli
     if (err == E_EXISTS)
         err = E_OK;
     if (err)
-        return error_set(e, err, "org.apache.kafka.connect.errors.ConnectException: Task failed to create new topic "
-                                 "(name=" PRI_SL ", numPartitions=%d, replicationFactor=%d). Ensure that the task is "
-                                 "authorized to create topics or that the topic exists and restart the task\n"
-                                 "Caused by: org.apache.kafka.connect.errors.ConnectException: %s",
-                         ARG_SL(topic), x ? (int)x->partitions : -1, x ? (int)x->replication : -1, why.msg);
+        return error_set(
+            e, err,
+            "org.apache.kafka.connect.errors.ConnectException: Task failed to create new topic "
+            "(name=" PRI_SL ", numPartitions=%d, replicationFactor=%d). Ensure that the task is "
+            "authorized to create topics or that the topic exists and restart the task\n"
+            "Caused by: org.apache.kafka.connect.errors.ConnectException: %s",
+            ARG_SL(topic), x ? (int)x->partitions : -1, x ? (int)x->replication : -1, why.msg);
     LOG_INFO(LOG_CONNECT_TASK, "made topic " PRI_SL, ARG_SL(topic));
     error_clear(e);
     return E_OK;

@@ -1,5 +1,5 @@
-/* connect/topic_rules.h - how a source's topics are made when they do not exist: topic.creation.* of the
- * connector, else the broker's defaults. SPEC: connect 4.5. Thread: the task's. */
+/* connect/topic_rules.h - how a source's topics are made when they do not exist: topic.creation.*
+ * of the connector, else the broker's defaults. SPEC: connect 4.5. Thread: the task's. */
 #ifndef WEIR_CONNECT_TOPIC_RULES_H
 #define WEIR_CONNECT_TOPIC_RULES_H
 
@@ -13,10 +13,11 @@ struct topic_rules {
     size_t count;
 };
 /* E_INVALID: a rule's number or regular expression, with Java's exception. */
-enum err topic_rules_init(struct topic_rules *r, const struct strmap *config, const struct strmap *worker,
-                          struct error *e) MUST_CHECK;
+enum err topic_rules_init(struct topic_rules *r, const struct strmap *config,
+                          const struct strmap *worker, struct error *e) MUST_CHECK;
 void topic_rules_release(struct topic_rules *r);
 /* Makes the topic unless it is there. */
-enum err topic_rules_ensure(struct topic_rules *r, struct kclient *k, struct slice topic, struct error *e) MUST_CHECK;
+enum err topic_rules_ensure(struct topic_rules *r, struct kclient *k, struct slice topic,
+                            struct error *e) MUST_CHECK;
 
 #endif

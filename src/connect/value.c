@@ -1,4 +1,5 @@
-/* connect/value.c - compound values in an arena: new, copy, compare. Declared in connect/schema.h. */
+/* connect/value.c - compound values in an arena: new, copy, compare. Declared in connect/schema.h.
+ */
 #include "connect/schema.h"
 
 static struct value compound(struct arena *a, enum value_kind kind, uint32_t n, size_t cells)

@@ -11,8 +11,9 @@ void web_info(struct http_request *r, void *arg)
 {
     (void)arg;
     http_reply_json(r, 200,
-                    json_pack("{s:[], s:{s:n, s:s, s:n, s:b}, s:n}", "enabledFeatures", "build", "commitId", "version", "weir-" WEIR_VERSION,
-                              "buildTime", "isLatestRelease", 1, "latestRelease"));
+                    json_pack("{s:[], s:{s:n, s:s, s:n, s:b}, s:n}", "enabledFeatures", "build",
+                              "commitId", "version", "weir-" WEIR_VERSION, "buildTime",
+                              "isLatestRelease", 1, "latestRelease"));
 }
 
 void web_authorization(struct http_request *r, void *arg)
@@ -31,10 +32,12 @@ static json_t *cluster_json(struct web *w)
 {
     struct broker_info info;
     broker_info(w->deps.broker, &info);
-    return json_pack("{s:s, s:b, s:s, s:n, s:i, s:I, s:I, s:n, s:n, s:b, s:s, s:[ss], s:s}", "name", WEB_CLUSTER, "defaultCluster", 1, "status",
-                     "ONLINE", "lastError", "brokerCount", 1, "onlinePartitionCount", (json_int_t)info.partitions, "topicCount",
-                     (json_int_t)info.topics, "bytesInPerSec", "bytesOutPerSec", "readOnly", 0, "version", "4.1-IV1", "features", FEATURES,
-                     "controller", "KRAFT");
+    return json_pack("{s:s, s:b, s:s, s:n, s:i, s:I, s:I, s:n, s:n, s:b, s:s, s:[ss], s:s}", "name",
+                     WEB_CLUSTER, "defaultCluster", 1, "status", "ONLINE", "lastError",
+                     "brokerCount", 1, "onlinePartitionCount", (json_int_t)info.partitions,
+                     "topicCount", (json_int_t)info.topics, "bytesInPerSec", "bytesOutPerSec",
+                     "readOnly", 0, "version", "4.1-IV1", "features", FEATURES, "controller",
+                     "KRAFT");
 }
 
 void web_clusters(struct http_request *r, void *arg)
@@ -67,13 +70,16 @@ void web_stats(struct http_request *r, void *arg)
     struct web *w = arg;
     struct broker_info info;
     broker_info(w->deps.broker, &info);
-    json_t *disk = json_pack("[{s:i, s:I, s:I}]", "brokerId", (int)info.node_id, "segmentSize", (json_int_t)info.log_bytes, "segmentCount",
-                             (json_int_t)segments_of(w));
-    http_reply_json(r, 200,
-                    json_pack("{s:i, s:n, s:i, s:I, s:i, s:I, s:i, s:i, s:o, s:s}", "brokerCount", 1, "zooKeeperStatus", "activeControllers",
-                              (int)info.node_id, "onlinePartitionCount", (json_int_t)info.partitions, "offlinePartitionCount", 0,
-                              "inSyncReplicasCount", (json_int_t)info.partitions, "outOfSyncReplicasCount", 0, "underReplicatedPartitionCount", 0,
-                              "diskUsage", disk, "version", "4.1-IV1"));
+    json_t *disk =
+        json_pack("[{s:i, s:I, s:I}]", "brokerId", (int)info.node_id, "segmentSize",
+                  (json_int_t)info.log_bytes, "segmentCount", (json_int_t)segments_of(w));
+    http_reply_json(
+        r, 200,
+        json_pack("{s:i, s:n, s:i, s:I, s:i, s:I, s:i, s:i, s:o, s:s}", "brokerCount", 1,
+                  "zooKeeperStatus", "activeControllers", (int)info.node_id, "onlinePartitionCount",
+                  (json_int_t)info.partitions, "offlinePartitionCount", 0, "inSyncReplicasCount",
+                  (json_int_t)info.partitions, "outOfSyncReplicasCount", 0,
+                  "underReplicatedPartitionCount", 0, "diskUsage", disk, "version", "4.1-IV1"));
 }
 
 void web_metrics_items(struct http_request *r, void *arg)
@@ -84,11 +90,13 @@ void web_metrics_items(struct http_request *r, void *arg)
     const struct {
         const char *name;
         int64_t value;
-    } items[] = {{"connections", info.connections}, {"groups", info.groups},       {"log_bytes", info.log_bytes},
-                 {"bytes_in", info.bytes_in},       {"bytes_out", info.bytes_out}, {"records_in", info.records_in}};
+    } items[] = {{"connections", info.connections}, {"groups", info.groups},
+                 {"log_bytes", info.log_bytes},     {"bytes_in", info.bytes_in},
+                 {"bytes_out", info.bytes_out},     {"records_in", info.records_in}};
     json_t *out = json_array();
     for (size_t i = 0; i < ARRAY_LEN(items); i++)
-        json_array_append_new(out, json_pack("{s:s, s:{}, s:I}", "name", items[i].name, "labels", "value", (json_int_t)items[i].value));
+        json_array_append_new(out, json_pack("{s:s, s:{}, s:I}", "name", items[i].name, "labels",
+                                             "value", (json_int_t)items[i].value));
     http_reply_json(r, 200, json_pack("{s:o}", "items", out));
 }
 
@@ -100,9 +108,12 @@ void web_brokers(struct http_request *r, void *arg)
     size_t n;
     const struct broker_listener_info *l = broker_listeners(w->deps.broker, &n);
     http_reply_json(r, 200,
-                    json_pack("[{s:i, s:s, s:i, s:n, s:n, s:I, s:I, s:I, s:n, s:n}]", "id", (int)info.node_id, "host",
-                              n && l[0].host[0] ? l[0].host : "localhost", "port", n ? l[0].port : 0, "bytesInPerSec", "bytesOutPerSec",
-                              "partitionsLeader", (json_int_t)info.partitions, "partitions", (json_int_t)info.partitions, "inSyncPartitions",
+                    json_pack("[{s:i, s:s, s:i, s:n, s:n, s:I, s:I, s:I, s:n, s:n}]", "id",
+                              (int)info.node_id, "host",
+                              n && l[0].host[0] ? l[0].host : "localhost", "port",
+                              n ? l[0].port : 0, "bytesInPerSec", "bytesOutPerSec",
+                              "partitionsLeader", (json_int_t)info.partitions, "partitions",
+                              (json_int_t)info.partitions, "inSyncPartitions",
                               (json_int_t)info.partitions, "partitionsSkew", "leadersSkew"));
 }
 
@@ -123,10 +134,13 @@ static json_t *config_json(const struct broker_config_entry *c, bool topic)
 {
     json_t *synonyms = json_array();
     for (size_t i = 0; i < c->synonym_count; i++)
-        json_array_append_new(synonyms, json_pack("{s:o, s:o, s:s}", "name", web_string(c->synonyms[i].name), "value",
-                                                  web_string(c->synonyms[i].value), "source", source_name(c->synonyms[i].source)));
-    json_t *out = json_pack("{s:o, s:o, s:s, s:b, s:b, s:o}", "name", web_string(c->name), "value", web_string(c->value), "source",
-                            source_name(c->source), "isSensitive", c->sensitive, "isReadOnly", c->read_only, "synonyms", synonyms);
+        json_array_append_new(synonyms,
+                              json_pack("{s:o, s:o, s:s}", "name", web_string(c->synonyms[i].name),
+                                        "value", web_string(c->synonyms[i].value), "source",
+                                        source_name(c->synonyms[i].source)));
+    json_t *out = json_pack("{s:o, s:o, s:s, s:b, s:b, s:o}", "name", web_string(c->name), "value",
+                            web_string(c->value), "source", source_name(c->source), "isSensitive",
+                            c->sensitive, "isReadOnly", c->read_only, "synonyms", synonyms);
     if (topic) {
         json_object_set_new(out, "defaultValue", web_string(c->default_value));
         json_object_set_new(out, "doc", web_string(c->doc));
@@ -183,10 +197,15 @@ void web_logdirs(struct http_request *r, void *arg)
     for (size_t i = 0; i < count; i++) {
         json_t *partitions = json_array();
         for (int32_t p = 0; p < topics[i].partition_count; p++)
-            json_array_append_new(partitions, json_pack("{s:i, s:I, s:i, s:i}", "partition", topics[i].partitions[p].id, "size",
-                                                        (json_int_t)topics[i].partitions[p].bytes, "offsetLag", 0, "broker", (int)info.node_id));
-        json_array_append_new(list, json_pack("{s:o, s:o}", "name", web_string(topics[i].name), "partitions", partitions));
+            json_array_append_new(partitions,
+                                  json_pack("{s:i, s:I, s:i, s:i}", "partition",
+                                            topics[i].partitions[p].id, "size",
+                                            (json_int_t)topics[i].partitions[p].bytes, "offsetLag",
+                                            0, "broker", (int)info.node_id));
+        json_array_append_new(list, json_pack("{s:o, s:o}", "name", web_string(topics[i].name),
+                                              "partitions", partitions));
     }
     arena_release(&a);
-    http_reply_json(r, 200, json_pack("[{s:s, s:n, s:o}]", "name", "kafka-logs", "error", "topics", list));
+    http_reply_json(r, 200,
+                    json_pack("[{s:s, s:n, s:o}]", "name", "kafka-logs", "error", "topics", list));
 }

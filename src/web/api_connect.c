@@ -1,86 +1,90 @@
-/* web/api_connect.c - Kafka Connect through the herder: SPEC web-ui 3.6. Names of members are kafka-ui's
- * (camel case); what :8083 says is translated here. Secrets are masked by name, as kafka-ui's users know
- * it, and a masked value that comes back means "as it is". */
+/* web/api_connect.c - Kafka Connect through the herder: SPEC web-ui 3.6. Names of members are
+ * kafka-ui's (camel case); what :8083 says is translated here. Secrets are
+ * masked (mask.h), and a masked value that comes back means "as it is". */
 #include <stdlib.h>
 
 #include "base/base.h"
 #include "base/mem.h"
 #include "web/api.h"
+#include "web/mask.h"
 
-#define MASK "******"
+/* --- configurations -------------------------------------------------------------------------- */
 
-/* --- masking --------------------------------------------------------------------------------------- */
-
-static bool is_secret(struct slice name)
+/* What the connector's class says about its options; NULL: the class is not known. Caller decrefs.
+ */
+static json_t *definitions_of(struct web *w, const json_t *config)
 {
-    static const char *const suffixes[] = {"password", "secret", "token", "passphrase", "secret.key", "access.key", "private.key", "basic.auth.user.info",
-                                           "connection.uri"};
-    static const char *const parts[] = {"credentials", "aws.access", "aws.secret", "aws.session", "jaas.config"};
-    for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
-        struct slice s = slice_cstr(suffixes[i]);
-        if (name.n >= s.n && slice_ieq(slice_sub(name, name.n - s.n, name.n), s))
-            return true;
-    }
-    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
-        if (web_contains_icase(name, slice_cstr(parts[i])))
-            return true;
-    return false;
-}
-
-/* user:password@ inside a URI becomes user:******@. New reference. */
-static json_t *mask_uri(const char *text)
-{
-    const char *start = strstr(text, "://"), *at = start ? strchr(start + 3, '@') : NULL;
-    const char *colon = start ? strchr(start + 3, ':') : NULL, *slash = start ? strchr(start + 3, '/') : NULL;
-    if (!at || !colon || colon > at || (slash && slash < at))
-        return json_string(text);
-    char *masked = xasprintf("%.*s:" MASK "%s", (int)(colon - text), text, at);
-    json_t *out = json_string(masked);
-    mem_free(masked);
+    json_t *out = NULL;
+    const char *class_name = json_string_value(json_object_get(config, "connector.class"));
+    if (class_name && herder_plugin_config(w->herder, slice_cstr(class_name), &out, NULL) != E_OK)
+        return NULL;
     return out;
 }
 
-static json_t *masked_config(const json_t *config)
+static json_t *masked_config(struct web *w, const json_t *config)
 {
-    json_t *out = json_object();
-    const char *name;
-    json_t *v;
-    json_object_foreach((json_t *)config, name, v)
-    {
-        const char *text = json_string_value(v);
-        if (text && is_secret(slice_cstr(name)) && strncmp(text, "${", 2) != 0)
-            json_object_set_new(out, name, json_string(MASK));
+    json_t *definitions = definitions_of(w, config);
+    json_t *out = mask_config(config, definitions);
+    json_decref(definitions);
+    return out;
+}
+
+/* One value of a submitted configuration; masked parts take what is stored now. */
+static enum err read_value(struct strmap *out, const char *key, const json_t *v,
+                           const json_t *stored, const json_t *definitions, struct error *e)
+{
+    struct strbuf text = STRBUF_INIT, value = STRBUF_INIT;
+    const json_t *old = json_object_get(stored, key);
+    bool secret = mask_name_is_secret(slice_cstr(key)) || mask_declared_secret(definitions, key);
+    enum err err = E_OK;
+    if (json_is_null(v)) {
+        strmap_set(out, slice_cstr(key), SLICE_NULL);
+    } else if (!web_scalar_text(v, &text)) {
+        err = error_set(e, E_INVALID,
+                        "%s must be a text: a connector's configuration has no nested "
+                        "objects or lists",
+                        key);
+    } else {
+        err = mask_restore(&value, strbuf_slice(&text), slice_cstr(json_string_value(old)), secret);
+        if (err)
+            error_set(e, err,
+                      "%s is masked (" MASK ") and nothing is stored for it; give the real value",
+                      key);
         else
-            json_object_set_new(out, name, text ? mask_uri(text) : json_incref(v));
+            strmap_set(out, slice_cstr(key), strbuf_slice(&value));
     }
-    return out;
+    strbuf_release(&text);
+    strbuf_release(&value);
+    return err;
 }
 
-/* Config of a body as texts; masked values take what is stored now. */
-static void read_config(struct web *w, struct slice name, json_t *config, struct strmap *out)
+/* Config of a body as texts. Numbers and booleans become texts. */
+static enum err read_config(struct web *w, struct slice name, json_t *config, struct strmap *out,
+                            struct error *e)
 {
     json_t *stored = NULL, *v;
     const char *key;
+    enum err err = E_OK;
+    if (!json_is_object(config))
+        return error_set(e, E_INVALID, "config must be an object");
     if (herder_config(w->herder, name, &stored, NULL) != E_OK)
         stored = NULL;
-    json_object_foreach(config, key, v)
-    {
-        const char *old = json_string_value(json_object_get(stored, key));
-        char *text = json_is_string(v) ? xstrdup(json_string_value(v)) : json_is_null(v) ? NULL : json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
-        bool keep = text && old && strstr(text, MASK);
-        if (text || json_is_null(v))
-            strmap_set(out, slice_cstr(key), keep ? slice_cstr(old) : slice_cstr(text));
-        free(text);
-    }
+    json_t *definitions = definitions_of(w, config);
+    json_object_foreach(config, key, v) if (!err) err =
+        read_value(out, key, v, stored, definitions, e);
+    json_decref(definitions);
     json_decref(stored);
+    return err;
 }
 
-/* --- shapes ---------------------------------------------------------------------------------------- */
+/* --- shapes ---------------------------------------------------------------------------------- */
 
 static const char *kind_of(const json_t *info)
 {
     const char *type = json_string_value(json_object_get(info, "type"));
-    return type && strcmp(type, "sink") == 0 ? "SINK" : type && strcmp(type, "source") == 0 ? "SOURCE" : "UNKNOWN";
+    return type && strcmp(type, "sink") == 0     ? "SINK"
+           : type && strcmp(type, "source") == 0 ? "SOURCE"
+                                                 : "UNKNOWN";
 }
 
 static int64_t failed_tasks(const json_t *status)
@@ -101,13 +105,16 @@ static json_t *or_null(json_t *v) /* borrowed -> new reference */
     return v ? json_incref(v) : json_null();
 }
 
-static json_t *status_json(const json_t *status)
+/* Details say TASK_FAILED for a running connector with a failed task; lists keep the connector's
+ * own state, beside the count of failed tasks. */
+static json_t *status_json(const json_t *status, bool with_tasks)
 {
     const json_t *c = json_object_get(status, "connector");
     const char *state = json_string_value(json_object_get(c, "state"));
-    if (state && strcmp(state, "RUNNING") == 0 && failed_tasks(status) > 0)
+    if (with_tasks && state && strcmp(state, "RUNNING") == 0 && failed_tasks(status) > 0)
         state = "TASK_FAILED";
-    return json_pack("{s:s, s:o, s:o}", "state", state ? state : "UNASSIGNED", "workerId", or_null(json_object_get(c, "worker_id")), "trace",
+    return json_pack("{s:s, s:o, s:o}", "state", state ? state : "UNASSIGNED", "workerId",
+                     or_null(json_object_get(c, "worker_id")), "trace",
                      or_null(json_object_get(c, "trace")));
 }
 
@@ -121,20 +128,39 @@ static json_t *topics_of(struct web *w, const char *name)
     return topics;
 }
 
-json_t *web_connector_summary(struct web *w, const char *name, const json_t *info, const json_t *status)
+/* The connector's consumer group, when there is one. */
+static json_t *consumer_of(struct web *w, const char *name)
 {
-    json_t *config = json_object_get(info, "config");
-    return json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:I, s:I, s:n}", "connect", WEB_CONNECT, "name", name, "connectorClass",
-                     or_null(json_object_get(config, "connector.class")), "type", kind_of(info), "topics", topics_of(w, name), "status",
-                     status_json(status), "tasksCount", (json_int_t)json_array_size(json_object_get(status, "tasks")), "failedTasksCount",
-                     (json_int_t)failed_tasks(status), "consumer");
+    struct arena a;
+    struct broker_group_info g;
+    arena_init(&a, 0, ARENA_NO_BUDGET);
+    char *id = arena_printf(&a, "connect-%s", name);
+    bool there = broker_group(w->deps.broker, slice_cstr(id), &a, &g, NULL) == E_OK;
+    json_t *out = there ? json_string(id) : json_null();
+    arena_release(&a);
+    return out;
 }
 
-static json_t *connector_json(struct web *w, const char *name, const json_t *info, const json_t *status)
+json_t *web_connector_summary(struct web *w, const char *name, const json_t *info,
+                              const json_t *status)
 {
-    return json_pack("{s:s, s:o, s:o, s:s, s:o, s:s, s:o, s:n}", "name", name, "config", masked_config(json_object_get(info, "config")), "tasks",
-                     or_null(json_object_get(info, "tasks")), "type", kind_of(info), "status", status_json(status), "connect", WEB_CONNECT, "topics",
-                     topics_of(w, name), "consumer");
+    json_t *config = json_object_get(info, "config");
+    return json_pack(
+        "{s:s, s:s, s:o, s:s, s:o, s:o, s:I, s:I, s:o}", "connect", WEB_CONNECT, "name", name,
+        "connectorClass", or_null(json_object_get(config, "connector.class")), "type",
+        kind_of(info), "topics", topics_of(w, name), "status", status_json(status, false),
+        "tasksCount", (json_int_t)json_array_size(json_object_get(status, "tasks")),
+        "failedTasksCount", (json_int_t)failed_tasks(status), "consumer", consumer_of(w, name));
+}
+
+static json_t *connector_json(struct web *w, const char *name, const json_t *info,
+                              const json_t *status)
+{
+    return json_pack("{s:s, s:o, s:o, s:s, s:o, s:s, s:o, s:o}", "name", name, "config",
+                     masked_config(w, json_object_get(info, "config")), "tasks",
+                     or_null(json_object_get(info, "tasks")), "type", kind_of(info), "status",
+                     status_json(status, true), "connect", WEB_CONNECT, "topics",
+                     topics_of(w, name), "consumer", consumer_of(w, name));
 }
 
 static void reply_connector(struct http_request *r, struct web *w, struct slice name)
@@ -163,7 +189,7 @@ static void reply_done(struct http_request *r, struct web *w, enum err err, cons
         http_reply_empty(r, 200);
 }
 
-/* --- lists ----------------------------------------------------------------------------------------- */
+/* --- lists ----------------------------------------------------------------------------------- */
 
 static bool no_worker(struct http_request *r, struct web *w)
 {
@@ -182,7 +208,7 @@ void web_connects(struct http_request *r, void *arg)
     const char *name;
     json_object_foreach(all, name, v)
     {
-        json_t *status = json_object_get(v, "status"), *one = status_json(status);
+        json_t *status = json_object_get(v, "status"), *one = status_json(status, true);
         const char *state = json_string_value(json_object_get(one, "state"));
         failed += strcmp(state, "FAILED") == 0 || strcmp(state, "TASK_FAILED") == 0;
         tasks += (int64_t)json_array_size(json_object_get(status, "tasks"));
@@ -192,11 +218,14 @@ void web_connects(struct http_request *r, void *arg)
     struct broker_info info;
     broker_info(w->deps.broker, &info);
     bool stats = web_query_true(r, "withStats");
-    json_t *out = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:n, s:s, s:s}", "name", WEB_CONNECT, "address", w->deps.connect_url, "connectorsCount",
-                            stats ? json_integer((json_int_t)json_object_size(all)) : json_null(), "failedConnectorsCount",
-                            stats ? json_integer(failed) : json_null(), "tasksCount", stats ? json_integer(tasks) : json_null(), "failedTasksCount",
-                            stats ? json_integer(failed_task_count) : json_null(), "version", "4.1.1", "commit", "clusterId", info.cluster_id,
-                            "consumerNamePattern", "connect-%s");
+    json_t *out =
+        json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:n, s:s, s:s}", "name", WEB_CONNECT,
+                  "address", w->deps.connect_url, "connectorsCount",
+                  stats ? json_integer((json_int_t)json_object_size(all)) : json_null(),
+                  "failedConnectorsCount", stats ? json_integer(failed) : json_null(), "tasksCount",
+                  stats ? json_integer(tasks) : json_null(), "failedTasksCount",
+                  stats ? json_integer(failed_task_count) : json_null(), "version", "4.1.1",
+                  "commit", "clusterId", info.cluster_id, "consumerNamePattern", "connect-%s");
     json_decref(all);
     http_reply_json(r, 200, json_pack("[o]", out));
 }
@@ -210,10 +239,13 @@ static json_t *summaries(struct web *w, struct slice search, struct slice topic)
     {
         if (search.p && !web_contains_icase(slice_cstr(name), search))
             continue;
-        json_t *one = web_connector_summary(w, name, json_object_get(v, "info"), json_object_get(v, "status")), *t;
+        json_t *one = web_connector_summary(w, name, json_object_get(v, "info"),
+                                            json_object_get(v, "status")),
+               *t;
         bool wanted = !topic.p;
         size_t i;
-        json_array_foreach(json_object_get(one, "topics"), i, t) wanted |= slice_eq_c(topic, json_string_value(t));
+        json_array_foreach(json_object_get(one, "topics"), i, t) wanted |=
+            slice_eq_c(topic, json_string_value(t));
         if (wanted)
             json_array_append(out, one);
         json_decref(one);
@@ -224,9 +256,15 @@ static json_t *summaries(struct web *w, struct slice search, struct slice topic)
 
 void web_connectors_all(struct http_request *r, void *arg)
 {
+    static const char *const orders[][2] = {{"NAME", "name"},
+                                            {"CONNECT", "connect"},
+                                            {"TYPE", "type"},
+                                            {"STATUS", "status.state"},
+                                            {NULL, NULL}};
     struct web *w = arg;
     if (!no_worker(r, w))
-        http_reply_json(r, 200, summaries(w, http_query(r, "search"), SLICE_NULL));
+        http_reply_json(r, 200,
+                        web_sort(r, summaries(w, http_query(r, "search"), SLICE_NULL), orders));
 }
 
 void web_topic_connectors(struct http_request *r, void *arg)
@@ -247,34 +285,49 @@ void web_plugins(struct http_request *r, void *arg)
     struct web *w = arg;
     json_t *all = herder_plugins(w->herder, true), *out = json_array(), *v;
     size_t i;
-    json_array_foreach(all, i, v) json_array_append_new(out, json_pack("{s:O}", "class", json_object_get(v, "class")));
+    json_array_foreach(all, i, v)
+        json_array_append_new(out, json_pack("{s:O}", "class", json_object_get(v, "class")));
     json_decref(all);
     http_reply_json(r, 200, out);
 }
 
-/* --- one connector --------------------------------------------------------------------------------- */
+/* --- one connector --------------------------------------------------------------------------- */
 
 void web_connector(struct http_request *r, void *arg)
 {
     reply_connector(r, arg, http_param(r, "name"));
 }
 
+/* Answers a failed create or update; the text of a failed validation may be in *info. */
+static void reply_refused(struct http_request *r, struct web *w, const struct error *e,
+                          const json_t *info)
+{
+    if (json_is_string(info))
+        web_error(r, w, WEB_INVALID, "%s", json_string_value(info));
+    else
+        web_fail(r, w, e, WEB_INVALID);
+}
+
 void web_connector_create(struct http_request *r, void *arg)
 {
     struct web *w = arg;
-    json_t *body = web_body(r, w);
+    json_t *body = web_body(r, w), *info = NULL;
     if (!body)
         return;
     struct strmap config = STRMAP_INIT;
     struct error e = {0};
     const char *name = json_string_value(json_object_get(body, "name"));
-    read_config(w, slice_cstr(name ? name : ""), json_object_get(body, "config"), &config);
-    if (!name)
-        web_error(r, w, WEB_BAD_BODY, "name is missing");
-    else if (herder_create(w->herder, slice_cstr(name), &config, NULL, NULL, &e) != E_OK)
-        web_fail(r, w, &e, WEB_INVALID);
-    else
+    enum err err =
+        name ? read_config(w, slice_cstr(name), json_object_get(body, "config"), &config, &e)
+             : error_set(&e, E_INVALID, "name is missing");
+    if (err) {
+        web_error(r, w, WEB_BAD_BODY, "%s", e.msg);
+    } else if (herder_create(w->herder, slice_cstr(name), &config, NULL, &info, &e) != E_OK) {
+        reply_refused(r, w, &e, info);
+    } else {
         reply_connector(r, w, slice_cstr(name));
+    }
+    json_decref(info);
     strmap_release(&config);
     json_decref(body);
 }
@@ -292,7 +345,7 @@ void web_connector_config(struct http_request *r, void *arg)
     json_t *config = NULL;
     struct error e = {0};
     if (herder_config(w->herder, http_param(r, "name"), &config, &e) == E_OK)
-        http_reply_json(r, 200, masked_config(config));
+        http_reply_json(r, 200, masked_config(w, config));
     else
         web_fail(r, w, &e, WEB_NOT_FOUND);
     json_decref(config);
@@ -301,17 +354,20 @@ void web_connector_config(struct http_request *r, void *arg)
 void web_connector_put_config(struct http_request *r, void *arg)
 {
     struct web *w = arg;
-    json_t *body = web_body(r, w);
+    json_t *body = web_body(r, w), *info = NULL;
     if (!body)
         return;
     struct strmap config = STRMAP_INIT;
     struct error e = {0};
     bool created;
-    read_config(w, http_param(r, "name"), body, &config);
-    if (herder_put_config(w->herder, http_param(r, "name"), &config, NULL, &created, &e) == E_OK)
-        reply_connector(r, w, http_param(r, "name"));
+    struct slice name = http_param(r, "name");
+    if (read_config(w, name, body, &config, &e) != E_OK)
+        web_error(r, w, WEB_BAD_BODY, "%s", e.msg);
+    else if (herder_put_config(w->herder, name, &config, &info, &created, &e) != E_OK)
+        reply_refused(r, w, &e, info);
     else
-        web_fail(r, w, &e, WEB_INVALID);
+        reply_connector(r, w, name);
+    json_decref(info);
     strmap_release(&config);
     json_decref(body);
 }
@@ -332,11 +388,15 @@ void web_connector_tasks(struct http_request *r, void *arg)
         json_array_foreach(json_object_get(status, "tasks"), i, task)
         {
             json_t *config = json_object_get(json_array_get(configs, i), "config");
-            json_t *state = json_pack("{s:O, s:O, s:o, s:o}", "id", json_object_get(task, "id"), "state", json_object_get(task, "state"), "workerId",
-                                      or_null(json_object_get(task, "worker_id")), "trace", or_null(json_object_get(task, "trace")));
-            json_array_append_new(out, json_pack("{s:{s:o, s:O}, s:o, s:o}", "id", "connector", web_string(http_param(r, "name")), "task",
-                                                 json_object_get(task, "id"), "status", state, "config",
-                                                 config ? masked_config(config) : json_object()));
+            json_t *state = json_pack("{s:O, s:O, s:o, s:o}", "id", json_object_get(task, "id"),
+                                      "state", json_object_get(task, "state"), "workerId",
+                                      or_null(json_object_get(task, "worker_id")), "trace",
+                                      or_null(json_object_get(task, "trace")));
+            json_array_append_new(out,
+                                  json_pack("{s:{s:o, s:O}, s:o, s:o}", "id", "connector",
+                                            web_string(http_param(r, "name")), "task",
+                                            json_object_get(task, "id"), "status", state, "config",
+                                            config ? masked_config(w, config) : json_object()));
         }
         http_reply_json(r, 200, out);
     }
@@ -404,10 +464,10 @@ void web_connector_reset_offsets(struct http_request *r, void *arg)
     json_decref(out);
 }
 
-/* --- validation ------------------------------------------------------------------------------------ */
+/* --- validation ------------------------------------------------------------------------------ */
 
 /* default_value -> defaultValue, in every object below. New reference. */
-static json_t *camel(const json_t *v)
+static json_t *camel(json_t *v)
 {
     json_t *out, *item;
     const char *key;
@@ -418,9 +478,9 @@ static json_t *camel(const json_t *v)
         return out;
     }
     if (!json_is_object(v))
-        return json_deep_copy(v);
+        return json_incref(v);
     out = json_object();
-    json_object_foreach((json_t *)v, key, item)
+    json_object_foreach(v, key, item)
     {
         char name[64];
         size_t n = 0;
@@ -432,6 +492,28 @@ static json_t *camel(const json_t *v)
     return out;
 }
 
+/* The answer shows the values that were given, so also what a mask was replaced with. */
+static void mask_answer(json_t *answer)
+{
+    size_t i;
+    json_t *item;
+    struct strbuf shown = STRBUF_INIT;
+    json_array_foreach(json_object_get(answer, "configs"), i, item)
+    {
+        json_t *value = json_object_get(item, "value"), *text = json_object_get(value, "value");
+        const json_t *type = json_object_get(json_object_get(item, "definition"), "type");
+        struct slice name = slice_cstr(json_string_value(json_object_get(value, "name")));
+        bool secret = mask_name_is_secret(name) ||
+                      (json_is_string(type) && strcmp(json_string_value(type), "PASSWORD") == 0);
+        if (!json_is_string(text))
+            continue;
+        strbuf_reset(&shown);
+        mask_value(&shown, slice_of(json_string_value(text), json_string_length(text)), secret);
+        json_string_setn(text, shown.p, shown.n);
+    }
+    strbuf_release(&shown);
+}
+
 void web_plugin_validate(struct http_request *r, void *arg)
 {
     struct web *w = arg;
@@ -441,11 +523,14 @@ void web_plugin_validate(struct http_request *r, void *arg)
     struct strmap config = STRMAP_INIT;
     struct error e = {0};
     const char *name = json_string_value(json_object_get(body, "name"));
-    read_config(w, slice_cstr(name ? name : ""), body, &config);
-    if (herder_validate(w->herder, http_param(r, "class"), &config, &answer, &e) == E_OK)
-        http_reply_json(r, 200, camel(answer));
-    else
+    if (read_config(w, slice_cstr(name ? name : ""), body, &config, &e) != E_OK) {
+        web_error(r, w, WEB_BAD_BODY, "%s", e.msg);
+    } else if (herder_validate(w->herder, http_param(r, "class"), &config, &answer, &e) != E_OK) {
         web_fail(r, w, &e, WEB_NOT_FOUND);
+    } else {
+        mask_answer(answer);
+        http_reply_json(r, 200, camel(answer));
+    }
     json_decref(answer);
     strmap_release(&config);
     json_decref(body);

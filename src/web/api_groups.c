@@ -24,8 +24,8 @@ static json_t *coordinator_json(struct web *w)
 {
     size_t n;
     const struct broker_listener_info *l = broker_listeners(w->deps.broker, &n);
-    return json_pack("{s:i, s:s, s:i}", "id", n ? (int)l[0].node_id : 1, "host", n && l[0].host[0] ? l[0].host : "localhost", "port",
-                     n ? l[0].port : 0);
+    return json_pack("{s:i, s:s, s:i}", "id", n ? (int)l[0].node_id : 1, "host",
+                     n && l[0].host[0] ? l[0].host : "localhost", "port", n ? l[0].port : 0);
 }
 
 /* Different topics with a committed offset or an assignment. */
@@ -47,11 +47,13 @@ static int64_t count_topics(const struct broker_group_info *g)
     return n;
 }
 
-static const struct broker_group_member *owner_of(const struct broker_group_info *g, struct slice topic, int32_t partition)
+static const struct broker_group_member *owner_of(const struct broker_group_info *g,
+                                                  struct slice topic, int32_t partition)
 {
     for (size_t m = 0; m < g->member_count; m++)
         for (size_t p = 0; p < g->members[m].assigned_count; p++)
-            if (g->members[m].assigned[p].partition == partition && slice_eq(g->members[m].assigned[p].topic, topic))
+            if (g->members[m].assigned[p].partition == partition &&
+                slice_eq(g->members[m].assigned[p].topic, topic))
                 return &g->members[m];
     return NULL;
 }
@@ -61,39 +63,52 @@ static json_t *number_or_null(int64_t v)
     return v < 0 ? json_null() : json_integer(v);
 }
 
-static json_t *row_json(struct slice topic, int32_t partition, const struct broker_group_offset *o, const struct broker_group_member *m)
+static json_t *row_json(struct slice topic, int32_t partition, const struct broker_group_offset *o,
+                        const struct broker_group_member *m)
 {
-    return json_pack("{s:o, s:i, s:o, s:o, s:o, s:o, s:o}", "topic", web_string(topic), "partition", partition, "currentOffset",
-                     number_or_null(o ? o->offset : -1), "endOffset", number_or_null(o ? o->end_offset : -1), "consumerLag",
-                     number_or_null(o ? o->lag : -1), "consumerId", web_string(m ? m->id : SLICE_NULL), "host",
+    return json_pack("{s:o, s:i, s:o, s:o, s:o, s:o, s:o}", "topic", web_string(topic), "partition",
+                     partition, "currentOffset", number_or_null(o ? o->offset : -1), "endOffset",
+                     number_or_null(o ? o->end_offset : -1), "consumerLag",
+                     number_or_null(o ? o->lag : -1), "consumerId",
+                     web_string(m ? m->id : SLICE_NULL), "host",
                      web_string(m ? m->host : SLICE_NULL));
 }
 
 json_t *web_group_json(struct web *w, const struct broker_group_info *g, bool details)
 {
     bool simple = g->protocol_type.n == 0;
-    json_t *out = json_pack("{s:s, s:o, s:I, s:I, s:b, s:o, s:o, s:o, s:o}", "inherit", details ? "details" : "basic", "groupId",
-                            web_string(g->id), "members", (json_int_t)g->member_count, "topics", (json_int_t)count_topics(g), "simple", simple,
-                            "partitionAssignor", web_string(g->protocol), "state", state_json(g->state), "coordinator", coordinator_json(w),
-                            "consumerLag", number_or_null(g->lag));
+    json_t *out = json_pack("{s:s, s:o, s:I, s:I, s:b, s:o, s:o, s:o, s:o}", "inherit",
+                            details ? "details" : "basic", "groupId", web_string(g->id), "members",
+                            (json_int_t)g->member_count, "topics", (json_int_t)count_topics(g),
+                            "simple", simple, "partitionAssignor", web_string(g->protocol), "state",
+                            state_json(g->state), "coordinator", coordinator_json(w), "consumerLag",
+                            number_or_null(g->lag));
     if (!details)
         return out;
     json_t *rows = json_array();
     for (size_t i = 0; i < g->offset_count; i++)
-        json_array_append_new(rows, row_json(g->offsets[i].topic, g->offsets[i].partition, &g->offsets[i],
-                                             owner_of(g, g->offsets[i].topic, g->offsets[i].partition)));
+        json_array_append_new(rows,
+                              row_json(g->offsets[i].topic, g->offsets[i].partition, &g->offsets[i],
+                                       owner_of(g, g->offsets[i].topic, g->offsets[i].partition)));
     for (size_t m = 0; m < g->member_count; m++) /* assigned, nothing committed yet */
         for (size_t p = 0; p < g->members[m].assigned_count; p++) {
             const struct broker_group_partition *at = &g->members[m].assigned[p];
             bool committed = false;
             for (size_t i = 0; i < g->offset_count; i++)
-                committed |= g->offsets[i].partition == at->partition && slice_eq(g->offsets[i].topic, at->topic);
+                committed |= g->offsets[i].partition == at->partition &&
+                             slice_eq(g->offsets[i].topic, at->topic);
             if (!committed)
-                json_array_append_new(rows, row_json(at->topic, at->partition, NULL, &g->members[m]));
+                json_array_append_new(rows,
+                                      row_json(at->topic, at->partition, NULL, &g->members[m]));
         }
     json_object_set_new(out, "partitions", rows);
     return out;
 }
+
+static const char *const group_orders[][2] = {
+    {"NAME", "groupId"},     {"MEMBERS", "members"},
+    {"STATE", "state"},      {"MESSAGES_BEHIND", "consumerLag"},
+    {"TOPIC_NUM", "topics"}, {NULL, NULL}};
 
 void web_groups(struct http_request *r, void *arg)
 {
@@ -109,11 +124,10 @@ void web_groups(struct http_request *r, void *arg)
         arena_release(&a);
         return;
     }
-    bool descending = slice_eq_c(http_query(r, "sortOrder"), "DESC");
     json_t *all = json_array();
-    for (size_t k = 0; k < count; k++) {
-        size_t i = descending ? count - 1 - k : k;
-        if ((search.p && !web_contains_icase(groups[i].id, search)) || broker_group(w->deps.broker, groups[i].id, &a, &g, NULL) != E_OK)
+    for (size_t i = 0; i < count; i++) {
+        if ((search.p && !web_contains_icase(groups[i].id, search)) ||
+            broker_group(w->deps.broker, groups[i].id, &a, &g, NULL) != E_OK)
             continue;
         json_t *row = web_group_json(w, &g, false);
         bool wanted = !web_query_item(r, "state", 0, &state);
@@ -124,9 +138,11 @@ void web_groups(struct http_request *r, void *arg)
         json_decref(row);
     }
     arena_release(&a);
+    all = web_sort(r, all, group_orders);
     json_t *page = web_page(r, all, &pages);
     json_decref(all);
-    http_reply_json(r, 200, json_pack("{s:I, s:o}", "pageCount", (json_int_t)pages, "consumerGroups", page));
+    http_reply_json(
+        r, 200, json_pack("{s:I, s:o}", "pageCount", (json_int_t)pages, "consumerGroups", page));
 }
 
 void web_group(struct http_request *r, void *arg)
@@ -162,10 +178,12 @@ void web_group_forget_topic(struct http_request *r, void *arg)
     arena_init(&a, 0, ARENA_NO_BUDGET);
     enum err err = broker_topic(w->deps.broker, http_param(r, "topic"), &a, &t, &e);
     if (!err) {
-        struct broker_group_partition *parts = arena_calloc(&a, (size_t)t.partition_count, sizeof *parts);
+        struct broker_group_partition *parts =
+            arena_calloc(&a, (size_t)t.partition_count, sizeof *parts);
         for (int32_t i = 0; i < t.partition_count; i++)
             parts[i] = (struct broker_group_partition){t.name, i};
-        err = broker_group_delete_offsets(w->deps.broker, http_param(r, "group"), parts, (size_t)t.partition_count, &e);
+        err = broker_group_delete_offsets(w->deps.broker, http_param(r, "group"), parts,
+                                          (size_t)t.partition_count, &e);
     }
     if (err)
         web_fail(r, w, &e, WEB_NOT_FOUND);
@@ -174,7 +192,7 @@ void web_group_forget_topic(struct http_request *r, void *arg)
     arena_release(&a);
 }
 
-/* --- reset of offsets ------------------------------------------------------------------------------ */
+/* --- reset of offsets ------------------------------------------------------------------------ */
 
 static bool listed(const json_t *partitions, int32_t id)
 {
@@ -185,8 +203,8 @@ static bool listed(const json_t *partitions, int32_t id)
 }
 
 /* New offset of one partition by the request's resetType; -1: leave it alone. */
-static enum err new_offset(struct web *w, const json_t *body, struct slice topic, const struct broker_partition_info *p, int64_t *out,
-                           struct error *e)
+static enum err new_offset(struct web *w, const json_t *body, struct slice topic,
+                           const struct broker_partition_info *p, int64_t *out, struct error *e)
 {
     const char *type = json_string_value(json_object_get(body, "resetType"));
     *out = -1;
@@ -197,22 +215,26 @@ static enum err new_offset(struct web *w, const json_t *body, struct slice topic
     } else if (type && strcmp(type, "OFFSET") == 0) {
         size_t i;
         json_t *v;
-        json_array_foreach(json_object_get(body, "partitionsOffsets"), i, v)
-            if (json_integer_value(json_object_get(v, "partition")) == p->id)
-                *out = MIN(MAX((int64_t)json_integer_value(json_object_get(v, "offset")), p->start_offset), p->end_offset);
+        json_array_foreach(json_object_get(body, "partitionsOffsets"), i,
+                           v) if (json_integer_value(json_object_get(v, "partition")) ==
+                                  p->id) *out =
+            MIN(MAX((int64_t)json_integer_value(json_object_get(v, "offset")), p->start_offset),
+                p->end_offset);
     } else if (type && strcmp(type, "TIMESTAMP") == 0) {
         struct broker_target *t;
         int64_t when;
         enum err err = broker_target_open(w->deps.broker, topic, p->id, &t, e);
         if (err)
             return err;
-        err = broker_offset_for(t, json_integer_value(json_object_get(body, "resetToTimestamp")), out, &when, e);
+        err = broker_offset_for(t, json_integer_value(json_object_get(body, "resetToTimestamp")),
+                                out, &when, e);
         broker_target_close(t);
         if (!err && *out < 0)
             *out = p->end_offset;
         return err;
     } else {
-        return error_set(e, E_INVALID, "resetType must be one of EARLIEST, LATEST, TIMESTAMP, OFFSET");
+        return error_set(e, E_INVALID,
+                         "resetType must be one of EARLIEST, LATEST, TIMESTAMP, OFFSET");
     }
     return E_OK;
 }
@@ -231,19 +253,27 @@ void web_group_reset(struct http_request *r, void *arg)
     arena_init(&a, 0, ARENA_NO_BUDGET);
     enum err err = broker_group(w->deps.broker, http_param(r, "group"), &a, &g, &e);
     if (!err && g.member_count > 0) {
-        web_error(r, w, WEB_INVALID, "the group is in state " PRI_SL "; offsets can be reset only while it is EMPTY or DEAD", ARG_SL(g.state));
+        web_error(r, w, WEB_INVALID,
+                  "the group is in state " PRI_SL
+                  "; offsets can be reset only while it is EMPTY or DEAD",
+                  ARG_SL(g.state));
         goto out;
     }
     if (!err)
         err = broker_topic(w->deps.broker, slice_cstr(topic ? topic : ""), &a, &t, &e);
     size_t n = 0;
-    struct broker_group_offset *offsets = err ? NULL : arena_calloc(&a, (size_t)t.partition_count, sizeof *offsets);
+    struct broker_group_offset *offsets =
+        err ? NULL : arena_calloc(&a, (size_t)t.partition_count, sizeof *offsets);
     for (int32_t i = 0; !err && i < t.partition_count; i++) {
         int64_t offset = -1;
         if (listed(json_object_get(body, "partitions"), i))
             err = new_offset(w, body, t.name, &t.partitions[i], &offset, &e);
         if (offset >= 0)
-            offsets[n++] = (struct broker_group_offset){.topic = t.name, .partition = i, .offset = offset, .leader_epoch = -1, .metadata = SL("")};
+            offsets[n++] = (struct broker_group_offset){.topic = t.name,
+                                                        .partition = i,
+                                                        .offset = offset,
+                                                        .leader_epoch = -1,
+                                                        .metadata = SL("")};
     }
     if (!err)
         err = broker_group_commit(w->deps.broker, g.id, offsets, n, &e);

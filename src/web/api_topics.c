@@ -2,18 +2,22 @@
 #include <stdlib.h>
 
 #include "base/base.h"
+#include "base/json.h"
 #include "web/api.h"
 
 static const char *policy_name(struct slice policy)
 {
-    bool del = slice_find(policy, SL("delete")) >= 0, compact = slice_find(policy, SL("compact")) >= 0;
+    bool del = slice_find(policy, SL("delete")) >= 0,
+         compact = slice_find(policy, SL("compact")) >= 0;
     return del && compact ? "COMPACT_DELETE" : compact ? "COMPACT" : del ? "DELETE" : "UNKNOWN";
 }
 
 static json_t *partition_json(const struct broker_partition_info *p)
 {
-    return json_pack("{s:i, s:i, s:[{s:i, s:b, s:b}], s:I, s:I}", "partition", p->id, "leader", p->leader, "replicas", "broker", p->leader,
-                     "leader", 1, "inSync", 1, "offsetMax", (json_int_t)p->end_offset, "offsetMin", (json_int_t)p->start_offset);
+    return json_pack("{s:i, s:i, s:[{s:i, s:b, s:b}], s:I, s:I}", "partition", p->id, "leader",
+                     p->leader, "replicas", "broker", p->leader, "leader", 1, "inSync", 1,
+                     "offsetMax", (json_int_t)p->end_offset, "offsetMin",
+                     (json_int_t)p->start_offset);
 }
 
 static json_t *topic_json(const struct broker_topic_info *t, bool details)
@@ -26,11 +30,14 @@ static json_t *topic_json(const struct broker_topic_info *t, bool details)
         messages += p->end_offset - p->start_offset;
         json_array_append_new(partitions, partition_json(p));
     }
-    json_t *out = json_pack("{s:o, s:b, s:i, s:i, s:i, s:i, s:I, s:I, s:n, s:n, s:i, s:I, s:s, s:o}", "name", web_string(t->name), "internal",
-                            t->internal, "partitionCount", t->partition_count, "replicationFactor", t->replication_factor, "replicas",
-                            t->partition_count, "inSyncReplicas", t->partition_count, "segmentSize", (json_int_t)t->bytes, "segmentCount",
-                            (json_int_t)segments, "bytesInPerSec", "bytesOutPerSec", "underReplicatedPartitions", 0, "messagesCount",
-                            (json_int_t)messages, "cleanUpPolicy", policy_name(t->cleanup_policy), "partitions", partitions);
+    json_t *out = json_pack(
+        "{s:o, s:b, s:i, s:i, s:i, s:i, s:I, s:I, s:n, s:n, s:i, s:I, s:s, s:o}", "name",
+        web_string(t->name), "internal", t->internal, "partitionCount", t->partition_count,
+        "replicationFactor", t->replication_factor, "replicas", t->partition_count,
+        "inSyncReplicas", t->partition_count, "segmentSize", (json_int_t)t->bytes, "segmentCount",
+        (json_int_t)segments, "bytesInPerSec", "bytesOutPerSec", "underReplicatedPartitions", 0,
+        "messagesCount", (json_int_t)messages, "cleanUpPolicy", policy_name(t->cleanup_policy),
+        "partitions", partitions);
     if (details) {
         json_object_set_new(out, "keySerde", json_string("String"));
         json_object_set_new(out, "valueSerde", json_string("String"));
@@ -38,56 +45,15 @@ static json_t *topic_json(const struct broker_topic_info *t, bool details)
     return out;
 }
 
-/* --- list ------------------------------------------------------------------------------------------ */
+/* --- list ------------------------------------------------------------------------------------ */
 
-/* orderBy of the request -> member to compare; NAME is text. */
-static const char *order_member(const struct http_request *r)
-{
-    static const char *const orders[][2] = {{"NAME", "name"},
-                                            {"TOTAL_PARTITIONS", "partitionCount"},
-                                            {"OUT_OF_SYNC_REPLICAS", "underReplicatedPartitions"},
-                                            {"REPLICATION_FACTOR", "replicationFactor"},
-                                            {"SIZE", "segmentSize"},
-                                            {"MESSAGES_COUNT", "messagesCount"}};
-    struct slice order = http_query(r, "orderBy");
-    for (size_t i = 0; i < ARRAY_LEN(orders); i++)
-        if (slice_eq_c(order, orders[i][0]))
-            return orders[i][1];
-    return "name";
-}
-
-struct ordered {
-    json_t *item;
-    const char *member;
-    int sign;
-};
-
-static int compare(const void *a, const void *b)
-{
-    const struct ordered *x = a, *y = b;
-    const json_t *p = json_object_get(x->item, x->member), *q = json_object_get(y->item, y->member);
-    int order = json_is_string(p) ? strcmp(json_string_value(p), json_string_value(q))
-                                  : (json_integer_value(p) > json_integer_value(q)) - (json_integer_value(p) < json_integer_value(q));
-    if (order == 0)
-        order = strcmp(json_string_value(json_object_get(x->item, "name")), json_string_value(json_object_get(y->item, "name")));
-    return order * x->sign;
-}
-
-static json_t *sorted(json_t *all_take, const char *member, bool descending)
-{
-    size_t n = json_array_size(all_take);
-    struct ordered *items = calloc(n + 1, sizeof *items);
-    json_t *out = json_array();
-    for (size_t i = 0; items && i < n; i++)
-        items[i] = (struct ordered){json_array_get(all_take, i), member, descending ? -1 : 1};
-    if (items)
-        qsort(items, n, sizeof *items, compare);
-    for (size_t i = 0; items && i < n; i++)
-        json_array_append(out, items[i].item);
-    free(items);
-    json_decref(all_take);
-    return out;
-}
+static const char *const topic_orders[][2] = {{"NAME", "name"},
+                                              {"TOTAL_PARTITIONS", "partitionCount"},
+                                              {"OUT_OF_SYNC_REPLICAS", "underReplicatedPartitions"},
+                                              {"REPLICATION_FACTOR", "replicationFactor"},
+                                              {"SIZE", "segmentSize"},
+                                              {"MESSAGES_COUNT", "messagesCount"},
+                                              {NULL, NULL}};
 
 void web_topics(struct http_request *r, void *arg)
 {
@@ -106,19 +72,22 @@ void web_topics(struct http_request *r, void *arg)
     }
     json_t *all = json_array();
     for (size_t i = 0; i < count; i++)
-        if ((internal || !topics[i].internal) && (!search.p || web_contains_icase(topics[i].name, search)))
+        if ((internal || !topics[i].internal) &&
+            (!search.p || web_contains_icase(topics[i].name, search)))
             json_array_append_new(all, topic_json(&topics[i], false));
     arena_release(&a);
-    all = sorted(all, order_member(r), slice_eq_c(http_query(r, "sortOrder"), "DESC"));
+    all = web_sort(r, all, topic_orders);
     size_t pages;
     json_t *page = web_page(r, all, &pages);
     json_decref(all);
-    http_reply_json(r, 200, json_pack("{s:I, s:o}", "pageCount", (json_int_t)pages, "topics", page));
+    http_reply_json(r, 200,
+                    json_pack("{s:I, s:o}", "pageCount", (json_int_t)pages, "topics", page));
 }
 
-/* --- one topic ------------------------------------------------------------------------------------- */
+/* --- one topic ------------------------------------------------------------------------------- */
 
-static void reply_topic(struct http_request *r, struct web *w, struct slice name, int status, bool details)
+static void reply_topic(struct http_request *r, struct web *w, struct slice name, int status,
+                        bool details)
 {
     struct arena a;
     struct broker_topic_info t;
@@ -141,18 +110,24 @@ static bool read_configs(json_t *configs, struct strmap *out)
 {
     const char *name;
     json_t *v;
+    bool ok = !configs || json_is_null(configs) || json_is_object(configs);
+    struct strbuf text = STRBUF_INIT;
     json_object_foreach(configs, name, v)
     {
-        char number[32];
-        if (json_is_string(v))
-            strmap_set(out, slice_cstr(name), slice_of(json_string_value(v), json_string_length(v)));
-        else if (json_is_integer(v)) {
-            snprintf(number, sizeof number, "%lld", (long long)json_integer_value(v));
-            strmap_set(out, slice_cstr(name), slice_cstr(number));
-        } else if (!json_is_null(v))
-            return false;
+        strbuf_reset(&text);
+        if (web_scalar_text(v, &text))
+            strmap_set(out, slice_cstr(name), strbuf_slice(&text));
+        else
+            ok &= json_is_null(v);
     }
-    return true;
+    strbuf_release(&text);
+    return ok;
+}
+
+/* An integer member within the range that the broker judges; -1 when it is absent. */
+static int64_t count_of(const json_t *body, const char *key, int64_t max)
+{
+    return MAX(MIN(json_get_i64(body, key, -1), max), -1);
 }
 
 void web_topic_create(struct http_request *r, void *arg)
@@ -164,10 +139,10 @@ void web_topic_create(struct http_request *r, void *arg)
     struct strmap configs = STRMAP_INIT;
     struct error e = {0};
     const char *name = json_string_value(json_object_get(body, "name"));
-    const json_t *partitions = json_object_get(body, "partitions"), *factor = json_object_get(body, "replicationFactor");
     struct broker_topic_spec spec = {.name = slice_cstr(name ? name : ""),
-                                     .partitions = json_is_integer(partitions) ? (int32_t)json_integer_value(partitions) : -1,
-                                     .replication_factor = json_is_integer(factor) ? (int16_t)json_integer_value(factor) : -1,
+                                     .partitions = (int32_t)count_of(body, "partitions", INT32_MAX),
+                                     .replication_factor =
+                                         (int16_t)count_of(body, "replicationFactor", INT16_MAX),
                                      .configs = &configs};
     if (!read_configs(json_object_get(body, "configs"), &configs))
         web_error(r, w, WEB_BAD_BODY, "configs must be texts");
@@ -195,7 +170,8 @@ static enum err own_configs(struct web *w, struct slice name, struct strmap *out
 }
 
 /* A topic like `from` under the name `to`; from itself when drop_first. */
-static void copy_topic(struct http_request *r, struct web *w, struct slice from, struct slice to, bool drop_first)
+static void copy_topic(struct http_request *r, struct web *w, struct slice from, struct slice to,
+                       bool drop_first)
 {
     struct arena a;
     struct broker_topic_info t;
@@ -208,7 +184,10 @@ static void copy_topic(struct http_request *r, struct web *w, struct slice from,
     if (!err && drop_first)
         err = broker_topic_delete(w->deps.broker, from, &e);
     if (!err) {
-        struct broker_topic_spec spec = {.name = to, .partitions = t.partition_count, .replication_factor = -1, .configs = &configs};
+        struct broker_topic_spec spec = {.name = to,
+                                         .partitions = t.partition_count,
+                                         .replication_factor = -1,
+                                         .configs = &configs};
         err = broker_topic_create(w->deps.broker, &spec, &e);
     }
     if (err)
@@ -244,19 +223,27 @@ void web_topic_alter(struct http_request *r, void *arg)
     const char *name;
     struct error e = {0};
     struct arena a;
+    struct strmap texts = STRMAP_INIT; /* empty or null: back to the default */
     arena_init(&a, 0, ARENA_NO_BUDGET);
-    struct broker_config_change *changes = arena_calloc(&a, json_object_size(configs) + 1, sizeof *changes);
+    struct broker_config_change *changes =
+        arena_calloc(&a, json_object_size(configs) + 1, sizeof *changes);
+    bool ok = read_configs(configs, &texts);
     json_object_foreach(configs, name, v)
     {
-        const char *text = json_is_string(v) ? json_string_value(v)
-                           : json_is_integer(v) ? arena_printf(&a, "%lld", (long long)json_integer_value(v)) : "";
-        changes[n++] = (struct broker_config_change){.name = slice_cstr(name), .value = slice_cstr(text),
-                                                     .op = *text ? BROKER_CONFIG_SET : BROKER_CONFIG_DELETE};
+        struct slice text = strmap_get_c(&texts, name);
+        changes[n++] =
+            (struct broker_config_change){.name = slice_cstr(name),
+                                          .value = text,
+                                          .op = text.n ? BROKER_CONFIG_SET : BROKER_CONFIG_DELETE};
     }
-    if (broker_topic_alter_configs(w->deps.broker, http_param(r, "topic"), changes, n, &e) == E_OK)
+    if (!ok)
+        web_error(r, w, WEB_BAD_BODY, "configs must be texts");
+    else if (broker_topic_alter_configs(w->deps.broker, http_param(r, "topic"), changes, n, &e) ==
+             E_OK)
         reply_topic(r, w, http_param(r, "topic"), 200, false);
     else
         web_fail(r, w, &e, WEB_NO_TOPIC);
+    strmap_release(&texts);
     arena_release(&a);
     json_decref(body);
 }
@@ -278,10 +265,12 @@ void web_topic_partitions(struct http_request *r, void *arg)
     if (!body)
         return;
     struct error e = {0};
-    int32_t total = (int32_t)json_integer_value(json_object_get(body, "totalPartitionsCount"));
+    int32_t total = (int32_t)count_of(body, "totalPartitionsCount", INT32_MAX);
     json_decref(body);
     if (broker_topic_add_partitions(w->deps.broker, http_param(r, "topic"), total, &e) == E_OK)
-        http_reply_json(r, 200, json_pack("{s:i, s:o}", "totalPartitionsCount", total, "topicName", web_string(http_param(r, "topic"))));
+        http_reply_json(r, 200,
+                        json_pack("{s:i, s:o}", "totalPartitionsCount", total, "topicName",
+                                  web_string(http_param(r, "topic"))));
     else
         web_fail(r, w, &e, WEB_NO_TOPIC);
 }
@@ -294,9 +283,11 @@ void web_topic_groups(struct http_request *r, void *arg)
     size_t count;
     struct error e = {0};
     struct slice topic = http_param(r, "topic");
+    struct broker_topic_info t;
     arena_init(&a, 0, ARENA_NO_BUDGET);
-    if (broker_groups(w->deps.broker, &a, &groups, &count, &e) != E_OK) {
-        web_fail(r, w, &e, WEB_UNEXPECTED);
+    if (broker_topic(w->deps.broker, topic, &a, &t, &e) != E_OK ||
+        broker_groups(w->deps.broker, &a, &groups, &count, &e) != E_OK) {
+        web_fail(r, w, &e, WEB_NO_TOPIC);
         arena_release(&a);
         return;
     }

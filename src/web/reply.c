@@ -3,9 +3,11 @@
 
 #include <ctype.h>
 #include <stdarg.h>
+#include <stdlib.h>
 
 #include "base/base.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/mem.h"
 
 static int status_of(enum web_code code)
@@ -22,20 +24,24 @@ static int status_of(enum web_code code)
     }
 }
 
+json_t *web_error_body(struct web *w, int code, struct slice message)
+{
+    char id[32];
+    snprintf(id, sizeof id, "weir-%u", atomic_fetch_add(&w->error_count, 1) + 1);
+    return json_pack("{s:i, s:o, s:I, s:s, s:n, s:n}", "code", code, "message", web_string(message),
+                     "timestamp", (json_int_t)clock_wall_ms(), "requestId", id, "fieldsErrors",
+                     "stackTrace");
+}
+
 void web_error(struct http_request *r, struct web *w, enum web_code code, const char *fmt, ...)
 {
     struct strbuf message = STRBUF_INIT;
-    char id[32];
     va_list ap;
     va_start(ap, fmt);
     strbuf_addv(&message, fmt, ap);
     va_end(ap);
-    snprintf(id, sizeof id, "weir-%u", atomic_fetch_add(&w->error_count, 1) + 1);
-    json_t *text = web_string(strbuf_slice(&message));
-    json_t *body = json_pack("{s:i, s:o, s:I, s:s, s:n, s:n}", "code", (int)code, "message", text, "timestamp",
-                             (json_int_t)clock_wall_ms(), "requestId", id, "fieldsErrors", "stackTrace");
+    json_t *body = web_error_body(w, (int)code, strbuf_slice(&message));
     strbuf_release(&message);
-    http_reply_header(r, "Cache-Control", "no-store");
     http_reply_json(r, status_of(code), body);
 }
 
@@ -46,18 +52,25 @@ void web_fail(struct http_request *r, struct web *w, const struct error *e, enum
         code = missing;
     else if (e->code == E_IO || e->code == E_NOMEM || e->code == E_CORRUPT)
         code = WEB_UNEXPECTED;
-    web_error(r, w, code, "%s%s%s", e->msg, e->hint[0] ? "; " : "", e->hint);
+    if (code == WEB_NO_TOPIC && http_param(r, "topic").p)
+        web_error(r, w, code, "there is no topic '" PRI_SL "'", ARG_SL(http_param(r, "topic")));
+    else
+        web_error(r, w, code, "%s%s%s", e->msg, e->hint[0] ? "; " : "", e->hint);
 }
 
 bool web_names_ok(struct http_request *r, struct web *w)
 {
     struct slice cluster = http_param(r, "cluster"), connect = http_param(r, "connect");
     if (cluster.p && !slice_eq_c(cluster, WEB_CLUSTER)) {
-        web_error(r, w, WEB_NO_CLUSTER, "there is no cluster '" PRI_SL "'; this one is '" WEB_CLUSTER "'", ARG_SL(cluster));
+        web_error(r, w, WEB_NO_CLUSTER,
+                  "there is no cluster '" PRI_SL "'; this one is '" WEB_CLUSTER "'",
+                  ARG_SL(cluster));
         return false;
     }
     if (connect.p && (!slice_eq_c(connect, WEB_CONNECT) || !w->herder)) {
-        web_error(r, w, WEB_NOT_FOUND, "there is no Connect '" PRI_SL "'; this one is '" WEB_CONNECT "'", ARG_SL(connect));
+        web_error(r, w, WEB_NOT_FOUND,
+                  "there is no Connect '" PRI_SL "'; this one is '" WEB_CONNECT "'",
+                  ARG_SL(connect));
         return false;
     }
     return true;
@@ -67,7 +80,7 @@ json_t *web_body(struct http_request *r, struct web *w)
 {
     json_t *body = NULL;
     struct error e = {0};
-    if (http_body_json(r, &body, &e) != E_OK)
+    if (json_load_slice(http_body(r), &body, &e) != E_OK) /* with \\u0000 in texts */
         web_error(r, w, WEB_BAD_BODY, "%s", e.msg);
     else if (!json_is_object(body))
         web_error(r, w, WEB_BAD_BODY, "the body must be a JSON object");
@@ -93,7 +106,8 @@ json_t *web_string(struct slice s)
     return text;
 }
 
-int64_t web_query_int(const struct http_request *r, const char *name, int64_t def, int64_t min, int64_t max)
+int64_t web_query_int(const struct http_request *r, const char *name, int64_t def, int64_t min,
+                      int64_t max)
 {
     int64_t v;
     struct slice text = http_query(r, name);
@@ -131,5 +145,85 @@ json_t *web_page(const struct http_request *r, json_t *all, size_t *pages)
     *pages = (count + per - 1) / per;
     for (size_t i = (page - 1) * per; i < count && i < page * per; i++)
         json_array_append(out, json_array_get(all, i));
+    return out;
+}
+
+bool web_scalar_text(const json_t *v, struct strbuf *out)
+{
+    switch (json_typeof(v)) {
+    case JSON_STRING:
+        strbuf_add(out, json_string_value(v), json_string_length(v));
+        return true;
+    case JSON_TRUE:
+    case JSON_FALSE:
+        strbuf_adds(out, json_is_true(v) ? "true" : "false");
+        return true;
+    case JSON_INTEGER:
+    case JSON_REAL:
+        json_dump_add(out, v);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* --- order ----------------------------------------------------------------------------------- */
+
+struct ordered {
+    json_t *item, *value;
+    size_t at; /* where it stood */
+    int sign;
+};
+
+static int compare(const void *a, const void *b)
+{
+    const struct ordered *x = a, *y = b;
+    const json_t *p = x->value, *q = y->value;
+    int order = json_is_string(p) - json_is_string(q);
+    if (json_is_string(p) && json_is_string(q))
+        order = strcmp(json_string_value(p), json_string_value(q));
+    else if (json_is_integer(p) && json_is_integer(q))
+        order = (json_integer_value(p) > json_integer_value(q)) -
+                (json_integer_value(p) < json_integer_value(q));
+    else
+        order = json_is_integer(p) - json_is_integer(q); /* null before numbers */
+    if (order == 0)
+        return x->at < y->at ? -1 : 1;
+    return order * x->sign;
+}
+
+static json_t *member(const json_t *item, const char *path) /* "state" or "status.state" */
+{
+    struct slice rest = slice_cstr(path), name;
+    while (slice_split(&rest, '.', &name)) {
+        char key[64];
+        snprintf(key, sizeof key, PRI_SL, ARG_SL(name));
+        item = json_object_get(item, key);
+    }
+    return json_incref((json_t *)(uintptr_t)item);
+}
+
+json_t *web_sort(const struct http_request *r, json_t *all_take, const char *const orders[][2])
+{
+    size_t n = json_array_size(all_take);
+    struct slice order = http_query(r, "orderBy");
+    const char *path = orders[0][1];
+    for (size_t i = 0; orders[i][0]; i++)
+        if (slice_eq_c(order, orders[i][0]))
+            path = orders[i][1];
+    int sign = slice_eq_c(http_query(r, "sortOrder"), "DESC") ? -1 : 1;
+    struct ordered *items = xcalloc(n + 1, sizeof *items);
+    json_t *out = json_array();
+    for (size_t i = 0; i < n; i++) {
+        json_t *item = json_array_get(all_take, i);
+        items[i] = (struct ordered){item, member(item, path), i, sign};
+    }
+    qsort(items, n, sizeof *items, compare);
+    for (size_t i = 0; i < n; i++) {
+        json_array_append(out, items[i].item);
+        json_decref(items[i].value);
+    }
+    mem_free(items);
+    json_decref(all_take);
     return out;
 }

@@ -1,5 +1,5 @@
-/* web/web.c - :8080: the table of routes, static files, start and stop. The page is one document for all
- * of /ui; its files are in the binary (assets.h). */
+/* web/web.c - :8080: the table of routes, static files, start and stop. The page is one document
+ * for all of /ui; its files are in the binary (assets.h). */
 #include "web/web.h"
 
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "web/api.h"
 #include "web/assets.h"
 
-/* --- static files ---------------------------------------------------------------------------------- */
+/* --- static files ---------------------------------------------------------------------------- */
 
 static const struct asset *find_asset(struct slice name)
 {
@@ -21,24 +21,69 @@ static const struct asset *find_asset(struct slice name)
     return NULL;
 }
 
-/* The page runs no code but its own and talks to nobody but its server. */
-static const char content_policy[] = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
-                                     "connect-src 'self'; frame-ancestors 'none'; base-uri 'self'; form-action 'self'";
+/* The page runs no code but its own and talks to nobody but its server. SPEC: web-ui 9.2 */
+static const struct {
+    const char *name, *value;
+} page_headers[] = {
+    {"Content-Security-Policy",
+     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+     "connect-src 'self'; font-src 'none'; manifest-src 'self'; form-action 'self'; "
+     "base-uri 'self'; frame-ancestors 'none'; object-src 'none'; "
+     "require-trusted-types-for 'script'"},
+    {"X-Content-Type-Options", "nosniff"},
+    {"Referrer-Policy", "no-referrer"},
+    {"Cross-Origin-Opener-Policy", "same-origin"},
+    {"Cross-Origin-Resource-Policy", "same-origin"},
+    {"Permissions-Policy", "camera=(), microphone=(), geolocation=()"},
+};
+
+/* One of the tags in an If-None-Match, or a star. */
+static bool matches_etag(struct slice list, const char *etag)
+{
+    struct slice tag;
+    while (slice_split(&list, ',', &tag)) {
+        tag = slice_trim(tag);
+        if (slice_starts(tag, SL("W/")))
+            tag = slice_sub(tag, 2, tag.n);
+        if (slice_eq_c(tag, "*") || slice_eq_c(tag, etag))
+            return true;
+    }
+    return false;
+}
+
+/* Whether the client takes gzip: named, and not with q=0. */
+static bool takes_gzip(struct slice accept)
+{
+    struct slice part, coding;
+    while (slice_split(&accept, ',', &part)) {
+        slice_split(&part, ';', &coding);
+        coding = slice_trim(coding);
+        if (slice_ieq(coding, SL("gzip")) || slice_eq_c(coding, "*")) {
+            struct slice q = slice_trim(part);
+            double weight = 1;
+            if (slice_istarts(q, SL("q=")) &&
+                slice_to_double(slice_sub(q, 2, q.n), &weight) != E_OK)
+                weight = 0;
+            return weight > 0;
+        }
+    }
+    return false;
+}
 
 static void send_asset(struct http_request *r, const struct asset *a)
 {
     bool hashed = strncmp(a->name, "assets/", 7) == 0;
-    http_reply_header(r, "Cache-Control", hashed ? "public, max-age=31536000, immutable" : "no-cache");
+    http_reply_header(r, "Cache-Control",
+                      hashed ? "public, max-age=31536000, immutable" : "no-cache");
     http_reply_header(r, "ETag", a->etag);
     http_reply_header(r, "Vary", "Accept-Encoding");
-    http_reply_header(r, "X-Content-Type-Options", "nosniff");
-    http_reply_header(r, "Content-Security-Policy", content_policy);
-    http_reply_header(r, "Referrer-Policy", "no-referrer");
-    if (slice_find(http_header(r, "If-None-Match"), slice_cstr(a->etag)) >= 0) {
+    for (size_t i = 0; i < ARRAY_LEN(page_headers); i++)
+        http_reply_header(r, page_headers[i].name, page_headers[i].value);
+    if (matches_etag(http_header(r, "If-None-Match"), a->etag)) {
         http_reply(r, 304, a->mime, SLICE_NULL);
         return;
     }
-    bool gzip = a->gz_n < a->n && slice_find(http_header(r, "Accept-Encoding"), SL("gzip")) >= 0;
+    bool gzip = a->gz_n < a->n && takes_gzip(http_header(r, "Accept-Encoding"));
     if (gzip)
         http_reply_header(r, "Content-Encoding", "gzip");
     http_reply(r, 200, a->mime, gzip ? slice_of(a->gz, a->gz_n) : slice_of(a->bytes, a->n));
@@ -54,43 +99,72 @@ static void file(struct http_request *r, void *arg)
 {
     struct slice path = http_path(r);
     const struct asset *a = find_asset(slice_sub(path, 1, path.n));
-    if (a)
+    if (a) {
         send_asset(r, a);
-    else
-        web_error(r, arg, WEB_NOT_FOUND, "there is no file " PRI_SL, ARG_SL(path));
+        return;
+    }
+    http_reply_header(r, "Cache-Control", "no-store");
+    web_error(r, arg, WEB_NOT_FOUND, "there is no file " PRI_SL, ARG_SL(path));
 }
 
 static void health(struct http_request *r, void *arg)
 {
     (void)arg;
+    http_reply_header(r, "Cache-Control", "no-store");
     http_reply_json(r, 200, json_pack("{s:s}", "status", "UP"));
 }
 
 static void actuator_info(struct http_request *r, void *arg)
 {
     (void)arg;
-    http_reply_json(r, 200, json_pack("{s:{s:s, s:s}}", "build", "name", "weir", "version", WEIR_VERSION));
+    http_reply_header(r, "Cache-Control", "no-store");
+    http_reply_json(r, 200,
+                    json_pack("{s:{s:s, s:s}}", "build", "name", "weir", "version", WEIR_VERSION));
 }
 
 static void metrics(struct http_request *r, void *arg)
 {
     (void)arg;
+    http_reply_header(r, "Cache-Control", "no-store");
     struct strbuf b = STRBUF_INIT;
     metrics_dump(&b);
     http_reply(r, 200, "text/plain; version=0.0.4; charset=utf-8", strbuf_slice(&b));
     strbuf_release(&b);
 }
 
-/* --- routes ---------------------------------------------------------------------------------------- */
+/* --- routes ---------------------------------------------------------------------------------- */
+
+/* web_stop waits for those who are at work. */
+static void entered(struct web *w)
+{
+    pthread_mutex_lock(&w->lock);
+    w->working++;
+    pthread_mutex_unlock(&w->lock);
+}
+
+static void left(struct web *w)
+{
+    pthread_mutex_lock(&w->lock);
+    w->working--;
+    pthread_cond_broadcast(&w->ended);
+    pthread_mutex_unlock(&w->lock);
+}
 
 /* Handlers that may block run on the pool; a thin twin on the loop hands them over. */
-#define POOLED(fn)                                                                                                     \
-    static void fn##_route(struct http_request *r, void *arg)                                                          \
-    {                                                                                                                  \
-        struct web *w = arg;                                                                                           \
-        http_reply_header(r, "Cache-Control", "no-store");                                                             \
-        if (web_names_ok(r, w))                                                                                        \
-            http_defer(r, w->deps.pool, fn, w);                                                                        \
+#define POOLED(fn)                                                                                 \
+    static void fn##_work(struct http_request *r, void *arg)                                       \
+    {                                                                                              \
+        fn(r, arg);                                                                                \
+        left(arg);                                                                                 \
+    }                                                                                              \
+    static void fn##_route(struct http_request *r, void *arg)                                      \
+    {                                                                                              \
+        struct web *w = arg;                                                                       \
+        http_reply_header(r, "Cache-Control", "no-store");                                         \
+        if (web_names_ok(r, w)) {                                                                  \
+            entered(w);                                                                            \
+            http_defer(r, w->deps.pool, fn##_work, w);                                             \
+        }                                                                                          \
     }
 /* clang-format off */
 #define API_ROUTES(X)                                                                                                  \
@@ -148,7 +222,7 @@ static const struct http_route routes[] = {
 #define ROUTE(methods, path, fn) {methods, path, fn##_route},
     API_ROUTES(ROUTE)
 #undef ROUTE
-    {HTTP_GET, "/", page},
+        {HTTP_GET, "/", page},
     {HTTP_GET, "/ui", page},
     {HTTP_GET, "/ui/{rest...}", page},
     {HTTP_GET, "/index.html", page},
@@ -161,22 +235,24 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/actuator/info", actuator_info},
     {HTTP_GET, "/actuator/prometheus", metrics},
     {HTTP_GET, "/metrics", metrics},
+    {HTTP_GET, "/metrics/{cluster}", metrics},
     {0, NULL, NULL},
 };
 
-static void refused(struct http_request *r, int status, const char *message, const char *allow, void *arg)
+/* What no route takes, or the gate refuses. */
+static void refused(struct http_request *r, int status, const char *message, const char *allow,
+                    void *arg)
 {
-    struct web *w = arg;
-    char id[32];
-    snprintf(id, sizeof id, "weir-%u", atomic_fetch_add(&w->error_count, 1) + 1);
     if (allow)
         http_reply_header(r, "Allow", allow);
-    http_reply_json(r, status, json_pack("{s:i, s:s, s:s}", "code", status, "message", message ? message : "", "requestId", id));
+    http_reply_header(r, "Cache-Control", "no-store");
+    http_reply_json(r, status, web_error_body(arg, status, slice_cstr(message ? message : "")));
 }
 
-/* --- start and stop -------------------------------------------------------------------------------- */
+/* --- start and stop -------------------------------------------------------------------------- */
 
-enum err web_start(struct web **out, const struct web_deps *deps, struct http_listen *listen, struct loop *l, struct error *e)
+enum err web_start(struct web **out, const struct web_deps *deps, struct http_listen *listen,
+                   struct loop *l, struct error *e)
 {
     struct web *w = xcalloc(1, sizeof *w);
     w->deps = *deps;
@@ -206,7 +282,7 @@ void web_stop(struct web *w)
     atomic_store(&w->stopping, true);
     http_stop(w->server);
     pthread_mutex_lock(&w->lock);
-    while (w->streams > 0)
+    while (w->streams > 0 || w->working > 0)
         pthread_cond_wait(&w->ended, &w->lock);
     pthread_mutex_unlock(&w->lock);
     pthread_cond_destroy(&w->ended);

@@ -7,7 +7,7 @@ from weirproc import Weir
 
 @pytest.mark.sanitizer
 def test_a_changed_row_is_an_event(mariadb, weir):
-    mariadb.sql("DROP DATABASE IF EXISTS main_job;\nCREATE DATABASE main_job;\nUSE main_job;\n"
+    mariadb.sql("DROP DATABASE IF EXISTS main_job;\nCREATE DATABASE main_job CHARACTER SET utf8mb4;\nUSE main_job;\n"
                 "CREATE TABLE customers (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, name VARCHAR(80), credit DECIMAL(10,2), since DATE);\n"
                 "INSERT INTO customers (name, credit, since) VALUES ('first', 10.50, '2024-02-29'), ('둘째', NULL, NULL)")
     weir.create_connector("main", mariadb.connector("m", database_include_list="main_job", decimal_handling_mode="string"))

@@ -52,6 +52,7 @@ typedef void (*api_fn)(struct request *rq);
     X(DESCRIBE_USER_SCRAM_CREDENTIALS, describe_user_scram_credentials, api_describe_scram)        \
     X(LIST_PARTITION_REASSIGNMENTS, list_partition_reassignments, api_list_reassignments)          \
     X(ELECT_LEADERS, elect_leaders, api_elect_leaders)                                             \
+    X(DESCRIBE_PRODUCERS, describe_producers, api_describe_producers)                              \
     X(LIST_TRANSACTIONS, list_transactions, api_list_transactions)                                 \
     X(DESCRIBE_TRANSACTIONS, describe_transactions, api_describe_transactions)                     \
     X(DESCRIBE_QUORUM, describe_quorum, api_describe_quorum)

@@ -233,14 +233,12 @@ static void create_missing(void *arg)
         struct error e;
         if (!must_create(rq, &in->topics[i]))
             continue;
-        struct broker_topic_spec spec = {
-            .name = in->topics[i].name, .partitions = -1, .replication_factor = -1};
+        struct broker_topic_spec spec = {.name = in->topics[i].name,
+                                         .partitions = -1,
+                                         .replication_factor = -1,
+                                         .asked_by = rq->state};
         enum err r = broker_topic_create(rq->broker, &spec, &e);
-        if (r == E_OK)
-            LOG_INFO(LOG_BROKER,
-                     "topic " PRI_SL " was created because it was asked for client_id=" PRI_SL,
-                     ARG_SL(spec.name), ARG_SL(rq->client_id));
-        else if (r != E_EXISTS)
+        if (r != E_OK && r != E_EXISTS)
             LOG_ERR(LOG_BROKER, LOG_L_WARN, &e, "topic " PRI_SL " could not be created",
                     ARG_SL(spec.name));
     }
@@ -265,10 +263,14 @@ void api_metadata(struct request *rq)
         create |= in->allow_auto_topic_creation && rq->broker->o->auto_create_topics &&
                   must_create(rq, t);
     }
-    if (create)
-        pool_submit(rq->broker->pool, NULL, create_missing, rq->bl->loop, answer_metadata, rq);
-    else
+    if (!create) {
         answer_metadata(rq);
+        return;
+    }
+    rq->state =
+        arena_printf(&rq->arena, "a client that asked for it client_id=" PRI_SL " host=" PRI_SL,
+                     ARG_SL(rq->client_id), ARG_SL(request_client_host(rq)));
+    pool_submit(rq->broker->pool, NULL, create_missing, rq->bl->loop, answer_metadata, rq);
 }
 
 /* --- DescribeCluster ----------------------------------------------------------------------------

@@ -1,5 +1,5 @@
-/* broker/api/topics.c - CreateTopics, DeleteTopics, CreatePartitions, DescribeLogDirs.
- * Changes run on the pool: they wait for the database and for new directories.
+/* broker/api/topics.c - CreateTopics, DeleteTopics, CreatePartitions, DescribeLogDirs,
+ * DescribeProducers. Changes run on the pool: they wait for the database and for new directories.
  * SPEC: broker 2.6, 9. */
 #include "broker/api/api.h"
 
@@ -391,4 +391,60 @@ static void describe_log_dirs(void *arg)
 void api_describe_log_dirs(struct request *rq)
 {
     pool_submit(rq->broker->pool, NULL, describe_log_dirs, rq->bl->loop, reply, rq);
+}
+
+/* --- DescribeProducers --------------------------------------------------------------------------
+ */
+
+static void producers_of(struct request *rq, struct topic *t,
+                         struct describe_producers_response_partition *out)
+{
+    struct partition *p = t ? topic_partition(t, out->partition_index) : NULL;
+    struct producer *v;
+    size_t n;
+    if (!p) {
+        out->error_code = KERR_UNKNOWN_TOPIC_OR_PARTITION;
+        return;
+    }
+    enum err r = partition_producers(p, &rq->arena, &v, &n);
+    partition_unref(p);
+    if (r != E_OK) {
+        out->error_code = kerr_from_err(r);
+        return;
+    }
+    out->active_producers_count = (int32_t)n;
+    out->active_producers =
+        describe_producers_response_producer_array(&rq->arena, out->active_producers_count);
+    for (size_t i = 0; i < n; i++) {
+        struct describe_producers_response_producer *row = &out->active_producers[i];
+        row->producer_id = v[i].id;
+        row->producer_epoch = v[i].epoch;
+        row->last_sequence = v[i].count ? v[i].batches[v[i].count - 1].last_sequence : -1;
+        row->last_timestamp = v[i].last_ms;
+        row->coordinator_epoch = v[i].coordinator_epoch;
+        row->current_txn_start_offset = v[i].txn_first_offset;
+    }
+}
+
+void api_describe_producers(struct request *rq)
+{
+    const struct describe_producers_request *in = rq->in;
+    struct describe_producers_response *out = rq->out;
+    out->topics_count = MAX(in->topics_count, 0);
+    out->topics = describe_producers_response_topic_array(&rq->arena, out->topics_count);
+    for (int32_t i = 0; i < out->topics_count; i++) {
+        const struct describe_producers_request_topic *from = &in->topics[i];
+        struct describe_producers_response_topic *to = &out->topics[i];
+        struct topic *t = topics_get(rq->broker->topics, from->name);
+        to->name = from->name;
+        to->partitions_count = MAX(from->partition_indexes_count, 0);
+        to->partitions =
+            describe_producers_response_partition_array(&rq->arena, to->partitions_count);
+        for (int32_t p = 0; p < to->partitions_count; p++) {
+            to->partitions[p].partition_index = from->partition_indexes[p];
+            producers_of(rq, t, &to->partitions[p]);
+        }
+        topic_unref(t);
+    }
+    request_reply(rq);
 }

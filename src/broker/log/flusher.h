@@ -1,7 +1,8 @@
-/* broker/log/flusher.h - the thread that makes logs durable: fdatasync within a second of a write,
- * or at once when somebody waits for it (durability=sync: many waits share one fdatasync).
+/* broker/log/flusher.h - makes logs durable: fdatasync within a second of a write, or at once when
+ * somebody waits for it (durability=sync: many waits share one fdatasync).
  *
- * It sleeps while nothing is dirty. Lock: its own, innermost (taken under a partition's lock). */
+ * Its thread sleeps while nothing is dirty. Lock: its own, innermost (taken under a partition's
+ * lock). */
 #ifndef WEIR_BROKER_LOG_FLUSHER_H
 #define WEIR_BROKER_LOG_FLUSHER_H
 
@@ -13,8 +14,9 @@ struct flusher;
 struct flush_item {
     struct link link;
     bool queued; /* flusher's lock */
-    void (*flush)(struct flush_item
-                      *); /* flusher's thread, no lock held; drops what flusher_add's caller took */
+    /* On a thread of the flusher, no lock held; drops the reference that flusher_add's caller took.
+     */
+    void (*flush)(struct flush_item *);
 };
 /* after (may be NULL): called on the flusher's thread after each round. */
 enum err flusher_start(struct flusher **out, void (*after)(void *arg), void *arg,

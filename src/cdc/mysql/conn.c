@@ -22,6 +22,8 @@
 
 #define CONNECT_TIMEOUT_MS 30000
 #define WAIT_SLICE_MS 100
+#define READ_FOR_EVER_S                                                                            \
+    (7u * 86400) /* with a limit the library waits through io_wait, without it blocks */
 
 struct mysql_conn {
     struct mysql_conn_options options; /* texts are owned */
@@ -239,7 +241,7 @@ static void set_options(struct mysql_conn *c, bool tls)
     unsigned off = 0, protocol = MYSQL_PROTOCOL_TCP;
     unsigned connect_s =
         (MAX(o->connect_timeout_ms ? o->connect_timeout_ms : CONNECT_TIMEOUT_MS, 1u) + 999) / 1000;
-    unsigned read_s = (o->read_timeout_ms + 999) / 1000;
+    unsigned read_s = o->read_timeout_ms ? (o->read_timeout_ms + 999) / 1000 : READ_FOR_EVER_S;
     unsigned long max_packet = 1ul << 30;
     my_bool no = 0;
     const char *dir = o->plugin_dir ? o->plugin_dir : getenv("MYSQL_PLUGIN_DIR");
@@ -247,8 +249,7 @@ static void set_options(struct mysql_conn *c, bool tls)
     mysql_optionsv(c->mysql, MYSQL_OPT_LOCAL_INFILE, &off);
     mysql_optionsv(c->mysql, MYSQL_OPT_PROTOCOL, &protocol); /* "localhost" too: the port counts */
     mysql_optionsv(c->mysql, MYSQL_OPT_CONNECT_TIMEOUT, &connect_s);
-    if (read_s)
-        mysql_optionsv(c->mysql, MYSQL_OPT_READ_TIMEOUT, &read_s);
+    mysql_optionsv(c->mysql, MYSQL_OPT_READ_TIMEOUT, &read_s);
     mysql_optionsv(c->mysql, MYSQL_OPT_RECONNECT, &no);
     mysql_optionsv(c->mysql, MYSQL_OPT_MAX_ALLOWED_PACKET, &max_packet);
     mysql_optionsv(c->mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");

@@ -7,6 +7,8 @@
 #ifndef WEIR_CDC_MYSQL_CONN_H
 #define WEIR_CDC_MYSQL_CONN_H
 
+#include <stdatomic.h>
+
 #include "base/base.h"
 #include "base/err.h"
 #include "base/str.h"
@@ -29,7 +31,8 @@ struct mysql_conn_options {
     uint32_t connect_timeout_ms;             /* 0: 30 s */
     uint32_t read_timeout_ms;                /* 0: none; of one wait for the server */
     const char *plugin_dir;                  /* NULL: MYSQL_PLUGIN_DIR, else the library's own */
-    const char *program_name;                /* connection attribute; NULL: "weir" */
+    const atomic_bool *stop;  /* NULL: none; true works like mysql_conn_cancel within 250 ms */
+    const char *program_name; /* connection attribute; NULL: "weir" */
 };
 
 /* Opens a session: utf8mb4, autocommit as the server has it. The password is sent only over TLS or

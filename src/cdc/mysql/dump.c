@@ -26,6 +26,7 @@
 #define HEARTBEAT_MS 48000
 #define COMMAND_BINLOG_DUMP_GTID 0x1e /* MySQL's; the library's header lacks it */
 #define EVENT_HEADER 19
+#define WAIT_SLICE_MS 200 /* between looks at the stop flag */
 
 struct mysql_dump {
     struct mysql_dump_options options; /* texts are owned */
@@ -445,14 +446,14 @@ static enum err wait(struct mysql_dump *d, int64_t until, struct error *e)
         int64_t ms = until - clock_mono_ms();
         struct pollfd p[2] = {{.fd = d->wake_fd, .events = POLLIN},
                               {.fd = d->fd, .events = POLLIN}};
-        int n = poll(p, d->tls ? 1 : 2, (int)MAX(MIN(ms, (int64_t)60000), (int64_t)0));
+        int n = poll(p, d->tls ? 1 : 2, (int)MAX(MIN(ms, (int64_t)WAIT_SLICE_MS), (int64_t)0));
         if (n > 0 && p[0].revents && read(d->wake_fd, &count, sizeof count) < 0)
             count = 0; /* taken by an earlier round */
         if (mysql_conn_cancelled(d->conn))
             return error_set(e, E_CANCELLED, "cancelled");
         if (n > 0)
             return E_OK;
-        if (n == 0 && ms <= 60000)
+        if (n == 0 && ms <= WAIT_SLICE_MS)
             return E_AGAIN;
         if (n < 0 && errno != EINTR)
             return error_sys(e, errno, "waiting for the server");

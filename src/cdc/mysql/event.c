@@ -104,6 +104,14 @@ static bool status_var(struct mysql_query_event *q, struct reader *r)
     case 20:
         (void)read_u8(r);
         return true;
+    case 130: /* MariaDB: binlog_alter_two_phase; COMMIT and ROLLBACK name the start */
+        q->alter_phase = read_u8(r);
+        if (q->alter_phase & (4 | 8))
+            (void)read_le64(r);
+        return true;
+    case 131: /* MariaDB: default collations of charsets */
+        (void)reader_take(r, (size_t)read_u8(r) * 4);
+        return true;
     case 12: { /* databases of the statement */
         unsigned n = read_u8(r);
         for (unsigned i = 0; n != 254 && i < n && r->err == E_OK; i++)

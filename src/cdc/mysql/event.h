@@ -153,6 +153,8 @@ struct mysql_query_event {
     uint16_t charset_database;                                       /* 0: not sent */
     const struct mysql_charset *client; /* of charset_client; NULL: not sent or unknown */
     uint32_t microseconds;
+    uint8_t alter_phase; /* MariaDB binlog_alter_two_phase: 2 START (not yet true), 4 COMMIT, 8
+                            ROLLBACK */
 };
 struct mysql_rotate_event {
     uint64_t pos;

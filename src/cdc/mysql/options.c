@@ -134,6 +134,7 @@ static bool is_family(struct slice key)
         SL_INIT("tasks.max"),
         SL_INIT("config.action."),
         SL_INIT("config.providers"),
+        SL_INIT("task."),
     };
     if (slice_eq_c(key, "name"))
         return true;

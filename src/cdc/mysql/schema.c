@@ -13,27 +13,42 @@
 
 /* --- names ---------------------------------------------------------------------------------- */
 
-static void add_lower(struct strbuf *b, struct slice s)
+/* A key of the maps: in one buffer that never fails to be made, as a wrong key would find a wrong
+ * table. */
+struct key {
+    char small[256];
+    char *p; /* small, or allocated */
+    size_t n;
+};
+
+static void key_add(const struct mysql_schema *s, struct key *k, struct slice name)
 {
-    for (size_t i = 0; i < s.n; i++)
-        strbuf_addc(b, s.p[i] >= 'A' && s.p[i] <= 'Z' ? (char)(s.p[i] + 32) : s.p[i]);
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
+        bool fold = s->options.lower_case_table_names && c >= 'A' && c <= 'Z';
+        k->p[k->n++] = fold ? (char)(c + 32) : c;
+    }
 }
 
-static void key_of(const struct mysql_schema *s, struct slice db, struct slice name,
-                   struct strbuf *out)
+/* Database and table, or the database alone (null name). More room: one byte behind. */
+static struct slice key_of(const struct mysql_schema *s, struct slice db, struct slice name,
+                           struct key *k)
 {
-    strbuf_init(out, 1 << 20);
-    if (s->options.lower_case_table_names) {
-        add_lower(out, db);
-        if (name.p)
-            strbuf_addc(out, '\0');
-        add_lower(out, name);
-    } else {
-        strbuf_add_slice(out, db);
-        if (name.p)
-            strbuf_addc(out, '\0');
-        strbuf_add_slice(out, name);
-    }
+    size_t need = db.n + name.n + 2;
+
+    k->p = need <= sizeof k->small ? k->small : xmalloc(need);
+    k->n = 0;
+    key_add(s, k, db);
+    if (name.p)
+        k->p[k->n++] = '\0';
+    key_add(s, k, name);
+    return slice_of(k->p, k->n);
+}
+
+static void key_release(struct key *k)
+{
+    if (k->p != k->small)
+        mem_free(k->p);
 }
 
 /* The name as the server stores it: lower case when lower_case_table_names is 1. */
@@ -118,11 +133,11 @@ void mysql_schema_free(struct mysql_schema *s)
 const struct mysql_table *mysql_schema_find(const struct mysql_schema *s, struct slice db,
                                             struct slice table)
 {
-    struct strbuf key;
+    struct key key;
 
-    key_of(s, db, table, &key);
-    const struct mysql_table *t = map_get(&s->tables, strbuf_slice(&key));
-    strbuf_release(&key);
+    struct slice k = key_of(s, db, table, &key);
+    const struct mysql_table *t = map_get(&s->tables, k);
+    key_release(&key);
     return t;
 }
 
@@ -141,68 +156,67 @@ const struct mysql_table *mysql_schema_next(const struct mysql_schema *s, size_t
 
 void mysql_schema_put(struct mysql_schema *s, const struct mysql_table *t)
 {
-    struct strbuf key;
+    struct key key;
 
-    key_of(s, t->db, t->name, &key);
-    const struct mysql_table *old =
-        map_put(&s->tables, strbuf_slice(&key), (void *)(uintptr_t)mysql_table_ref(t));
-    strbuf_release(&key);
+    struct slice k = key_of(s, t->db, t->name, &key);
+    const struct mysql_table *old = map_put(&s->tables, k, (void *)(uintptr_t)mysql_table_ref(t));
+    key_release(&key);
     mysql_table_unref(old);
 }
 
 void mysql_schema_remove(struct mysql_schema *s, struct slice db, struct slice table)
 {
-    struct strbuf key;
+    struct key key;
 
-    key_of(s, db, table, &key);
-    const struct mysql_table *old = map_del(&s->tables, strbuf_slice(&key));
-    strbuf_release(&key);
+    struct slice k = key_of(s, db, table, &key);
+    const struct mysql_table *old = map_del(&s->tables, k);
+    key_release(&key);
     mysql_table_unref(old);
 }
 
 struct schema_db *schema_get_db(const struct mysql_schema *s, struct slice db)
 {
-    struct strbuf key;
+    struct key key;
 
-    key_of(s, db, SLICE_NULL, &key);
-    struct schema_db *d = map_get(&s->dbs, strbuf_slice(&key));
-    strbuf_release(&key);
+    struct slice k = key_of(s, db, SLICE_NULL, &key);
+    struct schema_db *d = map_get(&s->dbs, k);
+    key_release(&key);
     return d;
 }
 
 void schema_put_db(struct mysql_schema *s, struct slice db, struct charset_choice c)
 {
     struct schema_db *d = xcalloc(1, sizeof *d);
-    struct strbuf key;
+    struct key key;
 
     d->name = dup_text(db);
     d->charset = dup_text(c.name);
     d->collation = dup_text(c.collation);
-    key_of(s, db, SLICE_NULL, &key);
-    struct schema_db *old = map_put(&s->dbs, strbuf_slice(&key), d);
-    strbuf_release(&key);
+    struct slice k = key_of(s, db, SLICE_NULL, &key);
+    struct schema_db *old = map_put(&s->dbs, k, d);
+    key_release(&key);
     if (old)
         free_db(old);
 }
 
 void schema_drop_db(struct mysql_schema *s, struct slice db)
 {
-    struct strbuf key;
-    struct slice k;
+    struct key key;
+    struct slice of_table;
     void *t;
 
-    key_of(s, db, SLICE_NULL, &key);
-    struct schema_db *old = map_del(&s->dbs, strbuf_slice(&key));
+    struct slice k = key_of(s, db, SLICE_NULL, &key);
+    struct schema_db *old = map_del(&s->dbs, k);
     if (old)
         free_db(old);
-    strbuf_addc(&key, '\0'); /* every table's key begins so */
-    struct slice prefix = strbuf_slice(&key);
-    for (size_t i = 0; map_next(&s->tables, &i, &k, &t);)
-        if (slice_starts(k, prefix)) {
-            map_del(&s->tables, k);
+    key.p[key.n++] = '\0'; /* every table's key begins so */
+    k.n = key.n;
+    for (size_t i = 0; map_next(&s->tables, &i, &of_table, &t);)
+        if (slice_starts(of_table, k)) {
+            map_del(&s->tables, of_table);
             mysql_table_unref(t);
         }
-    strbuf_release(&key);
+    key_release(&key);
 }
 
 bool mysql_schema_has_db(const struct mysql_schema *s, struct slice db)

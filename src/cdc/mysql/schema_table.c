@@ -365,13 +365,15 @@ enum err build_create(struct build *b, const struct ddl_stmt *s)
     enum err err = E_OK;
 
     set_options(b, &s->options);
-    for (uint32_t i = 0; i < s->column_count && !err; i++) {
+    for (uint32_t i = 0; i < s->column_count && !err; i++)
         err = add_column(b, &s->columns[i]);
-        if (err == E_NOT_FOUND)
-            err = b->e ? (b->e->code = E_INVALID) : E_INVALID;
-    }
     for (uint32_t i = 0; i < s->key_count && !err; i++)
         err = build_add_key(b, &s->keys[i], false);
+    if (err == E_NOT_FOUND) { /* not the model's fault: the statement contradicts itself */
+        err = E_INVALID;
+        if (b->e)
+            b->e->code = err;
+    }
     return err;
 }
 

@@ -158,10 +158,8 @@ static enum err begin(struct snapshot *s, struct record_batch *b, struct error *
     LOG_INFO(LOG_CDC_MYSQL, "Snapshot step 1 - Preparing");
     if (s->t->o.snapshot_delay_ms > 0 && task_sleep(s->t->ctx, s->t->o.snapshot_delay_ms))
         return E_CANCELLED;
-    enum err rc = mysql_conn_exec(s->t->conn, "SET time_zone='+00:00'", e);
     LOG_INFO(LOG_CDC_MYSQL, "Snapshot step 2 - Determining captured tables");
-    if (rc == E_OK)
-        rc = snapshot_list_tables(s, e);
+    enum err rc = snapshot_list_tables(s, e);
     if (rc)
         return rc;
     LOG_INFO(LOG_CDC_MYSQL, "Snapshot step 3 - Locking captured tables");
@@ -182,7 +180,10 @@ static enum err begin(struct snapshot *s, struct record_batch *b, struct error *
     rc = snapshot_report_structure(s, b, e);
     if (rc == E_OK && s->data) {
         LOG_INFO(LOG_CDC_MYSQL, "Snapshot step 7 - Snapshotting data");
-        rc = snapshot_order_tables(s, e);
+        /* Only now: literals in SHOW CREATE TABLE are not to be shifted. SPEC: cdc-mysql 6.7 */
+        rc = mysql_conn_exec(s->t->conn, "SET time_zone='+00:00'", e);
+        if (rc == E_OK)
+            rc = snapshot_order_tables(s, e);
     }
     return rc;
 }
@@ -202,6 +203,8 @@ static enum err finish(struct snapshot *s, struct error *e)
 {
     LOG_INFO(LOG_CDC_MYSQL, "Snapshot - Final stage");
     enum err rc = mysql_conn_exec(s->t->conn, "COMMIT", e);
+    if (rc == E_OK)
+        rc = mysql_conn_exec(s->t->conn, "SET time_zone=DEFAULT", e);
     snapshot_unlock(s);
     struct strbuf text = STRBUF_INIT;
     mysql_offset_print(&s->at, false, &text);

@@ -190,6 +190,13 @@ static enum err connection_fault(struct stream *s, enum err rc, struct error *e)
     if (rc == E_CANCELLED)
         return E_AGAIN;
     bool server = rc == E_REMOTE || rc == E_AUTH;
+    if (server && e->sys == 1227 && s->failures == 0) {
+        /* Grants are often typed right after the connector was made: look a second time. */
+        s->failures = 1;
+        s->next_try_ms = clock_mono_ms() + 1000;
+        LOG_ERR(LOG_CDC_MYSQL, LOG_L_WARN, e, "the server refuses its binlog; trying once more");
+        return E_AGAIN;
+    }
     if (server && e->sys != 1053 && e->sys != 1158 && e->sys != 1159 && e->sys != 1160 &&
         e->sys != 1161)
         return failure_from_server(e, rc,
@@ -320,7 +327,8 @@ static void on_mariadb_gtid(struct stream *s, const struct mysql_event *ev)
     s->commit_us = 0;
     int n = snprintf(s->gtid_text, sizeof s->gtid_text, "%u-%u-%llu", g->domain, ev->server_id,
                      (unsigned long long)g->seq);
-    s->gtid = slice_of(s->gtid_text, (size_t)n);
+    /* MySQL's class does not know MariaDB's GTIDs, and tells none (recorded in mysql-class). */
+    s->gtid = s->t->o.flavour == FLAVOUR_MARIADB ? slice_of(s->gtid_text, (size_t)n) : SLICE_NULL;
     s->gtids.pending = true;
     s->gtids.mariadb_gtid = (struct mariadb_gtid){g->domain, ev->server_id, g->seq};
     if (!g->standalone)

@@ -26,7 +26,8 @@ static enum err adopt(struct stream *s, struct slice db, const char *create, str
     return rc;
 }
 
-enum err stream_read_table(struct stream *s, struct slice db, struct slice table, struct error *e)
+enum err stream_read_table(struct stream *s, struct slice db, struct slice table, bool *sequence,
+                           struct error *e)
 {
     struct mysql_task *t = s->t;
     struct strbuf sql = STRBUF_INIT;
@@ -51,7 +52,8 @@ enum err stream_read_table(struct stream *s, struct slice db, struct slice table
             break;
     }
     strbuf_release(&sql);
-    if (rc == E_OK && create) {
+    *sequence = rc == E_OK && create && slice_find(slice_cstr(create), SL(" SEQUENCE=1")) >= 0;
+    if (rc == E_OK && create && !*sequence) {
         LOG_WARN(LOG_CDC_MYSQL,
                  "the structure of table " PRI_SL "." PRI_SL " was read again from the server",
                  ARG_SL(db), ARG_SL(table));
@@ -86,12 +88,13 @@ static enum err truncates(struct stream *s, const struct mysql_event *ev, struct
 static void not_applied(struct stream *s, const struct mysql_query_event *q, enum err rc,
                         struct error *e)
 {
+    bool sequence;
     if (rc == E_NOT_FOUND) {
         for (size_t i = 0; i < s->changes.count; i++) {
             const struct mysql_change *c = &s->changes.items[i];
             if (c->kind == CHANGE_ALTER && !c->after &&
                 capture_table(&s->t->rules.filter, c->db, c->name))
-                (void)!stream_read_table(s, c->db, c->name, e);
+                (void)!stream_read_table(s, c->db, c->name, &sequence, e);
         }
         return;
     }

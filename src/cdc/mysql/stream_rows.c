@@ -10,6 +10,7 @@
 struct binding {
     uint64_t generation; /* of the stream when it was made */
     struct shape *shape; /* NULL: not captured */
+    int32_t row_end;     /* column of a system-versioned row's end; -1: not versioned */
 };
 
 static void binding_free(void *b)
@@ -49,32 +50,45 @@ static enum err unknown_table(struct stream *s, const struct mysql_table_map *ma
 }
 
 static const struct mysql_table *fitting_table(struct stream *s, const struct mysql_table_map *map,
-                                               struct error *e)
+                                               bool *sequence, struct error *e)
 {
     const struct mysql_table *t = mysql_schema_find(s->t->schema, map->db, map->table);
     if (t && is_fit(t, map))
         return t;
     /* Perhaps a statement was not understood: look at the table as it is now. */
-    if (stream_read_table(s, map->db, map->table, e) != E_OK)
+    if (stream_read_table(s, map->db, map->table, sequence, e) != E_OK || *sequence)
         return t;
     const struct mysql_table *now = mysql_schema_find(s->t->schema, map->db, map->table);
     return now ? now : t;
 }
 
-static enum err bind(struct stream *s, struct mysql_table_map *map, struct shape **out,
+/* Where a system-versioned table keeps the end of a row's life: a column of its own, or the last of
+ * the two that the server adds. */
+static int32_t row_end_of(const struct mysql_table *t, const struct mysql_table_map *map)
+{
+    for (uint32_t i = 0; i < t->column_count; i++)
+        if (t->columns[i].is_row_end)
+            return (int32_t)i;
+    return t->system_versioned && map->column_count == t->column_count + 2
+               ? (int32_t)t->column_count + 1
+               : -1;
+}
+
+static enum err bind(struct stream *s, struct mysql_table_map *map, struct binding **out,
                      struct error *e)
 {
     struct binding *b = map->user;
-    if (LIKELY(b && b->generation == s->generation)) {
-        *out = b->shape;
+    *out = b;
+    if (LIKELY(b && b->generation == s->generation))
         return E_OK;
-    }
+    bool sequence = false;
+    int32_t row_end = -1;
     struct shape *shape = NULL;
     if (capture_table(&s->t->rules.filter, map->db, map->table)) {
-        const struct mysql_table *t = fitting_table(s, map, e);
-        if (t && t->is_sequence)
+        const struct mysql_table *t = fitting_table(s, map, &sequence, e);
+        if (sequence || (t && t->is_sequence)) {
             t = NULL;
-        else if (!t) {
+        } else if (!t) {
             enum err rc = unknown_table(s, map, e);
             if (rc)
                 return rc;
@@ -85,8 +99,10 @@ static enum err bind(struct stream *s, struct mysql_table_map *map, struct shape
                              "restart connector with schema recovery mode.",
                              ARG_SL(map->table), t->column_count, map->column_count);
         }
-        if (t)
+        if (t) {
             shape = shapes_get(&s->t->shapes, t);
+            row_end = row_end_of(t, map);
+        }
     }
     if (!b) {
         b = xmalloc(sizeof *b);
@@ -95,7 +111,8 @@ static enum err bind(struct stream *s, struct mysql_table_map *map, struct shape
     }
     b->generation = s->generation;
     b->shape = shape;
-    *out = shape;
+    b->row_end = row_end;
+    *out = b;
     return E_OK;
 }
 
@@ -130,7 +147,43 @@ struct rows_run {
     const struct shape *shape;
     const struct mysql_rows_event *event;
     struct emit_time time;
+    int32_t row_end; /* see struct binding */
 };
+
+/* Whether a row of a system-versioned table is of now: its end has not come. */
+static bool is_current(const struct rows_run *run, const struct mysql_cell *cells)
+{
+    const struct mysql_map_column *column = &run->event->map->columns[run->row_end];
+    const struct mysql_cell *end = &cells[run->row_end];
+    int64_t seconds;
+    uint32_t micros;
+    if (end->state != CELL_VALUE)
+        return true;
+    if (column->type == WIRE_LONGLONG)
+        return mysql_cell_uint(end) == UINT64_MAX;
+    if (mysql_cell_timestamp(column, end, &seconds, &micros))
+        return true;
+    return (seconds == INT32_MAX || seconds == UINT32_MAX || seconds == -1) && micros == 999999;
+}
+
+/* What a row event of a versioned table means for the rows of now. False: nothing, it is about the
+ * past. */
+static bool versioned_op(const struct rows_run *run, enum mysql_rows_op *op)
+{
+    const struct stream *s = run->s;
+    switch (*op) {
+    case ROWS_WRITE:
+        return is_current(run, s->after);
+    case ROWS_DELETE:
+        return is_current(run, s->before);
+    default:
+        if (!is_current(run, s->before))
+            return false;
+        if (!is_current(run, s->after))
+            *op = ROWS_DELETE; /* DELETE only ends the row's life */
+        return true;
+    }
+}
 
 static enum err one_row(struct rows_run *run, const struct mysql_rows *it, struct error *e)
 {
@@ -139,6 +192,8 @@ static enum err one_row(struct rows_run *run, const struct mysql_rows *it, struc
     struct value *before = NULL, *after = NULL;
     enum mysql_rows_op op = run->event->op;
     enum err rc = E_OK;
+    if (UNLIKELY(run->row_end >= 0) && !versioned_op(run, &op))
+        return E_OK;
     if (op != ROWS_WRITE) {
         if (UNLIKELY(!it->all_before))
             rc = check_image(run->shape, s->before, it->before_count, e);
@@ -205,7 +260,7 @@ enum err stream_rows(struct stream *s, const struct mysql_event *ev, struct reco
 {
     const struct mysql_rows_event *rows = &ev->u.rows;
     uint64_t skip = 0;
-    struct shape *shape = NULL;
+    struct binding *bound = NULL;
     if (rows->dummy)
         return E_OK;
     if (UNLIKELY(s->resuming)) {
@@ -219,15 +274,20 @@ enum err stream_rows(struct stream *s, const struct mysql_event *ev, struct reco
     if (!rows->map)
         return error_set(e, E_CORRUPT, "rows of table id %llu came without its description",
                          (unsigned long long)rows->table_id);
-    enum err rc = bind(s, rows->map, &shape, e);
-    if (rc || !shape || is_skipped(s, rows->op))
+    enum err rc = bind(s, rows->map, &bound, e);
+    if (rc || !bound->shape || is_skipped(s, rows->op))
         return rc;
+    struct shape *shape = bound->shape;
     stream_source(s, ev, b);
     struct value *fields = s->t->em.source.fields;
     fields[SOURCE_DB] = value_string(shape->table->db);
     fields[SOURCE_TABLE] = value_string(shape->table->name);
-    struct rows_run run = {
-        .s = s, .b = b, .shape = shape, .event = rows, .time = {clock_wall_us()}};
+    struct rows_run run = {.s = s,
+                           .b = b,
+                           .shape = shape,
+                           .event = rows,
+                           .time = {clock_wall_us()},
+                           .row_end = bound->row_end};
     size_t before = b->count;
     rc = run_rows(&run, skip, e);
     if (b->count > before) {

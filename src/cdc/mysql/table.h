@@ -105,9 +105,10 @@ struct mysql_column {
     struct slice charset_name;           /* as resolved; null for types without one */
     struct slice collation;              /* null when the charset's default or not stated */
     bool is_unsigned, zerofill;
-    bool nullable;          /* after PRIMARY KEY has forced NOT NULL */
-    bool auto_incremented;  /* AUTO_INCREMENT or ON UPDATE CURRENT_TIMESTAMP, as Debezium marks both
-                             */
+    bool nullable; /* after PRIMARY KEY has forced NOT NULL */
+    /* As Debezium marks it: AUTO_INCREMENT, or ON UPDATE CURRENT_TIMESTAMP that does not stand
+     * directly behind DEFAULT CURRENT_TIMESTAMP. */
+    bool auto_incremented;
     bool generated;         /* the same; Debezium does not set it for GENERATED ALWAYS AS */
     bool is_auto_increment; /* AUTO_INCREMENT really */
     bool is_computed;       /* GENERATED ALWAYS AS / AS (...) */

@@ -1,4 +1,5 @@
-/* connect/converters/converters.h - the converters that come with the worker. SPEC: connect 5.2, 5.3. */
+/* connect/converters/converters.h - the converters that come with the worker. SPEC:
+ * connect 5.2, 5.3. */
 #ifndef WEIR_CONNECT_CONVERTERS_CONVERTERS_H
 #define WEIR_CONNECT_CONVERTERS_CONVERTERS_H
 
@@ -12,17 +13,19 @@ extern const struct converter_ops converter_simple_header;
 /* All of them; ends with NULL. */
 extern const struct converter_ops *const connect_converters[];
 
-/* --- the reading half of JsonConverter (json_read.c) -------------------------------------------- */
+/* --- the reading half of JsonConverter (json_read.c) --------------------------------------------
+ */
 /* A schema from its JSON text ("null" gives NULL). One reference to the caller. E_INVALID: a
  * DataException in e. */
 enum err json_read_schema(struct slice text, const struct schema **out, struct error *e) MUST_CHECK;
-/* The payload as a value of s (NULL: schemaless). Strings may be slices of text. Bytes after the value
- * are not looked at; *end (may be NULL) tells where they begin. */
+/* The payload as a value of s (NULL: schemaless). Strings may be slices of text. Bytes after the
+ * value are not looked at; *end (may be NULL) tells where they begin. */
 enum err json_read_value(struct slice text, const struct schema *s, struct arena *a,
                          bool null_to_default, struct value *out, const char **end,
                          struct error *e) MUST_CHECK;
 
-/* --- Java's spellings (javavalue.c) ------------------------------------------------------------- */
+/* --- Java's spellings (javavalue.c) -------------------------------------------------------------
+ */
 /* What String.valueOf gives for the value: Struct{id=1,name=a}, {a=1, b=null}, [1, 2]. */
 void java_add_value(struct strbuf *b, const struct schema *s, struct value v);
 /* ConnectHeaders' text of a value as SimpleHeaderConverter writes it; strings inside are quoted. */

@@ -1,6 +1,6 @@
-/* connect/converters/header.c - SimpleHeaderConverter, and Java's texts of values that it shares with
- * StringConverter. Reading (type inference) comes with the sinks that need it: until then a header is
- * read as text. SPEC: connect 5.3. */
+/* connect/converters/header.c - SimpleHeaderConverter, and Java's texts of values that it shares
+ * with StringConverter. Reading (type inference) comes with the sinks that need it: until then a
+ * header is read as text. SPEC: connect 5.3. */
 #include "connect/converters/converters.h"
 
 #include <time.h>
@@ -9,7 +9,8 @@
 #include "base/json.h"
 #include "connect/javatext.h"
 
-/* --- String.valueOf ---------------------------------------------------------------------------- */
+/* --- String.valueOf ----------------------------------------------------------------------------
+ */
 
 static void add_java_date(struct strbuf *b, int64_t ms)
 {
@@ -19,8 +20,8 @@ static void add_java_date(struct strbuf *b, int64_t ms)
     static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    strbuf_addf(b, "%s %s %02d %02d:%02d:%02d UTC %d", days[tm.tm_wday], months[tm.tm_mon], tm.tm_mday, tm.tm_hour,
-                tm.tm_min, tm.tm_sec, tm.tm_year + 1900);
+    strbuf_addf(b, "%s %s %02d %02d:%02d:%02d UTC %d", days[tm.tm_wday], months[tm.tm_mon],
+                tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, tm.tm_year + 1900);
 }
 
 static int64_t date_ms(const struct schema *s, int64_t v)
@@ -107,7 +108,8 @@ void java_add_value(struct strbuf *b, const struct schema *s, struct value v)
     }
 }
 
-/* --- header texts ------------------------------------------------------------------------------ */
+/* --- header texts ------------------------------------------------------------------------------
+ */
 
 /* ISO text of a java.util.Date: below one day a time, whole days a date, else both. */
 static void add_iso(struct strbuf *b, int64_t ms)
@@ -122,8 +124,8 @@ static void add_iso(struct strbuf *b, int64_t ms)
     else if (ms % day == 0)
         strbuf_addf(b, "%04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
     else
-        strbuf_addf(b, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-                    tm.tm_hour, tm.tm_min, tm.tm_sec, milli);
+        strbuf_addf(b, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1,
+                    tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, milli);
 }
 
 static void add_quoted(struct strbuf *b, struct slice s)
@@ -202,7 +204,8 @@ void java_add_header_value(struct strbuf *b, const struct schema *s, struct valu
     add_scalar(b, s, v);
 }
 
-static enum err header_configure(void **conv, const struct strmap *config, bool is_key, struct error *e)
+static enum err header_configure(void **conv, const struct strmap *config, bool is_key,
+                                 struct error *e)
 {
     (void)config;
     (void)is_key;
@@ -221,8 +224,9 @@ static enum err header_from(void *conv, struct slice topic, const struct schema 
         java_add_header_value(out, s, v, false);
     if (!strbuf_err(out))
         return E_OK;
-    return error_set(e, strbuf_err(out), "org.apache.kafka.connect.errors.ConnectException: the header does not "
-                                         "fit into memory");
+    return error_set(e, strbuf_err(out),
+                     "org.apache.kafka.connect.errors.ConnectException: the header does not "
+                     "fit into memory");
 }
 
 static enum err header_to(void *conv, struct slice topic, struct slice bytes, struct arena *a,
@@ -243,8 +247,14 @@ static void header_release(void *conv)
 }
 
 static const struct opt_row header_rows[] = {
-    {.name = "converter.type", .type = OPT_STRING, .def = NULL, .offset = OPT_NO_FIELD, .flags = OPT_NO_STORE,
-     .importance = OPT_LOW, .order = -1, .display = "converter.type",
+    {.name = "converter.type",
+     .type = OPT_STRING,
+     .def = NULL,
+     .offset = OPT_NO_FIELD,
+     .flags = OPT_REQUIRED,
+     .importance = OPT_LOW,
+     .order = -1,
+     .display = "converter.type",
      .doc = "What this converter is used for; set by the worker."},
     {.name = NULL},
 };

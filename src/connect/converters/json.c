@@ -1,9 +1,9 @@
 /* connect/converters/json.c - org.apache.kafka.connect.json.JsonConverter, both directions.
  *
  * Writing copies the schema's ready text and lets json_out write the payload. Reading keeps parsed
- * schemas by the bytes of their text: a stream of equal schemas costs one memcmp a record. Schemas of
- * the cache live as long as the converter; beyond the cache's size they live in the record's arena.
- * Thread: the task's. SPEC: connect 5.2. */
+ * schemas by the bytes of their text: a stream of equal schemas costs one memcmp a record. Schemas
+ * of the cache live as long as the converter; beyond the cache's size they live in the record's
+ * arena. Thread: the task's. SPEC: connect 5.2. */
 #include "connect/converters/converters.h"
 
 #include "base/json.h"
@@ -13,45 +13,79 @@
 
 #define DATA_EXCEPTION "org.apache.kafka.connect.errors.DataException: "
 #define NEEDS_ENVELOPE                                                                             \
-    DATA_EXCEPTION "JsonConverter with schemas.enable requires \"schema\" and \"payload\" fields and may not "  \
-                   "contain additional fields. If you are trying to deserialize plain JSON data, set "          \
-                   "schemas.enable=false in your converter configuration."
+    DATA_EXCEPTION                                                                                 \
+    "JsonConverter with schemas.enable requires \"schema\" and \"payload\" fields and may "        \
+    "not "                                                                                         \
+    "contain additional fields. If you are trying to deserialize plain JSON data, set "            \
+    "schemas.enable=false in your converter configuration."
 
 static const char *const decimal_formats[] = {"BASE64", "NUMERIC", NULL};
-static const char *const types[] = {"key", "value", "header", NULL};
 
 struct json_options {
     bool schemas_enable;
     int32_t cache_size;
-    int32_t decimal_format;
     bool null_to_default;
-    int32_t type;
 };
 
 static const struct opt_row rows[] = {
-    {.name = "schemas.enable", .type = OPT_BOOLEAN, .def = "true", .offset = offsetof(struct json_options, schemas_enable),
-     .importance = OPT_HIGH, .group = "Schemas", .order = 0, .width = OPT_W_MEDIUM, .display = "Enable Schemas",
-     .doc = "Wrap every key and value in an envelope {\"schema\":...,\"payload\":...} (or expect one when reading)."},
-    {.name = "schemas.cache.size", .type = OPT_INT, .def = "1000", .offset = offsetof(struct json_options, cache_size),
-     .importance = OPT_HIGH, .group = "Schemas", .order = 1, .width = OPT_W_MEDIUM, .display = "Schema Cache Size",
-     .doc = "How many schemas this converter keeps at most."},
-    {.name = "decimal.format", .type = OPT_STRING, .def = "BASE64", .offset = OPT_NO_FIELD,
-     .importance = OPT_LOW, .group = "Serialization", .order = 0, .width = OPT_W_MEDIUM, .display = "Decimal Format",
-     .doc = "How decimals are written: BASE64 (the unscaled value's bytes) or NUMERIC (a JSON number). Any case."},
-    {.name = "replace.null.with.default", .type = OPT_BOOLEAN, .def = "true",
-     .offset = offsetof(struct json_options, null_to_default), .importance = OPT_LOW, .group = "Schemas", .order = 2,
-     .width = OPT_W_MEDIUM, .display = "Replace null with default",
-     .doc = "Write the default of a field in the place of null when its schema has one."},
-    {.name = "converter.type", .type = OPT_CHOICE, .def = NULL, .offset = offsetof(struct json_options, type),
-     .importance = OPT_LOW, .order = -1, .display = "converter.type", .choices = types,
+    {.name = "converter.type",
+     .type = OPT_STRING,
+     .def = NULL,
+     .offset = OPT_NO_FIELD,
+     .flags = OPT_REQUIRED,
+     .importance = OPT_LOW,
+     .order = -1,
+     .display = "converter.type",
      .doc = "What this converter is used for; set by the worker."},
+    {.name = "schemas.enable",
+     .type = OPT_BOOLEAN,
+     .def = "true",
+     .offset = offsetof(struct json_options, schemas_enable),
+     .importance = OPT_HIGH,
+     .group = "Schemas",
+     .order = 0,
+     .width = OPT_W_MEDIUM,
+     .display = "Enable Schemas",
+     .doc = "Wrap every key and value in an envelope {\"schema\":...,\"payload\":...} (or expect "
+            "one when reading)."},
+    {.name = "schemas.cache.size",
+     .type = OPT_INT,
+     .def = "1000",
+     .offset = offsetof(struct json_options, cache_size),
+     .importance = OPT_HIGH,
+     .group = "Schemas",
+     .order = 1,
+     .width = OPT_W_MEDIUM,
+     .display = "Schema Cache Size",
+     .doc = "How many schemas this converter keeps at most."},
+    {.name = "decimal.format",
+     .type = OPT_STRING,
+     .def = "BASE64",
+     .offset = OPT_NO_FIELD,
+     .importance = OPT_LOW,
+     .group = "Serialization",
+     .order = 0,
+     .width = OPT_W_MEDIUM,
+     .display = "Decimal Format",
+     .doc = "How decimals are written: BASE64 (the unscaled value's bytes) or NUMERIC (a JSON "
+            "number). Any case."},
+    {.name = "replace.null.with.default",
+     .type = OPT_BOOLEAN,
+     .def = "true",
+     .offset = offsetof(struct json_options, null_to_default),
+     .importance = OPT_LOW,
+     .group = "Serialization",
+     .order = 1,
+     .width = OPT_W_MEDIUM,
+     .display = "Replace null with default",
+     .doc = "Write the default of a field in the place of null when its schema has one."},
     {.name = NULL},
 };
 
 struct json_conv {
     struct json_options o;
     struct json_out_options out;
-    struct map cache; /* schema text -> const struct schema * */
+    struct map cache;        /* schema text -> const struct schema * */
     struct strbuf last_text; /* of the schema read last */
     const struct schema *last;
 };
@@ -61,7 +95,8 @@ static enum err set_row(const char *name, struct opt_values *v, struct slice tex
     return opt_set(opt_find(rows, slice_cstr(name)), v, text, e);
 }
 
-static enum err json_configure(void **conv, const struct strmap *config, bool is_key, struct error *e)
+static enum err json_configure(void **conv, const struct strmap *config, bool is_key,
+                               struct error *e)
 {
     (void)is_key;
     struct json_conv *c = xcalloc(1, sizeof *c);
@@ -69,7 +104,8 @@ static enum err json_configure(void **conv, const struct strmap *config, bool is
     enum err err = E_OK;
     c->o.schemas_enable = c->o.null_to_default = true;
     c->o.cache_size = 1000;
-    static const char *const plain[] = {"schemas.enable", "schemas.cache.size", "replace.null.with.default"};
+    static const char *const plain[] = {"schemas.enable", "schemas.cache.size",
+                                        "replace.null.with.default"};
     for (size_t i = 0; i < ARRAY_LEN(plain) && !err; i++) {
         struct slice text = strmap_get_c(config, plain[i]);
         if (text.p)
@@ -79,9 +115,11 @@ static enum err json_configure(void **conv, const struct strmap *config, bool is
     if (!err && format.p && !slice_ieq(format, SL("BASE64"))) {
         c->out.numeric_decimals = slice_ieq(format, SL("NUMERIC"));
         if (!c->out.numeric_decimals)
-            err = error_set(e, E_INVALID, "Invalid value " PRI_SL " for configuration decimal.format: String must be "
-                                          "one of (case insensitive): %s, %s", ARG_SL(format), decimal_formats[1],
-                            decimal_formats[0]);
+            err = error_set(e, E_INVALID,
+                            "Invalid value " PRI_SL
+                            " for configuration decimal.format: String must be "
+                            "one of (case insensitive): %s, %s",
+                            ARG_SL(format), decimal_formats[1], decimal_formats[0]);
     }
     opt_values_release(&v);
     c->out.null_to_default = c->o.null_to_default;
@@ -106,7 +144,8 @@ static void json_release(void *conv)
     mem_free(c);
 }
 
-/* --- writing ----------------------------------------------------------------------------------- */
+/* --- writing -----------------------------------------------------------------------------------
+ */
 
 static void add_schema(struct json_conv *c, struct strbuf *out, const struct schema *s)
 {
@@ -134,8 +173,9 @@ static enum err json_from(void *conv, struct slice topic, const struct schema *s
     if (!err && c->o.schemas_enable)
         strbuf_addc(out, '}');
     if (!err && strbuf_err(out))
-        err = error_set(e, strbuf_err(out), "org.apache.kafka.connect.errors.ConnectException: the JSON text "
-                                            "does not fit into memory");
+        err = error_set(e, strbuf_err(out),
+                        "org.apache.kafka.connect.errors.ConnectException: the JSON text "
+                        "does not fit into memory");
     if (err && !strbuf_err(out)) {
         out->n = before;
         out->p[before] = '\0';
@@ -143,7 +183,8 @@ static enum err json_from(void *conv, struct slice topic, const struct schema *s
     return err;
 }
 
-/* --- reading ----------------------------------------------------------------------------------- */
+/* --- reading -----------------------------------------------------------------------------------
+ */
 
 static enum err schema_for(struct json_conv *c, struct slice text, struct arena *a,
                            const struct schema **out, struct error *e)
@@ -179,14 +220,16 @@ static enum err broken(const struct json_reader *in, struct error *e)
     char why[200];
     jackson_complaint(in, why, sizeof why);
     return error_set(e, E_INVALID,
-                     DATA_EXCEPTION "Converting byte[] to Kafka Connect data failed due to serialization error: \n"
-                                    "Caused by: org.apache.kafka.common.errors.SerializationException: "
-                                    "com.fasterxml.jackson.core.JsonParseException: %s",
+                     DATA_EXCEPTION
+                     "Converting byte[] to Kafka Connect data failed due to serialization error: \n"
+                     "Caused by: org.apache.kafka.common.errors.SerializationException: "
+                     "com.fasterxml.jackson.core.JsonParseException: %s",
                      why);
 }
 
 /* The two members of an envelope, in any order, and nothing else. */
-static enum err split_envelope(struct slice bytes, struct slice *schema, struct slice *payload, struct error *e)
+static enum err split_envelope(struct slice bytes, struct slice *schema, struct slice *payload,
+                               struct error *e)
 {
     struct json_reader in;
     jr_init(&in, bytes, 0);

@@ -1,7 +1,8 @@
 /* connect/converters/json_read.c - the reading half of JsonConverter: schema texts and payloads.
  *
- * Payloads are read with the pull parser straight into values of the schema; members in the schema's
- * order are found without a search. Where Java reads nonsense as 0 or null, so does this. */
+ * Payloads are read with the pull parser straight into values of the schema; members in the
+ * schema's order are found without a search. Where Java reads nonsense as 0 or null, so does this.
+ */
 #include "connect/converters/converters.h"
 
 #include <math.h>
@@ -52,7 +53,8 @@ static const char *node_type(enum json_token t)
     }
 }
 
-static enum err read_any(struct rd *r, enum json_token t, const struct schema *s, struct value *out);
+static enum err read_any(struct rd *r, enum json_token t, const struct schema *s,
+                         struct value *out);
 
 /* A growing array of values in the arena. */
 struct cells {
@@ -66,7 +68,8 @@ static struct value *cell_add(struct rd *r, struct cells *c)
         size_t cap = c->cap ? c->cap * 2 : 8;
         struct value *v = cap > UINT32_MAX / 2 ? NULL : arena_try_alloc(r->a, cap * sizeof *v);
         if (!v) {
-            (void)error_set(r->e, E_NOMEM, DATA_EXCEPTION "the JSON value does not fit into memory");
+            (void)error_set(r->e, E_NOMEM,
+                            DATA_EXCEPTION "the JSON value does not fit into memory");
             return NULL;
         }
         if (c->n)
@@ -114,7 +117,8 @@ static enum err read_array(struct rd *r, const struct schema *item, struct value
     return E_OK;
 }
 
-/* A member that was there already is replaced, as in a Java map; looked for among the first few only. */
+/* A member that was there already is replaced, as in a Java map; looked for among the first few
+ * only. */
 static struct value *map_slot(struct rd *r, struct cells *c, struct value key)
 {
     for (size_t i = 0; c->n <= 128 && i < c->n; i += 2)
@@ -162,7 +166,8 @@ static enum err read_pairs_map(struct rd *r, const struct schema *s, struct valu
         if (t == JT_ERROR)
             return broken(r);
         if (t != JT_ARRAY)
-            return error_set(r->e, E_INVALID, DATA_EXCEPTION "Found invalid map entry instead of array tuple: %s",
+            return error_set(r->e, E_INVALID,
+                             DATA_EXCEPTION "Found invalid map entry instead of array tuple: %s",
                              node_type(t));
         struct value pair, *slot;
         enum err err = E_OK;
@@ -172,14 +177,17 @@ static enum err read_pairs_map(struct rd *r, const struct schema *s, struct valu
             if (t == JT_ERROR)
                 return broken(r);
             if (t == JT_ARRAY_END)
-                return error_set(r->e, E_INVALID,
-                                 DATA_EXCEPTION "Found invalid map entry, expected length 2 but found :%d", i);
+                return error_set(
+                    r->e, E_INVALID,
+                    DATA_EXCEPTION "Found invalid map entry, expected length 2 but found :%d", i);
             err = read_any(r, t, i ? s->value : s->key, &kv[i]);
         }
         if (!err && jr_next(&r->in) != JT_ARRAY_END)
-            err = jr_err(&r->in) ? broken(r)
-                               : error_set(r->e, E_INVALID,
-                                           DATA_EXCEPTION "Found invalid map entry, expected length 2 but found :3");
+            err = jr_err(&r->in)
+                      ? broken(r)
+                      : error_set(r->e, E_INVALID,
+                                  DATA_EXCEPTION
+                                  "Found invalid map entry, expected length 2 but found :3");
         if (err)
             return err;
         pair = kv[0];
@@ -196,11 +204,16 @@ static enum err read_map(struct rd *r, enum json_token t, const struct schema *s
 {
     bool object = s->key && s->key->type == SCHEMA_STRING;
     if (object && t != JT_OBJECT)
-        return error_set(r->e, E_INVALID, DATA_EXCEPTION "Maps with string fields should be encoded as JSON objects, "
-                                                         "but found %s", node_type(t));
+        return error_set(r->e, E_INVALID,
+                         DATA_EXCEPTION
+                         "Maps with string fields should be encoded as JSON objects, "
+                         "but found %s",
+                         node_type(t));
     if (!object && t != JT_ARRAY)
-        return error_set(r->e, E_INVALID, DATA_EXCEPTION "Maps with non-string fields should be encoded as JSON "
-                                                         "arrays of tuples, but found %s", node_type(t));
+        return error_set(r->e, E_INVALID,
+                         DATA_EXCEPTION "Maps with non-string fields should be encoded as JSON "
+                                        "arrays of tuples, but found %s",
+                         node_type(t));
     return object ? read_object_map(r, s->value, out) : read_pairs_map(r, s, out);
 }
 
@@ -214,8 +227,9 @@ static enum err read_members(struct rd *r, const struct schema *s, struct value 
         if (t != JT_KEY)
             return broken(r);
         struct slice name = jr_string(&r->in, r->a);
-        int at = next < s->fields_count && slice_eq(s->fields[next].name, name) ? (int)next
-                                                                                 : schema_field_index(s, name);
+        int at = next < s->fields_count && slice_eq(s->fields[next].name, name)
+                     ? (int)next
+                     : schema_field_index(s, name);
         t = jr_next(&r->in);
         enum err err = t == JT_ERROR ? E_INVALID : E_OK;
         if (!err && at < 0)
@@ -232,10 +246,12 @@ static enum err read_members(struct rd *r, const struct schema *s, struct value 
     }
 }
 
-static enum err read_struct(struct rd *r, enum json_token t, const struct schema *s, struct value *out)
+static enum err read_struct(struct rd *r, enum json_token t, const struct schema *s,
+                            struct value *out)
 {
     if (t != JT_OBJECT)
-        return error_set(r->e, E_INVALID, DATA_EXCEPTION "Structs should be encoded as JSON objects, but found %s",
+        return error_set(r->e, E_INVALID,
+                         DATA_EXCEPTION "Structs should be encoded as JSON objects, but found %s",
                          node_type(t));
     struct value *cells = arena_try_calloc(r->a, s->fields_count + 1, sizeof *cells);
     bool *seen = arena_try_calloc(r->a, s->fields_count + 1, sizeof *seen);
@@ -249,9 +265,11 @@ static enum err read_struct(struct rd *r, enum json_token t, const struct schema
     return err;
 }
 
-/* --- scalars ----------------------------------------------------------------------------------- */
+/* --- scalars -----------------------------------------------------------------------------------
+ */
 
-/* Conversions of number texts never fail: they wrap and round as Jackson's intValue and doubleValue. */
+/* Conversions of number texts never fail: they wrap and round as Jackson's intValue and
+ * doubleValue. */
 static double number_double(struct slice text)
 {
     char tmp[64];
@@ -311,13 +329,16 @@ static enum err decode_base64(struct rd *r, struct value *out)
     return E_OK;
 }
 
-static enum err read_decimal(struct rd *r, enum json_token t, const struct schema *s, struct value *out)
+static enum err read_decimal(struct rd *r, enum json_token t, const struct schema *s,
+                             struct value *out)
 {
     if (t == JT_STRING)
         return decode_base64(r, out);
     if (t != JT_NUMBER)
-        return error_set(r->e, E_INVALID, DATA_EXCEPTION "Invalid type for Decimal, underlying representation should "
-                                                         "be numeric or base64-encoded bytes but was %s",
+        return error_set(r->e, E_INVALID,
+                         DATA_EXCEPTION
+                         "Invalid type for Decimal, underlying representation should "
+                         "be numeric or base64-encoded bytes but was %s",
                          node_type(t));
     struct strbuf b = STRBUF_INIT;
     int32_t scale;
@@ -325,21 +346,25 @@ static enum err read_decimal(struct rd *r, enum json_token t, const struct schem
     if (!err)
         err = java_rescale(&b, scale, s->scale);
     if (err)
-        err = error_set(r->e, E_INVALID, DATA_EXCEPTION "BigDecimal has mismatching scale value for given Decimal "
-                                                        "schema");
+        err = error_set(r->e, E_INVALID,
+                        DATA_EXCEPTION "BigDecimal has mismatching scale value for given Decimal "
+                                       "schema");
     else
         *out = value_bytes(arena_dup(r->a, strbuf_slice(&b)));
     strbuf_release(&b);
     return err;
 }
 
-static enum err read_date(struct rd *r, enum json_token t, const struct schema *s, struct value *out)
+static enum err read_date(struct rd *r, enum json_token t, const struct schema *s,
+                          struct value *out)
 {
-    static const char *const names[] = {[LOGICAL_DATE] = "Date", [LOGICAL_TIME] = "Time",
-                                        [LOGICAL_TIMESTAMP] = "Timestamp"};
+    static const char *const names[] = {
+        [LOGICAL_DATE] = "Date", [LOGICAL_TIME] = "Time", [LOGICAL_TIMESTAMP] = "Timestamp"};
     if (t != JT_NUMBER || !jr_is_integer(&r->in))
-        return error_set(r->e, E_INVALID, DATA_EXCEPTION "Invalid type for %s, underlying representation should be "
-                                                         "integer but was %s", names[s->logical], node_type(t));
+        return error_set(r->e, E_INVALID,
+                         DATA_EXCEPTION "Invalid type for %s, underlying representation should be "
+                                        "integer but was %s",
+                         names[s->logical], node_type(t));
     *out = value_int(number_i64(r->in.text));
     return E_OK;
 }
@@ -367,7 +392,8 @@ static void read_number(struct rd *r, enum json_token t, enum schema_type type, 
     }
 }
 
-/* Java's textValue and numberValue of an object or array are null or 0: its bytes are passed over. */
+/* Java's textValue and numberValue of an object or array are null or 0: its bytes are passed over.
+ */
 static enum err scalar_of_container(struct rd *r, enum json_token t)
 {
     if (t != JT_OBJECT && t != JT_ARRAY)
@@ -375,7 +401,8 @@ static enum err scalar_of_container(struct rd *r, enum json_token t)
     return jr_skip(&r->in) ? broken(r) : E_OK;
 }
 
-static enum err read_scalar(struct rd *r, enum json_token t, const struct schema *s, struct value *out)
+static enum err read_scalar(struct rd *r, enum json_token t, const struct schema *s,
+                            struct value *out)
 {
     enum err err = scalar_of_container(r, t);
     if (err)
@@ -415,7 +442,7 @@ static enum err read_schemaless(struct rd *r, enum json_token t, struct value *o
         return read_text(r, out);
     case JT_NUMBER:
         *out = jr_is_integer(&r->in) ? value_int(number_i64(r->in.text))
-                                                   : value_double(number_double(r->in.text));
+                                     : value_double(number_double(r->in.text));
         return E_OK;
     case JT_TRUE:
     case JT_FALSE:
@@ -445,7 +472,8 @@ static enum err read_any(struct rd *r, enum json_token t, const struct schema *s
     case SCHEMA_ARRAY:
         if (t == JT_ARRAY)
             return read_array(r, s->value, out);
-        return error_set(r->e, E_INVALID, DATA_EXCEPTION "Arrays should be encoded as JSON arrays, but found %s",
+        return error_set(r->e, E_INVALID,
+                         DATA_EXCEPTION "Arrays should be encoded as JSON arrays, but found %s",
                          node_type(t));
     default:
         return read_scalar(r, t, s, out);
@@ -464,10 +492,12 @@ enum err json_read_value(struct slice text, const struct schema *s, struct arena
     return err;
 }
 
-/* --- schemas ----------------------------------------------------------------------------------- */
+/* --- schemas -----------------------------------------------------------------------------------
+ */
 
 struct schema_members {
-    struct slice type, fields, items, keys, values, optional, name, version, doc, parameters, def, field;
+    struct slice type, fields, items, keys, values, optional, name, version, doc, parameters, def,
+        field;
 };
 
 static struct slice *member_of(struct schema_members *m, struct slice key)
@@ -476,9 +506,12 @@ static struct slice *member_of(struct schema_members *m, struct slice key)
         const char *name;
         struct slice *to;
     } rows[] = {
-        {"type", &m->type},       {"fields", &m->fields},     {"items", &m->items}, {"keys", &m->keys},
-        {"values", &m->values},   {"optional", &m->optional}, {"name", &m->name},   {"version", &m->version},
-        {"doc", &m->doc},         {"parameters", &m->parameters}, {"default", &m->def}, {"field", &m->field},
+        {"type", &m->type},     {"fields", &m->fields},
+        {"items", &m->items},   {"keys", &m->keys},
+        {"values", &m->values}, {"optional", &m->optional},
+        {"name", &m->name},     {"version", &m->version},
+        {"doc", &m->doc},       {"parameters", &m->parameters},
+        {"default", &m->def},   {"field", &m->field},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (slice_eq_c(key, rows[i].name))
@@ -520,7 +553,8 @@ static enum err members_of(struct schema_reader *sr, struct slice text, struct s
     struct json_reader in;
     jr_init(&in, text, 0);
     if (jr_next(&in) != JT_OBJECT)
-        return jr_err(&in) ? broken_schema(sr, &in) : schema_fault(sr, "Schema must be encoded as a JSON object");
+        return jr_err(&in) ? broken_schema(sr, &in)
+                           : schema_fault(sr, "Schema must be encoded as a JSON object");
     for (;;) {
         enum json_token t = jr_next(&in);
         if (t == JT_OBJECT_END)
@@ -580,8 +614,8 @@ static enum err add_params(struct schema_reader *sr, struct schema_builder *b, s
     }
 }
 
-static enum err add_elements(struct schema_reader *sr, struct schema_builder *b, enum schema_type type,
-                             const struct schema_members *m)
+static enum err add_elements(struct schema_reader *sr, struct schema_builder *b,
+                             enum schema_type type, const struct schema_members *m)
 {
     const struct schema *key = NULL, *value = NULL;
     enum err err = E_OK;
@@ -615,7 +649,8 @@ static enum err fill(struct schema_reader *sr, struct schema_builder *b, enum sc
     struct slice text = string_of(sr, m->name);
     if (text.p)
         schema_builder_name(b, text);
-    if (m->version.p && (m->version.p[0] == '-' || (m->version.p[0] >= '0' && m->version.p[0] <= '9')))
+    if (m->version.p &&
+        (m->version.p[0] == '-' || (m->version.p[0] >= '0' && m->version.p[0] <= '9')))
         schema_builder_version(b, (int32_t)number_i64(m->version));
     text = string_of(sr, m->doc);
     if (text.p)
@@ -657,7 +692,8 @@ static enum err schema_of(struct schema_reader *sr, struct slice text, const str
     while (t >= 0 && !slice_eq_c(type, schema_type_name((enum schema_type)t)))
         t--;
     if (t < 0)
-        return error_set(sr->e, E_INVALID, DATA_EXCEPTION "Unknown schema type: " PRI_SL, ARG_SL(type));
+        return error_set(sr->e, E_INVALID, DATA_EXCEPTION "Unknown schema type: " PRI_SL,
+                         ARG_SL(type));
     struct schema_builder *b = schema_builder_new((enum schema_type)t);
     sr->depth++;
     err = fill(sr, b, (enum schema_type)t, &m);

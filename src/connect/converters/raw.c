@@ -35,31 +35,48 @@ static enum err no_memory(struct strbuf *out, struct error *e)
 {
     if (!strbuf_err(out))
         return E_OK;
-    return error_set(e, strbuf_err(out), "org.apache.kafka.connect.errors.ConnectException: the text does not fit "
-                                         "into memory");
+    return error_set(e, strbuf_err(out),
+                     "org.apache.kafka.connect.errors.ConnectException: the text does not fit "
+                     "into memory");
 }
 
-/* --- strings ----------------------------------------------------------------------------------- */
+/* --- strings -----------------------------------------------------------------------------------
+ */
 
 static const struct opt_row string_rows[] = {
-    {.name = "converter.encoding", .type = OPT_STRING, .def = "UTF-8", .offset = OPT_NO_FIELD, .flags = OPT_NO_STORE,
-     .importance = OPT_HIGH, .group = NULL, .order = -1, .display = "converter.encoding",
-     .doc = "Name of the character set of the text; weir writes and reads UTF-8."},
-    {.name = "converter.type", .type = OPT_STRING, .def = NULL, .offset = OPT_NO_FIELD, .flags = OPT_NO_STORE,
-     .importance = OPT_LOW, .order = -1, .display = "converter.type",
+    {.name = "converter.type",
+     .type = OPT_STRING,
+     .def = NULL,
+     .offset = OPT_NO_FIELD,
+     .flags = OPT_REQUIRED,
+     .importance = OPT_LOW,
+     .order = -1,
+     .display = "converter.type",
      .doc = "What this converter is used for; set by the worker."},
+    {.name = "converter.encoding",
+     .type = OPT_STRING,
+     .def = "UTF-8",
+     .offset = OPT_NO_FIELD,
+     .flags = OPT_NO_STORE,
+     .importance = OPT_HIGH,
+     .order = -1,
+     .width = OPT_W_MEDIUM,
+     .display = "Encoding",
+     .doc = "Name of the character set of the text; weir writes and reads UTF-8."},
     {.name = NULL},
 };
 
-static enum err string_configure(void **conv, const struct strmap *config, bool is_key, struct error *e)
+static enum err string_configure(void **conv, const struct strmap *config, bool is_key,
+                                 struct error *e)
 {
     (void)is_key;
     *conv = NULL;
     struct slice enc = slice_trim(strmap_get_c(config, "converter.encoding"));
     if (!enc.p || slice_ieq(enc, SL("UTF-8")) || slice_ieq(enc, SL("UTF8")))
         return E_OK;
-    return error_set(e, E_UNSUPPORTED, "org.apache.kafka.common.config.ConfigException: Invalid value " PRI_SL
-                                       " for configuration converter.encoding: only UTF-8 is supported",
+    return error_set(e, E_UNSUPPORTED,
+                     "org.apache.kafka.common.config.ConfigException: Invalid value " PRI_SL
+                     " for configuration converter.encoding: only UTF-8 is supported",
                      ARG_SL(enc));
 }
 
@@ -105,16 +122,24 @@ const struct converter_ops converter_string = {
     .release = nothing,
 };
 
-/* --- bytes ------------------------------------------------------------------------------------- */
+/* --- bytes -------------------------------------------------------------------------------------
+ */
 
 static const struct opt_row bytes_rows[] = {
-    {.name = "converter.type", .type = OPT_STRING, .def = NULL, .offset = OPT_NO_FIELD, .flags = OPT_NO_STORE,
-     .importance = OPT_LOW, .order = -1, .display = "converter.type",
+    {.name = "converter.type",
+     .type = OPT_STRING,
+     .def = NULL,
+     .offset = OPT_NO_FIELD,
+     .flags = OPT_REQUIRED,
+     .importance = OPT_LOW,
+     .order = -1,
+     .display = "converter.type",
      .doc = "What this converter is used for; set by the worker."},
     {.name = NULL},
 };
 
-static enum err bytes_configure(void **conv, const struct strmap *config, bool is_key, struct error *e)
+static enum err bytes_configure(void **conv, const struct strmap *config, bool is_key,
+                                struct error *e)
 {
     (void)config;
     (void)is_key;
@@ -130,13 +155,16 @@ static enum err bytes_from(void *conv, struct slice topic, const struct schema *
     (void)topic;
     *null = v.kind == VALUE_NULL;
     if (s && s->type != SCHEMA_BYTES)
-        return error_set(e, E_INVALID, DATA_EXCEPTION "Invalid schema type for ByteArrayConverter: %s",
+        return error_set(e, E_INVALID,
+                         DATA_EXCEPTION "Invalid schema type for ByteArrayConverter: %s",
                          schema_type_java(s->type));
     if (*null)
         return E_OK;
     if (v.kind != VALUE_BYTES)
-        return error_set(e, E_INVALID, DATA_EXCEPTION "ByteArrayConverter is not compatible with objects of type "
-                                                      "class %s", java_class(v));
+        return error_set(e, E_INVALID,
+                         DATA_EXCEPTION "ByteArrayConverter is not compatible with objects of type "
+                                        "class %s",
+                         java_class(v));
     strbuf_add(out, v.u.s, v.n);
     return no_memory(out, e);
 }
@@ -153,7 +181,8 @@ static enum err bytes_to(void *conv, struct slice topic, struct slice bytes, str
     return E_OK;
 }
 
-/* "ByteArrayConverter" alone names two classes in the original's installation; here it names this one. */
+/* "ByteArrayConverter" alone names two classes in the original's installation; here it names this
+ * one. */
 static const char *const bytes_aliases[] = {"ByteArrayConverter", "ByteArray", NULL};
 const struct converter_ops converter_byte_array = {
     .class_name = "org.apache.kafka.connect.converters.ByteArrayConverter",

@@ -1,5 +1,5 @@
-/* connect/rest/body.c - request bodies with the texts of numbers kept, and Jackson's words for what is
- * wrong with them. SPEC: connect 1.1, 1.4. */
+/* connect/rest/body.c - request bodies with the texts of numbers kept, and Jackson's words for what
+ * is wrong with them. SPEC: connect 1.1, 1.4. */
 #include "base/json.h"
 #include "base/mem.h"
 #include "connect/jackson.h"
@@ -7,7 +7,8 @@
 
 #define CREATE_REQUEST "org.apache.kafka.connect.runtime.rest.entities.CreateConnectorRequest"
 
-static enum err refuse(const struct json_reader *r, struct error *e, const char *text, const char *help)
+static enum err refuse(const struct json_reader *r, struct error *e, const char *text,
+                       const char *help)
 {
     char where[120];
     jackson_where(r, "request body", where, sizeof where);
@@ -51,7 +52,8 @@ static const char *from_token(enum json_token t)
 }
 
 /* The body is not an object. */
-static enum err wrong_root(struct json_reader *r, enum json_token t, const char *type, struct error *e)
+static enum err wrong_root(struct json_reader *r, enum json_token t, const char *type,
+                           struct error *e)
 {
     char text[500];
     struct arena a;
@@ -63,19 +65,22 @@ static enum err wrong_root(struct json_reader *r, enum json_token t, const char 
         char *generic = strchr(plain, '<');
         if (generic)
             *generic = '\0';
-        snprintf(text, sizeof text, "Cannot construct instance of `%s` (although at least one Creator exists): no "
-                                    "String-argument constructor/factory method to deserialize from String value "
-                                    "('%.*s')", plain, (int)MIN(s.n, (size_t)100), s.p ? s.p : "");
+        snprintf(text, sizeof text,
+                 "Cannot construct instance of `%s` (although at least one Creator exists): no "
+                 "String-argument constructor/factory method to deserialize from String value "
+                 "('%.*s')",
+                 plain, (int)MIN(s.n, (size_t)100), s.p ? s.p : "");
     } else {
-        snprintf(text, sizeof text, "Cannot deserialize value of type `%s` from %s", type, from_token(t));
+        snprintf(text, sizeof text, "Cannot deserialize value of type `%s` from %s", type,
+                 from_token(t));
     }
     arena_release(&a);
     return refuse(r, e, text, "");
 }
 
 /* A value as text. *null: JSON null. */
-static enum err scalar_text(struct json_reader *r, struct arena *a, struct slice *out, const char *help,
-                            struct error *e)
+static enum err scalar_text(struct json_reader *r, struct arena *a, struct slice *out,
+                            const char *help, struct error *e)
 {
     char text[200];
     enum json_token t = jr_next(r);
@@ -95,7 +100,8 @@ static enum err scalar_text(struct json_reader *r, struct arena *a, struct slice
         return E_OK;
     case JT_OBJECT:
     case JT_ARRAY:
-        snprintf(text, sizeof text, "Cannot deserialize value of type `java.lang.String` from %s", from_token(t));
+        snprintf(text, sizeof text, "Cannot deserialize value of type `java.lang.String` from %s",
+                 from_token(t));
         return refuse(r, e, text, help);
     default:
         return broken(r, e);
@@ -103,7 +109,8 @@ static enum err scalar_text(struct json_reader *r, struct arena *a, struct slice
 }
 
 /* After the opening brace. */
-static enum err read_map(struct json_reader *r, struct strmap *out, const char *help, struct error *e)
+static enum err read_map(struct json_reader *r, struct strmap *out, const char *help,
+                         struct error *e)
 {
     struct arena a;
     enum err err = E_OK;
@@ -137,12 +144,16 @@ enum err rest_config_body(struct slice body, struct strmap *out, struct error *e
         return broken(&r, e);
     if (t != JT_OBJECT)
         return wrong_root(&r, t, "java.util.LinkedHashMap<java.lang.String,java.lang.String>", e);
-    enum err err = read_map(&r, out, "This address takes the bare configuration map; {\"name\", \"config\"} belongs to "
-                                     "POST /connectors", e);
+    enum err err =
+        read_map(&r, out,
+                 "This address takes the bare configuration map; {\"name\", \"config\"} belongs to "
+                 "POST /connectors",
+                 e);
     return err ? err : check_end(&r, e);
 }
 
-/* --- POST /connectors -------------------------------------------------------------------------- */
+/* --- POST /connectors --------------------------------------------------------------------------
+ */
 
 static enum err read_state(struct json_reader *r, struct create_request *out, struct error *e)
 {
@@ -162,8 +173,10 @@ static enum err read_state(struct json_reader *r, struct create_request *out, st
     for (size_t i = 0; i < n; i++)
         upper[i] = text.p[i] >= 'a' && text.p[i] <= 'z' ? (char)(text.p[i] - 32) : text.p[i];
     upper[n] = '\0';
-    snprintf(message, sizeof message, "Cannot construct instance of `" CREATE_REQUEST "$InitialState`, problem: No enum "
-                                      "constant " CREATE_REQUEST ".InitialState.%s", upper);
+    snprintf(message, sizeof message,
+             "Cannot construct instance of `" CREATE_REQUEST "$InitialState`, problem: No enum "
+             "constant " CREATE_REQUEST ".InitialState.%s",
+             upper);
     return refuse(r, e, message, "");
 }
 
@@ -185,11 +198,15 @@ static enum err unknown_member(struct json_reader *r, struct create_request *out
     char text[500];
     struct slice name = jr_string(r, &out->arena);
     (void)jr_next(r);
-    snprintf(text, sizeof text, "Unrecognized field \"%.*s\" (class " CREATE_REQUEST "), not marked as ignorable (3 known "
-                                "properties: \"config\", \"name\", \"initial_state\")",
+    snprintf(text, sizeof text,
+             "Unrecognized field \"%.*s\" (class " CREATE_REQUEST
+             "), not marked as ignorable (3 known "
+             "properties: \"config\", \"name\", \"initial_state\")",
              (int)MIN(name.n, (size_t)100), name.p ? name.p : "");
-    return refuse(r, e, text, "This address takes {\"name\": ..., \"config\": {...}}; a bare configuration map belongs to "
-                              "PUT /connectors/NAME/config");
+    return refuse(r, e, text,
+                  "This address takes {\"name\": ..., \"config\": {...}}; a bare configuration map "
+                  "belongs to "
+                  "PUT /connectors/NAME/config");
 }
 
 enum err rest_create_body(struct slice body, struct create_request *out, struct error *e)

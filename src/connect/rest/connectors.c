@@ -1,4 +1,5 @@
-/* connect/rest/connectors.c - the /connectors tree. Runs on pool threads. SPEC: connect 1.3 - 1.6, 1.9. */
+/* connect/rest/connectors.c - the /connectors tree. Runs on pool threads. SPEC: connect 1.3
+ * - 1.6, 1.9. */
 #include "base/json.h"
 #include "base/mem.h"
 #include "connect/rest/rest.h"
@@ -30,7 +31,8 @@ static bool task_of(struct http_request *r, int *task)
     return false;
 }
 
-static void reply(struct http_request *r, enum err err, const struct error *e, int status, json_t *body)
+static void reply(struct http_request *r, enum err err, const struct error *e, int status,
+                  json_t *body)
 {
     if (err)
         rest_failed(r, e, body);
@@ -46,7 +48,8 @@ static void reply_empty(struct http_request *r, enum err err, const struct error
         http_reply_empty(r, status);
 }
 
-/* --- lists ------------------------------------------------------------------------------------- */
+/* --- lists -------------------------------------------------------------------------------------
+ */
 
 void rest_do_list(struct http_request *r, void *arg)
 {
@@ -57,10 +60,13 @@ void rest_do_list(struct http_request *r, void *arg)
         status |= slice_eq(one, SL("status"));
         info |= slice_eq(one, SL("info"));
     }
-    http_reply_json(r, 200, expand ? herder_list_expanded(herder_of(arg), status, info) : herder_list(herder_of(arg)));
+    http_reply_json(r, 200,
+                    expand ? herder_list_expanded(herder_of(arg), status, info)
+                           : herder_list(herder_of(arg)));
 }
 
-/* --- create, replace --------------------------------------------------------------------------- */
+/* --- create, replace ---------------------------------------------------------------------------
+ */
 
 static void add_location(struct http_request *r, struct slice name)
 {
@@ -87,7 +93,9 @@ void rest_do_create(struct http_request *r, void *arg)
     json_t *info = NULL;
     enum err err = rest_create_body(http_body(r), &body, &e);
     if (!err && !body.has_config) {
-        err = error_set(&e, E_INVALID, "The request has no \"config\": {\"name\": ..., \"config\": {...}} is expected");
+        err = error_set(
+            &e, E_INVALID,
+            "The request has no \"config\": {\"name\": ..., \"config\": {...}} is expected");
         e.sys = 400;
     }
     struct slice name = slice_trim(body.name.p ? body.name : SL(""));
@@ -126,7 +134,8 @@ void rest_do_patch_config(struct http_request *r, void *arg)
     strmap_release(&patch);
 }
 
-/* --- views ------------------------------------------------------------------------------------- */
+/* --- views -------------------------------------------------------------------------------------
+ */
 
 #define VIEW(work, call)                                                                           \
     void rest_do_##work(struct http_request *r, void *arg)                                         \
@@ -155,7 +164,8 @@ void rest_do_task_status(struct http_request *r, void *arg)
     reply(r, err, &e, 200, out);
 }
 
-/* --- changes ----------------------------------------------------------------------------------- */
+/* --- changes -----------------------------------------------------------------------------------
+ */
 
 #define CHANGE(work, call, status)                                                                 \
     void rest_do_##work(struct http_request *r, void *arg)                                         \
@@ -202,17 +212,22 @@ void rest_do_alter_offsets(struct http_request *r, void *arg)
     if (!err && json_is_object(body)) {
         const char *key;
         json_t *v;
-        json_object_foreach (body, key, v) {
+        json_object_foreach(body, key, v)
+        {
             if (!err && strcmp(key, "offsets") != 0) {
-                err = error_set(&e, E_INVALID, "Unrecognized field \"%s\" (class org.apache.kafka.connect.runtime.rest."
-                                               "entities.ConnectorOffsets), not marked as ignorable (one known property: "
-                                               "\"offsets\"])\n at [Source: (request body)]", key);
+                err = error_set(
+                    &e, E_INVALID,
+                    "Unrecognized field \"%s\" (class org.apache.kafka.connect.runtime.rest."
+                    "entities.ConnectorOffsets), not marked as ignorable (one known property: "
+                    "\"offsets\"])\n at [Source: (request body)]",
+                    key);
                 e.sys = 500;
             }
         }
     }
     if (!err)
-        err = herder_alter_offsets(herder_of(arg), name_of(r), json_object_get(body, "offsets"), &out, &e);
+        err = herder_alter_offsets(herder_of(arg), name_of(r), json_object_get(body, "offsets"),
+                                   &out, &e);
     reply(r, err, &e, 200, out);
     json_decref(body);
 }

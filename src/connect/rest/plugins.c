@@ -30,12 +30,13 @@ void rest_do_health(struct http_request *r, void *arg)
     (void)arg;
     json_t *o = json_object();
     json_object_set_new(o, "status", json_string("healthy"));
-    json_object_set_new(o, "message",
-                        json_string("Worker has completed startup and is ready to handle requests."));
+    json_object_set_new(
+        o, "message", json_string("Worker has completed startup and is ready to handle requests."));
     http_reply_json(r, 200, o);
 }
 
-/* --- plugins ----------------------------------------------------------------------------------- */
+/* --- plugins -----------------------------------------------------------------------------------
+ */
 
 void rest_do_plugins(struct http_request *r, void *arg)
 {
@@ -60,7 +61,8 @@ void rest_do_validate(struct http_request *r, void *arg)
     json_t *out = NULL;
     enum err err = rest_config_body(http_body(r), &config, &e);
     if (!err)
-        err = herder_validate(((struct rest *)arg)->herder, http_param(r, "plugin"), &config, &out, &e);
+        err = herder_validate(((struct rest *)arg)->herder, http_param(r, "plugin"), &config, &out,
+                              &e);
     if (err)
         rest_failed(r, &e, out);
     else
@@ -68,7 +70,8 @@ void rest_do_validate(struct http_request *r, void *arg)
     strmap_release(&config);
 }
 
-/* --- loggers ----------------------------------------------------------------------------------- */
+/* --- loggers -----------------------------------------------------------------------------------
+ */
 
 /* Java's names that documents tell people to use, and our categories. */
 static const struct {
@@ -88,7 +91,8 @@ struct logger {
     int64_t modified_ms; /* 0: never */
 };
 
-static const char *const levels[] = {"OFF", "FATAL", "ERROR", "WARN", "INFO", "DEBUG", "TRACE", "ALL"};
+static const char *const levels[] = {"OFF",  "FATAL", "ERROR", "WARN",
+                                     "INFO", "DEBUG", "TRACE", "ALL"};
 
 static const char *find_level(struct slice text)
 {
@@ -196,7 +200,9 @@ static void set_one(struct rest *r, struct slice name, const char *level)
 static void set_category(struct slice java, const char *level)
 {
     enum log_level ours = LOG_L_INFO;
-    const char *name = strcmp(level, "FATAL") == 0 ? "ERROR" : strcmp(level, "ALL") == 0 ? "TRACE" : level;
+    const char *name = strcmp(level, "FATAL") == 0 ? "ERROR"
+                       : strcmp(level, "ALL") == 0 ? "TRACE"
+                                                   : level;
     if (log_parse_level(name, &ours))
         return;
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
@@ -222,12 +228,14 @@ static json_t *set_level(struct rest *r, struct slice name, const char *level)
     json_t *changed = json_object();
     for (i = 0; map_next(&names, &i, &one, &value);) {
         int64_t modified;
-        if (strcmp(effective(r, one, &modified), level) != 0 || (!is_known(one) && !map_get(&r->loggers, one)))
+        if (strcmp(effective(r, one, &modified), level) != 0 ||
+            (!is_known(one) && !map_get(&r->loggers, one)))
             json_object_setn_new_nocheck(changed, one.p, one.n, json_null());
     }
     const char *key;
     json_t *v;
-    json_object_foreach (changed, key, v) {
+    json_object_foreach(changed, key, v)
+    {
         set_one(r, slice_cstr(key), level);
         set_category(slice_cstr(key), level);
     }
@@ -244,7 +252,8 @@ static json_t *sorted_names(json_t *o)
     const char **names = xcalloc(n + 1, sizeof *names), *key;
     json_t *v;
     size_t k = 0;
-    json_object_foreach (o, key, v) {
+    json_object_foreach(o, key, v)
+    {
         size_t at = k++;
         for (; at && strcmp(names[at - 1], key) > 0; at--)
             names[at] = names[at - 1];

@@ -1,11 +1,13 @@
-/* connect/rest/rest.c - routes, media types, error bodies of Connect's REST API. SPEC: connect 1.1, 1.2. */
+/* connect/rest/rest.c - routes, media types, error bodies of Connect's REST API. SPEC:
+ * connect 1.1, 1.2. */
 #include "connect/rest/rest.h"
 
 #include "base/mem.h"
 
 enum { MAX_BODY = 16 << 20, MAX_HEADERS = 64 << 10 };
 
-/* --- answers ----------------------------------------------------------------------------------- */
+/* --- answers -----------------------------------------------------------------------------------
+ */
 
 static json_t *error_json(int status, const char *message)
 {
@@ -32,14 +34,16 @@ void rest_not_found(struct http_request *r)
     rest_error(r, 404, "HTTP 404 Not Found");
 }
 
-static void on_http_error(struct http_request *r, int status, const char *message, const char *allow, void *arg)
+static void on_http_error(struct http_request *r, int status, const char *message,
+                          const char *allow, void *arg)
 {
     (void)allow;
     (void)arg;
     rest_error(r, status, message);
 }
 
-/* --- media types ------------------------------------------------------------------------------- */
+/* --- media types -------------------------------------------------------------------------------
+ */
 
 static bool media_type_is(struct slice one, const char *type)
 {
@@ -55,7 +59,8 @@ static bool accepts_json(struct slice accept)
     if (!slice_trim(accept).n)
         return true;
     while (slice_split(&accept, ',', &one))
-        if (media_type_is(one, "*/*") || media_type_is(one, "application/*") || media_type_is(one, "application/json"))
+        if (media_type_is(one, "*/*") || media_type_is(one, "application/*") ||
+            media_type_is(one, "application/json"))
             return true;
     return false;
 }
@@ -81,7 +86,8 @@ void rest_defer(struct http_request *r, struct rest *rest, rest_work_fn work)
 {
     struct slice type = http_header(r, "Content-Type");
     if (!accepts_json(http_header(r, "Accept"))) {
-        http_reply(r, 406, NULL, SL("{\"error_code\":406,\"message\":\"HTTP 406 Not Acceptable\"}"));
+        http_reply(r, 406, NULL,
+                   SL("{\"error_code\":406,\"message\":\"HTTP 406 Not Acceptable\"}"));
     } else if (http_body(r).n && type.p && !media_type_is(type, "application/json")) {
         rest_error(r, 415, "HTTP 415 Unsupported Media Type");
     } else {
@@ -94,7 +100,8 @@ void rest_defer(struct http_request *r, struct rest *rest, rest_work_fn work)
     }
 }
 
-/* --- routes ------------------------------------------------------------------------------------ */
+/* --- routes ------------------------------------------------------------------------------------
+ */
 
 #define X(name)                                                                                    \
     static void on_##name(struct http_request *r, void *arg)                                       \
@@ -136,14 +143,21 @@ const struct http_route rest_routes[] = {
     {0, NULL, NULL},
 };
 
-/* --- start and end ----------------------------------------------------------------------------- */
+/* --- start and end -----------------------------------------------------------------------------
+ */
 
-enum err rest_start(struct rest **out, struct herder *h, struct broker *b, struct loop *loop, struct pool *pool,
-                    struct http_listen *listen, const char *const *allowed_hosts, struct error *e)
+enum err rest_start(struct rest **out, struct herder *h, struct broker *b, struct loop *loop,
+                    struct pool *pool, struct http_listen *listen, const char *const *allowed_hosts,
+                    struct error *e)
 {
     struct rest *r = xcalloc(1, sizeof *r);
-    struct http_options o = {.name = "connect", .routes = rest_routes, .arg = r, .max_body = MAX_BODY,
-                             .max_headers = MAX_HEADERS, .error = on_http_error, .allowed_hosts = allowed_hosts};
+    struct http_options o = {.name = "connect",
+                             .routes = rest_routes,
+                             .arg = r,
+                             .max_body = MAX_BODY,
+                             .max_headers = MAX_HEADERS,
+                             .error = on_http_error,
+                             .allowed_hosts = allowed_hosts};
     r->herder = h;
     r->broker = b;
     r->pool = pool;

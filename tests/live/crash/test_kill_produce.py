@@ -50,7 +50,8 @@ def test_nothing_acknowledged_is_lost():
     from confluent_kafka.admin import AdminClient, NewTopic
     load = Load()
     with Weir() as w:
-        AdminClient({"bootstrap.servers": w.bootstrap}).create_topics([NewTopic("load", PARTITIONS, config={"segment.bytes": "1048576"})])["load"].result(20)
+        admin = AdminClient({"bootstrap.servers": w.bootstrap})
+        admin.create_topics([NewTopic("load", PARTITIONS, config={"segment.bytes": "1048576"})])["load"].result(20)
         for n in range(ROUNDS):
             load.run(w.bootstrap, random.uniform(0.05, 0.4), random.choice(("1", "all")), w.kill)
             w.start()

@@ -19,12 +19,21 @@ static bool failed(const char *what, const struct error *e)
     return false;
 }
 
+/* One for the run, so that a name means the same directory again. */
+static const char *base_dir(void)
+{
+    static char dir[512];
+    if (!dir[0])
+        snprintf(dir, sizeof dir, "%s", test_dir());
+    return dir;
+}
+
 bool broker_fixture_start(struct broker_fixture *f, const char *name, const char *const *options)
 {
     struct error e;
     *f = (struct broker_fixture){.sock = -1};
     (void)!log_set_level("broker", LOG_L_WARN);
-    f->dir = xasprintf("%s/%s", test_dir(), name);
+    f->dir = xasprintf("%s/%s", base_dir(), name);
     char *logs = xasprintf("%s/logs", f->dir), *file = xasprintf("%s/weir.db", f->dir);
     broker_config_init(&f->config);
     bool ok = fs_mkdirs(logs, &e) == E_OK &&

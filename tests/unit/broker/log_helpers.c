@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "broker/proto/kerr.h"
 
@@ -67,6 +68,16 @@ void world_close(struct log_world *w)
 char *world_path(const struct log_world *w, const char *name)
 {
     return xasprintf("%s/%s", w->dir, name);
+}
+
+int log_quiet(void)
+{
+    return log_set_level("broker.log", LOG_L_OFF) != E_OK;
+}
+
+int log_loud(void)
+{
+    return log_set_level("broker.log", LOG_L_INFO) != E_OK;
 }
 
 void copy_tree(const char *from, const char *to)

@@ -61,6 +61,10 @@ int16_t append_records(struct partition *p, int count, struct partition_appended
  * right; returns the next offset, or -1 (and fails). */
 int64_t read_all(struct partition *p, int64_t from);
 
+/* setup and teardown of suites that provoke warnings and errors: not shown. */
+int log_quiet(void);
+int log_loud(void);
+
 /* cp -a, for directories. */
 void copy_tree(const char *from, const char *to);
 

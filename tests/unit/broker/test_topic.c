@@ -373,4 +373,4 @@ static const struct test_case tests[] = {
     {"broker values", test_broker_values},
     {NULL, NULL},
 };
-const struct test_suite test_topic = {"broker/topic", tests, NULL, NULL};
+const struct test_suite test_topic = {"broker/topic", tests, log_quiet, log_loud};

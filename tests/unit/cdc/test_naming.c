@@ -40,8 +40,9 @@ static void test_topic(void)
 static void test_adjust(void)
 {
     adjust("a-b.1c.d", NAME_AS_IS, false, "a-b.1c.d");
-    adjust("a-b.1c.d", NAME_AVRO, false, "a_b._1c.d");
+    adjust("a-b.1c.d", NAME_AVRO, false, "a_b.1c.d");
     adjust("1.x-y", NAME_AVRO, true, "_1_x_y");
+    adjust("1c.d", NAME_AVRO, false, "_1c.d");
     adjust("a-b", NAME_AVRO_UNICODE, true, "a_u002db");
 }
 

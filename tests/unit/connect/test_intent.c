@@ -1,5 +1,5 @@
-/* Exactly once (DESIGN 2.6): a task is ended at each step of the protocol as a kill would end it, then
- * started again; every number must be in the log once. */
+/* Exactly once (DESIGN 2.6): a task is ended at each step of the protocol as a kill would end it,
+ * then started again; every number must be in the log once. */
 #include "connect/worker_fixture.h"
 
 #include <stdlib.h>
@@ -50,8 +50,9 @@ static void expect_all(const char *topic, int64_t n)
 static void create(const char *name, const char *more)
 {
     char body[600];
-    snprintf(body, sizeof body, "{\"name\":\"%s\",\"config\":{\"connector.class\":\"Counter\",\"topic\":\"%s\",%s}}", name,
-             name, more);
+    snprintf(body, sizeof body,
+             "{\"name\":\"%s\",\"config\":{\"connector.class\":\"Counter\",\"topic\":\"%s\",%s}}",
+             name, name, more);
     ASK(&w, "POST", "/connectors", body, 201, NULL);
 }
 
@@ -116,7 +117,9 @@ static void test_each_step(void)
     static const struct {
         enum intent_fault fault;
         const char *name;
-    } steps[] = {{FAULT_AFTER_INTENT, "intent"}, {FAULT_AFTER_APPEND, "append"}, {FAULT_AFTER_COMMIT, "commit"}};
+    } steps[] = {{FAULT_AFTER_INTENT, "intent"},
+                 {FAULT_AFTER_APPEND, "append"},
+                 {FAULT_AFTER_COMMIT, "commit"}};
     static const struct {
         const char *name, *more;
         int32_t partitions;
@@ -138,7 +141,8 @@ static void test_many_kills(void)
         const char *name = vary ? "lives-vary" : "lives";
         make_topic(name, 5);
         atomic_store(&intent_fault_at, FAULT_MID_APPEND);
-        create(name, vary ? "\"limit\":60,\"batch\":12,\"parts\":1,\"vary\":1" : "\"limit\":60,\"batch\":12,\"parts\":1");
+        create(name, vary ? "\"limit\":60,\"batch\":12,\"parts\":1,\"vary\":1"
+                          : "\"limit\":60,\"batch\":12,\"parts\":1");
         int lives = 0;
         while (topic_count(&w, name, 1) < 60 && lives < 300) {
             if (has_failed(name)) {
@@ -194,13 +198,14 @@ static void test_deleted_topic(void)
 
 static enum err other_boot(struct db *d, void *arg, struct error *e)
 {
-    sqlite3_stmt *s = db_stmt(d, "UPDATE connect_intents SET boot = 'another' WHERE connector = ?1");
+    sqlite3_stmt *s =
+        db_stmt(d, "UPDATE connect_intents SET boot = 'another' WHERE connector = ?1");
     db_bind_slice(s, 1, slice_cstr(arg));
     return db_exec(d, s, e);
 }
 
-/* Another boot id: the durable offsets count. After a clean stop they are the last ones; after a kill
- * events may come twice, none is lost. */
+/* Another boot id: the durable offsets count. After a clean stop they are the last ones; after a
+ * kill events may come twice, none is lost. */
 static void test_other_boot(void)
 {
     struct error e = {0};

@@ -11,7 +11,8 @@
 #include "base/mem.h"
 #include "connect/kclient.h"
 
-/* --- the counting connector -------------------------------------------------------------------- */
+/* --- the counting connector --------------------------------------------------------------------
+ */
 
 struct counter {
     struct task_ctx *ctx;
@@ -61,8 +62,10 @@ static enum err counter_poll(void *task, struct record_batch *out, struct error 
         c->batch = 1 + round++ % 7;
     for (int64_t i = 0; i < c->batch && c->next < c->limit; i++, c->next++) {
         if (c->next == c->fail_at)
-            return error_set(e, E_REMOTE, "org.apache.kafka.connect.errors.ConnectException: cannot go on\n"
-                                          "Caused by: java.io.IOException: number %lld", (long long)c->next);
+            return error_set(e, E_REMOTE,
+                             "org.apache.kafka.connect.errors.ConnectException: cannot go on\n"
+                             "Caused by: java.io.IOException: number %lld",
+                             (long long)c->next);
         struct record *r = record_batch_add(out);
         if (!r)
             return E_NOMEM;
@@ -89,23 +92,47 @@ static void counter_stop(void *task)
 static const struct source_task_ops counter_task = {
     .start = counter_start, .poll = counter_poll, .stop = counter_stop};
 static const struct opt_row counter_rows[] = {
-    {.name = "topic", .type = OPT_STRING, .flags = OPT_REQUIRED, .offset = OPT_NO_FIELD, .importance = OPT_HIGH,
-     .order = -1, .display = "topic", .doc = "where to"},
-    {.name = "limit", .type = OPT_INT, .def = "10", .offset = OPT_NO_FIELD, .importance = OPT_LOW, .order = -1,
-     .display = "limit", .doc = "how many", .min = 0, .has_min = true},
-    {.name = "secret", .type = OPT_PASSWORD, .offset = OPT_NO_FIELD, .importance = OPT_LOW, .order = -1,
-     .display = "secret", .doc = "not to be seen"},
+    {.name = "topic",
+     .type = OPT_STRING,
+     .flags = OPT_REQUIRED,
+     .offset = OPT_NO_FIELD,
+     .importance = OPT_HIGH,
+     .order = -1,
+     .display = "topic",
+     .doc = "where to"},
+    {.name = "limit",
+     .type = OPT_INT,
+     .def = "10",
+     .offset = OPT_NO_FIELD,
+     .importance = OPT_LOW,
+     .order = -1,
+     .display = "limit",
+     .doc = "how many",
+     .min = 0,
+     .has_min = true},
+    {.name = "secret",
+     .type = OPT_PASSWORD,
+     .offset = OPT_NO_FIELD,
+     .importance = OPT_LOW,
+     .order = -1,
+     .display = "secret",
+     .doc = "not to be seen"},
     {.name = NULL},
 };
 static const char *const counter_aliases[] = {"CounterSource", "Counter", NULL};
-static const struct connector_ops counter = {
-    .class_name = "test.CounterSource", .aliases = counter_aliases, .task_class = "test.CounterTask",
-    .version = "1.2", .kind = CONNECTOR_SOURCE, .rows = counter_rows, .source = &counter_task};
+static const struct connector_ops counter = {.class_name = "test.CounterSource",
+                                             .aliases = counter_aliases,
+                                             .task_class = "test.CounterTask",
+                                             .version = "1.2",
+                                             .kind = CONNECTOR_SOURCE,
+                                             .rows = counter_rows,
+                                             .source = &counter_task};
 static const struct connector_ops *const connectors[] = {&counter, NULL};
 static const struct connect_plugins plugin = {.connectors = connectors};
 static const struct connect_plugins *const plugins[] = {&plugin, NULL};
 
-/* --- the worker -------------------------------------------------------------------------------- */
+/* --- the worker --------------------------------------------------------------------------------
+ */
 
 bool worker_connect_start(struct worker *w)
 {
@@ -115,8 +142,8 @@ bool worker_connect_start(struct worker *w)
     w->listen.port = 0;
     strmap_set(&options, SL("value.converter.schemas.enable"), SL("false"));
     strmap_set(&options, SL("value.converter"), SL("JsonConverter"));
-    enum err err = connect_start(&w->connect, &options, &w->listen, NULL, w->broker, w->db, w->http, w->pool, plugins,
-                                 &e);
+    enum err err = connect_start(&w->connect, &options, &w->listen, NULL, w->broker, w->db, w->http,
+                                 w->pool, plugins, &e);
     strmap_release(&options);
     if (err) {
         w->connect = NULL;
@@ -189,7 +216,8 @@ void worker_close(struct worker *w)
     broker_config_release(&w->config);
 }
 
-/* --- HTTP -------------------------------------------------------------------------------------- */
+/* --- HTTP --------------------------------------------------------------------------------------
+ */
 
 struct answer ask(struct worker *w, const char *method, const char *path, const char *body)
 {
@@ -198,11 +226,13 @@ struct answer ask(struct worker *w, const char *method, const char *path, const 
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(w->listen.port)};
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    strbuf_addf(&b, "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nConnection: close\r\n", method, path, w->listen.port);
+    strbuf_addf(&b, "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nConnection: close\r\n", method, path,
+                w->listen.port);
     if (body)
         strbuf_addf(&b, "Content-Type: application/json\r\nContent-Length: %zu\r\n", strlen(body));
     strbuf_addf(&b, "\r\n%s", body ? body : "");
-    if (connect(fd, (struct sockaddr *)&to, sizeof to) == 0 && write(fd, b.p, b.n) == (ssize_t)b.n) {
+    if (connect(fd, (struct sockaddr *)&to, sizeof to) == 0 &&
+        write(fd, b.p, b.n) == (ssize_t)b.n) {
         char part[4096];
         ssize_t n;
         strbuf_reset(&b);
@@ -255,7 +285,8 @@ bool ask_until(struct worker *w, const char *path, const char *text)
     return found;
 }
 
-/* --- topics ------------------------------------------------------------------------------------ */
+/* --- topics ------------------------------------------------------------------------------------
+ */
 
 struct numbers {
     int64_t *items;

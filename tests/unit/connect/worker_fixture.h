@@ -1,9 +1,9 @@
-/* tests/unit/connect/worker_fixture.h - a whole worker on an embedded broker for tests: broker, SQLite,
- * REST on a free port, and one source connector that counts (class test.CounterSource).
+/* tests/unit/connect/worker_fixture.h - a whole worker on an embedded broker for tests: broker,
+ * SQLite, REST on a free port, and one source connector that counts (class test.CounterSource).
  *
- * Options of the connector: topic, limit (records in all), batch (records a poll), fail.at (poll fails at
- * this number), parts (number of partitions to spread over by key; 0 = no key), pause.ms (between polls),
- * vary (polls give 1 to 7 records in turn). */
+ * Options of the connector: topic, limit (records in all), batch (records a poll), fail.at (poll
+ * fails at this number), parts (number of partitions to spread over by key; 0 = no key), pause.ms
+ * (between polls), vary (polls give 1 to 7 records in turn). */
 #ifndef WEIR_TESTS_UNIT_CONNECT_WORKER_FIXTURE_H
 #define WEIR_TESTS_UNIT_CONNECT_WORKER_FIXTURE_H
 
@@ -27,7 +27,7 @@ struct worker {
 };
 /* dir NULL: a fresh one. False: the test cannot go on. */
 bool worker_open(struct worker *w, const char *dir);
-void worker_close(struct worker *w);       /* keeps the directory */
+void worker_close(struct worker *w);         /* keeps the directory */
 bool worker_connect_start(struct worker *w); /* the Connect part alone */
 void worker_connect_stop(struct worker *w);
 

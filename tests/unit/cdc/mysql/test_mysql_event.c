@@ -25,6 +25,8 @@ static void collect(struct mysql_binlog *b, const struct mysql_event *ev, void *
     if (ev->type == EV_QUERY || ev->type == EV_QUERY_COMPRESSED) {
         strbuf_addf(&s->sql, PRI_SL ": " PRI_SL "\n", ARG_SL(ev->u.query.db),
                     ARG_SL(ev->u.query.sql));
+        if (slice_eq(ev->u.query.sql, SL("COMMIT"))) /* the server's own, of a sequence */
+            return;
         CHECK(ev->u.query.has_charset && ev->u.query.has_sql_mode);
         CHECK(ev->u.query.client == mysql_charset_utf8mb4);
     }
@@ -282,9 +284,11 @@ static void bombs(void)
     (void)decode(b, EV_TRANSACTION_PAYLOAD, payload, 40, &ev);
     static const uint8_t inside[] = {1, 1, 19, 2, 3, 252, 255, 0, 0, /* TLVs; packed 255 */
                                      1, 0, 0,  0, 2, 0,   0,   0, 0, 0, 0, 0, 32, 0, 0, 0, 0, 0, 0};
-    CHECK_OK(decode(b, EV_TRANSACTION_PAYLOAD, inside, sizeof inside, &ev));
+    struct strbuf raw = event(EV_TRANSACTION_PAYLOAD, inside, sizeof inside, false);
+    CHECK_OK(mysql_binlog_decode(b, strbuf_slice(&raw), &ev, &e));
     CHECK_ERR(mysql_binlog_inner(b, &ev, &e), E_TOO_LARGE);
     CHECK_ERR(mysql_binlog_inner(b, &ev, &e), E_NOT_FOUND); /* closed after an error */
+    strbuf_release(&raw);
     mysql_binlog_free(b);
 }
 

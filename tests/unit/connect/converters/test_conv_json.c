@@ -76,10 +76,13 @@ static const struct schema *product_schema(void)
 }
 
 #define PRODUCT_SCHEMA                                                                             \
-    "{\"type\":\"struct\",\"fields\":[{\"type\":\"int32\",\"optional\":false,\"field\":\"id\"},{\"type\":\"int64\"," \
-    "\"optional\":false,\"name\":\"io.debezium.time.Timestamp\",\"version\":1,\"default\":0,\"field\":\"ts\"},"      \
-    "{\"type\":\"bytes\",\"optional\":true,\"name\":\"org.apache.kafka.connect.data.Decimal\",\"version\":1,"        \
-    "\"parameters\":{\"scale\":\"2\",\"connect.decimal.precision\":\"10\"},\"field\":\"price\"}],"                   \
+    "{\"type\":\"struct\",\"fields\":[{\"type\":\"int32\",\"optional\":false,\"field\":\"id\"},{"  \
+    "\"type\":\"int64\","                                                                          \
+    "\"optional\":false,\"name\":\"io.debezium.time.Timestamp\",\"version\":1,\"default\":0,"      \
+    "\"field\":\"ts\"},"                                                                           \
+    "{\"type\":\"bytes\",\"optional\":true,\"name\":\"org.apache.kafka.connect.data.Decimal\","    \
+    "\"version\":1,"                                                                               \
+    "\"parameters\":{\"scale\":\"2\",\"connect.decimal.precision\":\"10\"},\"field\":\"price\"}]," \
     "\"optional\":false,\"name\":\"dbserver1.inventory.products.Value\"}"
 
 static void test_example(void)
@@ -90,7 +93,9 @@ static void test_example(void)
     v.u.v[0] = value_int(1);
     v.u.v[2] = value_bytes(SL("\x04\xd2"));
     CHECK_SLICE(s->json, SL(PRODUCT_SCHEMA));
-    check_write(c, s, v, "{\"schema\":" PRODUCT_SCHEMA ",\"payload\":{\"id\":1,\"ts\":0,\"price\":\"BNI=\"}}");
+    check_write(c, s, v,
+                "{\"schema\":" PRODUCT_SCHEMA
+                ",\"payload\":{\"id\":1,\"ts\":0,\"price\":\"BNI=\"}}");
     check_write(c, NULL, value_null(), "<null>");
     check_write(c, NULL, value_int(7), "{\"schema\":null,\"payload\":7}");
     converter_json.release(c);
@@ -100,14 +105,18 @@ static void test_example(void)
     check_write(c, schema_plain(SCHEMA_STRING, true), value_null(), "null");
     check_write(c, NULL, value_null(), "<null>");
     v.u.v[0] = value_null();
-    check_write(c, s, v, "org.apache.kafka.connect.errors.DataException: Conversion error: null value for field that "
-                         "is required and has no default value");
+    check_write(c, s, v,
+                "org.apache.kafka.connect.errors.DataException: Conversion error: null value for "
+                "field that "
+                "is required and has no default value");
     converter_json.release(c);
 
     c = conv_with("schemas.enable", " FALSE", "replace.null.with.default", "false");
     v.u.v[0] = value_int(5);
-    check_write(c, s, v, "org.apache.kafka.connect.errors.DataException: Conversion error: null value for field that "
-                         "is required and has no default value");
+    check_write(c, s, v,
+                "org.apache.kafka.connect.errors.DataException: Conversion error: null value for "
+                "field that "
+                "is required and has no default value");
     v.u.v[1] = value_int(-9);
     check_write(c, s, v, "{\"id\":5,\"ts\":-9,\"price\":\"BNI=\"}");
     converter_json.release(c);
@@ -188,9 +197,12 @@ static void test_decimals(void)
     check_decimal("0.00000123", "0.00000123");
     check_decimal("0.000000123", "1.23E-7");
     check_decimal("-123e5", "-1.23E+7");
-    check_decimal("99999999999999999999999999999999999999", "99999999999999999999999999999999999999");
-    check_decimal("-99999999999999999999999999999999999.999", "-99999999999999999999999999999999999.999");
-    check_decimal("170141183460469231731687303715884105728", "170141183460469231731687303715884105728");
+    check_decimal("99999999999999999999999999999999999999",
+                  "99999999999999999999999999999999999999");
+    check_decimal("-99999999999999999999999999999999999.999",
+                  "-99999999999999999999999999999999999.999");
+    check_decimal("170141183460469231731687303715884105728",
+                  "170141183460469231731687303715884105728");
     check_decimal("-9223372036854775808", "-9223372036854775808");
     check_decimal("-128", "-128");
     check_decimal("-256.00", "-256.00");
@@ -217,9 +229,12 @@ static void test_strings(void)
     const struct schema *s = schema_plain(SCHEMA_STRING, false);
     check_write(c, s, value_string(SL("")), "\"\"");
     check_write(c, s, value_string(SL("a/b\"c\\d")), "\"a/b\\\"c\\\\d\"");
-    check_write(c, s, value_string(SL("\b\t\n\f\r\x01\x1f\x7f")), "\"\\b\\t\\n\\f\\r\\u0001\\u001F\x7f\"");
-    check_write(c, s, value_string(SL("h\xc3\xa9llo \xed\x95\x9c")), "\"h\xc3\xa9llo \xed\x95\x9c\"");
-    check_write(c, s, value_string(SL("0123456789abcdef0123456789abcde\"tail that is long enough\n")),
+    check_write(c, s, value_string(SL("\b\t\n\f\r\x01\x1f\x7f")),
+                "\"\\b\\t\\n\\f\\r\\u0001\\u001F\x7f\"");
+    check_write(c, s, value_string(SL("h\xc3\xa9llo \xed\x95\x9c")),
+                "\"h\xc3\xa9llo \xed\x95\x9c\"");
+    check_write(c, s,
+                value_string(SL("0123456789abcdef0123456789abcde\"tail that is long enough\n")),
                 "\"0123456789abcdef0123456789abcde\\\"tail that is long enough\\n\"");
     char all[256];
     memset(all, 1, sizeof all); /* the worst case: six bytes each */
@@ -263,26 +278,31 @@ static void test_values(void)
     schema_builder_element(b, schema_ref(schema_plain(SCHEMA_INT32, false)),
                            schema_ref(schema_plain(SCHEMA_STRING, true)));
     const struct schema *ms = schema_build(b);
-    CHECK_SLICE(ms->json, SL("{\"type\":\"map\",\"keys\":{\"type\":\"int32\",\"optional\":false},\"values\":{\"type\":"
+    CHECK_SLICE(ms->json, SL("{\"type\":\"map\",\"keys\":{\"type\":\"int32\",\"optional\":false},"
+                             "\"values\":{\"type\":"
                              "\"string\",\"optional\":true},\"optional\":false}"));
     struct value im = value_map_new(&arena, 1);
     im.u.v[0] = value_int(3);
     im.u.v[1] = value_string(SL("x"));
     check_write(c, ms, im, "[[3,\"x\"]]");
     check_write(c, ms, value_int(1), "1"); /* kinds decide where no damage can be done */
-    check_write(c, ms, value_array_new(&arena, 0), "org.apache.kafka.connect.errors.DataException: Conversion error: "
-                                                   "the value does not match schema type MAP");
+    check_write(c, ms, value_array_new(&arena, 0),
+                "org.apache.kafka.connect.errors.DataException: Conversion error: "
+                "the value does not match schema type MAP");
     schema_unref(ms);
     const struct schema *empty = schema_build(schema_builder_new(SCHEMA_STRUCT));
     CHECK_SLICE(empty->json, SL("{\"type\":\"struct\",\"fields\":[],\"optional\":false}"));
     check_write(c, empty, value_struct_new(&arena, 0), "{}");
-    check_write(c, empty, value_struct_new(&arena, 1), "org.apache.kafka.connect.errors.DataException: Conversion "
-                                                       "error: the value does not match schema type STRUCT");
+    check_write(c, empty, value_struct_new(&arena, 1),
+                "org.apache.kafka.connect.errors.DataException: Conversion "
+                "error: the value does not match schema type STRUCT");
     schema_unref(empty);
     struct schema_builder *ab = schema_builder_new(SCHEMA_ARRAY);
     schema_builder_doc(ab, SL("a \"doc\""));
     const struct schema *as = schema_build(ab);
-    CHECK_SLICE(as->json, SL("{\"type\":\"array\",\"items\":null,\"optional\":false,\"doc\":\"a \\\"doc\\\"\"}"));
+    CHECK_SLICE(
+        as->json,
+        SL("{\"type\":\"array\",\"items\":null,\"optional\":false,\"doc\":\"a \\\"doc\\\"\"}"));
     schema_unref(as);
     converter_json.release(c);
 }
@@ -296,13 +316,43 @@ static void test_ceiling(void)
     char big[400];
     memset(big, 'x', sizeof big);
     strbuf_init(&out, 100);
-    CHECK_ERR(converter_json.from_connect(c, SL("t"), NULL, value_string(slice_of(big, sizeof big)), &out, &null, &e),
+    CHECK_ERR(converter_json.from_connect(c, SL("t"), NULL, value_string(slice_of(big, sizeof big)),
+                                          &out, &null, &e),
               E_TOO_LARGE);
     strbuf_release(&out);
     converter_json.release(c);
 }
 
-/* --- reading ----------------------------------------------------------------------------------- */
+/* Every length around the sizes at which the buffer grows, with a value of each kind last. */
+static void test_growth(void)
+{
+    void *c = conv_with("schemas.enable", "false", NULL, NULL);
+    char text[300];
+    memset(text, 'k', sizeof text);
+    for (uint32_t n = 0; n < sizeof text; n++) {
+        const struct value last[] = {value_double(2.222222222111111e30),
+                                     value_int(INT64_MIN),
+                                     value_bool(false),
+                                     value_null(),
+                                     value_string(SL("\x01")),
+                                     value_bytes(SL("abcd"))};
+        for (size_t i = 0; i < ARRAY_LEN(last); i++) {
+            struct value map = value_map_new(&arena, 1);
+            struct strbuf out = STRBUF_INIT;
+            struct error e = {0};
+            bool null;
+            map.u.v[0] = value_string(slice_of(text, n));
+            map.u.v[1] = last[i];
+            CHECK_OK(converter_json.from_connect(c, SL("t"), NULL, map, &out, &null, &e));
+            CHECK(out.n > n + 5 && out.p[out.n - 1] == '}' && out.p[out.n] == '\0');
+            strbuf_release(&out);
+        }
+    }
+    converter_json.release(c);
+}
+
+/* --- reading -----------------------------------------------------------------------------------
+ */
 
 static void check_read(void *c, const char *text, const char *want_schema, const char *want_value)
 {
@@ -326,24 +376,31 @@ static void check_read(void *c, const char *text, const char *want_schema, const
 }
 
 #define NEED                                                                                       \
-    "org.apache.kafka.connect.errors.DataException: JsonConverter with schemas.enable requires \"schema\" and "     \
-    "\"payload\" fields and may not contain additional fields. If you are trying to deserialize plain JSON data, " \
+    "org.apache.kafka.connect.errors.DataException: JsonConverter with schemas.enable requires "   \
+    "\"schema\" and "                                                                              \
+    "\"payload\" fields and may not contain additional fields. If you are trying to deserialize "  \
+    "plain JSON data, "                                                                            \
     "set schemas.enable=false in your converter configuration."
 #define BROKEN                                                                                     \
-    "org.apache.kafka.connect.errors.DataException: Converting byte[] to Kafka Connect data failed due to "        \
-    "serialization error: \nCaused by: org.apache.kafka.common.errors.SerializationException: "                    \
+    "org.apache.kafka.connect.errors.DataException: Converting byte[] to Kafka Connect data "      \
+    "failed due to "                                                                               \
+    "serialization error: \nCaused by: org.apache.kafka.common.errors.SerializationException: "    \
     "com.fasterxml.jackson.core.JsonParseException: "
 #define DATA "org.apache.kafka.connect.errors.DataException: "
 
 static void test_read_schemas(void)
 {
     void *c = conv_with(NULL, NULL, NULL, NULL);
-    check_read(c, "{\"schema\":" PRODUCT_SCHEMA ",\"payload\":{\"id\":1,\"ts\":null,\"price\":\"BNI=\"}}",
-               PRODUCT_SCHEMA, "{\"id\":1,\"ts\":0,\"price\":\"BNI=\"}");
-    check_read(c, " { \"payload\" : { \"price\":null, \"x\":[{}], \"id\":1.9 } , \"schema\":" PRODUCT_SCHEMA "} tail",
-               PRODUCT_SCHEMA, "{\"id\":1,\"ts\":0,\"price\":null}");
-    check_read(c, "{\"schema\":" PRODUCT_SCHEMA ",\"payload\":{\"id\":1,\"price\":12.5}}", PRODUCT_SCHEMA,
-               "{\"id\":1,\"ts\":0,\"price\":\"BOI=\"}");
+    check_read(
+        c, "{\"schema\":" PRODUCT_SCHEMA ",\"payload\":{\"id\":1,\"ts\":null,\"price\":\"BNI=\"}}",
+        PRODUCT_SCHEMA, "{\"id\":1,\"ts\":0,\"price\":\"BNI=\"}");
+    check_read(
+        c,
+        " { \"payload\" : { \"price\":null, \"x\":[{}], \"id\":1.9 } , \"schema\":" PRODUCT_SCHEMA
+        "} tail",
+        PRODUCT_SCHEMA, "{\"id\":1,\"ts\":0,\"price\":null}");
+    check_read(c, "{\"schema\":" PRODUCT_SCHEMA ",\"payload\":{\"id\":1,\"price\":12.5}}",
+               PRODUCT_SCHEMA, "{\"id\":1,\"ts\":0,\"price\":\"BOI=\"}");
     check_read(c, "{\"schema\":" PRODUCT_SCHEMA ",\"payload\":{}}", NULL,
                DATA "Invalid null value for required INT32 field");
     check_read(c, "{\"schema\":" PRODUCT_SCHEMA ",\"payload\":{\"id\":1},\"more\":1}", NULL, NEED);
@@ -356,16 +413,24 @@ static void test_read_schemas(void)
     check_read(c, "null", NULL, NEED);
     check_read(c, "{\"schema\":{\"type\":\"int32\",\"optional\":false},\"payload\":\"text\"}",
                "{\"type\":\"int32\",\"optional\":false}", "0");
-    check_read(c, "{\"schema\":{\"type\":\"int33\"},\"payload\":1}", NULL, DATA "Unknown schema type: int33");
-    check_read(c, "{\"schema\":{\"optional\":true},\"payload\":1}", NULL, DATA "Schema must contain 'type' field");
+    check_read(c, "{\"schema\":{\"type\":\"int33\"},\"payload\":1}", NULL,
+               DATA "Unknown schema type: int33");
+    check_read(c, "{\"schema\":{\"optional\":true},\"payload\":1}", NULL,
+               DATA "Schema must contain 'type' field");
     check_read(c, "{\"schema\":{\"type\":\"string\"},\"payload\":null}", NULL,
                DATA "Invalid null value for required STRING field");
-    check_read(c, "{\"schema\":{\"type\":\"map\",\"keys\":{\"type\":\"int8\"},\"values\":{\"type\":\"boolean\"}},"
-                  "\"payload\":[[1,true],[2,false]]}",
-               "{\"type\":\"map\",\"keys\":{\"type\":\"int8\",\"optional\":false},\"values\":{\"type\":\"boolean\","
-               "\"optional\":false},\"optional\":false}", "[[1,true],[2,false]]");
-    check_read(c, "hello", NULL, BROKEN "Unrecognized token 'hello': was expecting (JSON String, Number, Array, Object "
-                                        "or token 'null', 'true' or 'false')");
+    check_read(c,
+               "{\"schema\":{\"type\":\"map\",\"keys\":{\"type\":\"int8\"},\"values\":{\"type\":"
+               "\"boolean\"}},"
+               "\"payload\":[[1,true],[2,false]]}",
+               "{\"type\":\"map\",\"keys\":{\"type\":\"int8\",\"optional\":false},\"values\":{"
+               "\"type\":\"boolean\","
+               "\"optional\":false},\"optional\":false}",
+               "[[1,true],[2,false]]");
+    check_read(c, "hello", NULL,
+               BROKEN
+               "Unrecognized token 'hello': was expecting (JSON String, Number, Array, Object "
+               "or token 'null', 'true' or 'false')");
     check_read(c, "{\"a\":", NULL, BROKEN "Unexpected end-of-input within/between Object entries");
     const struct schema *s;
     struct value v;
@@ -384,8 +449,9 @@ static void test_read_plain(void)
     check_read(c, "9223372036854775808", NULL, "-9223372036854775808");
     check_read(c, "1e2", NULL, "100.0");
     check_read(c, "\"\\u00e9\\ud83d\\ude00\\/\\n\"", NULL, "\"\xc3\xa9\xf0\x9f\x98\x80/\\n\"");
-    check_read(c, "[1,]", NULL, BROKEN "Unexpected character (']' (code 93)): expected a valid value (JSON String, "
-                                       "Number, Array, Object or token 'null', 'true' or 'false')");
+    check_read(c, "[1,]", NULL,
+               BROKEN "Unexpected character (']' (code 93)): expected a valid value (JSON String, "
+                      "Number, Array, Object or token 'null', 'true' or 'false')");
     check_read(c, "\"\xff\"", NULL, BROKEN "String is not valid UTF-8");
     check_read(c, "01 ", NULL, BROKEN "Invalid number");
     struct strbuf deep = STRBUF_INIT;
@@ -408,7 +474,8 @@ static void test_cache_limit(void)
         struct strbuf t = STRBUF_INIT;
         const struct schema *s;
         struct value v;
-        strbuf_addf(&t, "{\"schema\":{\"type\":\"string\",\"name\":\"n%d\"},\"payload\":\"x\"}", i % 3);
+        strbuf_addf(&t, "{\"schema\":{\"type\":\"string\",\"name\":\"n%d\"},\"payload\":\"x\"}",
+                    i % 3);
         CHECK_OK(converter_json.to_connect(c, SL("t"), strbuf_slice(&t), &a, &s, &v, NULL));
         CHECK_INT(s->name.p[1], '0' + i % 3);
         strbuf_release(&t);
@@ -420,7 +487,8 @@ static void test_cache_limit(void)
 /* Every allocation that depends on the input may fail. */
 static void test_faults(void)
 {
-    const char *text = "{\"schema\":" PRODUCT_SCHEMA ",\"payload\":{\"id\":1,\"ts\":2,\"price\":\"BNI=\"}}";
+    const char *text =
+        "{\"schema\":" PRODUCT_SCHEMA ",\"payload\":{\"id\":1,\"ts\":2,\"price\":\"BNI=\"}}";
     for (int n = 1; n < 200; n++) {
         void *c = conv_with(NULL, NULL, NULL, NULL);
         struct arena a;
@@ -448,6 +516,7 @@ static const struct test_case tests[] = {
     {"strings", test_strings},
     {"values without and with schemas", test_values},
     {"the ceiling", test_ceiling},
+    {"growing buffers", test_growth},
     {"reading envelopes", test_read_schemas},
     {"reading plain JSON", test_read_plain},
     {"the schema cache's limit", test_cache_limit},

@@ -1,0 +1,260 @@
+/* Position rules of the stream, event by event: what a restart would begin with. SPEC: cdc-mysql 4.4 */
+#include "cdc/mysql/stream.h"
+
+#include "base/mem.h"
+#include "helpers.h"
+
+struct fixture {
+    struct strmap config;
+    struct mysql_task t;
+    struct stream *s;
+    struct record_batch batch;
+    struct mysql_table_map map;
+    struct mysql_map_column column;
+    uint32_t pos;
+};
+
+static void open_stream(struct fixture *f, bool mariadb, const char *offset)
+{
+    struct mysql_schema_options so = {.mariadb = mariadb};
+    struct mysql_ddl_origin origin = {.db = SL("d")};
+    struct mysql_changes changes;
+    struct mysql_task *t = &f->t;
+    memset(f, 0, sizeof *f);
+    strmap_init(&f->config);
+    strmap_set(&f->config, SL("topic.prefix"), SL("p"));
+    CHECK_OK(mysql_options_load(&t->o, mariadb ? FLAVOUR_MARIADB : FLAVOUR_MYSQL, &f->config, NULL));
+    t->server.mariadb = mariadb;
+    source_info_init(&t->em.source, t->o.flavour, t->o.topic_prefix);
+    t->em.tombstones = true;
+    CHECK_OK(shape_rules_init(&t->rules, &t->o, t->em.source.schema, NULL));
+    shapes_init(&t->shapes, &t->rules);
+    value_env_init(&t->env);
+    mysql_offset_init(&t->offset);
+    CHECK_OK(mysql_offset_parse(&t->offset, slice_cstr(offset), NULL));
+    t->schema = mysql_schema_new(&so);
+    mysql_changes_init(&changes);
+    CHECK_OK(mysql_schema_apply(t->schema, &origin, SL("CREATE TABLE t (id INT PRIMARY KEY)"), &changes, NULL));
+    mysql_changes_release(&changes);
+    record_batch_init(&f->batch, (size_t)1 << 20);
+    f->s = stream_new(t);
+    CHECK_OK(gtid_done_init(&f->s->gtids, true, mariadb, strbuf_slice(&t->offset.gtids), NULL));
+    f->s->event_start = f->s->event_end = t->offset.pos;
+    f->pos = (uint32_t)t->offset.pos;
+    f->s->skip_events = t->offset.event;
+    f->s->skip_rows = t->offset.row;
+    f->s->resuming = t->offset.event || t->offset.row;
+    f->column = (struct mysql_map_column){.type = WIRE_LONG, .layout = CELL_FIXED, .size = 4};
+    f->map = (struct mysql_table_map){
+        .id = 7, .db = SL("d"), .table = SL("t"), .column_count = 1, .columns = &f->column};
+}
+
+static void close_stream(struct fixture *f)
+{
+    struct mysql_task *t = &f->t;
+    if (f->map.user)
+        f->map.free_user(f->map.user);
+    stream_free(f->s);
+    record_batch_release(&f->batch);
+    mysql_schema_free(t->schema);
+    shapes_release(&t->shapes);
+    shape_rules_release(&t->rules);
+    source_info_release(&t->em.source);
+    value_env_release(&t->env);
+    mysql_offset_release(&t->offset);
+    mysql_options_release(&t->o);
+    strmap_release(&f->config);
+}
+
+static void feed(struct fixture *f, struct mysql_event ev, bool zero_pos)
+{
+    ev.size = 100;
+    ev.timestamp = 1700000000;
+    ev.server_id = 9;
+    f->pos += 100;
+    ev.log_pos = zero_pos ? 0 : f->pos;
+    f->s->texts_stale = true;
+    CHECK_OK(stream_event(f->s, &ev, &f->batch, NULL));
+}
+
+static void feed_query(struct fixture *f, const char *sql)
+{
+    feed(f, (struct mysql_event){.type = EV_QUERY, .u.query = {.sql = slice_cstr(sql), .db = SL("d"), .thread_id = 5}},
+         false);
+}
+
+static void feed_gtid(struct fixture *f, uint64_t gno)
+{
+    struct mysql_event ev = {.type = EV_GTID, .u.gtid = {.gno = gno}};
+    memset(ev.u.gtid.uuid, 0x11, 16);
+    feed(f, ev, false);
+}
+
+static void feed_mariadb_gtid(struct fixture *f, uint64_t seq, bool standalone)
+{
+    feed(f, (struct mysql_event){.type = EV_MARIADB_GTID,
+                                 .u.mariadb_gtid = {.server = 9, .seq = seq, .standalone = standalone}},
+         false);
+}
+
+/* Inserts of the ids from `first` on. */
+static void feed_rows(struct fixture *f, uint32_t first, uint32_t count, bool zero_pos)
+{
+    static const uint8_t all[1] = {0xff};
+    uint8_t rows[5 * 16];
+    for (uint32_t i = 0; i < count; i++) {
+        rows[5 * i] = 0; /* no NULL */
+        store_le32(rows + 5 * i + 1, first + i);
+    }
+    feed(f, (struct mysql_event){.type = EV_WRITE_ROWS,
+                                 .u.rows = {.op = ROWS_WRITE,
+                                            .table_id = 7,
+                                            .map = &f->map,
+                                            .column_count = 1,
+                                            .present_before = all,
+                                            .present_after = all,
+                                            .rows = slice_of(rows, 5 * count)}},
+         zero_pos);
+}
+
+static void feed_map(struct fixture *f, bool zero_pos)
+{
+    feed(f, (struct mysql_event){.type = EV_TABLE_MAP, .u.table_map = &f->map}, zero_pos);
+}
+
+static void check_offset(struct fixture *f, const char *want)
+{
+    struct mysql_offset o;
+    struct strbuf b = STRBUF_INIT;
+    mysql_offset_init(&o);
+    stream_offset(f->s, &o);
+    mysql_offset_print(&o, false, &b);
+    CHECK_STR(b.p, want);
+    mysql_offset_release(&o);
+    strbuf_release(&b);
+}
+
+#define UUID "11111111-1111-1111-1111-111111111111"
+#define START "{\"file\":\"b.000001\",\"pos\":1000,\"gtids\":\"" UUID ":1-4\"}"
+#define AT(pos, gtids, rest)                                                                       \
+    "{\"ts_sec\":1700000000,\"file\":\"b.000001\",\"pos\":" #pos ",\"gtids\":\"" gtids "\"" rest "}"
+
+static void test_transaction(void)
+{
+    struct fixture f;
+    open_stream(&f, false, START);
+    feed_gtid(&f, 5); /* 1000-1100 */
+    feed_query(&f, "BEGIN");
+    feed_map(&f, false);
+    feed_rows(&f, 1, 3, false);
+    CHECK_INT(f.batch.count, 3);
+    /* BEGIN starts at 1100; the rows event is the third of the transaction; its last row is the third. */
+    check_offset(&f, AT(1100, UUID ":1-4", ",\"row\":3,\"server_id\":9,\"event\":2"));
+    const struct value *source = f.batch.records[2].value.u.v[ENVELOPE_SOURCE].u.v;
+    CHECK_INT(source[SOURCE_POS].u.i, 1300);
+    CHECK_INT(source[SOURCE_ROW].u.i, 2);
+    CHECK_INT(source[SOURCE_THREAD].u.i, 5);
+    CHECK_SLICE(value_slice(source[SOURCE_GTID]), SL(UUID ":5"));
+    /* The commit alone moves nothing: the last record keeps its place until something newer comes. */
+    feed(&f, (struct mysql_event){.type = EV_XID, .u.xid = 1}, false);
+    check_offset(&f, AT(1100, UUID ":1-4", ",\"row\":3,\"server_id\":9,\"event\":2"));
+    feed_gtid(&f, 6);
+    feed_query(&f, "BEGIN");
+    check_offset(&f, AT(1600, UUID ":1-5", ",\"server_id\":9,\"event\":1"));
+    feed(&f, (struct mysql_event){.type = EV_XID, .u.xid = 2}, false);
+    check_offset(&f, AT(1800, UUID ":1-6", ",\"server_id\":9"));
+    close_stream(&f);
+}
+
+/* A GTID event alone, with the rest of its transaction still to come, is not done. */
+static void test_gtid_is_not_done_early(void)
+{
+    struct fixture f;
+    open_stream(&f, false, START);
+    feed_gtid(&f, 5);
+    check_offset(&f, "{\"ts_sec\":1700000000,\"file\":\"b.000001\",\"pos\":1000,\"gtids\":\"" UUID
+                     ":1-4\",\"server_id\":9}");
+    close_stream(&f);
+}
+
+static void test_resume(void)
+{
+    struct fixture f;
+    open_stream(&f, false,
+                "{\"file\":\"b.000001\",\"pos\":1100,\"event\":4,\"row\":2,\"gtids\":\"" UUID ":1-4\"}");
+    f.pos = 1000;
+    feed_gtid(&f, 5);
+    feed_query(&f, "BEGIN"); /* 0 */
+    feed_map(&f, false);     /* 1 */
+    feed_rows(&f, 1, 3, false);
+    CHECK_INT(f.batch.count, 0);
+    feed_map(&f, false); /* 3 */
+    feed_rows(&f, 4, 3, false);
+    CHECK_INT(f.batch.count, 1);
+    CHECK_INT(f.batch.records[0].key.u.v[0].u.i, 6);
+    feed_rows(&f, 7, 2, false);
+    CHECK_INT(f.batch.count, 3);
+    close_stream(&f);
+}
+
+static void test_mariadb(void)
+{
+    struct fixture f;
+    open_stream(&f, true, "{\"file\":\"b.000001\",\"pos\":1000,\"gtids\":\"0-9-4\"}");
+    feed_mariadb_gtid(&f, 5, false);
+    /* Servers from 11.8 on write no positions inside a transaction. */
+    feed_map(&f, true);
+    feed_rows(&f, 1, 2, true);
+    check_offset(&f, AT(1000, "0-9-4", ",\"row\":2,\"server_id\":9,\"event\":2"));
+    CHECK_INT(f.batch.records[0].value.u.v[ENVELOPE_SOURCE].u.v[SOURCE_POS].u.i, 1200);
+    CHECK(f.batch.records[0].value.u.v[ENVELOPE_SOURCE].u.v[SOURCE_THREAD].kind == VALUE_NULL);
+    feed_query(&f, "COMMIT"); /* non-transactional tables */
+    feed_mariadb_gtid(&f, 6, false);
+    check_offset(&f, AT(1400, "0-9-5", ",\"server_id\":9,\"event\":1"));
+    close_stream(&f);
+}
+
+static void test_rotate(void)
+{
+    struct fixture f;
+    open_stream(&f, false, START);
+    struct mysql_event fake = {.type = EV_ROTATE, .flags = EVF_ARTIFICIAL,
+                               .u.rotate = {.file = SL("b.000001"), .pos = 1000}};
+    CHECK_OK(stream_event(f.s, &fake, &f.batch, NULL));
+    check_offset(&f, "{\"ts_sec\":0,\"file\":\"b.000001\",\"pos\":1000,\"gtids\":\"" UUID ":1-4\"}");
+    struct mysql_event real = {.type = EV_ROTATE, .timestamp = 1, .log_pos = 1040, .size = 40,
+                               .u.rotate = {.file = SL("b.000002"), .pos = 4}};
+    CHECK_OK(stream_event(f.s, &real, &f.batch, NULL));
+    check_offset(&f, "{\"ts_sec\":0,\"file\":\"b.000002\",\"pos\":4,\"gtids\":\"" UUID ":1-4\"}");
+    struct mysql_event nameless = {.type = EV_ROTATE, .timestamp = 1};
+    CHECK_ERR(stream_event(f.s, &nameless, &f.batch, NULL), E_CORRUPT);
+    close_stream(&f);
+}
+
+static void test_skipped_and_strange(void)
+{
+    struct fixture f;
+    open_stream(&f, false, START);
+    f.t.o.skipped = SKIP_CREATE;
+    feed_query(&f, "BEGIN");
+    feed_map(&f, false);
+    feed_rows(&f, 1, 3, false);
+    CHECK_INT(f.batch.count, 0);
+    f.t.o.skipped = 0;
+    /* A table with another number of columns, which cannot be read again either. */
+    f.map.column_count = 2;
+    f.t.conn = NULL;
+    f.t.o.on_schema_error = FAILURE_FAIL;
+    close_stream(&f);
+}
+
+static const struct test_case tests[] = {
+    {"a transaction", test_transaction},
+    {"a gtid is not done early", test_gtid_is_not_done_early},
+    {"resuming inside a transaction", test_resume},
+    {"mariadb", test_mariadb},
+    {"rotate", test_rotate},
+    {"skipped operations", test_skipped_and_strange},
+    {NULL, NULL},
+};
+const struct test_suite test_mysql_stream = {"cdc/mysql/stream", tests};

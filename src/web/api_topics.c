@@ -20,6 +20,12 @@ static json_t *partition_json(const struct broker_partition_info *p)
                      (json_int_t)p->start_offset);
 }
 
+/* The broker's own topics, and those that by their name are nobody's business. */
+static bool is_internal(const struct broker_topic_info *t)
+{
+    return t->internal || slice_starts(t->name, SL("_"));
+}
+
 static json_t *topic_json(const struct broker_topic_info *t, bool details)
 {
     json_t *partitions = json_array();
@@ -32,7 +38,7 @@ static json_t *topic_json(const struct broker_topic_info *t, bool details)
     }
     json_t *out = json_pack(
         "{s:o, s:b, s:i, s:i, s:i, s:i, s:I, s:I, s:n, s:n, s:i, s:I, s:s, s:o}", "name",
-        web_string(t->name), "internal", t->internal, "partitionCount", t->partition_count,
+        web_string(t->name), "internal", is_internal(t), "partitionCount", t->partition_count,
         "replicationFactor", t->replication_factor, "replicas", t->partition_count,
         "inSyncReplicas", t->partition_count, "segmentSize", (json_int_t)t->bytes, "segmentCount",
         (json_int_t)segments, "bytesInPerSec", "bytesOutPerSec", "underReplicatedPartitions", 0,
@@ -72,7 +78,7 @@ void web_topics(struct http_request *r, void *arg)
     }
     json_t *all = json_array();
     for (size_t i = 0; i < count; i++)
-        if ((internal || !topics[i].internal) &&
+        if ((internal || !is_internal(&topics[i])) &&
             (!search.p || web_contains_icase(topics[i].name, search)))
             json_array_append_new(all, topic_json(&topics[i], false));
     arena_release(&a);

@@ -64,11 +64,13 @@ static bool stopped(const struct stream *s)
     return atomic_load(&s->w->stopping) || http_sse_closed(s->r);
 }
 
-/* Hands over what was collected, waiting while the client has not taken what came before. */
+/* Hands over what was collected, waiting while the client has not taken what came before. Live
+ * events do not wait here: tail looks for room before each round, and one round is not much. */
 static bool flush(struct stream *s)
 {
     int64_t before = clock_mono_ms();
-    while (!stopped(s) && !http_sse_wait(s->r, CLIENT_BYTES, 100)) {
+    bool waits = s->q.mode != MESSAGES_TAILING;
+    while (waits && !stopped(s) && !http_sse_wait(s->r, CLIENT_BYTES, 100)) {
         /* the client is slow */
     }
     s->blocked_ms += clock_mono_ms() - before;

@@ -77,8 +77,8 @@ bool segment_scan_next(struct segment_scan *scan, struct batch_at *out);
 /* The first batch whose last offset is >= offset; scan goes on behind it. E_NOT_FOUND: none. */
 enum err segment_find(struct segment *s, int64_t offset, struct batch_at *out,
                       struct segment_scan *scan, struct error *e) MUST_CHECK;
-/* Greatest batch boundary <= pos, not below `from` (a boundary), and the offset at which reading goes
- * on there. pos < size. */
+/* Greatest batch boundary <= pos, not below `from` (a boundary), and the offset at which reading
+ * goes on there. pos < size. */
 enum err segment_boundary(struct segment *s, int64_t from, int64_t pos, int64_t *out,
                           int64_t *next_offset, struct error *e) MUST_CHECK;
 

@@ -81,6 +81,12 @@ static void validate(enum mysql_flavour f, const struct strmap *config, struct c
 {
     struct strmap canonical;
     mysql_options_canonical(f, config, false, &canonical);
+    /* As the real validation shows them (golden validate-mysql). */
+    config_hide(errs, "schema.history.internal");
+    config_hide(errs, "gtid.source.excludes");
+    config_dependent(errs, "table.ignore.builtin", "database.include.list");
+    config_dependent(errs, "database.include.list", "table.include.list");
+    config_dependent(errs, "gtid.source.includes", "table.include.list");
     if (mysql_options_check(f, &canonical, errs) == 0)
         try_connection(f, config, errs);
     strmap_release(&canonical);

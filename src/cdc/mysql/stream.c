@@ -388,6 +388,9 @@ static enum err on_query(struct stream *s, const struct mysql_event *ev, struct 
     case DDL_XA:
         return E_OK;
     default:
+        /* MariaDB's binlog_alter_two_phase: START is not true yet, ROLLBACK never became so. */
+        if (q->alter_phase != 0 && q->alter_phase != 4)
+            return E_OK;
         if (!s->in_transaction)
             s->gtids.ended = true;
         return stream_statement(s, ev, b, e);
@@ -459,6 +462,10 @@ enum err stream_event(struct stream *s, const struct mysql_event *ev, struct rec
 /* An event that cannot be read or processed. SPEC: cdc-mysql 4.7 */
 static enum err bad_event(struct stream *s, enum err rc, struct error *e)
 {
+    /* The server was asked about a table and is gone, or the task is to stop: the event comes
+     * again. */
+    if (rc == E_CANCELLED || rc == E_IO || rc == E_TIMEOUT)
+        return connection_fault(s, rc, e);
     if (rc == E_NOMEM || s->t->o.on_event_error == FAILURE_FAIL) {
         LOG_ERR(LOG_CDC_MYSQL, LOG_L_ERROR, e,
                 "Error during binlog processing. Last offset stored = %s/%llu, binlog reader near "
@@ -583,7 +590,7 @@ enum err stream_poll(struct stream *s, struct record_batch *b, struct error *e)
     }
     enum err rc = read_events(s, b, e);
     if (rc == E_AGAIN && b->count == 0)
-        return rc;
+        return task_stopping(s->t->ctx) ? E_OK : rc;
     if (rc && rc != E_AGAIN)
         return rc;
     atomic_store_explicit(&s->t->events_seen, s->events, memory_order_relaxed);

@@ -49,17 +49,23 @@ static enum err unknown_table(struct stream *s, const struct mysql_table_map *ma
                      ARG_SL(map->db), ARG_SL(map->table));
 }
 
-static const struct mysql_table *fitting_table(struct stream *s, const struct mysql_table_map *map,
-                                               bool *sequence, struct error *e)
+/* The table that the map describes; *out NULL: not known, or (*sequence) none. E_IO, E_CANCELLED:
+ * the server could not be asked. */
+static enum err fitting_table(struct stream *s, const struct mysql_table_map *map,
+                              const struct mysql_table **out, bool *sequence, struct error *e)
 {
-    const struct mysql_table *t = mysql_schema_find(s->t->schema, map->db, map->table);
-    if (t && is_fit(t, map))
-        return t;
+    *out = mysql_schema_find(s->t->schema, map->db, map->table);
+    if (*out && is_fit(*out, map))
+        return E_OK;
     /* Perhaps a statement was not understood: look at the table as it is now. */
-    if (stream_read_table(s, map->db, map->table, sequence, e) != E_OK || *sequence)
-        return t;
-    const struct mysql_table *now = mysql_schema_find(s->t->schema, map->db, map->table);
-    return now ? now : t;
+    enum err rc = stream_read_table(s, map->db, map->table, sequence, e);
+    if (rc == E_CANCELLED || rc == E_IO || rc == E_TIMEOUT)
+        return rc;
+    if (rc == E_OK && !*sequence) {
+        const struct mysql_table *now = mysql_schema_find(s->t->schema, map->db, map->table);
+        *out = now ? now : *out;
+    }
+    return E_OK;
 }
 
 /* Where a system-versioned table keeps the end of a row's life: a column of its own, or the last of
@@ -85,11 +91,14 @@ static enum err bind(struct stream *s, struct mysql_table_map *map, struct bindi
     int32_t row_end = -1;
     struct shape *shape = NULL;
     if (capture_table(&s->t->rules.filter, map->db, map->table)) {
-        const struct mysql_table *t = fitting_table(s, map, &sequence, e);
+        const struct mysql_table *t;
+        enum err rc = fitting_table(s, map, &t, &sequence, e);
+        if (rc)
+            return rc;
         if (sequence || (t && t->is_sequence)) {
             t = NULL;
         } else if (!t) {
-            enum err rc = unknown_table(s, map, e);
+            rc = unknown_table(s, map, e);
             if (rc)
                 return rc;
         } else if (!is_fit(t, map)) {

@@ -52,6 +52,7 @@ struct mysql_conn_options mysql_task_conn_options(const struct mysql_task *t)
         .ssl = ssl_mode(t->o.ssl_mode),
         .ssl_ca = t->ssl_ca,
         .ssl_cert = t->ssl_cert,
+        .stop = t->ctx ? &t->ctx->stop : NULL,
         .connect_timeout_ms = t->o.connect_timeout_ms > 0 ? (uint32_t)t->o.connect_timeout_ms : 0,
     };
 }

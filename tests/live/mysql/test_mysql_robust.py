@@ -80,16 +80,16 @@ def test_the_position_is_purged(own_mariadb):
         assert "1236" in trace or "no longer available" in trace
 
 
-def test_a_snapshot_is_killed_and_taken_again(own_mariadb):
+def test_a_snapshot_is_killed_and_taken_again(mariadb):
     rows = 60000
-    own_mariadb.sql("CREATE DATABASE big;\nUSE big;\nCREATE TABLE big.t (id INT PRIMARY KEY, pad VARCHAR(200));\n"
+    mariadb.sql("DROP DATABASE IF EXISTS big;\nCREATE DATABASE big;\nUSE big;\nCREATE TABLE big.t (id INT PRIMARY KEY, pad VARCHAR(200));\n"
                     f"INSERT INTO big.t SELECT seq, REPEAT('x', 180) FROM seq_1_to_{rows}")
     with Weir() as weir:
-        weir.create_connector("big", own_mariadb.connector("big", database_include_list="big", max_batch_size=256, max_queue_size=512))
+        weir.create_connector("big", mariadb.connector("big", database_include_list="big", max_batch_size=256, max_queue_size=512))
         wait_until(lambda: "Exporting data" in weir.log())
         time.sleep(0.05)
         weir.kill()
-        own_mariadb.sql("DELETE FROM big.t WHERE id = 1;\nINSERT INTO big.t VALUES (0, 'new')")
+        mariadb.sql("DELETE FROM big.t WHERE id = 1;\nINSERT INTO big.t VALUES (0, 'new')")
         weir.start()
 
         def done():
@@ -104,23 +104,23 @@ def test_a_snapshot_is_killed_and_taken_again(own_mariadb):
         assert [v["source"]["snapshot"] for _, v in found if v and v["source"]["snapshot"] == "last"] == ["last"]
 
 
-def test_faults_of_the_original_on_mariadb(own_mariadb, weir):
+def test_faults_of_the_original_on_mariadb(mariadb, weir):
     """Sequences, system-versioned tables, CREATE OR REPLACE, IF NOT EXISTS, NOBLOB images, compressed events,
     UUIDs that end in zeros, ENUM values with a comma."""
-    own_mariadb.sql("CREATE DATABASE faults;\nUSE faults;\nCREATE SEQUENCE s;\n"
+    mariadb.sql("DROP DATABASE IF EXISTS faults;\nCREATE DATABASE faults;\nUSE faults;\nCREATE SEQUENCE s;\n"
                     "CREATE TABLE v (id INT PRIMARY KEY, a INT) WITH SYSTEM VERSIONING;\n"
                     "CREATE TABLE u (id UUID PRIMARY KEY, e ENUM('a','b,c'), t TEXT, n INT)")
-    weir.create_connector("faults", own_mariadb.connector("faults", database_include_list="faults"))
+    weir.create_connector("faults", mariadb.connector("faults", database_include_list="faults"))
     weir.wait_running("faults")
     wait_until(lambda: "Connected to binlog" in weir.log())
-    own_mariadb.sql("USE faults;\nSELECT NEXTVAL(s);\nINSERT INTO v VALUES (1, 1);\nUPDATE v SET a = 2;\n"
+    mariadb.sql("USE faults;\nSELECT NEXTVAL(s);\nINSERT INTO v VALUES (1, 1);\nUPDATE v SET a = 2;\n"
                     "INSERT INTO v VALUES (2, 9);\nDELETE FROM v WHERE id = 2;\n"
                     "INSERT INTO u VALUES ('12345678-1234-1234-1234-123456789000', 'b,c', 'long text', 1);\n"
                     "SET SESSION binlog_row_image=NOBLOB;\nUPDATE u SET n = 2;\nSET SESSION binlog_row_image=FULL;\n"
                     "ALTER TABLE u ADD COLUMN IF NOT EXISTS x INT DEFAULT 7;\nUPDATE u SET n = 3;\n"
                     "CREATE OR REPLACE TABLE v (k INT PRIMARY KEY, other VARCHAR(9));\nINSERT INTO v VALUES (5, 'five');\n"
                     "SET GLOBAL log_bin_compress=ON")
-    own_mariadb.sql("UPDATE faults.u SET t = REPEAT('z', 4000), n = 4;\nSET GLOBAL log_bin_compress=OFF")
+    mariadb.sql("UPDATE faults.u SET t = REPEAT('z', 4000), n = 4;\nSET GLOBAL log_bin_compress=OFF")
     u = events(weir.bootstrap, "faults.faults.u", 4)
     assert [v["op"] for _, v in u] == ["c", "u", "u", "u"]
     assert u[0][0] == {"id": "12345678-1234-1234-1234-123456789000"}
@@ -136,14 +136,14 @@ def test_faults_of_the_original_on_mariadb(own_mariadb, weir):
     weir.wait_running("faults")
 
 
-def test_old_names_of_options(own_mariadb, weir):
-    own_mariadb.sql("CREATE DATABASE old;\nCREATE TABLE old.t (id INT PRIMARY KEY);\nCREATE TABLE old.not_this (id INT PRIMARY KEY);\n"
+def test_old_names_of_options(mariadb, weir):
+    mariadb.sql("DROP DATABASE IF EXISTS old;\nCREATE DATABASE old;\nCREATE TABLE old.t (id INT PRIMARY KEY);\nCREATE TABLE old.not_this (id INT PRIMARY KEY);\n"
                     "INSERT INTO old.t VALUES (1);\nINSERT INTO old.not_this VALUES (1)")
-    config = own_mariadb.connector("old")
+    config = mariadb.connector("old")
     del config["topic.prefix"], config["schema.history.internal.kafka.topic"], config["schema.history.internal.kafka.bootstrap.servers"]
     config.update({"database.server.name": "old", "database.whitelist": "old", "table.whitelist": "old.t",
                    "database.history.kafka.bootstrap.servers": "kafka1:9092,kafka2:9092,kafka3:9092", "database.history.kafka.topic": "old_h",
-                   "snapshot.minimal.locking": "true", "an.unknown.key": "x", "database.port": own_mariadb.port})
+                   "snapshot.minimal.locking": "true", "an.unknown.key": "x", "database.port": mariadb.port})
     weir.create_connector("old", config)
     assert len(events(weir.bootstrap, "old.old.t", 1)) == 1
     assert len(read_all(weir.bootstrap, "old_h", 5)) >= 5
@@ -153,9 +153,9 @@ def test_old_names_of_options(own_mariadb, weir):
     assert "dbz" not in weir.log()
 
 
-def test_forgotten_offsets_take_a_new_snapshot(own_mariadb, weir):
-    own_mariadb.sql("CREATE DATABASE forget;\nCREATE TABLE forget.t (id INT PRIMARY KEY);\nINSERT INTO forget.t VALUES (1)")
-    weir.create_connector("forget", own_mariadb.connector("forget", database_include_list="forget"))
+def test_forgotten_offsets_take_a_new_snapshot(mariadb, weir):
+    mariadb.sql("DROP DATABASE IF EXISTS forget;\nCREATE DATABASE forget;\nCREATE TABLE forget.t (id INT PRIMARY KEY);\nINSERT INTO forget.t VALUES (1)")
+    weir.create_connector("forget", mariadb.connector("forget", database_include_list="forget"))
     events(weir.bootstrap, "forget.forget.t", 1)
     assert weir.rest("PUT", "/connectors/forget/stop")[0] == 204
     wait_until(lambda: not weir.rest("GET", "/connectors/forget/status")[1]["tasks"])
@@ -163,5 +163,5 @@ def test_forgotten_offsets_take_a_new_snapshot(own_mariadb, weir):
     assert weir.rest("GET", "/connectors/forget/offsets")[1] == {"offsets": []}
     weir.rest("PUT", "/connectors/forget/resume")
     assert [v["op"] for _, v in events(weir.bootstrap, "forget.forget.t", 2)] == ["r", "r"]
-    own_mariadb.sql("INSERT INTO forget.t VALUES (2)")
+    mariadb.sql("INSERT INTO forget.t VALUES (2)")
     events(weir.bootstrap, "forget.forget.t", 3)

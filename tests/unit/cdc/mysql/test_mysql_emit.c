@@ -77,7 +77,8 @@ static void check_value(const struct schema *s, struct value v, const char *want
     strbuf_release(&b);
 }
 
-static void check_images(const struct record *r, const char *op, const char *before, const char *after)
+static void check_images(const struct record *r, const char *op, const char *before,
+                         const char *after)
 {
     const struct value *v = r->value.u.v;
     const struct schema *s = r->value_schema;
@@ -94,7 +95,8 @@ static void test_events(void)
     struct fixture f;
     open_table(&f, TABLE, NULL, NULL);
     CHECK_OK(emit_create(&f.em, &f.batch, f.shape, row(&f, "1", "a"), at, NULL));
-    CHECK_OK(emit_update(&f.em, &f.batch, f.shape, row(&f, "1", "a"), row(&f, "1", NULL), at, NULL));
+    CHECK_OK(
+        emit_update(&f.em, &f.batch, f.shape, row(&f, "1", "a"), row(&f, "1", NULL), at, NULL));
     CHECK_OK(emit_delete(&f.em, &f.batch, f.shape, row(&f, "1", NULL), at, NULL));
     CHECK_INT(f.batch.count, 4);
     const struct record *r = f.batch.records;
@@ -189,7 +191,8 @@ static void test_new_version(void)
     const struct shape *old = f.shape;
     CHECK(shapes_get(&f.shapes, old->table) == old);
     mysql_changes_init(&changes);
-    CHECK_OK(mysql_schema_apply(f.schema, &origin, SL("ALTER TABLE t ADD COLUMN n INT DEFAULT 3"), &changes, NULL));
+    CHECK_OK(mysql_schema_apply(f.schema, &origin, SL("ALTER TABLE t ADD COLUMN n INT DEFAULT 3"),
+                                &changes, NULL));
     mysql_changes_release(&changes);
     const struct shape *now = shapes_get(&f.shapes, mysql_schema_find(f.schema, SL("d"), SL("t")));
     CHECK(now != old);

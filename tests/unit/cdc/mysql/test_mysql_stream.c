@@ -1,4 +1,5 @@
-/* Position rules of the stream, event by event: what a restart would begin with. SPEC: cdc-mysql 4.4 */
+/* Position rules of the stream, event by event: what a restart would begin with. SPEC:
+ * cdc-mysql 4.4 */
 #include "cdc/mysql/stream.h"
 
 #include "base/mem.h"
@@ -23,7 +24,8 @@ static void open_stream(struct fixture *f, bool mariadb, const char *offset)
     memset(f, 0, sizeof *f);
     strmap_init(&f->config);
     strmap_set(&f->config, SL("topic.prefix"), SL("p"));
-    CHECK_OK(mysql_options_load(&t->o, mariadb ? FLAVOUR_MARIADB : FLAVOUR_MYSQL, &f->config, NULL));
+    CHECK_OK(
+        mysql_options_load(&t->o, mariadb ? FLAVOUR_MARIADB : FLAVOUR_MYSQL, &f->config, NULL));
     t->server.mariadb = mariadb;
     source_info_init(&t->em.source, t->o.flavour, t->o.topic_prefix);
     t->em.tombstones = true;
@@ -34,7 +36,8 @@ static void open_stream(struct fixture *f, bool mariadb, const char *offset)
     CHECK_OK(mysql_offset_parse(&t->offset, slice_cstr(offset), NULL));
     t->schema = mysql_schema_new(&so);
     mysql_changes_init(&changes);
-    CHECK_OK(mysql_schema_apply(t->schema, &origin, SL("CREATE TABLE t (id INT PRIMARY KEY)"), &changes, NULL));
+    CHECK_OK(mysql_schema_apply(t->schema, &origin, SL("CREATE TABLE t (id INT PRIMARY KEY)"),
+                                &changes, NULL));
     mysql_changes_release(&changes);
     record_batch_init(&f->batch, (size_t)1 << 20);
     f->s = stream_new(t);
@@ -79,7 +82,9 @@ static void feed(struct fixture *f, struct mysql_event ev, bool zero_pos)
 
 static void feed_query(struct fixture *f, const char *sql)
 {
-    feed(f, (struct mysql_event){.type = EV_QUERY, .u.query = {.sql = slice_cstr(sql), .db = SL("d"), .thread_id = 5}},
+    feed(f,
+         (struct mysql_event){.type = EV_QUERY,
+                              .u.query = {.sql = slice_cstr(sql), .db = SL("d"), .thread_id = 5}},
          false);
 }
 
@@ -92,9 +97,11 @@ static void feed_gtid(struct fixture *f, uint64_t gno)
 
 static void feed_mariadb_gtid(struct fixture *f, uint64_t seq, bool standalone)
 {
-    feed(f, (struct mysql_event){.type = EV_MARIADB_GTID,
-                                 .u.mariadb_gtid = {.server = 9, .seq = seq, .standalone = standalone}},
-         false);
+    feed(
+        f,
+        (struct mysql_event){.type = EV_MARIADB_GTID,
+                             .u.mariadb_gtid = {.server = 9, .seq = seq, .standalone = standalone}},
+        false);
 }
 
 /* Inserts of the ids from `first` on. */
@@ -106,14 +113,15 @@ static void feed_rows(struct fixture *f, uint32_t first, uint32_t count, bool ze
         rows[5 * i] = 0; /* no NULL */
         store_le32(rows + 5 * i + 1, first + i);
     }
-    feed(f, (struct mysql_event){.type = EV_WRITE_ROWS,
-                                 .u.rows = {.op = ROWS_WRITE,
-                                            .table_id = 7,
-                                            .map = &f->map,
-                                            .column_count = 1,
-                                            .present_before = all,
-                                            .present_after = all,
-                                            .rows = slice_of(rows, 5 * count)}},
+    feed(f,
+         (struct mysql_event){.type = EV_WRITE_ROWS,
+                              .u.rows = {.op = ROWS_WRITE,
+                                         .table_id = 7,
+                                         .map = &f->map,
+                                         .column_count = 1,
+                                         .present_before = all,
+                                         .present_after = all,
+                                         .rows = slice_of(rows, 5 * count)}},
          zero_pos);
 }
 
@@ -148,14 +156,16 @@ static void test_transaction(void)
     feed_map(&f, false);
     feed_rows(&f, 1, 3, false);
     CHECK_INT(f.batch.count, 3);
-    /* BEGIN starts at 1100; the rows event is the third of the transaction; its last row is the third. */
+    /* BEGIN starts at 1100; the rows event is the third of the transaction; its last row is the
+     * third. */
     check_offset(&f, AT(1100, UUID ":1-4", ",\"row\":3,\"server_id\":9,\"event\":2"));
     const struct value *source = f.batch.records[2].value.u.v[ENVELOPE_SOURCE].u.v;
     CHECK_INT(source[SOURCE_POS].u.i, 1300);
     CHECK_INT(source[SOURCE_ROW].u.i, 2);
     CHECK_INT(source[SOURCE_THREAD].u.i, 5);
     CHECK_SLICE(value_slice(source[SOURCE_GTID]), SL(UUID ":5"));
-    /* The commit alone moves nothing: the last record keeps its place until something newer comes. */
+    /* The commit alone moves nothing: the last record keeps its place until something newer comes.
+     */
     feed(&f, (struct mysql_event){.type = EV_XID, .u.xid = 1}, false);
     check_offset(&f, AT(1100, UUID ":1-4", ",\"row\":3,\"server_id\":9,\"event\":2"));
     feed_gtid(&f, 6);
@@ -181,7 +191,8 @@ static void test_resume(void)
 {
     struct fixture f;
     open_stream(&f, false,
-                "{\"file\":\"b.000001\",\"pos\":1100,\"event\":4,\"row\":2,\"gtids\":\"" UUID ":1-4\"}");
+                "{\"file\":\"b.000001\",\"pos\":1100,\"event\":4,\"row\":2,\"gtids\":\"" UUID
+                ":1-4\"}");
     f.pos = 1000;
     feed_gtid(&f, 5);
     feed_query(&f, "BEGIN"); /* 0 */
@@ -218,11 +229,16 @@ static void test_rotate(void)
 {
     struct fixture f;
     open_stream(&f, false, START);
-    struct mysql_event fake = {.type = EV_ROTATE, .flags = EVF_ARTIFICIAL,
+    struct mysql_event fake = {.type = EV_ROTATE,
+                               .flags = EVF_ARTIFICIAL,
                                .u.rotate = {.file = SL("b.000001"), .pos = 1000}};
     CHECK_OK(stream_event(f.s, &fake, &f.batch, NULL));
-    check_offset(&f, "{\"ts_sec\":0,\"file\":\"b.000001\",\"pos\":1000,\"gtids\":\"" UUID ":1-4\"}");
-    struct mysql_event real = {.type = EV_ROTATE, .timestamp = 1, .log_pos = 1040, .size = 40,
+    check_offset(&f,
+                 "{\"ts_sec\":0,\"file\":\"b.000001\",\"pos\":1000,\"gtids\":\"" UUID ":1-4\"}");
+    struct mysql_event real = {.type = EV_ROTATE,
+                               .timestamp = 1,
+                               .log_pos = 1040,
+                               .size = 40,
                                .u.rotate = {.file = SL("b.000002"), .pos = 4}};
     CHECK_OK(stream_event(f.s, &real, &f.batch, NULL));
     check_offset(&f, "{\"ts_sec\":0,\"file\":\"b.000002\",\"pos\":4,\"gtids\":\"" UUID ":1-4\"}");
@@ -231,7 +247,7 @@ static void test_rotate(void)
     close_stream(&f);
 }
 
-static void test_skipped_and_strange(void)
+static void test_skipped(void)
 {
     struct fixture f;
     open_stream(&f, false, START);
@@ -240,11 +256,6 @@ static void test_skipped_and_strange(void)
     feed_map(&f, false);
     feed_rows(&f, 1, 3, false);
     CHECK_INT(f.batch.count, 0);
-    f.t.o.skipped = 0;
-    /* A table with another number of columns, which cannot be read again either. */
-    f.map.column_count = 2;
-    f.t.conn = NULL;
-    f.t.o.on_schema_error = FAILURE_FAIL;
     close_stream(&f);
 }
 
@@ -254,7 +265,7 @@ static const struct test_case tests[] = {
     {"resuming inside a transaction", test_resume},
     {"mariadb", test_mariadb},
     {"rotate", test_rotate},
-    {"skipped operations", test_skipped_and_strange},
+    {"skipped operations", test_skipped},
     {NULL, NULL},
 };
 const struct test_suite test_mysql_stream = {"cdc/mysql/stream", tests};

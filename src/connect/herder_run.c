@@ -91,12 +91,19 @@ static enum err check_own(const struct hconn *c, const struct strmap *config, st
     return err;
 }
 
+static void set_started(struct herder *h, struct hconn *c, bool started)
+{
+    pthread_mutex_lock(&h->lock);
+    c->started = started;
+    pthread_mutex_unlock(&h->lock);
+}
+
 static void failed(struct herder *h, struct hconn *c, const char *class_name, const char *why)
 {
     struct strbuf trace = STRBUF_INIT;
     strbuf_addf(&trace, "%s%s\n", class_name, why);
     LOG_ERROR(LOG_CONNECT_HERDER, "connector %s failed to start: %s", c->name, why);
-    c->started = false;
+    set_started(h, c, false);
     hconn_set_state(h, c, CONN_FAILED, strbuf_slice(&trace));
     strbuf_release(&trace);
 }
@@ -119,7 +126,7 @@ void hconn_start_connector(struct herder *h, struct hconn *c)
         failed(h, c, CONFIG_EXCEPTION, e.msg);
         return;
     }
-    c->started = true;
+    set_started(h, c, true);
     hconn_set_state(h, c,
                     c->target == TARGET_STARTED  ? CONN_RUNNING
                     : c->target == TARGET_PAUSED ? CONN_PAUSED

@@ -291,7 +291,8 @@ int demo_main(int argc, char **argv, const struct connect_plugins *const *plugin
     mem_free(d.dir);
     if (!err && !d.headless)
         puts("stopped");
-    if (err == E_CANCELLED)
-        return EXIT_SUCCESS;
-    return err ? exit_status(&e) : EXIT_SUCCESS;
+    if (err == E_CANCELLED) /* --help, or a signal before there was anything to see */
+        return d.headless ? EXIT_FAILURE : EXIT_SUCCESS;
+    e.code = err;
+    return exit_status(&e);
 }

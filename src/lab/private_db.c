@@ -141,15 +141,18 @@ enum err private_db_start(struct private_db *d, const char *dir, struct error *e
                                  : xasprintf("/tmp/weir-demo-%d.sock", (int)getpid());
     char *data = xasprintf("%s/data", dir), *log = xasprintf("%s/log", dir);
     char *args[] = {xasprintf("--datadir=%s", data), xasprintf("--socket=%s", d->socket),
-                    xasprintf("--port=%d", d->port), xasprintf("--log-bin=%s/binlog", data)};
+                    xasprintf("--port=%d", d->port), xasprintf("--log-bin=%s/binlog", data),
+                    /* its root has no password: files of this machine stay out of SQL's reach */
+                    xasprintf("--secure-file-priv=%s", data)};
     char defaults[] = "--no-defaults", bind[] = "--bind-address=127.0.0.1", id[] = "--server-id=1",
          format[] = "--binlog-format=ROW", image[] = "--binlog-row-image=FULL",
          user[] = "--user=root", pool[] = "--innodb-buffer-pool-size=16M",
          log_file[] = "--innodb-log-file-size=8M", perf[] = "--performance-schema=OFF",
          keep[] = "--expire-logs-days=2";
-    char *argv[] = {server,  defaults, args[0], args[1], args[2],
-                    args[3], bind,     id,      format,  image,
-                    pool,    log_file, perf,    keep,    geteuid() == 0 ? user : NULL,
+    char *argv[] = {server,   defaults, args[0], args[1],
+                    args[2],  args[3],  args[4], bind,
+                    id,       format,   image,   pool,
+                    log_file, perf,     keep,    geteuid() == 0 ? user : NULL,
                     NULL};
     enum err err = fs_mkdirs(dir, e);
     if (!err && !fs_exists(data))
@@ -171,12 +174,17 @@ enum err private_db_start(struct private_db *d, const char *dir, struct error *e
 void private_db_stop(struct private_db *d)
 {
     if (d->pid > 0) {
+        bool ended = false;
         kill(d->pid, SIGTERM);
-        for (int i = 0; i < 200 && waitpid(d->pid, NULL, WNOHANG) == 0; i++)
-            usleep(50000);
-        if (kill(d->pid, 0) == 0)
+        for (int i = 0; i < 200 && !ended; i++) {
+            ended = waitpid(d->pid, NULL, WNOHANG) != 0;
+            if (!ended)
+                usleep(50000);
+        }
+        if (!ended) {
             kill(d->pid, SIGKILL);
-        waitpid(d->pid, NULL, WNOHANG);
+            waitpid(d->pid, NULL, 0);
+        }
         d->pid = 0;
     }
     mem_free(d->dir);

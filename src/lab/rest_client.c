@@ -13,21 +13,27 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-static int dial(const char *url, char host[64], struct error *e)
+/* A connection to http://HOST:PORT (HOST may be an IPv6 address in brackets), or -1 with the reason. */
+static int dial(const char *url, struct error *e)
 {
-    char port[8];
-    if (sscanf(url, "http://%63[^:]:%7[0-9]", host, port) != 2) {
+    char host[256], port[8];
+    if (sscanf(url, "http://[%255[^]]]:%7[0-9]", host, port) != 2 &&
+        sscanf(url, "http://%255[^:/]:%7[0-9]", host, port) != 2) {
         error_set(e, E_INVALID, "'%s' is not http://HOST:PORT", url);
         return -1;
     }
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *a;
-    if (getaddrinfo(host, port, &hints, &a) != 0) {
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *all;
+    if (getaddrinfo(host, port, &hints, &all) != 0) {
         error_set(e, E_IO, "%s: no such host", host);
         return -1;
     }
-    int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct timeval t = {60, 0};
-    if (fd >= 0) {
+    int fd = -1;
+    error_set(e, E_IO, "connecting to %s", url);
+    for (const struct addrinfo *a = all; a && fd < 0; a = a->ai_next) {
+        struct timeval t = {60, 0};
+        fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd < 0)
+            continue;
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t);
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t);
         if (connect(fd, a->ai_addr, a->ai_addrlen) != 0) {
@@ -36,7 +42,7 @@ static int dial(const char *url, char host[64], struct error *e)
             fd = -1;
         }
     }
-    freeaddrinfo(a);
+    freeaddrinfo(all);
     return fd;
 }
 
@@ -65,12 +71,11 @@ static enum err exchange(int fd, struct strbuf *text, struct error *e)
 enum err rest_call(const char *url, const char *method, const char *path, const json_t *body,
                    int *status, json_t **answer, struct error *e)
 {
-    char host[64];
     struct strbuf text = STRBUF_INIT;
     char *json = body ? json_dumps(body, JSON_COMPACT) : NULL;
     if (answer)
         *answer = NULL;
-    int fd = dial(url, host, e);
+    int fd = dial(url, e);
     if (fd < 0) {
         free(json);
         return E_IO;

@@ -18,7 +18,7 @@ void runtime_stop(struct runtime *r);
 
 struct runtime_addresses {
     const char *data_dir;
-    char kafka[280];            /* localhost:9092 */
+    char kafka[280];             /* localhost:9092 */
     char connect[280], web[280]; /* http://127.0.0.1:8083 */
     int kafka_port, connect_port, web_port;
     int64_t start_ms; /* from process start to ready */

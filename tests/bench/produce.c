@@ -39,7 +39,10 @@ static rd_kafka_conf_t *conf(const char *key, const char *value)
 {
     char why[200];
     rd_kafka_conf_t *c = rd_kafka_conf_new();
-    const char *const set[][2] = {{"acks", "1"}, {"linger.ms", "5"}, {"queue.buffering.max.messages", "1000000"}, {key, value}};
+    const char *const set[][2] = {{"acks", "1"},
+                                  {"linger.ms", "5"},
+                                  {"queue.buffering.max.messages", "1000000"},
+                                  {key, value}};
     for (size_t i = 0; i < sizeof set / sizeof *set; i++)
         if (rd_kafka_conf_set(c, set[i][0], set[i][1], why, sizeof why) != RD_KAFKA_CONF_OK) {
             fprintf(stderr, "%s: %s\n", set[i][0], why);
@@ -68,7 +71,8 @@ static double run(const char *key, const char *value, const char *topic, long co
         exit(2);
     }
     rd_kafka_topic_t *t = rd_kafka_topic_new(rk, topic, NULL);
-    rd_kafka_produce(t, 0, RD_KAFKA_MSG_F_COPY, payload, size, NULL, 0, NULL); /* connects, creates */
+    rd_kafka_produce(t, 0, RD_KAFKA_MSG_F_COPY, payload, size, NULL, 0,
+                     NULL); /* connects, creates */
     rd_kafka_flush(rk, 30000);
     double start = now();
     for (long i = 0; i < count;) {
@@ -108,16 +112,21 @@ int main(int argc, char **argv)
             /* a fresh mock cluster each round: it keeps all it gets in memory */
             double mock = run("test.mock.num.brokers", "1", "bench", n, sizes[s]);
             double before = cpu_of(pid);
-            double weir = run("bootstrap.servers", argv[1], s == 0 ? "bench100" : "bench1024", n, sizes[s]);
+            double weir =
+                run("bootstrap.servers", argv[1], s == 0 ? "bench100" : "bench1024", n, sizes[s]);
             cpu += cpu_of(pid) - before;
             bytes += (double)n * (double)sizes[s];
             ratio[r] = weir / mock;
-            printf("produce %4zu B acks=1  round %d: weir %6.1f MB/s, mock %6.1f MB/s, ratio %.2f\n", sizes[s], r + 1, weir, mock, ratio[r]);
+            printf(
+                "produce %4zu B acks=1  round %d: weir %6.1f MB/s, mock %6.1f MB/s, ratio %.2f\n",
+                sizes[s], r + 1, weir, mock, ratio[r]);
             fflush(stdout);
         }
         qsort(ratio, (size_t)rounds, sizeof *ratio, by_value);
-        printf("RESULT produce-%zu-acks1 weir/mock median %.2f (min %.2f, max %.2f); weir CPU %.2f s/GB; failed %ld\n", sizes[s],
-               ratio[rounds / 2], ratio[0], ratio[rounds - 1], cpu / (bytes / 1e9), failed);
+        printf("RESULT produce-%zu-acks1 weir/mock median %.2f (min %.2f, max %.2f); weir CPU %.2f "
+               "s/GB; failed %ld\n",
+               sizes[s], ratio[rounds / 2], ratio[0], ratio[rounds - 1], cpu / (bytes / 1e9),
+               failed);
     }
     return failed != 0;
 }

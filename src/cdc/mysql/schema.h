@@ -65,8 +65,7 @@ struct mysql_change {
     enum mysql_change_kind kind;
     struct slice db, name; /* of the table afterwards; CHANGE_DROP: of the dropped one */
     const struct mysql_table *before, *after; /* referenced by the list */
-    struct slice
-        ddl;            /* text to emit for this change: DROP TABLE and RENAME TABLE are split, one
+    struct slice ddl;   /* text to emit for this change: DROP TABLE and RENAME TABLE are split, one
                            statement per table, as Debezium does (SPEC: cdc-mysql 5.9), else the statement */
     uint32_t statement; /* index of the statement in the text; all changes of one have the same */
 };

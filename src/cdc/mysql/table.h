@@ -92,8 +92,7 @@ enum mysql_default_kind {
 
 struct mysql_column {
     struct slice name;
-    struct slice
-        type_name; /* upper case, with attributes, as Debezium prints typeName and
+    struct slice type_name; /* upper case, with attributes, as Debezium prints typeName and
                       typeExpression: "INT UNSIGNED", "DOUBLE PRECISION", "NATIONAL VARCHAR" */
     enum mysql_column_type type;
     int32_t length; /* -1: none. INT(11): 11; VARCHAR(20): 20; DECIMAL: precision (10 when left

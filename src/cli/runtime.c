@@ -7,6 +7,7 @@
 #include "cli/runtime.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -31,7 +32,8 @@ struct runtime {
     char *data_dir;
     char *broker_dir;
     struct db *db;
-    struct pool *pool;
+    struct pool *pool;       /* HTTP handlers: may wait for databases */
+    struct pool *kafka_pool; /* the broker's, which must not wait for those */
     struct broker *broker;
     struct loop *http;
     struct connect *connect;
@@ -164,7 +166,7 @@ static enum err start_broker(struct runtime *r, struct server_config *c, struct 
         }
     }
     if (!err)
-        err = broker_start(&r->broker, &c->broker, r->db, r->pool, e);
+        err = broker_start(&r->broker, &c->broker, r->db, r->kafka_pool, e);
     if (err)
         return err;
     size_t n;
@@ -202,7 +204,8 @@ static enum err start_http(struct runtime *r, struct server_config *c,
                                   .connect = r->connect,
                                   .connect_url = r->where.connect,
                                   .allowed_hosts = (const char *const *)r->allowed_hosts,
-                                  .pool = r->pool};
+                                  .pool = r->pool,
+                                  .data_dir = r->data_dir};
     err = web_start(&r->web, &deps, &web, r->http, e);
     if (err)
         return err;
@@ -244,6 +247,8 @@ enum err runtime_start(struct runtime **out, struct server_config *c,
     if (!err)
         err = pool_start(&r->pool, "weir-pool", 3, e);
     if (!err)
+        err = pool_start(&r->kafka_pool, "weir-kafka", 2, e);
+    if (!err)
         err = start_broker(r, c, e);
     if (!err)
         err = start_http(r, c, plugins, e);
@@ -258,18 +263,29 @@ enum err runtime_start(struct runtime **out, struct server_config *c,
     return E_OK;
 }
 
+/* A connector's thread hangs in something and may still use what would be released: all that was
+ * answered goes to the disk, and the next start checks the logs as after a crash. */
+static _Noreturn void leave_unfinished(const struct runtime *r)
+{
+    int fd = open(r->data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || syncfs(fd) != 0)
+        LOG_ERROR(LOG_MAIN, "%s could not be synced: %s", r->data_dir, strerror(errno));
+    LOG_ERROR(LOG_MAIN, "weir ends without its orderly stop, as a connector's task hangs");
+    fflush(NULL);
+    _exit(EXIT_FAILURE);
+}
+
 void runtime_stop(struct runtime *r)
 {
     sdnotify("STOPPING=1");
     if (r->web)
         web_stop(r->web);
-    if (r->connect)
-        connect_stop(r->connect);
-    if (r->http)
-        loop_stop(r->http);
+    if (!connect_stop(r->connect))
+        leave_unfinished(r);
+    pool_stop(r->pool);
+    loop_stop(r->http);
     broker_stop(r->broker);
-    if (r->pool)
-        pool_stop(r->pool);
+    pool_stop(r->kafka_pool);
     if (r->db)
         db_close(r->db);
     for (char **h = r->allowed_hosts; *h; h++)

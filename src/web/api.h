@@ -20,6 +20,7 @@ struct web {
     struct web_deps deps;
     struct http_server *server;
     struct herder *herder; /* NULL: no worker */
+    uint8_t secret[32];    /* signs cursors; never leaves */
     atomic_bool stopping;  /* streams look at it */
     pthread_mutex_t lock;  /* streams */
     pthread_cond_t ended;

@@ -1,6 +1,7 @@
 /* web/message_query.c - see message_query.h. */
 #include "web/message_query.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
@@ -299,7 +300,8 @@ enum err message_cursor_read(struct message_query *q, struct slice id, struct sl
     if (!err) {
         struct slice json = slice_sub(strbuf_slice(&text), MAC_SIZE, text.n);
         mac_of(json, secret, mac);
-        err = memcmp(mac, text.p, MAC_SIZE) == 0 ? json_load_slice(json, &c, NULL) : E_INVALID;
+        err =
+            CRYPTO_memcmp(mac, text.p, MAC_SIZE) == 0 ? json_load_slice(json, &c, NULL) : E_INVALID;
     }
     if (!err)
         err = read_members(q, c, topic);

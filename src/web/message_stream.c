@@ -581,7 +581,6 @@ static void start(struct stream *s)
 static void messages(struct http_request *r, struct web *w, bool old)
 {
     struct error e = {0};
-    struct broker_info info;
     enum web_code code = WEB_INVALID;
     struct stream *s = xcalloc(1, sizeof *s);
     s->w = w;
@@ -592,12 +591,11 @@ static void messages(struct http_request *r, struct web *w, bool old)
     strbuf_init(&s->tmp.key, 0);
     strbuf_init(&s->tmp.value, 0);
     message_filter_init(&s->filter, SLICE_NULL);
-    broker_info(w->deps.broker, &info);
-    struct slice topic = http_param(r, "topic"), secret = slice_cstr(info.cluster_id);
+    s->secret = slice_of(w->secret, sizeof w->secret);
+    struct slice topic = http_param(r, "topic");
     enum err err = old ? message_query_read_old(&s->q, r, &e)
-                       : message_query_read(&s->q, r, topic, secret, &e);
+                       : message_query_read(&s->q, r, topic, s->secret, &e);
     s->topic = arena_dup(&s->q.a, topic);
-    s->secret = arena_dup(&s->q.a, secret);
     if (!err)
         err = open_parts(s, &code, &e);
     if (err) {

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 
 #include "base/base.h"
+#include "base/bytes.h"
+#include "base/fs.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "connect/connect.h"
@@ -125,7 +128,6 @@ static void actuator_info(struct http_request *r, void *arg)
 static void metrics(struct http_request *r, void *arg)
 {
     (void)arg;
-    http_reply_header(r, "Cache-Control", "no-store");
     struct strbuf b = STRBUF_INIT;
     metrics_dump(&b);
     http_reply(r, 200, "text/plain; version=0.0.4; charset=utf-8", strbuf_slice(&b));
@@ -190,6 +192,7 @@ static bool body_ok(struct http_request *r, struct web *w)
     X(HTTP_GET, "/api/info", web_info)                                                             \
     X(HTTP_GET, "/api/authorization", web_authorization)                                           \
     X(HTTP_GET, "/api/config/authentication", web_authentication)                                  \
+    X(HTTP_GET, "/actuator/prometheus", metrics)                                                   \
     X(HTTP_GET, "/api/clusters", web_clusters)                                                     \
     X(HTTP_POST, C "/cache", web_cache)                                                            \
     X(HTTP_GET, C "/stats", web_stats)                                                             \
@@ -254,9 +257,8 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/actuator/health/liveness", health},
     {HTTP_GET, "/actuator/health/readiness", health},
     {HTTP_GET, "/actuator/info", actuator_info},
-    {HTTP_GET, "/actuator/prometheus", metrics},
-    {HTTP_GET, "/metrics", metrics},
-    {HTTP_GET, "/metrics/{cluster}", metrics},
+    {HTTP_GET, "/metrics", metrics_route},
+    {HTTP_GET, "/metrics/{cluster}", metrics_route},
     {0, NULL, NULL},
 };
 
@@ -272,6 +274,24 @@ static void refused(struct http_request *r, int status, const char *message, con
 
 /* --- start and stop -------------------------------------------------------------------------- */
 
+/* The key that signs cursors: made once for a data directory. Without a place for it (or when that
+ * cannot be written) it is this process's, and cursors end with it. */
+static void load_secret(struct web *w)
+{
+    struct strbuf b = STRBUF_INIT;
+    struct error e = {0};
+    const char *dir = w->deps.data_dir;
+    char *path = dir ? xasprintf("%s/web-cursor.key", dir) : NULL;
+    bytes_random(w->secret, sizeof w->secret);
+    if (path && fs_exists(path) && fs_read_all(path, sizeof w->secret, &b, &e) == E_OK &&
+        b.n == sizeof w->secret)
+        memcpy(w->secret, b.p, b.n);
+    else if (path && fs_replace(path, slice_of(w->secret, sizeof w->secret), &e) != E_OK)
+        LOG_WARN(LOG_WEB, "links to further pages of messages end with this process: %s", e.msg);
+    strbuf_release(&b);
+    mem_free(path);
+}
+
 enum err web_start(struct web **out, const struct web_deps *deps, struct http_listen *listen,
                    struct loop *l, struct error *e)
 {
@@ -280,6 +300,7 @@ enum err web_start(struct web **out, const struct web_deps *deps, struct http_li
     w->herder = deps->connect ? connect_herder(deps->connect) : NULL;
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->ended, NULL);
+    load_secret(w);
     const struct http_options o = {.name = "web",
                                    .routes = routes,
                                    .arg = w,
@@ -308,5 +329,6 @@ void web_stop(struct web *w)
     pthread_mutex_unlock(&w->lock);
     pthread_cond_destroy(&w->ended);
     pthread_mutex_destroy(&w->lock);
+    mem_wipe(w->secret, sizeof w->secret);
     mem_free(w);
 }

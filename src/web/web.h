@@ -18,6 +18,7 @@ struct web_deps {
     const char *connect_url;          /* "http://127.0.0.1:8083", shown */
     const char *const *allowed_hosts; /* see http_options */
     struct pool *pool;                /* blocking work of handlers */
+    const char *data_dir; /* keeps the key of cursors; NULL: they end with the process */
 };
 /* Listens on the loop; listen->port is filled when it was 0. Thread: main. */
 enum err web_start(struct web **out, const struct web_deps *deps, struct http_listen *listen,

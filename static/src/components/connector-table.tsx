@@ -37,7 +37,7 @@ export function ConnectorTable({ c, rows, reload, withTopics, sort }: Props) {
       id: 'name',
       head: t('common.name'),
       sort: 'NAME',
-      wide: !withTopics,
+      wide: true,
       cell: (r) => (
         <a class="break" href={urls.connector(c, r.connect, r.name)}>
           {r.name}

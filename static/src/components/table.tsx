@@ -69,7 +69,7 @@ function Head<R>({ column, sort }: { column: Column<R>; sort: Sort | undefined }
           </span>
         </button>
       ) : (
-        column.head
+        column.head || <span class="offscreen">{t('message.menu')}</span>
       )}
     </th>
   )

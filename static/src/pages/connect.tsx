@@ -22,10 +22,10 @@ function Numbers({ connects, connectors, failed, tasks, failedTasks }: Record<'c
   return (
     <Tiles>
       <Tile label={t('connect.clusters')}>{count(connects)}</Tile>
-      <Tile label={t('connect.connectors')} alert={failed > 0}>
+      <Tile label={t('connect.connectors')}>
         {count(connectors)} <Failed n={failed} />
       </Tile>
-      <Tile label={t('connect.tasks')} alert={failedTasks > 0}>
+      <Tile label={t('connect.tasks')}>
         {count(tasks)} <Failed n={failedTasks} />
       </Tile>
     </Tiles>

@@ -31,7 +31,18 @@ function Part({ label, text, isNull, setText, setNull, rows }: PartProps) {
   return (
     <Field label={label} aside={<Toggle label="null" checked={isNull} onChange={setNull} />}>
       {(id) => (
-        <textarea id={id} class="mono" rows={rows} spellcheck={false} disabled={isNull} value={isNull ? '' : text} onInput={(e) => setText(e.currentTarget.value)} />
+        <textarea
+          id={id}
+          class={isNull ? 'mono null' : 'mono'}
+          rows={rows}
+          spellcheck={false}
+          placeholder={isNull ? 'null' : ''}
+          value={isNull ? '' : text}
+          onInput={(e) => {
+            setText(e.currentTarget.value)
+            setNull(false)
+          }}
+        />
       )}
     </Field>
   )

@@ -19,7 +19,7 @@ export async function startWeir() {
   const ended = new Promise((resolve) => child.once('exit', resolve))
   let said = ''
   const [url, kafka] = await new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`weir did not get ready:\n${said}`)), 15_000)
+    const timer = setTimeout(() => reject(new Error(`weir did not get ready:\n${said}`)), 30_000)
     ended.then(() => reject(new Error(`weir ended:\n${said}`)))
     child.stderr.on('data', (piece) => (said += piece))
     child.stdout.on('data', (piece) => {
@@ -64,7 +64,7 @@ export async function openPage(browser, { url, kafka }, options = {}) {
   await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: url })
   const page = await context.newPage()
   const complaints = []
-  page.setDefaultTimeout(8000)
+  page.setDefaultTimeout(30_000)
   page.on('request', (request) => {
     const to = new URL(request.url())
     if (to.origin !== url && !['data:', 'blob:'].includes(to.protocol)) complaints.push(`asked another host: ${request.url()}`)

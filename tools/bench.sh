@@ -26,7 +26,7 @@ for name in $want; do
     case $name in
     startup) "$python" tests/bench/startup.py ;;
     produce) warm 3000; server produce; "$build/bench-produce" "$kafka" "$pid" "${MESSAGES:-2000000}" "${BENCH_ROUNDS:-5}"; kill "$pid"; wait "$pid" ;;
-    capture) warm 4000; "$python" tests/bench/capture.py "$build" "${ROWS:-1000000}" "${BENCH_ROUNDS:-3}" ;;
+    capture) warm 3000; "$python" tests/bench/capture.py "$build" "${ROWS:-500000}" "${BENCH_ROUNDS:-3}" ;;
     debezium) # side by side with the real one, where it can be had
         shared=${WEIR_SHARED:-../shared}
         [[ -x $shared/oracle/stack.sh ]] || { echo "debezium: skipped, the real programs are not beside this clone"; continue; }

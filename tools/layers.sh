@@ -1,6 +1,6 @@
 #!/bin/bash
-# Includes point downwards only (docs/ARCHITECTURE.md): base < broker < connect < cdc; web and lab beside on
-# public headers; main.c sees all. Prints each line that breaks this, and fails.
+# Includes point downwards only (docs/ARCHITECTURE.md): base < broker < connect < cdc; web, cli and lab beside
+# on public headers, lab also on cli; main.c sees all. Prints each line that breaks this, and fails.
 set -u
 cd "$(dirname "$0")/.."
 bad=0
@@ -10,18 +10,25 @@ rule() { # folder, what it must not include
     printf '%s\n' "$hits"
     bad=1
 }
-public='broker/(broker|admin)\.h|broker/proto/|connect/(connect|connector|schema|record|herder|rest/rest)\.h'
 rule base '(broker|connect|cdc|web|cli|lab)/'
 rule broker '(connect|cdc|web|cli|lab)/'
 rule connect '(cdc|web|cli|lab)/'
-rule cdc '(web|cli|lab)/'
+rule cdc '(broker|web|cli|lab)/'
 rule web '(cdc|cli|lab)/'
-# connect, cdc and web see of the layers below only the headers meant for them.
-for m in connect cdc web; do
-    hits=$(grep -rnE '^#include "broker/' "src/$m" --include='*.[ch]' | grep -vE "\"($public)")
-    [[ -n $hits ]] && { printf '%s\n' "$hits"; bad=1; }
-done
-hits=$(grep -rnE '^#include "connect/' src/web --include='*.[ch]' | grep -vE "\"($public)")
-[[ -n $hits ]] && { printf '%s\n' "$hits"; bad=1; }
+rule cli 'lab/'
+# Of the layers below only the headers meant for them are seen.
+public_only() { # folders, layer, its public headers
+    local m hits
+    for m in $1; do
+        hits=$(grep -rnE "^#include \"$2/" "src/$m" --include='*.[ch]' | grep -vE "\"$2/($3)\"") || continue
+        printf '%s\n' "$hits"
+        bad=1
+    done
+}
+public_only 'connect web cli lab' broker '(broker|admin)\.h|proto/[a-z_]+\.h'
+public_only cdc connect '(connector|schema|record|kclient)\.h'
+public_only 'web cli lab' connect '(connect|connector|schema|record|kclient|herder)\.h'
+public_only 'cli lab' cdc 'cdc\.h'
+public_only 'cli lab' web 'web\.h'
 [[ $bad = 0 ]] && echo 'layers: ok'
 exit $bad

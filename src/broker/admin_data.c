@@ -301,8 +301,10 @@ enum err broker_offset_for(struct broker_target *t, int64_t timestamp, int64_t *
 {
     struct partition_offsets o;
     *offset = *record_ms = -1;
-    partition_offsets(t->p, &o);
     if (timestamp == -1 || timestamp == -2) {
+        int16_t code = partition_offsets(t->p, &o);
+        if (code != KERR_NONE)
+            return kafka_error(e, code, t, "looking for an offset of");
         *offset = timestamp == -1 ? o.end : o.start;
         return E_OK;
     }

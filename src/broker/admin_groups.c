@@ -59,8 +59,10 @@ static void add_lags(struct broker *b, struct broker_group_info *g)
         if (!p)
             continue;
         struct partition_offsets po;
-        partition_offsets(p, &po);
+        int16_t code = partition_offsets(p, &po);
         partition_unref(p);
+        if (code)
+            continue;
         o->end_offset = po.end;
         if (o->offset < 0)
             continue;

@@ -367,26 +367,38 @@ static void close_connections(void *arg)
     conn_loop_stop(&((struct broker_loop *)arg)->conns);
 }
 
-struct requests_out {
+struct request_count {
     struct broker_loop *bl;
     size_t count;
 };
 
 static void count_requests(void *arg)
 {
-    struct requests_out *q = arg;
+    struct request_count *q = arg;
     q->count += q->bl->live.count;
 }
 
-/* Requests that pool threads work on come home before the loops end. */
-static bool any_request_out(struct broker *b)
+static size_t requests_out(struct broker *b)
 {
-    struct requests_out q = {0};
+    struct request_count q = {0};
     for (int i = 0; i < b->loop_count; i++) {
         q.bl = &b->loops[i];
         loop_call(b->loops[i].loop, count_requests, &q);
     }
-    return q.count > 0;
+    return q.count;
+}
+
+/* Requests that the pool and the flusher work on post to the loops: all come home before those end,
+ * however long a disk takes. */
+static void wait_for_requests(struct broker *b)
+{
+    int64_t next_ms = clock_mono_ms() + 1000;
+    for (size_t n; (n = requests_out(b)) > 0; usleep(5000)) {
+        if (clock_mono_ms() < next_ms)
+            continue;
+        next_ms += 1000;
+        LOG_WARN(LOG_BROKER_CONN, "stopping waits for requests that are worked on requests=%zu", n);
+    }
 }
 
 void broker_stop(struct broker *b)
@@ -401,8 +413,7 @@ void broker_stop(struct broker *b)
         coord_quiesce(b->coord);
     for (int i = 0; i < b->loop_count; i++)
         loop_call(b->loops[i].loop, close_connections, &b->loops[i]);
-    for (int i = 0; i < 1000 && any_request_out(b); i++)
-        usleep(5000);
+    wait_for_requests(b);
     for (int i = 0; i < b->loop_count; i++) {
         loop_stop(b->loops[i].loop);
         broker_loop_release(&b->loops[i]);

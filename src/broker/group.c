@@ -145,23 +145,34 @@ struct group_member *group_member_add(struct group *g, const char *id,
     m->join_deadline = INT64_MAX;
     m->session_deadline = INT64_MAX;
     m->assignment = slice_of(xstrdup(""), 0);
-    group_member_update(m, call);
+    if (group_member_update(m, call) != E_OK) {
+        member_free(m);
+        return NULL;
+    }
     if (g->members.count == 0)
         own(&g->protocol_type, in->protocol_type);
     list_push_back(&g->members, &m->link);
     return m;
 }
 
-void group_member_update(struct group_member *m, const struct group_call *call)
+enum err group_member_update(struct group_member *m, const struct group_call *call)
 {
     const struct join_group_request *in = call->in;
     size_t n = 0;
     for (int32_t i = 0; i < in->protocols_count; i++)
         n += in->protocols[i].name.n + in->protocols[i].metadata.n;
+    char *blob = try_alloc(n + 1);
+    struct group_protocol *protocols =
+        try_calloc((size_t)MAX(in->protocols_count, 1), sizeof *protocols);
+    if (!blob || !protocols) {
+        mem_free(blob);
+        mem_free(protocols);
+        return E_NOMEM;
+    }
     mem_free(m->blob);
     mem_free(m->protocols);
-    m->blob = xmalloc(n + 1);
-    m->protocols = xcalloc((size_t)MAX(in->protocols_count, 1), sizeof *m->protocols);
+    m->blob = blob;
+    m->protocols = protocols;
     m->protocol_count = in->protocols_count;
     char *at = m->blob;
     for (int32_t i = 0; i < in->protocols_count; i++) {
@@ -182,6 +193,7 @@ void group_member_update(struct group_member *m, const struct group_call *call)
     mem_free(m->client_host);
     m->client_id = call->client_id.p ? slice_dup(call->client_id) : xstrdup("");
     m->client_host = call->client_host.p ? slice_dup(call->client_host) : xstrdup("");
+    return E_OK;
 }
 
 bool group_member_same_protocols(const struct group_member *m, const struct join_group_request *in)

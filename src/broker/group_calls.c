@@ -10,6 +10,9 @@
 #include "broker/group_internal.h"
 
 #define NEW_MEMBER_JOIN_MS (5 * 60 * 1000)
+#define PROTOCOLS_MAX 64 /* of a member; clients have one to three */
+#define PROTOCOLS_BYTES_MAX (1 << 20)
+#define PENDING_MAX 1000 /* ids of a group that were given out and not used yet */
 
 /* "<prefix>-<uuid>", the uuid in its usual hexadecimal form. Caller frees. */
 static char *new_member_id(struct slice prefix)
@@ -58,6 +61,11 @@ static void park_join(struct group_member *m, struct group_call *call)
 static void join_new(struct group *g, const char *id, struct group_call *call, int64_t now)
 {
     struct group_member *m = group_member_add(g, id, call);
+    if (!m) { /* a code after which clients come again */
+        group_answer_join_error(call, SL(""), KERR_COORDINATOR_NOT_AVAILABLE);
+        group_maybe_complete_join(g, now); /* others may have waited for this one */
+        return;
+    }
     m->join_deadline = now + NEW_MEMBER_JOIN_MS;
     group_touch(m, now);
     park_join(m, call);
@@ -75,15 +83,32 @@ static bool is_full(const struct group *g)
     return g->members.count >= (size_t)g->rules->max_size;
 }
 
+/* For one more id that is given out; those on their way count as members. */
+static int16_t room_for_pending(const struct group *g)
+{
+    if (g->members.count + g->pending.count >= (size_t)g->rules->max_size)
+        return KERR_GROUP_MAX_SIZE_REACHED;
+    return g->pending.count >= PENDING_MAX ? KERR_COORDINATOR_NOT_AVAILABLE : KERR_NONE;
+}
+
+static bool protocols_too_large(const struct join_group_request *in)
+{
+    size_t n = 0;
+    for (int32_t i = 0; i < in->protocols_count; i++)
+        n += in->protocols[i].name.n + in->protocols[i].metadata.n;
+    return in->protocols_count > PROTOCOLS_MAX || n > PROTOCOLS_BYTES_MAX;
+}
+
 static void join_without_id(struct group *g, struct group_call *call, int64_t now)
 {
     const struct join_group_request *in = call->in;
-    if (is_full(g)) {
-        group_answer_join_error(call, SL(""), KERR_GROUP_MAX_SIZE_REACHED);
-        return;
-    }
-    if (!group_protocols_fit(g, in, NULL)) {
-        group_answer_join_error(call, SL(""), KERR_INCONSISTENT_GROUP_PROTOCOL);
+    int16_t code = call->version >= 4 ? room_for_pending(g)
+                   : is_full(g)       ? KERR_GROUP_MAX_SIZE_REACHED
+                                      : KERR_NONE;
+    if (code == KERR_NONE && !group_protocols_fit(g, in, NULL))
+        code = KERR_INCONSISTENT_GROUP_PROTOCOL;
+    if (code != KERR_NONE) {
+        group_answer_join_error(call, SL(""), code);
         return;
     }
     char *id = new_member_id(call->client_id);
@@ -102,6 +127,10 @@ static void replace_static(struct group *g, struct group_member *m, struct group
                            int64_t now)
 {
     const struct join_group_request *in = call->in;
+    if (group_member_update(m, call) != E_OK) {
+        group_answer_join_error(call, SL(""), KERR_COORDINATOR_NOT_AVAILABLE);
+        return;
+    }
     char *old_id = m->id;
     struct group_call *join = m->join, *sync = m->sync;
     m->join = m->sync = NULL;
@@ -110,7 +139,6 @@ static void replace_static(struct group *g, struct group_member *m, struct group
         group_answer_join_error(join, slice_cstr(old_id), KERR_FENCED_INSTANCE_ID);
     if (sync)
         group_answer_sync_error(sync, KERR_FENCED_INSTANCE_ID);
-    group_member_update(m, call);
     group_touch(m, now);
     if (g->state != GROUP_STABLE || !slice_eq(group_vote(g), g->protocol)) {
         park_join(m, call);
@@ -193,7 +221,10 @@ static void join_known(struct group *g, struct group_member *m, struct group_cal
         group_answer_join(g, m, call);
         return;
     }
-    group_member_update(m, call);
+    if (group_member_update(m, call) != E_OK) {
+        group_answer_join_error(call, in->member_id, KERR_COORDINATOR_NOT_AVAILABLE);
+        return;
+    }
     park_join(m, call);
     group_prepare_rebalance(g, now,
                             m == g->leader ? "the leader joins again" : "a member joins again");
@@ -202,6 +233,10 @@ static void join_known(struct group *g, struct group_member *m, struct group_cal
 void group_join(struct group *g, struct group_call *call, int64_t now)
 {
     const struct join_group_request *in = call->in;
+    if (protocols_too_large(in)) {
+        group_answer_join_error(call, in->member_id, KERR_INVALID_REQUEST);
+        return;
+    }
     if (in->member_id.n == 0) {
         if (in->group_instance_id.p)
             join_static(g, call, now);

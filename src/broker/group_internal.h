@@ -11,11 +11,11 @@ struct group_pending *group_pending_find(const struct group *g, struct slice id)
 void group_pending_add(struct group *g, const char *id, int64_t deadline);
 void group_pending_remove(struct group *g, struct group_pending *p);
 
-/* Adds a member with an id of its own; caller fills protocols by group_member_update. */
+/* Adds a member with an id of its own, as a Join describes it. NULL: no memory. */
 struct group_member *group_member_add(struct group *g, const char *id,
                                       const struct group_call *call);
-/* Takes timeouts, protocols, client from a Join. */
-void group_member_update(struct group_member *m, const struct group_call *call);
+/* Takes timeouts, protocols, client from a Join. E_NOMEM: nothing has changed. */
+enum err group_member_update(struct group_member *m, const struct group_call *call) MUST_CHECK;
 bool group_member_same_protocols(const struct group_member *m, const struct join_group_request *in);
 /* Removes it, answers its parked calls with `code`; the caller starts the next round. */
 void group_member_remove(struct group *g, struct group_member *m, int16_t code);

@@ -5,8 +5,7 @@
  *  2. High watermark = log end once the write has succeeded; last stable offset <= high watermark.
  *  3. A batch of a known producer is appended only when its sequence follows the last one.
  *
- * A partition is loaded at first use: ten thousand idle ones cost neither time at start nor files.
- */
+ * A partition is loaded at first use: ten thousand idle ones cost no time at start and no files. */
 #include "broker/partition.h"
 
 #include "base/clock.h"

@@ -1,7 +1,8 @@
 /* broker/partition.h - one partition: its log, its producers, who waits for it.
  *
- *   append: check producer sequence -> assign offset in place -> one write -> note producer -> wake
- * waits read:   find batch -> file ranges (counted segment references; sent by sendfile)
+ *   append: check producer sequence -> assign offset in place -> one write -> note producer
+ *           -> wake waits
+ *   read:   find batch -> file range (a counted segment reference; sent by sendfile)
  *
  * Lock: `lock` protects everything behind it; no other lock is taken inside it but the flusher's
  * list lock. Two partitions are never locked together. Thread: any. SPEC: broker 4, 6.1, 7.2. */
@@ -69,7 +70,8 @@ bool partition_is_sync(struct partition *p);
 struct partition_offsets {
     int64_t start, end, stable; /* log start, high watermark (= log end), last stable offset */
 };
-void partition_offsets(struct partition *p, struct partition_offsets *out);
+/* KERR_NONE, UNKNOWN_TOPIC_OR_PARTITION (deleted) or KAFKA_STORAGE_ERROR; *out is all 0 then. */
+int16_t partition_offsets(struct partition *p, struct partition_offsets *out);
 struct aborted_txn {
     int64_t producer_id, first_offset, last_offset;
 };
@@ -77,7 +79,9 @@ struct partition_read {
     struct partition_offsets offsets;
     struct file_range range; /* n == 0: nothing (then no reference is held) */
     int64_t next_offset;     /* after the range; -1: not known without a scan, the batches tell */
-    struct aborted_txn *aborted; /* in the arena given; only with committed_only */
+    /* In the arena given, with committed_only. Always none as long as transactions are not served:
+     * then no batch is aborted. */
+    struct aborted_txn *aborted;
     size_t aborted_count;
 };
 /* Whole batches from the one that holds `offset`, at most max_bytes; `at_least_one` gives the first
@@ -113,6 +117,7 @@ bool partition_producer(struct partition *p, int64_t id, struct producer *out);
  * E_NOMEM. */
 enum err partition_producers(struct partition *p, struct arena *a, struct producer **out,
                              size_t *count) MUST_CHECK;
+/* Does not load a log that was not used yet. */
 void partition_size(struct partition *p, int64_t *bytes, int32_t *segments);
 
 #endif

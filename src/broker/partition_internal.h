@@ -18,6 +18,8 @@ struct partition {
     int32_t id;
     int32_t known_epoch; /* leader epoch, or -1: not looked up yet */
     bool fresh, loaded, broken, deleted;
+    int32_t measured_segments; /* of a log that is not loaded; 0: not measured yet */
+    int64_t measured_bytes;
     int64_t stable;   /* last stable offset; follows the end while no transaction is open */
     size_t expire_at; /* this many producers: forget the old ones */
     struct plog log;

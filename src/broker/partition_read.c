@@ -1,5 +1,4 @@
-/* broker/partition_read.c - see partition.h: offsets, reading, waiting, looking up by time and
- * epoch.
+/* broker/partition_read.c - see partition.h: offsets, reading, waiting, lookup by time and epoch.
  *
  * Bytes are never copied here: a read answers where whole batches lie in a file, and the reference
  * on the segment keeps that file until they were sent. */
@@ -21,24 +20,36 @@ static int16_t read_failed(const struct partition *p, const struct error *e)
     return KERR_KAFKA_STORAGE_ERROR;
 }
 
-void partition_offsets(struct partition *p, struct partition_offsets *out)
+int16_t partition_offsets(struct partition *p, struct partition_offsets *out)
 {
     *out = (struct partition_offsets){0, 0, 0};
-    if (partition_enter(p) != KERR_NONE)
-        return;
+    int16_t code = partition_enter(p);
+    if (code)
+        return code;
     *out = (struct partition_offsets){p->log.start, p->log.end, p->stable};
     partition_leave(p);
+    return KERR_NONE;
 }
 
+/* Does not load the log: who looks at all partitions (a scrape, a list of topics) must not open all
+ * of them. What is not loaded does not change. */
 void partition_size(struct partition *p, int64_t *bytes, int32_t *segments)
 {
     *bytes = 0;
     *segments = 0;
-    if (partition_enter(p) != KERR_NONE)
-        return;
-    *bytes = plog_bytes(&p->log);
-    *segments = (int32_t)p->log.count;
-    partition_leave(p);
+    pthread_mutex_lock(&p->lock);
+    if (p->loaded && !p->deleted) {
+        *bytes = plog_bytes(&p->log);
+        *segments = (int32_t)p->log.count;
+    } else if (!p->deleted) {
+        if (p->fresh)
+            p->measured_segments = 1;
+        if (!p->measured_segments)
+            plog_measure(p->dir, &p->measured_bytes, &p->measured_segments);
+        *bytes = p->measured_bytes;
+        *segments = p->measured_segments;
+    }
+    pthread_mutex_unlock(&p->lock);
 }
 
 /* --- waiting -----------------------------------------------------------------------------------

@@ -2,12 +2,13 @@
  *
  * Snapshot file, all integers big endian (Kafka's format, version 1):
  *   i16 version | u32 crc32c of all that follows | i32 count | count x
- *   { i64 producer id, i16 epoch, i32 last sequence, i64 last offset, i32 offset delta, i64
- * timestamp, i32 coordinator epoch, i64 first offset of the open transaction or -1 } That keeps the
- * newest batch of each producer only. The older ones stand in a section of weir's own behind it,
- * which Kafka's readers do not look at (the checksum covers it): i32 "weir" | i32 count | count x
+ *   { i64 producer id, i16 epoch, i32 last sequence, i64 last offset, i32 offset delta,
+ *     i64 timestamp, i32 coordinator epoch, i64 first offset of the open transaction or -1 }
+ * That keeps the newest batch of each producer only. The older ones stand in a section of weir's
+ * own behind it, which Kafka's readers do not look at (the checksum covers it):
+ *   i32 "weir" | i32 count | count x
  *   { i64 producer id, u8 n, n x { i32 first sequence, i32 last sequence, i64 first offset,
- *     i64 last offset, i64 timestamp } }                  oldest first, without the newest */
+ *     i64 last offset, i64 timestamp } }           oldest first, without the newest */
 #include "broker/producer_state.h"
 
 #include "base/bytes.h"

@@ -2,10 +2,11 @@
  * together, logs recovered if they must be, checkpoints written.
  *
  *   rows          in SQLite; they say which topics there are
- *   directories   without a row: the rest of a deletion (removed), or a log from elsewhere (taken
- * in) checkpoints   by the flusher's thread at most once a minute, when log starts move, when
- * topics go, and at the end; stale lines of topics that are gone must never meet a new topic of the
- * same name */
+ *   directories   without a row: the rest of a deletion (removed), or a log from elsewhere
+ *                 (taken in)
+ *   checkpoints   by the flusher's thread at most once a minute, when log starts move, when topics
+ *                 go, and at the end; stale lines of topics that are gone must never meet a new
+ *                 topic of the same name */
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"

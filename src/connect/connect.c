@@ -177,7 +177,7 @@ enum err connect_start(struct connect **out, const struct strmap *worker_config,
     if (!err)
         err = rest_start(&c->rest, c->herder, broker, http_loop, pool, listen, allowed_hosts, e);
     if (err) {
-        connect_stop(c);
+        (void)!connect_stop(c); /* no task was started */
         return err;
     }
     make_worker_id(c, listen, id, sizeof id);
@@ -186,17 +186,19 @@ enum err connect_start(struct connect **out, const struct strmap *worker_config,
     return E_OK;
 }
 
-void connect_stop(struct connect *c)
+bool connect_stop(struct connect *c)
 {
     if (!c)
-        return;
+        return true;
     rest_stop(c->rest);
-    herder_shutdown(c->herder);
+    if (!herder_shutdown(c->herder))
+        return false;
     rest_free(c->rest);
     kclient_free(c->kclient);
     registry_release(&c->registry);
     strmap_release(&c->worker);
     mem_free(c);
+    return true;
 }
 
 struct herder *connect_herder(struct connect *c)

@@ -23,7 +23,9 @@ enum err connect_start(struct connect **out, const struct strmap *worker_config,
                        struct broker *broker, struct db *db, struct loop *http_loop,
                        struct pool *pool, const struct connect_plugins *const *plugins,
                        struct error *e) MUST_CHECK;
-void connect_stop(struct connect *c);
+/* Waits for tasks up to task.shutdown.graceful.timeout.ms and 10 s more. False: one of them still
+ * runs and uses broker and db; nothing was released, and the process can only be ended. */
+bool connect_stop(struct connect *c) MUST_CHECK;
 struct herder *connect_herder(struct connect *c);
 extern const struct db_migrations connect_migrations;
 /* Tables of all connectors in the plugin arrays, for db_open: appended to out (NULL-terminated). */

@@ -1,27 +1,28 @@
 /* connect/herder.c - requests that change something: create, replace, patch, delete, pause, resume,
- * stop, restart, alter offsets. SPEC: connect 1.4 - 1.6, 3.
+ * stop, restart. SPEC: connect 1.4 - 1.6, 3.
  *
  * A request is checked on the caller's thread (validation connects to databases), then runs as a
  * job on the herder's thread: it stores the wish first, answers, and what takes longer (starting)
  * is posted behind it. */
 #include "connect/herder.h"
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "connect/config_refs.h"
-#include "connect/configdef.h"
 #include "connect/herder_internal.h"
 #include "connect/store.h"
+
+#include <unistd.h>
+
+#define ABANDONED_WAIT_MS 10000
 
 static const char *const target_names[] = {"STARTED", "PAUSED", "STOPPED"};
 
 /* --- errors ------------------------------------------------------------------------------------
  */
 
-static enum err answer(struct error *e, enum err code, int status, const char *fmt, ...)
-    PRINTF_LIKE(4, 5);
-static enum err answer(struct error *e, enum err code, int status, const char *fmt, ...)
+enum err herder_answer(struct error *e, enum err code, int status, const char *fmt, ...)
 {
     struct strbuf text = STRBUF_INIT;
     va_list ap;
@@ -35,41 +36,19 @@ static enum err answer(struct error *e, enum err code, int status, const char *f
     return code;
 }
 
-/* A text of any length: the whole of it as JSON string too. */
-static enum err answer_long(struct error *e, json_t **full, int status, struct slice text)
-{
-    *full = json_stringn_nocheck(text.p, text.n);
-    return answer(e, E_INVALID, status, PRI_SL, ARG_SL(text));
-}
-
 /* --- jobs on the herder's thread ---------------------------------------------------------------
  */
 
-struct request {
-    struct herder *h;
-    enum err (*fn)(struct request *r);
-    struct slice name;
-    const struct strmap *config;
-    enum conn_target target;
-    bool include_tasks, only_failed, must_exist, created;
-    int task;
-    const struct record_offset *offsets;
-    size_t offset_count;
-    json_t *out;
-    struct error *e;
-    enum err err;
-};
-
 static void run_request(void *arg)
 {
-    struct request *r = arg;
+    struct herder_request *r = arg;
     if (r->h->stopping)
-        r->err = answer(r->e, E_CANCELLED, 500, "Worker is shutting down");
+        r->err = herder_answer(r->e, E_CANCELLED, 500, "Worker is shutting down");
     else
         r->err = r->fn(r);
 }
 
-static enum err submit(struct request *r, enum err (*fn)(struct request *r))
+enum err herder_submit(struct herder_request *r, enum err (*fn)(struct herder_request *r))
 {
     r->fn = fn;
     loop_call(r->h->loop, run_request, r);
@@ -148,75 +127,6 @@ static enum err store_config(struct herder *h, const struct hconn *c, struct err
     return err;
 }
 
-static enum err no_type(const struct strmap *config, json_t **full, struct error *e, int status,
-                        const char *prefix)
-{
-    struct strbuf text = STRBUF_INIT;
-    strbuf_addf(&text, "%sConnector config {", prefix);
-    for (size_t i = 0; i < config->count; i++) /* names only: values may be secret */
-        strbuf_addf(&text, "%s" PRI_SL, i ? ", " : "", ARG_SL(config->entries[i].key));
-    strbuf_adds(&text, "} contains no connector type");
-    enum err err = answer_long(e, full, status, strbuf_slice(&text));
-    strbuf_release(&text);
-    return err;
-}
-
-static enum err no_class(const struct herder *h, struct slice name, json_t **full, struct error *e,
-                         int status, const char *prefix)
-{
-    struct strbuf text = STRBUF_INIT;
-    strbuf_addf(
-        &text,
-        "%sFailed to find any class that implements Connector and which name matches " PRI_SL
-        ", available connectors are: ",
-        prefix, ARG_SL(name));
-    registry_describe(h->registry, &text);
-    enum err err = answer_long(e, full, status, strbuf_slice(&text));
-    strbuf_release(&text);
-    return err;
-}
-
-/* Name, class, full validation. Caller's thread. */
-static enum err check_config(struct herder *h, struct slice name, const struct strmap *config,
-                             struct strmap *out, json_t **full, struct error *e)
-{
-    struct slice own = strmap_get_c(config, "name");
-    strmap_copy(out, config);
-    if (strmap_has(config, SL("name")) && !slice_eq(own, name))
-        return answer(e, E_INVALID, 400,
-                      "Connector name configuration (" PRI_SL
-                      ") doesn't match connector name in the "
-                      "URL (" PRI_SL ")",
-                      ARG_SL(own), ARG_SL(name));
-    if (!own.p)
-        strmap_set(out, SL("name"), name);
-    struct slice class_name = strmap_get_c(out, "connector.class");
-    if (!class_name.p)
-        return no_type(out, full, e, 400, "");
-    const struct connector_ops *ops = registry_connector(h->registry, slice_trim(class_name));
-    if (!ops)
-        return no_class(h, class_name, full, e, 400, "");
-    struct strmap resolved;
-    enum err err = config_refs_resolve(out, &h->worker, &resolved, e);
-    if (err) {
-        if (e)
-            e->sys = 500;
-        strmap_release(&resolved);
-        return err;
-    }
-    struct config_errors v;
-    config_validate(&v, h->registry, &h->worker, &resolved, ops);
-    strmap_release(&resolved);
-    if (config_error_count(&v)) {
-        struct strbuf text = STRBUF_INIT;
-        config_error_summary(&v, &text);
-        err = answer_long(e, full, 400, strbuf_slice(&text));
-        strbuf_release(&text);
-    }
-    config_errors_release(&v);
-    return err;
-}
-
 /* --- create, replace, patch --------------------------------------------------------------------
  */
 
@@ -236,13 +146,12 @@ static void append_conn(struct herder *h, struct hconn *c)
     pthread_mutex_unlock(&h->lock);
 }
 
-static struct hconn *conn_new(struct herder *h, struct slice name, enum conn_target target)
+static struct hconn *conn_new(struct slice name, enum conn_target target)
 {
     struct hconn *c = xcalloc(1, sizeof *c);
     c->name = slice_dup(name);
     c->target = target;
     strmap_init(&c->config);
-    (void)h;
     return c;
 }
 
@@ -255,12 +164,13 @@ static void use_config(struct herder *h, struct hconn *c, const struct strmap *c
     pthread_mutex_unlock(&h->lock);
 }
 
-static enum err create(struct request *r)
+static enum err create(struct herder_request *r)
 {
     struct herder *h = r->h;
     if (herder_find(h, r->name))
-        return answer(r->e, E_EXISTS, 409, "Connector " PRI_SL " already exists", ARG_SL(r->name));
-    struct hconn *c = conn_new(h, r->name, r->target);
+        return herder_answer(r->e, E_EXISTS, 409, "Connector " PRI_SL " already exists",
+                             ARG_SL(r->name));
+    struct hconn *c = conn_new(r->name, r->target);
     use_config(h, c, r->config);
     enum err err = store_config(h, c, r->e);
     if (err) {
@@ -279,17 +189,17 @@ static enum err create(struct request *r)
 enum err herder_create(struct herder *h, struct slice name, const struct strmap *config,
                        const char *initial_state, json_t **info, struct error *e)
 {
-    struct request r = {.h = h, .name = slice_trim(name), .e = e};
+    struct herder_request r = {.h = h, .name = slice_trim(name), .e = e};
     struct strmap full;
     *info = NULL;
     if (initial_state && strcmp(initial_state, "PAUSED") == 0)
         r.target = TARGET_PAUSED;
     else if (initial_state && strcmp(initial_state, "STOPPED") == 0)
         r.target = TARGET_STOPPED;
-    enum err err = check_config(h, r.name, config, &full, &r.out, e);
+    enum err err = herder_check_config(h, r.name, config, &full, &r.out, e);
     r.config = &full;
     if (!err)
-        err = submit(&r, create);
+        err = herder_submit(&r, create);
     *info = r.out;
     strmap_release(&full);
     return err;
@@ -314,14 +224,14 @@ static void restart_changed(struct herder *h, struct hconn *c, int changed)
     hconn_start_tasks(h, c, false);
 }
 
-static enum err put(struct request *r)
+static enum err put(struct herder_request *r)
 {
     struct herder *h = r->h;
     struct hconn *c = herder_find(h, r->name);
     if (!c) {
         if (r->must_exist)
-            return answer(r->e, E_NOT_FOUND, 404, "Connector " PRI_SL " not found",
-                          ARG_SL(r->name));
+            return herder_answer(r->e, E_NOT_FOUND, 404, "Connector " PRI_SL " not found",
+                                 ARG_SL(r->name));
         return create(r);
     }
     struct strmap before;
@@ -342,14 +252,14 @@ static enum err put(struct request *r)
 enum err herder_put_config(struct herder *h, struct slice name, const struct strmap *config,
                            json_t **info, bool *created, struct error *e)
 {
-    struct request r = {.h = h, .name = name, .e = e};
+    struct herder_request r = {.h = h, .name = name, .e = e};
     struct strmap full;
     *info = NULL;
     *created = false;
-    enum err err = check_config(h, name, config, &full, &r.out, e);
+    enum err err = herder_check_config(h, name, config, &full, &r.out, e);
     r.config = &full;
     if (!err)
-        err = submit(&r, put);
+        err = herder_submit(&r, put);
     *info = r.out;
     *created = r.created;
     strmap_release(&full);
@@ -359,7 +269,7 @@ enum err herder_put_config(struct herder *h, struct slice name, const struct str
 enum err herder_patch_config(struct herder *h, struct slice name, const struct strmap *patch,
                              json_t **info, struct error *e)
 {
-    struct request r = {.h = h, .name = name, .must_exist = true, .e = e};
+    struct herder_request r = {.h = h, .name = name, .must_exist = true, .e = e};
     struct strmap merged, full;
     *info = NULL;
     pthread_mutex_lock(&h->lock);
@@ -368,17 +278,17 @@ enum err herder_patch_config(struct herder *h, struct slice name, const struct s
         strmap_copy(&merged, &c->config);
     pthread_mutex_unlock(&h->lock);
     if (!c)
-        return answer(e, E_NOT_FOUND, 404, "Connector " PRI_SL " not found", ARG_SL(name));
+        return herder_answer(e, E_NOT_FOUND, 404, "Connector " PRI_SL " not found", ARG_SL(name));
     for (size_t i = 0; i < patch->count; i++) {
         if (patch->entries[i].value.p)
             strmap_set(&merged, patch->entries[i].key, patch->entries[i].value);
         else
             (void)strmap_del(&merged, patch->entries[i].key);
     }
-    enum err err = check_config(h, name, &merged, &full, &r.out, e);
+    enum err err = herder_check_config(h, name, &merged, &full, &r.out, e);
     r.config = &full;
     if (!err)
-        err = submit(&r, put);
+        err = herder_submit(&r, put);
     *info = r.out;
     strmap_release(&merged);
     strmap_release(&full);
@@ -388,12 +298,13 @@ enum err herder_patch_config(struct herder *h, struct slice name, const struct s
 /* --- delete, pause, resume, stop ---------------------------------------------------------------
  */
 
-static enum err unlink_conn(struct request *r)
+static enum err unlink_conn(struct herder_request *r)
 {
     struct herder *h = r->h;
     struct hconn *c = herder_find(h, r->name);
     if (!c)
-        return answer(r->e, E_NOT_FOUND, 404, "Connector " PRI_SL " not found", ARG_SL(r->name));
+        return herder_answer(r->e, E_NOT_FOUND, 404, "Connector " PRI_SL " not found",
+                             ARG_SL(r->name));
     enum err err = store_delete(h->db, r->name, c->ops ? c->ops->forget : NULL, r->e);
     if (err)
         return err;
@@ -411,8 +322,8 @@ static enum err unlink_conn(struct request *r)
 
 enum err herder_delete(struct herder *h, struct slice name, struct error *e)
 {
-    struct request r = {.h = h, .name = name, .e = e};
-    return submit(&r, unlink_conn);
+    struct herder_request r = {.h = h, .name = name, .e = e};
+    return herder_submit(&r, unlink_conn);
 }
 
 static void pause_now(struct herder *h, struct hconn *c)
@@ -457,12 +368,12 @@ static void stop_now(struct herder *h, struct hconn *c)
     hconn_set_state(h, c, CONN_STOPPED, SLICE_NULL);
 }
 
-static enum err set_target(struct request *r)
+static enum err set_target(struct herder_request *r)
 {
     struct herder *h = r->h;
     struct hconn *c = herder_find(h, r->name);
     if (!c)
-        return answer(r->e, E_NOT_FOUND, 404, "Unknown connector " PRI_SL, ARG_SL(r->name));
+        return herder_answer(r->e, E_NOT_FOUND, 404, "Unknown connector " PRI_SL, ARG_SL(r->name));
     enum conn_target before = c->target;
     struct stored_connector row = {.name = r->name, .target = slice_cstr(target_names[r->target])};
     enum err err = before == r->target ? E_OK : store_connector(h->db, &row, r->e);
@@ -481,8 +392,8 @@ static enum err set_target(struct request *r)
 static enum err target_request(struct herder *h, struct slice name, enum conn_target t,
                                struct error *e)
 {
-    struct request r = {.h = h, .name = name, .target = t, .e = e};
-    return submit(&r, set_target);
+    struct herder_request r = {.h = h, .name = name, .target = t, .e = e};
+    return herder_submit(&r, set_target);
 }
 
 enum err herder_pause(struct herder *h, struct slice name, struct error *e)
@@ -520,12 +431,12 @@ static void restart_task_later(struct herder *h, struct hconn *c, int task)
         hconn_restart_task(h, c, (size_t)task);
 }
 
-static enum err restart(struct request *r)
+static enum err restart(struct herder_request *r)
 {
     struct herder *h = r->h;
     struct hconn *c = herder_find(h, r->name);
     if (!c)
-        return answer(r->e, E_NOT_FOUND, 404, "Unknown connector: " PRI_SL, ARG_SL(r->name));
+        return herder_answer(r->e, E_NOT_FOUND, 404, "Unknown connector: " PRI_SL, ARG_SL(r->name));
     if (!r->include_tasks && !r->only_failed) {
         post(h, c->name, restart_connector_later, 0);
         return E_OK;
@@ -550,200 +461,29 @@ static enum err restart(struct request *r)
 enum err herder_restart(struct herder *h, struct slice name, bool include_tasks, bool only_failed,
                         json_t **status, struct error *e)
 {
-    struct request r = {
+    struct herder_request r = {
         .h = h, .name = name, .include_tasks = include_tasks, .only_failed = only_failed, .e = e};
-    enum err err = submit(&r, restart);
+    enum err err = herder_submit(&r, restart);
     *status = r.out;
     return err;
 }
 
-static enum err restart_task(struct request *r)
+static enum err restart_task(struct herder_request *r)
 {
     struct hconn *c = herder_find(r->h, r->name);
     if (!c)
-        return answer(r->e, E_NOT_FOUND, 404, "Unknown connector: " PRI_SL, ARG_SL(r->name));
+        return herder_answer(r->e, E_NOT_FOUND, 404, "Unknown connector: " PRI_SL, ARG_SL(r->name));
     if (r->task < 0 || (size_t)r->task >= c->task_count)
-        return answer(r->e, E_NOT_FOUND, 404, "Unknown task: " PRI_SL "-%d", ARG_SL(r->name),
-                      r->task);
+        return herder_answer(r->e, E_NOT_FOUND, 404, "Unknown task: " PRI_SL "-%d", ARG_SL(r->name),
+                             r->task);
     hconn_restart_task(r->h, c, (size_t)r->task);
     return E_OK;
 }
 
 enum err herder_restart_task(struct herder *h, struct slice name, int task, struct error *e)
 {
-    struct request r = {.h = h, .name = name, .task = task, .e = e};
-    return submit(&r, restart_task);
-}
-
-/* --- offsets -----------------------------------------------------------------------------------
- */
-
-#define NOT_STOPPED                                                                                \
-    "Connectors must be in the STOPPED state before their offsets can be modified. This can be "   \
-    "done for the "                                                                                \
-    "specified connector by issuing a 'PUT' request to the '/connectors/" PRI_SL "/stop' endpoint"
-
-static json_t *altered(const struct hconn *c, const char *word)
-{
-    char text[500];
-    if (c->ops && c->ops->check_offset)
-        snprintf(text, sizeof text, "The offsets for this connector have been %s successfully",
-                 word);
-    else
-        snprintf(text, sizeof text,
-                 "The Connect framework-managed offsets for this connector have been %s "
-                 "successfully. However, if this connector manages offsets externally, they will "
-                 "need to be manually %s in the system that the connector uses.",
-                 word, word);
-    json_t *o = json_object();
-    json_object_set_new(o, "message", json_string(text));
-    return o;
-}
-
-static enum err check_stopped(struct request *r, struct hconn **out)
-{
-    struct hconn *c = *out = herder_find(r->h, r->name);
-    if (!c)
-        return answer(r->e, E_NOT_FOUND, 404, "Connector " PRI_SL " not found", ARG_SL(r->name));
-    if (c->target != TARGET_STOPPED || c->task_count)
-        return answer(r->e, E_CONFLICT, 400, NOT_STOPPED, ARG_SL(r->name));
-    return E_OK;
-}
-
-static enum err check_offsets(struct request *r, const struct hconn *c)
-{
-    struct strmap config;
-    enum err err = config_refs_resolve(&c->config, &r->h->worker, &config, r->e);
-    for (size_t i = 0; i < r->offset_count && !err && c->ops && c->ops->check_offset; i++)
-        err = c->ops->check_offset(&config, r->offsets[i].partition, r->offsets[i].offset, r->e);
-    strmap_release(&config);
-    if (err && r->e)
-        r->e->sys = 500;
-    return err;
-}
-
-static enum err alter(struct request *r)
-{
-    struct hconn *c;
-    enum err err = check_stopped(r, &c);
-    if (!err)
-        err = check_offsets(r, c);
-    if (!err)
-        err =
-            store_offsets_alter(r->h->db, r->name, r->offsets, r->offset_count, false, NULL, r->e);
-    if (!err)
-        r->out = altered(c, "altered");
-    return err;
-}
-
-static enum err reset(struct request *r)
-{
-    struct hconn *c;
-    enum err err = check_stopped(r, &c);
-    if (!err)
-        err = store_offsets_alter(r->h->db, r->name, NULL, 0, true, c->ops ? c->ops->forget : NULL,
-                                  r->e);
-    if (!err)
-        r->out = altered(c, "reset");
-    return err;
-}
-
-/* One member as JSON text; objects of primitives only. */
-static enum err primitive_text(json_t *o, struct slice *out, struct arena *a, struct error *e)
-{
-    const char *key;
-    json_t *v;
-    *out = SLICE_NULL;
-    if (!o || json_is_null(o))
-        return E_OK;
-    json_object_foreach(o, key, v)
-    {
-        if (json_is_object(v) || json_is_array(v))
-            return answer(
-                e, E_INVALID, 500,
-                "Offsets may only contain primitive types as values, but field %s contains "
-                "%s",
-                key, json_is_object(v) ? "MAP" : "ARRAY");
-    }
-    struct strbuf text = STRBUF_INIT;
-    json_dump_add(&text, o);
-    *out = arena_dup(a, strbuf_slice(&text));
-    strbuf_release(&text);
-    return E_OK;
-}
-
-enum err herder_alter_offsets(struct herder *h, struct slice name, json_t *offsets, json_t **out,
-                              struct error *e)
-{
-    struct request r = {.h = h, .name = name, .e = e};
-    struct arena a;
-    size_t count = json_is_array(offsets) ? json_array_size(offsets) : 0, i;
-    json_t *one;
-    enum err err = E_OK;
-    *out = NULL;
-    if (!count)
-        return answer(e, E_INVALID, 400,
-                      "Partitions / offsets need to be provided for an alter offsets request");
-    arena_init(&a, 4096, ARENA_NO_BUDGET);
-    struct record_offset *list = arena_calloc(&a, count, sizeof *list);
-    json_array_foreach(offsets, i, one)
-    {
-        if (!err)
-            err = primitive_text(json_object_get(one, "partition"), &list[i].partition, &a, e);
-        if (!err)
-            err = primitive_text(json_object_get(one, "offset"), &list[i].offset, &a, e);
-    }
-    r.offsets = list;
-    r.offset_count = count;
-    if (!err)
-        err = submit(&r, alter);
-    *out = r.out;
-    arena_release(&a);
-    return err;
-}
-
-enum err herder_reset_offsets(struct herder *h, struct slice name, json_t **out, struct error *e)
-{
-    struct request r = {.h = h, .name = name, .e = e};
-    enum err err = submit(&r, reset);
-    *out = r.out;
-    return err;
-}
-
-/* --- validation --------------------------------------------------------------------------------
- */
-
-enum err herder_validate(struct herder *h, struct slice class_name, const struct strmap *config,
-                         json_t **out, struct error *e)
-{
-    const char *prefix = "org.apache.kafka.connect.runtime.rest.errors.BadRequestException: ";
-    struct slice own = strmap_get_c(config, "connector.class"), asked = class_name, given = own;
-    *out = NULL;
-    if (!own.p)
-        return no_type(config, out, e, 500, prefix);
-    if (slice_ends(asked, SL("Connector")))
-        asked.n -= 9;
-    if (slice_ends(given, SL("Connector")))
-        given.n -= 9;
-    if (!slice_ends(given, asked))
-        return answer(e, E_INVALID, 400,
-                      "Included connector type " PRI_SL " does not match request type " PRI_SL,
-                      ARG_SL(own), ARG_SL(class_name));
-    const struct connector_ops *ops = registry_connector(h->registry, slice_trim(own));
-    if (!ops)
-        return no_class(h, own, out, e, 500, prefix);
-    struct strmap resolved;
-    enum err err = config_refs_resolve(config, &h->worker, &resolved, e);
-    if (!err) {
-        struct config_errors v;
-        config_validate(&v, h->registry, &h->worker, &resolved, ops);
-        *out = config_validation_json(&v);
-        config_errors_release(&v);
-    } else if (e) {
-        e->sys = 500;
-    }
-    strmap_release(&resolved);
-    return err;
+    struct herder_request r = {.h = h, .name = name, .task = task, .e = e};
+    return herder_submit(&r, restart_task);
 }
 
 /* --- start and end -----------------------------------------------------------------------------
@@ -768,7 +508,7 @@ static enum err load(struct herder *h, struct error *e)
             strmap_release(&config);
             continue;
         }
-        struct hconn *c = conn_new(h, rows[i].name, target);
+        struct hconn *c = conn_new(rows[i].name, target);
         c->ever_started = rows[i].started_once;
         use_config(h, c, &config);
         strmap_release(&config);
@@ -792,7 +532,7 @@ enum err herder_start(struct herder **out, struct db *db, struct kclient *k,
     if (!err)
         err = loop_start(&h->loop, "herder", e);
     if (err)
-        herder_shutdown(h);
+        (void)!herder_shutdown(h); /* no task was started */
     else
         *out = h;
     return err;
@@ -827,14 +567,29 @@ static void stop_now_all(void *arg)
     herder_stop_all(h);
 }
 
-void herder_shutdown(struct herder *h)
+/* Abandoned tasks get one more chance, as they may have been waiting for a timeout of their own. */
+static bool threads_ended(struct herder *h)
+{
+    int64_t until = clock_mono_ms() + ABANDONED_WAIT_MS;
+    int n;
+    while ((n = atomic_load(&h->live_threads)) > 0 && clock_mono_ms() < until)
+        usleep(10000);
+    if (n > 0)
+        LOG_ERROR(LOG_CONNECT_HERDER, "tasks do not end though they were asked to threads=%d", n);
+    return n == 0;
+}
+
+bool herder_shutdown(struct herder *h)
 {
     if (!h)
-        return;
+        return true;
     if (h->loop) {
         loop_call(h->loop, stop_now_all, h);
         loop_stop(h->loop);
+        h->loop = NULL;
     }
+    if (!threads_ended(h))
+        return false;
     while (h->first) {
         struct hconn *c = h->first;
         h->first = c->next;
@@ -844,4 +599,5 @@ void herder_shutdown(struct herder *h)
     strmap_release(&h->worker);
     mem_free(h->worker_id);
     mem_free(h);
+    return true;
 }

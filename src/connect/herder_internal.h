@@ -1,5 +1,5 @@
 /* connect/herder_internal.h - the inside of the herder, shared by herder.c (requests that change),
- * herder_run.c (starting and stopping), herder_views.c (questions) and connect.c (start, stop).
+ * herder_offsets.c, herder_check.c (configurations), herder_run.c (starting and stopping), herder_views.c (questions) and connect.c (start, stop).
  *
  * Changes run on the herder's loop thread, one after the other. The lock protects what the views
  * read and what task threads report; it is never held while waiting for a task, SQLite or a
@@ -56,6 +56,7 @@ struct herder {
     struct strmap worker; /* worker's options: given or default, as texts */
     char *worker_id;
     bool stopping;
+    atomic_int live_threads; /* of tasks, abandoned ones too */
 };
 
 /* --- for connect.c
@@ -65,7 +66,36 @@ enum err herder_start(struct herder **out, struct db *db, struct kclient *k,
                       struct error *e) MUST_CHECK;
 /* The address is known now: everything that should run is started. */
 void herder_go(struct herder *h, const char *worker_id);
-void herder_shutdown(struct herder *h); /* stops all tasks, then releases */
+/* Stops all tasks, then releases. False: a task's thread does not end, and what it uses (the herder,
+ * kclient, db, registry) must stay; nothing was released. NULL allowed. */
+bool herder_shutdown(struct herder *h) MUST_CHECK;
+
+/* --- requests that change something (herder.c, herder_offsets.c)
+ * ---------------------------------------------------------------------- */
+struct herder_request {
+    struct herder *h;
+    enum err (*fn)(struct herder_request *r);
+    struct slice name;
+    const struct strmap *config;
+    enum conn_target target;
+    bool include_tasks, only_failed, must_exist, created;
+    int task;
+    const struct record_offset *offsets;
+    size_t offset_count;
+    json_t *out;
+    struct error *e;
+    enum err err;
+};
+/* Runs fn on the herder's loop and gives its result. Thread: any but the herder's. */
+enum err herder_submit(struct herder_request *r,
+                       enum err (*fn)(struct herder_request *r)) MUST_CHECK;
+/* Fills e with what REST answers; returns code. */
+enum err herder_answer(struct error *e, enum err code, int status, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
+/* Name, class, full validation (herder_check.c): out is the configuration with its name, to be
+ * released in any case; *full the whole error text. Thread: the caller's; blocks on databases. */
+enum err herder_check_config(struct herder *h, struct slice name, const struct strmap *config,
+                             struct strmap *out, json_t **full, struct error *e) MUST_CHECK;
 
 /* --- lookups (loop, or under the lock)
  * ---------------------------------------------------------------- */

@@ -190,7 +190,8 @@ static void start_one(struct herder *h, struct hconn *c, size_t i, bool paused)
                           .db = h->db,
                           .paused = paused,
                           .on_state = on_task_state,
-                          .arg = h};
+                          .arg = h,
+                          .live = &h->live_threads};
     htask_set_state(h, c, (int)i, TASK_UNASSIGNED, SLICE_NULL);
     if (!err) {
         pthread_mutex_lock(&h->lock); /* its first report comes after run is set */

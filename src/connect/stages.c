@@ -34,6 +34,14 @@ static bool flag(const struct strmap *config, const char *name)
     return slice_ieq(slice_trim(strmap_get_c(config, name)), SL("true"));
 }
 
+static enum err no_class(struct slice name, const char *key, struct error *e)
+{
+    return error_set(e, E_INVALID,
+                     CONFIG_EXCEPTION "Invalid value " PRI_SL " for configuration %s: Class " PRI_SL
+                                      " could not be found.",
+                     ARG_SL(name), key, ARG_SL(name));
+}
+
 /* Options count only at the level that names the class. SPEC: connect 4.4. */
 static enum err converter_init(struct converter *c, const struct registry *r,
                                const struct strmap *config, const struct strmap *worker,
@@ -44,11 +52,7 @@ static enum err converter_init(struct converter *c, const struct registry *r,
     char prefix[40];
     c->ops = registry_converter(r, name);
     if (!c->ops)
-        return error_set(e, E_INVALID,
-                         CONFIG_EXCEPTION "Invalid value " PRI_SL
-                                          " for configuration %s: Class " PRI_SL
-                                          " could not be found.",
-                         ARG_SL(name), key, ARG_SL(name));
+        return no_class(name, key, e);
     struct strmap own;
     snprintf(prefix, sizeof prefix, "%s.", key);
     config_with_prefix(level, prefix, &own);
@@ -57,50 +61,49 @@ static enum err converter_init(struct converter *c, const struct registry *r,
     return err;
 }
 
+/* The class that KIND.ALIAS.type names, and its options. */
+struct part_config {
+    struct slice class_name;
+    char key[300];
+    struct strmap own;
+};
+
+static void part_config_init(struct part_config *p, const struct strmap *config, const char *kind,
+                             struct slice alias)
+{
+    char prefix[300];
+    snprintf(p->key, sizeof p->key, "%s." PRI_SL ".type", kind, ARG_SL(alias));
+    snprintf(prefix, sizeof prefix, "%s." PRI_SL ".", kind, ARG_SL(alias));
+    p->class_name = slice_trim(strmap_get_c(config, p->key));
+    config_with_prefix(config, prefix, &p->own);
+}
+
 static enum err predicate_init(struct stage_transform *x, const struct registry *r,
                                const struct strmap *config, struct slice alias, struct error *e)
 {
-    char key[300], prefix[300];
-    snprintf(key, sizeof key, "predicates." PRI_SL ".type", ARG_SL(alias));
-    snprintf(prefix, sizeof prefix, "predicates." PRI_SL ".", ARG_SL(alias));
-    struct slice name = slice_trim(strmap_get_c(config, key));
-    x->predicate = registry_predicate(r, name);
-    if (!x->predicate)
-        return error_set(e, E_INVALID,
-                         CONFIG_EXCEPTION "Invalid value " PRI_SL
-                                          " for configuration %s: Class " PRI_SL
-                                          " could not be found.",
-                         ARG_SL(name), key, ARG_SL(name));
-    struct strmap own;
-    config_with_prefix(config, prefix, &own);
-    enum err err = x->predicate->configure(&x->predicate_state, &own, e);
-    strmap_release(&own);
+    struct part_config p;
+    part_config_init(&p, config, "predicates", alias);
+    x->predicate = registry_predicate(r, p.class_name);
+    enum err err = x->predicate ? x->predicate->configure(&x->predicate_state, &p.own, e)
+                                : no_class(p.class_name, p.key, e);
+    strmap_release(&p.own);
     return err;
 }
 
 static enum err transform_init(struct stage_transform *x, const struct registry *r,
                                const struct strmap *config, struct slice alias, struct error *e)
 {
-    char key[300], prefix[300];
-    snprintf(key, sizeof key, "transforms." PRI_SL ".type", ARG_SL(alias));
-    snprintf(prefix, sizeof prefix, "transforms." PRI_SL ".", ARG_SL(alias));
-    struct slice name = slice_trim(strmap_get_c(config, key));
-    x->ops = registry_transform(r, name);
-    if (!x->ops)
-        return error_set(e, E_INVALID,
-                         CONFIG_EXCEPTION "Invalid value " PRI_SL
-                                          " for configuration %s: Class " PRI_SL
-                                          " could not be found.",
-                         ARG_SL(name), key, ARG_SL(name));
-    struct strmap own;
-    config_with_prefix(config, prefix, &own);
-    enum err err = x->ops->configure(&x->state, &own, x->ops->class_name, e);
-    struct slice predicate = slice_trim(strmap_get_c(&own, "predicate"));
+    struct part_config p;
+    part_config_init(&p, config, "transforms", alias);
+    x->ops = registry_transform(r, p.class_name);
+    enum err err = x->ops ? x->ops->configure(&x->state, &p.own, x->ops->class_name, e)
+                          : no_class(p.class_name, p.key, e);
+    struct slice predicate = slice_trim(strmap_get_c(&p.own, "predicate"));
     if (!err && predicate.n) {
-        x->negate = flag(&own, "negate");
+        x->negate = flag(&p.own, "negate");
         err = predicate_init(x, r, config, predicate, e);
     }
-    strmap_release(&own);
+    strmap_release(&p.own);
     return err;
 }
 

@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "base/mem.h"
 #include "connect/store.h"
 
@@ -56,7 +57,8 @@ static void unref(struct task *t)
 {
     if (atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) != 1)
         return;
-    close(t->ctx.stop_fd);
+    if (t->ctx.stop_fd >= 0)
+        close(t->ctx.stop_fd);
     pthread_mutex_destroy(&t->lock);
     pthread_mutex_destroy(&t->report_lock);
     pthread_cond_destroy(&t->wake);
@@ -129,9 +131,7 @@ static void *task_main(void *arg)
     struct task *t = arg;
     struct log_ctx log;
     struct error e = {0};
-    char name[16];
-    snprintf(name, sizeof name, "task-%d-%.8s", t->ctx.task, t->connector);
-    pthread_setname_np(pthread_self(), name);
+    atomic_int *live = t->live;
     log_ctx_push(&log, t->log_text);
     enum err err = t->ops->source
                        ? task_source_run(t, &e)
@@ -154,6 +154,7 @@ static void *task_main(void *arg)
     pthread_cond_broadcast(&t->wake);
     pthread_mutex_unlock(&t->lock);
     unref(t);
+    atomic_fetch_sub(live, 1); /* last: nothing of the worker is used from here on */
     return NULL;
 }
 
@@ -184,6 +185,7 @@ static struct task *task_new(const struct task_spec *s)
     t->task_count = s->task_count;
     t->on_state = s->on_state;
     t->arg = s->arg;
+    t->live = s->live;
     t->paused = s->paused;
     t->ctx = (struct task_ctx){.connector = t->connector,
                                .task = s->task,
@@ -200,19 +202,24 @@ static struct task *task_new(const struct task_spec *s)
 enum err task_start(struct task **out, const struct task_spec *s, struct error *e)
 {
     struct task *t = task_new(s);
-    int rc = 0;
+    pthread_t thread;
+    char name[16];
+    enum err err = E_OK;
+    snprintf(name, sizeof name, "task-%d-%.8s", t->ctx.task, t->connector);
     t->ctx.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (t->ctx.stop_fd >= 0)
-        rc = pthread_create(&t->thread, NULL, task_main, t);
-    if (t->ctx.stop_fd < 0 || rc) {
-        enum err err =
-            error_sys(e, rc ? rc : errno, "the thread of task " PRI_SL "-%d could not be started",
-                      ARG_SL(s->connector), s->task);
+    if (t->ctx.stop_fd < 0)
+        err = error_sys(e, errno, "task " PRI_SL "-%d could not be started", ARG_SL(s->connector),
+                        s->task);
+    atomic_fetch_add(s->live, 1);
+    if (!err)
+        err = thread_start(&thread, name, task_main, t, e);
+    if (err) {
+        atomic_fetch_sub(s->live, 1);
         unref(t);
         unref(t);
         return err;
     }
-    pthread_detach(t->thread);
+    pthread_detach(thread);
     *out = t;
     return E_OK;
 }

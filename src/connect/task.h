@@ -3,7 +3,7 @@
  * The thread owns everything below the task (converters, producer, the connector's task object);
  * the herder holds a reference and talks through flags. A task that does not end in time is
  * abandoned: its thread keeps the other reference, writes nothing more, and is reaped when it
- * returns. SPEC: connect 3, 8.1. */
+ * returns; until then it is counted in task_spec.live. SPEC: connect 3, 8.1. */
 #ifndef WEIR_CONNECT_TASK_H
 #define WEIR_CONNECT_TASK_H
 
@@ -31,6 +31,8 @@ struct task_spec {
     bool paused;
     task_state_fn on_state;
     void *arg;
+    /* Threads that run, abandoned ones too: what is borrowed here may go when it is 0. */
+    atomic_int *live;
 };
 enum err task_start(struct task **out, const struct task_spec *s, struct error *e) MUST_CHECK;
 void task_pause(struct task *t, bool paused); /* reported when it has taken effect */

@@ -17,7 +17,6 @@
 struct task {
     struct task_ctx ctx; /* first: what the connector's code sees */
     atomic_int refs;
-    pthread_t thread;
     pthread_mutex_t lock; /* paused, ended, object */
     pthread_cond_t wake;
     pthread_mutex_t report_lock; /* held while on_state runs; never taken with lock held */
@@ -33,6 +32,7 @@ struct task {
     int task_count;
     task_state_fn on_state;
     void *arg;
+    atomic_int *live;
 
     void *object;         /* the connector's own task; set and cleared under the lock */
     struct stages stages; /* the thread's */

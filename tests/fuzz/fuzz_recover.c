@@ -36,7 +36,7 @@ static const char *dir(void)
 {
     if (!path[0]) {
         snprintf(path, sizeof path, "%s/weir-fuzz-XXXXXX",
-                 access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
+                 access("/dev/shm", W_OK) ? P_tmpdir : "/dev/shm");
         check(mkdtemp(path) != NULL);
         atexit(remove_dir);
         check(log_set_level("root", LOG_L_OFF) == E_OK);

@@ -78,10 +78,12 @@ static void resolve_part(struct fetch *f, struct topic *t, int16_t unknown, stru
         return;
     }
     struct partition_offsets o;
-    partition_offsets(part->p, &o);
-    if (part->in->fetch_offset < o.start || part->in->fetch_offset > o.end) {
+    int16_t code = partition_offsets(part->p, &o);
+    if (!code && (part->in->fetch_offset < o.start || part->in->fetch_offset > o.end))
+        code = KERR_OFFSET_OUT_OF_RANGE;
+    if (code) {
         part->out->last_stable_offset = part->out->log_start_offset = -1;
-        part_error(f, part, KERR_OFFSET_OUT_OF_RANGE);
+        part_error(f, part, code);
     }
 }
 
@@ -314,6 +316,8 @@ static void answer(struct fetch *f)
 /* --- parking ------------------------------------------------------------------------------------
  */
 
+/* Whether to answer now: the bytes are there, or a partition has an error to tell. What keeps
+ * partition_wait from hanging must be seen here, or the two would go round for ever. */
 static bool enough(struct fetch *f)
 {
     size_t have = 0;
@@ -321,8 +325,9 @@ static bool enough(struct fetch *f)
         return true;
     for (int32_t i = 0; i < f->count; i++) {
         const struct fetch_part *part = &f->parts[i];
-        if (partition_is_deleted(part->p))
-            return true;
+        struct partition_offsets o;
+        if (partition_offsets(part->p, &o) != KERR_NONE || part->in->fetch_offset < o.start)
+            return true; /* the read tells which */
         size_t cap = (size_t)MAX(part->in->partition_max_bytes, 0);
         size_t some = partition_available(part->p, part->in->fetch_offset, f->committed_only,
                                           MIN(f->min_bytes - have, MAX(cap, 1)));
@@ -358,7 +363,8 @@ static bool hang(struct fetch *f)
     for (int32_t i = 0; i < f->count; i++) {
         struct fetch_part *part = &f->parts[i];
         struct partition_offsets o;
-        partition_offsets(part->p, &o);
+        if (partition_offsets(part->p, &o) != KERR_NONE)
+            return true;
         int64_t seen = MAX(part->in->fetch_offset, f->committed_only ? o.stable : o.end);
         if (partition_wait(part->p, seen, f->committed_only, f->wait))
             return true;

@@ -18,19 +18,22 @@ static bool is_known_time(int64_t timestamp, int16_t version)
            (timestamp == TIME_LOCAL && version >= 8) || (timestamp == TIME_TIERED && version >= 9);
 }
 
-static void list_old(struct request *rq, struct partition *p,
-                     const struct list_offsets_request_partition *in,
-                     struct list_offsets_response_partition *out)
+static int16_t list_old(struct request *rq, struct partition *p,
+                        const struct list_offsets_request_partition *in,
+                        struct list_offsets_response_partition *out)
 {
     struct partition_offsets o;
-    partition_offsets(p, &o);
+    int16_t code = partition_offsets(p, &o);
+    if (code)
+        return code;
     out->old_style_offsets = arena_calloc(&rq->arena, 2, sizeof *out->old_style_offsets);
     if (in->max_num_offsets <= 0)
-        return;
+        return KERR_NONE;
     if (in->timestamp != TIME_EARLIEST && o.end > o.start)
         out->old_style_offsets[out->old_style_offsets_count++] = o.end;
     if (out->old_style_offsets_count < in->max_num_offsets)
         out->old_style_offsets[out->old_style_offsets_count++] = o.start;
+    return KERR_NONE;
 }
 
 static int16_t list_one(struct request *rq, struct partition *p,
@@ -44,10 +47,12 @@ static int16_t list_one(struct request *rq, struct partition *p,
         return in->current_leader_epoch < epoch ? KERR_FENCED_LEADER_EPOCH
                                                 : KERR_UNKNOWN_LEADER_EPOCH;
     struct partition_offsets o;
-    partition_offsets(p, &o);
+    int16_t code = partition_offsets(p, &o);
     out->timestamp = -1;
     out->offset = -1;
     out->leader_epoch = -1;
+    if (code != KERR_NONE)
+        return code;
     switch (in->timestamp) {
     case TIME_LATEST:
         out->offset = committed ? o.stable : o.end;
@@ -64,7 +69,7 @@ static int16_t list_one(struct request *rq, struct partition *p,
         break;
     }
     struct partition_time found;
-    int16_t code = partition_find_time(p, in->timestamp, committed, &found);
+    code = partition_find_time(p, in->timestamp, committed, &found);
     if (code == KERR_NONE) {
         out->offset = found.offset;
         out->timestamp = found.timestamp;
@@ -107,7 +112,7 @@ static void list_offsets(void *arg)
             else if (!is_known_time(from->timestamp, rq->version))
                 row->error_code = KERR_UNSUPPORTED_VERSION;
             else if (rq->version == 0)
-                list_old(rq, p, from, row);
+                row->error_code = list_old(rq, p, from, row);
             else
                 row->error_code = list_one(rq, p, from, row);
             partition_unref(p);

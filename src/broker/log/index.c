@@ -169,7 +169,12 @@ enum err seg_index_load(struct seg_index *x, const char *stem, int64_t log_size,
     r = reader_of(b.p, b.n);
     for (size_t i = 0; !err && i < b.n / TIME_ENTRY; i++) {
         int64_t timestamp = (int64_t)read_be64(&r);
-        seg_index_add_time(x, timestamp, (int32_t)read_be32(&r));
+        int32_t rel = (int32_t)read_be32(&r);
+        size_t before = x->times_count;
+        if (rel >= 0 && timestamp >= 0)
+            seg_index_add_time(x, timestamp, rel);
+        if (x->times_count == before)
+            err = E_CORRUPT;
     }
     strbuf_release(&b);
     if (err)

@@ -1,11 +1,12 @@
 /* broker/log/logdir.h - the directory that holds all logs, as Kafka lays it out: who owns it, what
- * it is called, whether the last stop was orderly, and the names of what lies in it. SPEC: broker
- * 0.2, 4.1.
+ * it is called, whether the last stop was orderly, and the names of what lies in it.
+ * SPEC: broker 0.2, 4.1.
  *
  *   .lock                              held for the life of the process; holds its number
  *   meta.properties                    version=1, cluster.id, node.id, directory.id
- *   .kafka_cleanshutdown               there while the directory is not in use after an orderly
- * stop recovery-point-offset-checkpoint   see log/checkpoint.h log-start-offset-checkpoint
+ *   .kafka_cleanshutdown               there after an orderly stop, while nobody uses the directory
+ *   recovery-point-offset-checkpoint   see log/checkpoint.h
+ *   log-start-offset-checkpoint
  *   replication-offset-checkpoint      high watermarks
  *   NAME-N/                            partition N of topic NAME
  *   NAME-N.HEX-delete/                 on its way out

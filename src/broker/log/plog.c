@@ -1,19 +1,21 @@
 /* broker/log/plog.c - see plog.h.
  *
  * Durability, in the order in which it is relied upon:
- *  1. A batch is answered only after its bytes were written to the segment file (kill -9 loses
- * nothing).
+ *  1. A batch is answered only after its bytes were written to the segment file: kill -9 loses
+ *     nothing.
  *  2. `recovery_point` moves only after fdatasync of every segment that holds offsets below it, of
- * the index files of those that are sealed, and of the directory when files were made.
+ *     the index files of those that are sealed, and of the directory when files were made.
  *  3. A segment is sealed before the next one takes a batch, so at most one file has a torn tail
- * after a crash of the process; after a power cut every file from the recovery point on is checked.
+ *     after a crash of the process; after a power cut every file from the recovery point on is
+ *     checked.
  *  4. Offsets are never used again: also an empty log keeps a segment whose name is its end.
  *  5. After a failed fsync, or a write that could not be taken back, the log takes no more appends
- * in this process: what the page cache says then need not be what the disk has. A write that only
- * found no room is taken back and may be tried again.
+ *     in this process: what the page cache says then need not be what the disk has. A write that
+ *     only found no room is taken back and may be tried again.
  *  6. A file whose content is not durable yet stays open, so that the fdatasync reaches it.
  *
- * Directory: NNN.log .index .timeindex .snapshot, leader-epoch-checkpoint, partition.metadata. */
+ * Directory: NNN.log .index .timeindex .snapshot, leader-epoch-checkpoint, partition.metadata;
+ * NNN.log.aside is a segment that recovery could not use but did not dare to delete. */
 #include "broker/log/plog.h"
 
 #include <errno.h>
@@ -138,13 +140,13 @@ static enum err load_segments(struct plog *l, const struct plog_load *how, int64
     qsort(l->segments, l->count, sizeof *l->segments, by_base);
     enum err err = size_segments(l, e);
     if (!err && !how->clean)
-        err = recover_log(l, how->recovery_point, bytes_cut, e);
+        err = recover_log(l, how->recovery_point, how->recovery_point, bytes_cut, e);
     if (!err)
         err = find_end(l, e);
     if (err == E_CORRUPT && how->clean) { /* the mark lied, or the disk did: look at everything */
         LOG_WARN(LOG_BROKER_LOG, "%s: not as the clean-shutdown mark says; checking all of it",
                  l->dir);
-        err = recover_log(l, 0, bytes_cut, e);
+        err = recover_log(l, 0, INT64_MAX, bytes_cut, e);
         if (!err)
             err = find_end(l, e);
     }
@@ -191,6 +193,40 @@ enum err plog_load(struct plog *l, const char *dir, const struct plog_load *how,
     err = load_epochs(l, out->bytes_cut > 0, e);
     plog_park(l, true);
     return err;
+}
+
+struct measure {
+    const char *dir;
+    int64_t bytes;
+    int32_t segments;
+};
+
+static bool add_size(const char *name, void *arg)
+{
+    struct measure *m = arg;
+    struct slice n = slice_cstr(name);
+    struct fs_file f;
+    int64_t size;
+    if (n.n != 24 || !slice_ends(n, SL(".log")))
+        return true;
+    char *path = xasprintf("%s/%s", m->dir, name);
+    if (fs_open(&f, path, FS_READ, NULL) == E_OK) {
+        if (fs_size(&f, &size, NULL) == E_OK)
+            m->bytes += size;
+        fs_close(&f);
+        m->segments++;
+    }
+    mem_free(path);
+    return true;
+}
+
+void plog_measure(const char *dir, int64_t *bytes, int32_t *segments)
+{
+    struct measure m = {.dir = dir};
+    if (fs_list(dir, add_size, &m, NULL) != E_OK)
+        m.bytes = m.segments = 0;
+    *bytes = m.bytes;
+    *segments = MAX(m.segments, 1); /* the first file is made by the first append */
 }
 
 void plog_release(struct plog *l)

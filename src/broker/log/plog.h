@@ -46,6 +46,8 @@ struct plog_loaded {
 enum err plog_load(struct plog *l, const char *dir, const struct plog_load *how,
                    struct plog_loaded *out, struct error *e) MUST_CHECK;
 void plog_release(struct plog *l);
+/* Sizes of a log that is not loaded, by its files. */
+void plog_measure(const char *dir, int64_t *bytes, int32_t *segments);
 
 static inline struct segment *plog_active(const struct plog *l)
 {

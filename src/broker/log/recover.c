@@ -2,8 +2,9 @@
  * that of the largest batch; a length that runs past the end of the file is a torn tail.
  *
  * A power cut may also take the end of a segment away exactly between two batches, while a later
- * one is whole. So a segment from the recovery point on must begin where the one before it ends;
- * what comes after a hole cannot be used. */
+ * one is whole. So what is not known to be durable must go on where the segment before it ends;
+ * what comes after such a hole cannot be used. It is set aside, not deleted: a person may know
+ * better. (Compaction leaves holes, too, but only in segments that are durable.) */
 #include "broker/log/recover.h"
 
 #include "base/log.h"
@@ -35,13 +36,27 @@ static enum err whole_bytes(struct segment *s, struct strbuf *buf, int64_t *size
     return E_OK;
 }
 
-/* Removes the segments from number `from` on. */
+static void set_aside(const struct segment *s)
+{
+    struct error e;
+    char *from = xasprintf("%s.log", s->stem), *to = xasprintf("%s.log.aside", s->stem);
+    if (fs_rename(from, to, &e) == E_OK)
+        LOG_WARN(LOG_BROKER_LOG, "%s comes after a hole in the log; kept as %s", from, to);
+    else
+        LOG_ERR(LOG_BROKER_LOG, LOG_L_WARN, &e, "a segment after a hole in the log");
+    mem_free(from);
+    mem_free(to);
+}
+
+/* Takes the segments from number `from` on out of the log. */
 static void drop_from(struct plog *l, size_t from, int64_t *bytes_cut)
 {
     while (l->count > from) {
         struct segment *gone = l->segments[--l->count];
         *bytes_cut += gone->size;
-        plog_remove_files(gone);
+        if (gone->size)
+            set_aside(gone);
+        plog_remove_files(gone); /* what is still there under its name */
         segment_unref(gone);
     }
 }
@@ -58,16 +73,17 @@ static enum err cut(struct segment *s, int64_t whole, int64_t *bytes_cut, struct
     return err;
 }
 
-enum err recover_log(struct plog *l, int64_t recovery_point, int64_t *bytes_cut, struct error *e)
+enum err recover_log(struct plog *l, int64_t from, int64_t durable, int64_t *bytes_cut,
+                     struct error *e)
 {
     struct strbuf buf = STRBUF_INIT;
     enum err err = E_OK;
     int64_t next = -1; /* where the next segment has to begin; -1: anywhere */
     *bytes_cut = 0;
-    for (size_t i = plog_segment_of(l, MAX(recovery_point, 0)); !err && i < l->count; i++) {
+    for (size_t i = plog_segment_of(l, MAX(from, 0)); !err && i < l->count; i++) {
         struct segment *s = l->segments[i];
         int64_t whole;
-        if (next >= 0 && s->base != next) {
+        if (next >= 0 && s->base != next && (s->base < next || s->base > durable)) {
             drop_from(l, i, bytes_cut);
             break;
         }

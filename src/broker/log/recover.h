@@ -5,10 +5,11 @@
 #include "broker/log/plog.h"
 
 /* Checks every batch (length, magic, checksum, growing offsets) of the segments that may hold
- * offsets at or above recovery_point (-1: all), cuts the log at the first bad byte, removes later
- * segments, and forgets their indexes (they are built anew). *bytes_cut: how much went. Lock: as
- * plog.h. */
-enum err recover_log(struct plog *l, int64_t recovery_point, int64_t *bytes_cut,
+ * offsets at or above `from` (-1: all), cuts the log at the first bad byte, and forgets their
+ * indexes (they are built anew). Below `durable` there may be holes between segments, not above.
+ * Segments that cannot be used any more are renamed to NNN.log.aside. *bytes_cut: how much went.
+ * Lock: as plog.h. */
+enum err recover_log(struct plog *l, int64_t from, int64_t durable, int64_t *bytes_cut,
                      struct error *e) MUST_CHECK;
 
 #endif

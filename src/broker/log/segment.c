@@ -4,9 +4,9 @@
  *  1. Bytes below `size` are whole batches in growing offset order and never change.
  *  2. `size` grows only after the write that it counts has succeeded.
  *  3. A failed write leaves nothing behind that a later start could take for a batch: the file is
- * cut back; if even that fails the log takes no more appends (recovery cuts the torn tail).
+ *     cut back; if even that fails the log takes no more appends (recovery cuts the torn tail).
  *  4. An index only says where to begin looking. One that does not fit its file is thrown away and
- * built anew, so it never decides what can be read. */
+ *     built anew, so it never decides what can be read. */
 #include "broker/log/segment.h"
 
 #include <stdatomic.h>
@@ -205,7 +205,9 @@ static bool load_index(struct segment *s)
         s->max_timestamp = t->timestamp;
         s->max_timestamp_offset = s->base + t->rel;
     }
-    return note_tail(s, last->pos, NULL) == E_OK;
+    if (note_tail(s, last->pos, NULL) != E_OK)
+        return false;
+    return !s->index.times_count || s->base + s->index.times[s->index.times_count - 1].rel < s->end;
 }
 
 enum err segment_index(struct segment *s, struct error *e)

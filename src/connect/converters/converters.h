@@ -12,6 +12,10 @@ extern const struct converter_ops converter_byte_array;
 extern const struct converter_ops converter_simple_header;
 /* All of them; ends with NULL. */
 extern const struct converter_ops *const connect_converters[];
+/* For converters without options and state. */
+enum err converter_no_state(void **conv, const struct strmap *config, bool is_key,
+                            struct error *e) MUST_CHECK;
+void converter_no_release(void *conv);
 
 /* --- the reading half of JsonConverter (json_read.c) --------------------------------------------
  */

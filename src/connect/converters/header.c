@@ -204,14 +204,18 @@ void java_add_header_value(struct strbuf *b, const struct schema *s, struct valu
     add_scalar(b, s, v);
 }
 
-static enum err header_configure(void **conv, const struct strmap *config, bool is_key,
-                                 struct error *e)
+enum err converter_no_state(void **conv, const struct strmap *config, bool is_key, struct error *e)
 {
     (void)config;
     (void)is_key;
     (void)e;
     *conv = NULL;
     return E_OK;
+}
+
+void converter_no_release(void *conv)
+{
+    (void)conv;
 }
 
 static enum err header_from(void *conv, struct slice topic, const struct schema *s, struct value v,
@@ -241,11 +245,6 @@ static enum err header_to(void *conv, struct slice topic, struct slice bytes, st
     return E_OK;
 }
 
-static void header_release(void *conv)
-{
-    (void)conv;
-}
-
 static const struct opt_row header_rows[] = {
     {.name = "converter.type",
      .type = OPT_STRING,
@@ -264,10 +263,10 @@ const struct converter_ops converter_simple_header = {
     .aliases = header_aliases,
     .version = "4.1.1",
     .rows = header_rows,
-    .configure = header_configure,
+    .configure = converter_no_state,
     .from_connect = header_from,
     .to_connect = header_to,
-    .release = header_release,
+    .release = converter_no_release,
 };
 
 const struct converter_ops *const connect_converters[] = {

@@ -105,11 +105,6 @@ static enum err string_to(void *conv, struct slice topic, struct slice bytes, st
     return E_OK;
 }
 
-static void nothing(void *conv)
-{
-    (void)conv;
-}
-
 static const char *const string_aliases[] = {"StringConverter", "String", NULL};
 const struct converter_ops converter_string = {
     .class_name = "org.apache.kafka.connect.storage.StringConverter",
@@ -119,7 +114,7 @@ const struct converter_ops converter_string = {
     .configure = string_configure,
     .from_connect = string_from,
     .to_connect = string_to,
-    .release = nothing,
+    .release = converter_no_release,
 };
 
 /* --- bytes -------------------------------------------------------------------------------------
@@ -137,16 +132,6 @@ static const struct opt_row bytes_rows[] = {
      .doc = "What this converter is used for; set by the worker."},
     {.name = NULL},
 };
-
-static enum err bytes_configure(void **conv, const struct strmap *config, bool is_key,
-                                struct error *e)
-{
-    (void)config;
-    (void)is_key;
-    (void)e;
-    *conv = NULL;
-    return E_OK;
-}
 
 static enum err bytes_from(void *conv, struct slice topic, const struct schema *s, struct value v,
                            struct strbuf *out, bool *null, struct error *e)
@@ -189,8 +174,8 @@ const struct converter_ops converter_byte_array = {
     .aliases = bytes_aliases,
     .version = "4.1.1",
     .rows = bytes_rows,
-    .configure = bytes_configure,
+    .configure = converter_no_state,
     .from_connect = bytes_from,
     .to_connect = bytes_to,
-    .release = nothing,
+    .release = converter_no_release,
 };

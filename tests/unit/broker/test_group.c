@@ -401,6 +401,63 @@ static void test_pending_id(void)
     drop(g);
 }
 
+static void test_ids_on_their_way_count(void)
+{
+    struct group *g = group_new(SL("g"), &rules);
+    for (int i = 0; i < 3; i++)
+        CHECK_INT(joined(JOIN(g, 0, 0))->error_code, KERR_MEMBER_ID_REQUIRED);
+    CHECK_INT(joined(JOIN(g, 0, 0))->error_code, KERR_GROUP_MAX_SIZE_REACHED);
+    CHECK_INT(g->pending.count, 3);
+    group_tick(g, 10000); /* not used in time: room again */
+    CHECK_INT(joined(JOIN(g, 10000, 0))->error_code, KERR_MEMBER_ID_REQUIRED);
+    drop(g);
+
+    struct group_rules large = rules;
+    large.max_size = INT32_MAX;
+    g = group_new(SL("g"), &large);
+    int16_t code = KERR_MEMBER_ID_REQUIRED;
+    while (code == KERR_MEMBER_ID_REQUIRED && g->pending.count < 5000)
+        code = joined(JOIN(g, 0, 0))->error_code;
+    CHECK_INT(code, KERR_COORDINATOR_NOT_AVAILABLE);
+    CHECK_INT(g->pending.count, 1000);
+    drop(g);
+}
+
+static void test_protocols_that_are_too_large(void)
+{
+    struct group *g = group_new(SL("g"), &rules);
+    char *large = arena_alloc(&arena, (1 << 20) + 1);
+    memset(large, 'x', 1 << 20);
+    large[1 << 20] = 0;
+    CHECK_INT(joined(JOIN(g, 0, .version = 1, .metadata = large))->error_code,
+              KERR_INVALID_REQUEST);
+    CHECK_INT(g->members.count, 0);
+    large[(1 << 20) - 5] = 0; /* with the name "range" just within the limit */
+    CHECK_INT(joined(JOIN(g, 0, .version = 1, .metadata = large))->error_code, KERR_NONE);
+    CHECK_INT(g->members.count, 1);
+    drop(g);
+}
+
+static void test_no_memory(void)
+{
+    for (int64_t n = 1; n <= 2; n++) {
+        struct group *g = group_new(SL("g"), &rules);
+        mem_fail_at(n);
+        CHECK_INT(joined(JOIN(g, 0, .version = 1))->error_code, KERR_COORDINATOR_NOT_AVAILABLE);
+        mem_fail_at(0);
+        CHECK_INT(g->members.count, 0);
+        const char *a = stable_one(g, 0);
+        mem_fail_at(n);
+        struct caught *again = JOIN(g, 100, .member = a, .metadata = "new");
+        mem_fail_at(0);
+        CHECK_INT(joined(again)->error_code, KERR_COORDINATOR_NOT_AVAILABLE);
+        CHECK_INT(g->state, GROUP_STABLE);
+        CHECK_SLICE(group_member_metadata(group_member_find(g, slice_cstr(a)), SL("range")),
+                    SL("m"));
+        drop(g);
+    }
+}
+
 static int16_t may_commit(struct group *g, const char *member, int generation, int64_t now)
 {
     struct offset_commit_request in;
@@ -456,6 +513,9 @@ static const struct test_case tests[] = {
     {"joining again in each state", test_rejoin_in_each_state},
     {"a member on a new connection", test_a_new_connection_of_a_parked_member},
     {"a pending id", test_pending_id},
+    {"pending ids are bounded", test_ids_on_their_way_count},
+    {"protocols are bounded", test_protocols_that_are_too_large},
+    {"no memory for a member", test_no_memory},
     {"who may commit", test_commit_rules},
     {"subscriptions", test_subscription},
     {NULL, NULL},

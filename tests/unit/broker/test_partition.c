@@ -364,6 +364,33 @@ static void test_recreated(void)
     world_close(&w);
 }
 
+/* Sizes of what is not loaded come from its files, and are the same. */
+static void test_size(void)
+{
+    struct log_world w;
+    int64_t bytes, again;
+    int32_t segments, same;
+    world_open(&w, test_dir());
+    struct partition *p = world_partition(&w, "t", "segment.bytes=2000");
+    partition_size(p, &bytes, &segments);
+    CHECK_INT(bytes, 0);
+    CHECK_INT(segments, 1);
+    for (int i = 0; i < 30; i++)
+        append_batch(p, &(struct batch_spec){.count = 2, .value_bytes = 100}, NULL);
+    partition_size(p, &bytes, &segments);
+    CHECK(bytes > 0 && segments > 3);
+    CHECK_INT(topics_bytes(w.topics), bytes);
+    p = reopened(&w, p, "t");
+    partition_size(p, &again, &same);
+    CHECK_INT(again, bytes);
+    CHECK_INT(same, segments);
+    append_records(p, 1, NULL);
+    partition_size(p, &again, &same);
+    CHECK(again > bytes);
+    partition_unref(p);
+    world_close(&w);
+}
+
 static void test_epochs(void)
 {
     struct log_world w;
@@ -644,6 +671,7 @@ static const struct test_case tests[] = {
     {"find time", test_find_time},
     {"delete records", test_delete_records},
     {"recreated topic", test_recreated},
+    {"size", test_size},
     {"leader epochs", test_epochs},
     {"last stable offset", test_stable_offset},
     {"wait", test_wait},

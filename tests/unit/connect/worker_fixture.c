@@ -16,7 +16,7 @@
 
 struct counter {
     struct task_ctx *ctx;
-    int64_t next, limit, batch, fail_at, parts, pause_ms;
+    int64_t next, limit, batch, fail_at, parts, pause_ms, deaf_ms;
     bool vary;
     struct slice topic;
 };
@@ -40,6 +40,7 @@ static enum err counter_start(void **task, struct task_ctx *ctx, struct error *e
     c->parts = option(ctx->config, "parts", 0);
     c->vary = strmap_get_c(ctx->config, "vary").p != NULL;
     c->pause_ms = option(ctx->config, "pause.ms", 0);
+    c->deaf_ms = option(ctx->config, "deaf.ms", 0);
     if (slice_eq(strmap_get_c(ctx->config, "start"), SL("fails")))
         return error_set(e, E_INVALID, "java.lang.IllegalStateException: asked to fail");
     arena_init(&a, 0, ARENA_NO_BUDGET);
@@ -50,9 +51,16 @@ static enum err counter_start(void **task, struct task_ctx *ctx, struct error *e
     return E_OK;
 }
 
+atomic_int counters_deaf;
+
 static enum err counter_poll(void *task, struct record_batch *out, struct error *e)
 {
     struct counter *c = task;
+    if (c->deaf_ms) {
+        atomic_fetch_add(&counters_deaf, 1);
+        usleep((useconds_t)c->deaf_ms * 1000);
+        atomic_fetch_sub(&counters_deaf, 1);
+    }
     if (c->next >= c->limit || (c->pause_ms && task_sleep(c->ctx, c->pause_ms))) {
         (void)task_sleep(c->ctx, 50);
         return E_OK;
@@ -142,6 +150,8 @@ bool worker_connect_start(struct worker *w)
     w->listen.port = 0;
     strmap_set(&options, SL("value.converter.schemas.enable"), SL("false"));
     strmap_set(&options, SL("value.converter"), SL("JsonConverter"));
+    if (w->graceful_ms)
+        strmap_set(&options, SL("task.shutdown.graceful.timeout.ms"), slice_cstr(w->graceful_ms));
     enum err err = connect_start(&w->connect, &options, &w->listen, NULL, w->broker, w->db, w->http,
                                  w->pool, plugins, &e);
     strmap_release(&options);
@@ -154,7 +164,7 @@ bool worker_connect_start(struct worker *w)
 
 void worker_connect_stop(struct worker *w)
 {
-    connect_stop(w->connect);
+    CHECK(connect_stop(w->connect));
     w->connect = NULL;
 }
 
@@ -204,8 +214,8 @@ bool worker_open(struct worker *w, const char *dir)
 
 void worker_close(struct worker *w)
 {
-    if (w->connect)
-        connect_stop(w->connect);
+    if (!connect_stop(w->connect)) /* in a teardown: nothing can be checked */
+        abort();
     broker_stop(w->broker);
     if (w->http)
         loop_stop(w->http);

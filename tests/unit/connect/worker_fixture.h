@@ -3,7 +3,8 @@
  *
  * Options of the connector: topic, limit (records in all), batch (records a poll), fail.at (poll
  * fails at this number), parts (number of partitions to spread over by key; 0 = no key), pause.ms
- * (between polls), vary (polls give 1 to 7 records in turn). */
+ * (between polls), vary (polls give 1 to 7 records in turn), deaf.ms (each poll first sleeps so long,
+ * whatever it is told). */
 #ifndef WEIR_TESTS_UNIT_CONNECT_WORKER_FIXTURE_H
 #define WEIR_TESTS_UNIT_CONNECT_WORKER_FIXTURE_H
 
@@ -24,7 +25,9 @@ struct worker {
     struct broker *broker;
     struct connect *connect;
     struct http_listen listen;
+    const char *graceful_ms; /* NULL: default; for the next worker_connect_start */
 };
+extern atomic_int counters_deaf; /* tasks in such a sleep */
 /* dir NULL: a fresh one. False: the test cannot go on. */
 bool worker_open(struct worker *w, const char *dir);
 void worker_close(struct worker *w);         /* keeps the directory */

@@ -1,0 +1,117 @@
+/* connect/herder_check.c - configurations are checked here: before one is taken, and for the
+ * validation request. Runs on the caller's thread, as a check may connect to a database; see
+ * herder_internal.h. SPEC: connect 1.4, 1.5. */
+#include "connect/herder_internal.h"
+
+#include "base/json.h"
+#include "connect/config_refs.h"
+#include "connect/configdef.h"
+
+/* A text of any length: the whole of it as JSON string too. */
+static enum err answer_long(struct error *e, json_t **full, int status, struct slice text)
+{
+    *full = json_stringn_nocheck(text.p, text.n);
+    return herder_answer(e, E_INVALID, status, PRI_SL, ARG_SL(text));
+}
+
+static enum err no_type(const struct strmap *config, json_t **full, struct error *e, int status,
+                        const char *prefix)
+{
+    struct strbuf text = STRBUF_INIT;
+    strbuf_addf(&text, "%sConnector config {", prefix);
+    for (size_t i = 0; i < config->count; i++) /* names only: values may be secret */
+        strbuf_addf(&text, "%s" PRI_SL, i ? ", " : "", ARG_SL(config->entries[i].key));
+    strbuf_adds(&text, "} contains no connector type");
+    enum err err = answer_long(e, full, status, strbuf_slice(&text));
+    strbuf_release(&text);
+    return err;
+}
+
+static enum err no_class(const struct herder *h, struct slice name, json_t **full, struct error *e,
+                         int status, const char *prefix)
+{
+    struct strbuf text = STRBUF_INIT;
+    strbuf_addf(
+        &text,
+        "%sFailed to find any class that implements Connector and which name matches " PRI_SL
+        ", available connectors are: ",
+        prefix, ARG_SL(name));
+    registry_describe(h->registry, &text);
+    enum err err = answer_long(e, full, status, strbuf_slice(&text));
+    strbuf_release(&text);
+    return err;
+}
+
+enum err herder_check_config(struct herder *h, struct slice name, const struct strmap *config,
+                             struct strmap *out, json_t **full, struct error *e)
+{
+    struct slice own = strmap_get_c(config, "name");
+    strmap_copy(out, config);
+    if (strmap_has(config, SL("name")) && !slice_eq(own, name))
+        return herder_answer(e, E_INVALID, 400,
+                             "Connector name configuration (" PRI_SL
+                             ") doesn't match connector name in the "
+                             "URL (" PRI_SL ")",
+                             ARG_SL(own), ARG_SL(name));
+    if (!own.p)
+        strmap_set(out, SL("name"), name);
+    struct slice class_name = strmap_get_c(out, "connector.class");
+    if (!class_name.p)
+        return no_type(out, full, e, 400, "");
+    const struct connector_ops *ops = registry_connector(h->registry, slice_trim(class_name));
+    if (!ops)
+        return no_class(h, class_name, full, e, 400, "");
+    struct strmap resolved;
+    enum err err = config_refs_resolve(out, &h->worker, &resolved, e);
+    if (err) {
+        if (e)
+            e->sys = 500;
+        strmap_release(&resolved);
+        return err;
+    }
+    struct config_errors v;
+    config_validate(&v, h->registry, &h->worker, &resolved, ops);
+    strmap_release(&resolved);
+    if (config_error_count(&v)) {
+        struct strbuf text = STRBUF_INIT;
+        config_error_summary(&v, &text);
+        err = answer_long(e, full, 400, strbuf_slice(&text));
+        strbuf_release(&text);
+    }
+    config_errors_release(&v);
+    return err;
+}
+
+enum err herder_validate(struct herder *h, struct slice class_name, const struct strmap *config,
+                         json_t **out, struct error *e)
+{
+    const char *prefix = "org.apache.kafka.connect.runtime.rest.errors.BadRequestException: ";
+    struct slice own = strmap_get_c(config, "connector.class"), asked = class_name, given = own;
+    *out = NULL;
+    if (!own.p)
+        return no_type(config, out, e, 500, prefix);
+    if (slice_ends(asked, SL("Connector")))
+        asked.n -= 9;
+    if (slice_ends(given, SL("Connector")))
+        given.n -= 9;
+    if (!slice_ends(given, asked))
+        return herder_answer(e, E_INVALID, 400,
+                             "Included connector type " PRI_SL
+                             " does not match request type " PRI_SL,
+                             ARG_SL(own), ARG_SL(class_name));
+    const struct connector_ops *ops = registry_connector(h->registry, slice_trim(own));
+    if (!ops)
+        return no_class(h, own, out, e, 500, prefix);
+    struct strmap resolved;
+    enum err err = config_refs_resolve(config, &h->worker, &resolved, e);
+    if (!err) {
+        struct config_errors v;
+        config_validate(&v, h->registry, &h->worker, &resolved, ops);
+        *out = config_validation_json(&v);
+        config_errors_release(&v);
+    } else if (e) {
+        e->sys = 500;
+    }
+    strmap_release(&resolved);
+    return err;
+}

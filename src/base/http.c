@@ -326,7 +326,7 @@ static int gate(const struct http_request *r, const char **message)
             return 400;
         text = r->headers[i].value;
     }
-    *message = "Host header not allowed (start weir with --allow-host NAME to serve this name)";
+    *message = "Host header not allowed (start weir with --allowed-hosts NAME to serve this name)";
     if (!host_passes(r, text, &host))
         return 403;
     *message = "Request from another origin refused";

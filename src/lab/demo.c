@@ -221,10 +221,16 @@ static void print_banner(const struct demo *d)
                 "  MariaDB  127.0.0.1:%d, user root, database " SHOP_DATABASE
                 ": change a row and watch\n",
                 d->db.port);
-    strbuf_addf(&b, "  try      kcat -b %s -t shop.shop.orders -o end\n", at->kafka);
+    strbuf_addf(&b, "  try      kcat -C -b %s -t shop.shop.orders -o end\n", at->kafka);
     strbuf_addf(&b, "           curl %s/connectors/" CONNECTOR "/status\n", at->connect);
-    strbuf_addf(&b, "snapshot: %lld rows are %lld events; now every change, until Ctrl-C:\n",
-                (long long)d->rows_at_start, (long long)demo_view_snapshot(d->view));
+    int64_t snapshot = demo_view_snapshot(d->view);
+    if (snapshot == d->rows_at_start)
+        strbuf_addf(&b, "snapshot: %lld rows are %lld events; now every change",
+                    (long long)snapshot, (long long)snapshot);
+    else
+        strbuf_addf(&b, "going on where the last demo stopped, with %lld rows; now every change",
+                    (long long)d->rows_at_start);
+    strbuf_adds(&b, d->headless ? " is counted\n" : ", until Ctrl-C:\n");
     fwrite(b.p, 1, b.n, stdout);
     fflush(stdout);
     strbuf_release(&b);

@@ -37,10 +37,12 @@ static char *find_program(const char *name)
     return found;
 }
 
-/* A port nobody has now. The server binds it a moment later. */
-static int free_port(void)
+/* This port if nobody has it, else 0; wanted 0: any free one. The server binds it a moment later. */
+static int free_port(int wanted)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_port = htons((uint16_t)wanted),
+                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t n = sizeof a;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), port = 0;
     if (fd >= 0 && bind(fd, (struct sockaddr *)&a, n) == 0 &&
@@ -48,6 +50,27 @@ static int free_port(void)
         port = ntohs(a.sin_port);
     if (fd >= 0)
         close(fd);
+    return port;
+}
+
+/* The port of the last run when it is still free, so that connectors made then find their database. */
+static int pick_port(const char *dir)
+{
+    struct strbuf text = STRBUF_INIT;
+    char *path = xasprintf("%s/port", dir);
+    int64_t last = 0;
+    if (!fs_exists(path) || fs_read_all(path, 16, &text, NULL) != E_OK ||
+        slice_to_i64(slice_trim(strbuf_slice(&text)), &last) != E_OK || last < 0 || last > 65535)
+        last = 0;
+    int port = free_port((int)last);
+    if (!port)
+        port = free_port(0);
+    strbuf_reset(&text);
+    strbuf_addf(&text, "%d\n", port);
+    enum err err = fs_replace(path, strbuf_slice(&text), NULL);
+    (void)err; /* the next run then takes another */
+    strbuf_release(&text);
+    mem_free(path);
     return port;
 }
 
@@ -135,10 +158,11 @@ enum err private_db_start(struct private_db *d, const char *dir, struct error *e
         return E_NOT_FOUND;
     }
     d->dir = xstrdup(dir);
-    d->port = free_port();
     /* A socket's path has room for 107 characters; directories may be longer. */
     d->socket = strlen(dir) < 90 ? xasprintf("%s/sock", dir)
                                  : xasprintf("/tmp/weir-demo-%d.sock", (int)getpid());
+    enum err err = fs_mkdirs(dir, e);
+    d->port = err ? 0 : pick_port(dir);
     char *data = xasprintf("%s/data", dir), *log = xasprintf("%s/log", dir);
     char *args[] = {xasprintf("--datadir=%s", data), xasprintf("--socket=%s", d->socket),
                     xasprintf("--port=%d", d->port), xasprintf("--log-bin=%s/binlog", data),
@@ -154,7 +178,6 @@ enum err private_db_start(struct private_db *d, const char *dir, struct error *e
                     id,       format,   image,   pool,
                     log_file, perf,     keep,    geteuid() == 0 ? user : NULL,
                     NULL};
-    enum err err = fs_mkdirs(dir, e);
     if (!err && !fs_exists(data))
         err = run_install(dir, data, log, e);
     if (!err) {

@@ -308,9 +308,15 @@ enum err fs_sync_dir(const char *path, struct error *e)
 enum err fs_list(const char *dir, bool (*fn)(const char *name, void *arg), void *arg,
                  struct error *e)
 {
-    DIR *d = opendir(dir);
-    if (!d)
-        return open_error(e, errno, dir);
+    /* open and fdopendir rather than opendir: ThreadSanitizer sees the descriptor begin. */
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!d) {
+        int sys = errno;
+        if (fd >= 0)
+            close(fd);
+        return open_error(e, sys, dir);
+    }
     struct dirent *entry;
     bool more = true;
     int sys = 0;

@@ -7,12 +7,10 @@
 
 #include "base/base.h"
 #include "base/log.h"
+#include "broker/access.h"
 #include "broker/topic.h"
 
 #include <stdlib.h>
-
-#define TOPIC_OPERATIONS 3576
-#define CLUSTER_OPERATIONS 8096
 
 /* --- ApiVersions --------------------------------------------------------------------------------
  */
@@ -203,14 +201,15 @@ static void answer_metadata(void *arg)
     out->cluster_id = slice_cstr(rq->broker->cluster_id);
     out->controller_id = node;
     if (in->include_cluster_authorized_operations)
-        out->cluster_authorized_operations = CLUSTER_OPERATIONS;
+        out->cluster_authorized_operations = request_operations(rq, ACL_CLUSTER, ACL_CLUSTER_NAME);
     bool all = in->topics_count < 0 || (rq->version == 0 && in->topics_count == 0);
     if (fill_topics(rq, node, all) != E_OK) {
         request_close(rq, "no memory for the list of topics");
         return;
     }
     for (int32_t i = 0; in->include_topic_authorized_operations && i < out->topics_count; i++)
-        out->topics[i].topic_authorized_operations = TOPIC_OPERATIONS;
+        out->topics[i].topic_authorized_operations =
+            request_operations(rq, ACL_TOPIC, out->topics[i].name);
     request_reply(rq);
 }
 
@@ -300,7 +299,7 @@ void api_describe_cluster(struct request *rq)
     out->brokers[0].port = port;
     out->brokers[0].rack = rq->broker->o->rack;
     if (in->include_cluster_authorized_operations)
-        out->cluster_authorized_operations = CLUSTER_OPERATIONS;
+        out->cluster_authorized_operations = request_operations(rq, ACL_CLUSTER, ACL_CLUSTER_NAME);
     request_reply(rq);
 }
 
@@ -332,7 +331,7 @@ static void dtp_topic(struct dtp_page *page, struct slice name, int32_t from)
     int32_t total = topic_partition_count(t), n = MIN(MAX(total - from, 0), page->left);
     to->topic_id = topic_id(t);
     to->is_internal = topic_is_internal(t);
-    to->topic_authorized_operations = TOPIC_OPERATIONS;
+    to->topic_authorized_operations = request_operations(rq, ACL_TOPIC, to->name);
     to->partitions_count = n;
     to->partitions = describe_topic_partitions_response_partition_array(&rq->arena, n);
     for (int32_t i = 0; i < n; i++) {

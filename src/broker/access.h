@@ -1,0 +1,34 @@
+/* broker/access.h - may the client of this request do that? The one question handlers ask.
+ *
+ * Without an authorizer everything is allowed and the question costs a load and a branch. With one,
+ * a handler asks once a resource, before it tells anything about it: what may not be described does
+ * not exist for the client. Codes for a refusal: 29 topic, 30 group, 31 cluster, 53 transactional
+ * id (access_denied_code). Requests whose whole answer hangs on one resource that stands in the
+ * request (JoinGroup, EndTxn, AlterUserScramCredentials ...) have a row in the table of access.c
+ * and need no question in their handler.
+ *
+ * Thread: whoever has the request (its loop, a pool thread, the coordinator loop); the client may
+ * have gone. SPEC: broker 11.5. */
+#ifndef WEIR_BROKER_ACCESS_H
+#define WEIR_BROKER_ACCESS_H
+
+#include "base/base.h"
+#include "base/str.h"
+#include "broker/acl.h"
+
+struct request;
+
+bool request_allowed(const struct request *rq, enum acl_op op, enum acl_type type,
+                     struct slice name);
+static inline bool request_allowed_cluster(const struct request *rq, enum acl_op op)
+{
+    return request_allowed(rq, op, ACL_CLUSTER, ACL_CLUSTER_NAME);
+}
+/* On some resource of the type, whatever its name (InitProducerId: WRITE on any topic). */
+bool request_allowed_some(const struct request *rq, enum acl_op op, enum acl_type type);
+/* What the client may do, as the bits of AuthorizedOperations fields. */
+int32_t request_operations(const struct request *rq, enum acl_type type, struct slice name);
+/* The code that tells a client it was refused. */
+int16_t access_denied_code(enum acl_type type);
+
+#endif

@@ -14,7 +14,7 @@
  *     only found no room is taken back and may be tried again.
  *  6. A file whose content is not durable yet stays open, so that the fdatasync reaches it.
  *
- * Directory: NNN.log .index .timeindex .snapshot, leader-epoch-checkpoint, partition.metadata;
+ * Directory: NNN.log .index .timeindex .txnindex .snapshot, leader-epoch-checkpoint, partition.metadata;
  * NNN.log.aside is a segment that recovery could not use but did not dare to delete. */
 #include "broker/log/plog.h"
 
@@ -329,6 +329,27 @@ enum err plog_append(struct plog *l, const struct topic_config *c, const void *b
     return E_OK;
 }
 
+enum err plog_append_abort(struct plog *l, const struct topic_config *c, const void *batch,
+                           size_t n, const struct txn_aborted *t, struct error *e)
+{
+    invariant(batch_base_offset(batch) == t->last_offset);
+    struct error own = {0};
+    struct segment *s = plog_active(l);
+    e = e ? e : &own;
+    e->sys = 0;
+    enum err err = txn_index_load(&s->aborted, s->stem, e);
+    if (!err)
+        err = txn_index_reserve(&s->aborted, s->stem, t, e);
+    if (!err)
+        err = plog_append(l, c, batch, n, e);
+    if (!err)
+        txn_index_add_reserved(&s->aborted, t);
+    else if (s->aborted.known && txn_index_unreserve(&s->aborted, s->stem, NULL) != E_OK)
+        l->failed = true; /* the next start builds the list anew */
+    l->dir_dirty = true;
+    return err;
+}
+
 /* --- durability --------------------------------------------------------------------------------
  */
 
@@ -359,6 +380,8 @@ enum err plog_dirty_sync(struct plog_dirty *d, struct error *e)
             err = fs_datasync(&d->segments[i]->log, e);
         if (!err && i < d->sealed)
             err = segment_sync_index(d->segments[i], e);
+        if (!err)
+            err = txn_index_sync(d->segments[i]->stem, e);
         segment_unref(d->segments[i]);
     }
     if (!err && d->dir)
@@ -501,6 +524,32 @@ enum err plog_available(struct plog *l, int64_t offset, int64_t limit_offset, in
         return err == E_NOT_FOUND ? E_OK : err;
     *bytes = MAX(limit_pos - at.pos, 0);
     return E_OK;
+}
+
+static int by_first_offset(const void *a, const void *b)
+{
+    int64_t x = ((const struct txn_aborted *)a)->first_offset;
+    int64_t y = ((const struct txn_aborted *)b)->first_offset;
+    return (x > y) - (x < y);
+}
+
+enum err plog_aborted(struct plog *l, int64_t from, int64_t to, struct arena *a,
+                      struct txn_aborted **out, size_t *count, struct error *e)
+{
+    struct txn_list list = {.arena = a};
+    bool complete = false;
+    enum err err = E_OK;
+    for (size_t i = plog_segment_of(l, from); !err && !complete && i < l->count; i++) {
+        struct segment *s = l->segments[i];
+        err = txn_index_load(&s->aborted, s->stem, e);
+        if (!err && txn_index_collect(&s->aborted, from, to, &list, &complete) != E_OK)
+            err = error_set(e, E_NOMEM, "%s: no memory for its aborted transactions", l->dir);
+    }
+    if (!err && list.count)
+        qsort(list.v, list.count, sizeof *list.v, by_first_offset);
+    *out = list.v;
+    *count = err ? 0 : list.count;
+    return err;
 }
 
 /* --- removing

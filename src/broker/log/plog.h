@@ -64,6 +64,10 @@ enum err plog_roll(struct plog *l, struct error *e) MUST_CHECK;
  * a later append may succeed; after any other failure the log is marked failed. */
 enum err plog_append(struct plog *l, const struct topic_config *c, const void *batch, size_t n,
                      struct error *e) MUST_CHECK;
+/* The same for the abort marker of a transaction: it goes into the segment's list of aborted ones
+ * as well. t->last_offset is the marker's. */
+enum err plog_append_abort(struct plog *l, const struct topic_config *c, const void *batch,
+                           size_t n, const struct txn_aborted *t, struct error *e) MUST_CHECK;
 
 /* What has to be synced for everything below `end` to be durable. Taken with the partition's lock
  * held; synced and released without it, so that appends go on meanwhile. */
@@ -91,6 +95,11 @@ enum err plog_read(struct plog *l, int64_t offset, int64_t limit_offset, size_t 
 /* Bytes from the batch that holds offset up to the limit, as far as one segment goes. */
 enum err plog_available(struct plog *l, int64_t offset, int64_t limit_offset, int64_t *bytes,
                         struct error *e) MUST_CHECK;
+/* The aborted transactions that have an offset in [from, to), by first offset; in the arena. Readers
+ * of committed data skip, and the cleaner drops, what such a producer wrote in
+ * [first_offset, last_offset). E_IO, E_CORRUPT, E_NOMEM. */
+enum err plog_aborted(struct plog *l, int64_t from, int64_t to, struct arena *a,
+                      struct txn_aborted **out, size_t *count, struct error *e) MUST_CHECK;
 /* Index of the segment that holds offset (or the next higher one that exists). */
 size_t plog_segment_of(const struct plog *l, int64_t offset);
 

@@ -45,6 +45,7 @@ struct segment *segment_new(const char *dir, int64_t base)
     s->log.fd = -1;
     s->indexed = true;
     reset_index(s);
+    txn_index_init(&s->aborted, false);
     return s;
 }
 
@@ -61,6 +62,7 @@ void segment_unref(struct segment *s)
     if (s->open)
         fs_close(&s->log);
     seg_index_release(&s->index);
+    txn_index_release(&s->aborted);
     mem_free(s->stem);
     mem_free(s);
 }
@@ -84,6 +86,8 @@ void segment_park(struct segment *s, bool all)
     if (s->open)
         fs_close(&s->log);
     s->open = false;
+    if (all && s->aborted.count)
+        txn_index_release(&s->aborted);
     if (all && s->indexed && s->size) {
         if (s->index_dirty && seg_index_save(&s->index, s->stem, NULL) != E_OK)
             segment_forget_index(s);

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "broker/log/index.h"
+#include "broker/log/txn_index.h"
 #include "broker/proto/batch.h"
 
 struct segment {
@@ -27,7 +28,8 @@ struct segment {
     int64_t unindexed_bytes;                     /* (i) since the last index entry */
     int64_t reserved;                            /* file blocks set aside up to here */
     struct fs_file log;
-    struct seg_index index; /* (i) */
+    struct seg_index index;   /* (i) */
+    struct txn_index aborted; /* aborted transactions whose marker is here */
 };
 
 /* Nothing is opened or created; counts as indexed, being empty. One reference. */
@@ -51,7 +53,7 @@ enum err segment_append(struct segment *s, const void *batch, size_t n, int32_t 
 enum err segment_seal(struct segment *s, struct error *e) MUST_CHECK;
 /* Gives the file back when nobody reads it; `all`: the index too. Opened again at the next use. */
 void segment_park(struct segment *s, bool all);
-/* fdatasync of the index files as they were written last. */
+/* fdatasync of the index files as they were written last (but .txnindex: txn_index_sync). */
 enum err segment_sync_index(const struct segment *s, struct error *e) MUST_CHECK;
 /* Throws the indexes away, in memory and on disk. */
 void segment_forget_index(struct segment *s);

@@ -14,7 +14,8 @@ HOSTS = "127.0.0.1 localhost mysql broker-1 broker-2 broker-3\n::1 localhost\n"
 
 
 @pytest.mark.timeout(240)
-def test_mysql_source_json_as_typed(tmp_path):
+def test_mysql_source_json_as_typed(mysql, tmp_path):
+    # `mysql` is not used: its start brought the server's files here while there was a network.
     note = os.path.join(SHARED, "classroom")
     if not os.path.isdir(note):
         missing("the course notes are not beside this clone")

@@ -215,6 +215,7 @@ static enum err start_loops(struct broker *b, struct error *e)
             return r;
         struct broker_loop *bl = &b->loops[b->loop_count++];
         broker_loop_init(bl, b, loop, i);
+        bl->fetch_sessions.slots = (size_t)(b->o->fetch_session_slots + n - 1) / (size_t)n;
         bl->conns.listeners = &b->listeners;
         bl->conns.max_idle_ms = b->o->connections_max_idle_ms;
         bl->conns.max_frame_bytes = (size_t)b->o->socket_request_max_bytes;
@@ -279,7 +280,12 @@ static void collect_metrics(struct strbuf *out, void *arg)
     struct broker *b = arg;
     struct broker_info info;
     broker_info(b, &info);
+    int64_t sessions = 0;
+    for (int i = 0; i < b->loop_count; i++)
+        sessions += atomic_load(&b->loops[i].fetch_sessions.open);
     strbuf_addf(out,
+                "# HELP weir_fetch_sessions Clients whose fetches are remembered\n"
+                "# TYPE weir_fetch_sessions gauge\nweir_fetch_sessions %lld\n"
                 "# HELP weir_kafka_connections Kafka connections that are open\n"
                 "# TYPE weir_kafka_connections gauge\nweir_kafka_connections %lld\n"
                 "# HELP weir_topics Topics\n# TYPE weir_topics gauge\nweir_topics %lld\n"
@@ -295,9 +301,9 @@ static void collect_metrics(struct strbuf *out, void *arg)
                 "weir_kafka_received_bytes_total %lld\n"
                 "# HELP weir_kafka_sent_bytes_total Bytes sent to Kafka clients\n"
                 "# TYPE weir_kafka_sent_bytes_total counter\nweir_kafka_sent_bytes_total %lld\n",
-                (long long)info.connections, (long long)info.topics, (long long)info.partitions,
-                (long long)info.groups, (long long)info.log_bytes, (long long)info.records_in,
-                (long long)info.bytes_in, (long long)info.bytes_out);
+                (long long)sessions, (long long)info.connections, (long long)info.topics,
+                (long long)info.partitions, (long long)info.groups, (long long)info.log_bytes,
+                (long long)info.records_in, (long long)info.bytes_in, (long long)info.bytes_out);
 }
 
 const struct db_migrations *const *broker_migrations(void)

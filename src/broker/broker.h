@@ -43,6 +43,7 @@ struct broker_options {
     int32_t socket_listen_backlog;
     int32_t socket_send_buffer, socket_receive_buffer;
     int32_t fetch_max_bytes;
+    int32_t fetch_session_slots;
     bool auto_create_topics;
     bool delete_topics;
     int32_t num_partitions;

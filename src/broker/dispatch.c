@@ -46,6 +46,7 @@ void broker_loop_init(struct broker_loop *bl, struct broker *b, struct loop *loo
     *bl = (struct broker_loop){.broker = b, .loop = loop, .index = index};
     list_init(&bl->live);
     list_init(&bl->spare);
+    fetch_sessions_init(&bl->fetch_sessions, 0);
     conn_loop_init(&bl->conns, loop);
     bl->conns.owner = bl;
     bl->conns.on_frame = dispatch_frame;
@@ -70,6 +71,7 @@ void broker_loop_release(struct broker_loop *bl)
         request_free(list_entry(k, struct request, link));
     }
     conn_loop_release(&bl->conns);
+    fetch_sessions_release(&bl->fetch_sessions);
 }
 
 /* --- begin and end ------------------------------------------------------------------------------

@@ -16,6 +16,7 @@
 #include "base/loop.h"
 #include "base/rbuf.h"
 #include "broker/conn.h"
+#include "broker/fetch_session.h"
 #include "broker/proto/codec.h"
 #include "broker/proto/messages.h"
 
@@ -29,6 +30,7 @@ struct broker_loop {
     struct conn_loop conns;
     struct list live;  /* requests in execution */
     struct list spare; /* kept for reuse */
+    struct fetch_sessions fetch_sessions;
     int index;
 };
 void broker_loop_init(struct broker_loop *bl, struct broker *b, struct loop *loop, int index);

@@ -8,14 +8,16 @@
  * A parked fetch hangs on its partitions by a counted struct wait; the appender's thread posts to
  * this loop. What it posts is counted too (struct wake) and knows whether the fetch is still there.
  * Records are file ranges which the connection sends; only versions below 4 (other formats) and
- * below 10 (zstd not allowed) look into batches. Fetch sessions are not kept: every answer has
- * session id 0, which clients take as "send full requests". SPEC: broker 6.1, 6.2. */
+ * below 10 (zstd not allowed) look into batches. What a session remembers is in fetch_session.h; here
+ * an incremental request differs from a full one in where its partitions come from and in which of
+ * them the answer holds. SPEC: broker 6.1, 6.2. */
 #include "broker/api/api.h"
 
 #include "base/base.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "broker/fetch_session.h"
 #include "broker/proto/batch.h"
 #include "broker/proto/legacy.h"
 #include "broker/topic.h"
@@ -30,17 +32,20 @@ struct wake { /* what a wait posts */
 
 struct fetch_part {
     const struct fetch_request_partition *in;
-    struct fetch_response_partition *out;
-    struct partition *p; /* NULL: out has an error */
+    struct fetch_response_partition *out; /* of all parts in one array, in their order */
+    struct partition *p;                  /* NULL: out has an error */
     struct file_range range;
     bool zstd_refused;
 };
 
 struct fetch {
     struct request *rq;
+    const struct fetch_want *wants; /* what each part asks for */
     struct fetch_part *parts;
     int32_t count;
-    int32_t next_cut; /* first part whose range was not handed to the connection yet */
+    int32_t next_cut;   /* first part whose range was not handed to the connection yet */
+    int32_t session_id; /* of an incremental fetch; 0: a full one */
+    bool wants_session; /* a full one that shall begin a session */
     bool committed_only, any_error, parked;
     size_t max_bytes, min_bytes;
     int64_t deadline_ms;
@@ -87,37 +92,48 @@ static void resolve_part(struct fetch *f, struct topic *t, int16_t unknown, stru
     }
 }
 
+/* The partitions of a full request. */
+static void list_wants(struct fetch *f)
+{
+    const struct fetch_request *in = f->rq->in;
+    int32_t total = 0;
+    for (int32_t i = 0; i < in->topics_count; i++)
+        total += MAX(in->topics[i].partitions_count, 0);
+    struct fetch_want *wants = arena_alloc(&f->rq->arena, ((size_t)total + 1) * sizeof *wants);
+    for (int32_t i = 0; i < in->topics_count; i++) {
+        const struct fetch_request_topic *t = &in->topics[i];
+        for (int32_t p = 0; p < t->partitions_count; p++)
+            wants[f->count++] = (struct fetch_want){t->topic, t->topic_id, &t->partitions[p]};
+    }
+    f->wants = wants;
+}
+
+static bool same_topic(const struct fetch *f, int32_t a, int32_t b)
+{
+    const struct fetch_want *x = &f->wants[a], *y = &f->wants[b];
+    return f->rq->version >= 13 ? memcmp(&x->topic_id, &y->topic_id, sizeof x->topic_id) == 0
+                                : slice_eq(x->topic, y->topic);
+}
+
 static void resolve(struct fetch *f)
 {
     struct request *rq = f->rq;
-    const struct fetch_request *in = rq->in;
-    struct fetch_response *out = rq->out;
-    int32_t total = 0, k = 0;
-    for (int32_t i = 0; i < in->topics_count; i++)
-        total += MAX(in->topics[i].partitions_count, 0);
-    f->parts = arena_calloc(&rq->arena, (size_t)total + 1, sizeof *f->parts);
-    out->responses_count = MAX(in->topics_count, 0);
-    out->responses = fetch_response_topic_array(&rq->arena, out->responses_count);
-    for (int32_t i = 0; i < out->responses_count; i++) {
-        const struct fetch_request_topic *from = &in->topics[i];
-        struct fetch_response_topic *to = &out->responses[i];
-        bool by_id = rq->version >= 13;
-        struct topic *t = by_id ? topics_get_id(rq->broker->topics, &from->topic_id)
-                                : topics_get(rq->broker->topics, from->topic);
-        to->topic = from->topic;
-        to->topic_id = from->topic_id;
-        to->partitions_count = MAX(from->partitions_count, 0);
-        to->partitions = fetch_response_partition_array(&rq->arena, to->partitions_count);
-        for (int32_t p = 0; p < to->partitions_count; p++) {
-            struct fetch_part *part = &f->parts[k++];
-            part->in = &from->partitions[p];
-            part->out = &to->partitions[p];
-            resolve_part(f, t, by_id ? KERR_UNKNOWN_TOPIC_ID : KERR_UNKNOWN_TOPIC_OR_PARTITION,
-                         part);
+    bool by_id = rq->version >= 13;
+    struct topic *t = NULL;
+    struct fetch_response_partition *outs = fetch_response_partition_array(&rq->arena, f->count);
+    f->parts = arena_calloc(&rq->arena, (size_t)f->count + 1, sizeof *f->parts);
+    for (int32_t i = 0; i < f->count; i++) {
+        struct fetch_part *part = &f->parts[i];
+        if (i == 0 || !same_topic(f, i - 1, i)) {
+            topic_unref(t);
+            t = by_id ? topics_get_id(rq->broker->topics, &f->wants[i].topic_id)
+                      : topics_get(rq->broker->topics, f->wants[i].topic);
         }
-        topic_unref(t);
+        part->in = f->wants[i].in;
+        part->out = &outs[i];
+        resolve_part(f, t, by_id ? KERR_UNKNOWN_TOPIC_ID : KERR_UNKNOWN_TOPIC_OR_PARTITION, part);
     }
-    f->count = k;
+    topic_unref(t);
 }
 
 /* --- reading ------------------------------------------------------------------------------------
@@ -297,6 +313,49 @@ static void end_parking(struct fetch *f)
     f->parked = false;
 }
 
+/* Groups what the answer holds by topic; its rows move to the front. `tell` NULL: all parts. */
+static void fill_topics(struct fetch *f, const bool *tell)
+{
+    struct fetch_response *out = f->rq->out;
+    struct fetch_response_partition *rows = f->parts[0].out;
+    int32_t last = -1, k = 0;
+    out->responses = fetch_response_topic_array(&f->rq->arena, f->count);
+    for (int32_t i = 0; i < f->count; i++) {
+        if (tell && !tell[i])
+            continue;
+        if (last < 0 || !same_topic(f, last, i)) {
+            struct fetch_response_topic *to = &out->responses[out->responses_count++];
+            to->topic = f->wants[i].topic;
+            to->topic_id = f->wants[i].topic_id;
+            to->partitions = &rows[k];
+        }
+        out->responses[out->responses_count - 1].partitions_count++;
+        rows[k++] = *f->parts[i].out;
+        last = i;
+    }
+}
+
+/* What the session makes of the answer. */
+static void fill_answer(struct fetch *f)
+{
+    struct request *rq = f->rq;
+    struct fetch_response *out = rq->out;
+    struct fetch_sessions *sessions = &rq->bl->fetch_sessions;
+    bool by_id = rq->version >= 13;
+    bool *tell = NULL;
+    if (f->session_id) {
+        tell = arena_alloc(&rq->arena, (size_t)f->count + 1);
+        for (int32_t i = 0; i < f->count; i++)
+            tell[i] =
+                fetch_session_settle(sessions, f->session_id, &f->wants[i], by_id, f->parts[i].out);
+        out->session_id = f->session_id;
+    } else if (f->wants_session) {
+        out->session_id = fetch_session_create(sessions, f->wants, f->parts[0].out, f->count, by_id,
+                                               clock_mono_ms());
+    }
+    fill_topics(f, tell);
+}
+
 static void answer(struct fetch *f)
 {
     struct request *rq = f->rq;
@@ -310,6 +369,7 @@ static void answer(struct fetch *f)
         if (part->p)
             used += read_part(f, part, used < f->max_bytes ? f->max_bytes - used : 0, used == 0);
     }
+    fill_answer(f);
     request_reply(rq);
 }
 
@@ -419,25 +479,41 @@ static void go_on(struct fetch *f)
 /* --- sessions -----------------------------------------------------------------------------------
  */
 
-/* Sessions are not kept, so no id but 0 is known. SPEC: broker 6.2 */
-static bool refuse_session(struct request *rq)
+/* Finds out which partitions are asked for. False: the request was refused and is answered. */
+static bool begin(struct fetch *f)
 {
+    struct request *rq = f->rq;
     const struct fetch_request *in = rq->in;
-    struct fetch_response *out = rq->out;
-    if (in->session_id == 0 || in->session_epoch <= 0)
-        return false;
-    out->error_code = KERR_FETCH_SESSION_ID_NOT_FOUND;
+    struct fetch_sessions *sessions = &rq->bl->fetch_sessions;
+    bool full = in->session_epoch == FETCH_SESSION_EPOCH_INITIAL ||
+                in->session_epoch == FETCH_SESSION_EPOCH_NONE;
+    if (full) {
+        fetch_session_close(sessions, in->session_id);
+        f->wants_session = in->session_epoch == FETCH_SESSION_EPOCH_INITIAL;
+        list_wants(f);
+        return true;
+    }
+    struct fetch_want *wants = NULL;
+    bool ended;
+    int16_t code = fetch_session_continue(sessions, in, rq->version >= 13, clock_mono_ms(),
+                                          &rq->arena, &wants, &f->count, &ended);
+    f->wants = wants;
+    if (code == KERR_NONE) {
+        f->session_id = ended ? 0 : in->session_id;
+        return true;
+    }
+    ((struct fetch_response *)rq->out)->error_code = code;
     request_reply(rq);
-    return true;
+    return false;
 }
 
 void api_fetch(struct request *rq)
 {
     const struct fetch_request *in = rq->in;
-    if (refuse_session(rq))
-        return;
     struct fetch *f = arena_calloc(&rq->arena, 1, sizeof *f);
     f->rq = rq;
+    if (!begin(f))
+        return;
     rq->state = f;
     f->committed_only = in->isolation_level == 1;
     f->max_bytes = rq->version >= 3

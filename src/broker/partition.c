@@ -1,9 +1,12 @@
-/* broker/partition.c - see partition.h: life, append, durability. Reading is in partition_read.c.
+/* broker/partition.c - see partition.h: life, append, durability. Reading is in partition_read.c,
+ * what is known of producers in partition_producers.c.
  *
  * Invariants (checked before anything wrong is written):
  *  1. The log end never decreases while the process runs, and an append continues exactly there.
- *  2. High watermark = log end once the write has succeeded; last stable offset <= high watermark.
+ *  2. High watermark = log end once the write has succeeded; last stable offset <= high watermark,
+ *     and not beyond the first offset of a transaction that is open.
  *  3. A batch of a known producer is appended only when its sequence follows the last one.
+ *  4. A producer has at most one open transaction here, and all of it is of one epoch.
  *
  * A partition is loaded at first use: ten thousand idle ones cost no time at start and no files. */
 #include "broker/partition.h"
@@ -95,64 +98,6 @@ struct topic *partition_topic(const struct partition *p)
 /* --- loading -----------------------------------------------------------------------------------
  */
 
-static void expire_producers(struct partition *p)
-{
-    producer_state_expire(&p->producers, clock_wall_ms() - p->env->producer_expire_ms);
-    p->expire_at = MAX(2 * p->producers.by_id.count, EXPIRE_AT_LEAST);
-}
-
-/* The newest snapshot; the offset that it stands for, or -1. */
-static int64_t load_snapshot(struct partition *p)
-{
-    int64_t at = plog_newest_snapshot(&p->log);
-    if (at < 0)
-        return -1;
-    struct strbuf bytes = STRBUF_INIT;
-    char *path = plog_snapshot_path(&p->log, at);
-    if (fs_read_all(path, STRBUF_MAX_DEFAULT, &bytes, NULL) != E_OK ||
-        producer_state_decode(&p->producers, strbuf_slice(&bytes)) != E_OK) {
-        LOG_WARN(LOG_BROKER_LOG, "%s is damaged; reading the whole log instead", path);
-        producer_state_clear(&p->producers);
-        at = -1;
-    }
-    mem_free(path);
-    strbuf_release(&bytes);
-    return at;
-}
-
-/* Producers from the newest snapshot and the batches after it. */
-static enum err load_producers(struct partition *p, struct error *e)
-{
-    struct plog *l = &p->log;
-    int64_t from = MAX(load_snapshot(p), l->segments[0]->base);
-    enum err err = E_OK;
-    for (size_t i = plog_segment_of(l, from); !err && from < l->end && i < l->count; i++) {
-        struct segment *s = l->segments[i];
-        struct segment_scan scan;
-        struct batch_at at;
-        if (s->size == 0)
-            continue;
-        err = segment_open(s, false, e);
-        segment_scan_init(&scan, s, 0, err ? 0 : s->size);
-        while (!err && segment_scan_next(&scan, &at))
-            if (batch_base_offset(at.header) >= from)
-                err = producer_state_note(&p->producers, at.header);
-        if (!err && scan.err)
-            err = error_set(e, scan.err, "%s.log: no whole batch at position %lld", s->stem,
-                            (long long)scan.pos);
-        plog_park(l, false);
-    }
-    plog_park(l, true);
-    expire_producers(p);
-    return err;
-}
-
-static void update_stable(struct partition *p)
-{
-    int64_t open = p->producers.by_id.count ? producer_state_first_open(&p->producers) : -1;
-    p->stable = open >= 0 ? MIN(open, p->log.end) : p->log.end;
-}
-
 static struct plog_load how_to_load(const struct partition *p)
 {
     struct slice name = topic_name(p->topic);
@@ -177,7 +122,7 @@ static enum err load_locked(struct partition *p, struct error *e)
     const struct plog_load how = how_to_load(p);
     enum err err = plog_load(&p->log, p->dir, &how, &done, e);
     if (!err)
-        err = load_producers(p, e);
+        err = partition_load_producers(p, e);
     if (err) {
         p->broken = true;
         plog_release(&p->log);
@@ -190,7 +135,7 @@ static enum err load_locked(struct partition *p, struct error *e)
                  ARG_SL(name), p->id, (long long)p->log.end, (long long)done.bytes_cut);
     p->loaded = true;
     p->known_epoch = plog_epoch(&p->log);
-    update_stable(p);
+    partition_update_stable(p);
     if (p->log.recovery_point < p->log.end && flusher_add(p->env->flusher, &p->flush, false))
         partition_ref(p); /* what was written before a kill is made durable as well */
     return E_OK;
@@ -235,25 +180,6 @@ int32_t partition_leader_epoch(struct partition *p)
 /* --- closing -----------------------------------------------------------------------------------
  */
 
-/* Not synced: a damaged snapshot is noticed by its checksum, and the log is read instead. */
-static enum err save_producers(struct partition *p, struct error *e)
-{
-    struct strbuf bytes = STRBUF_INIT;
-    struct fs_file f;
-    expire_producers(p);
-    char *path = plog_snapshot_path(&p->log, p->log.end);
-    enum err err = producer_state_encode(&p->producers, &bytes);
-    if (!err)
-        err = fs_open(&f, path, FS_WRITE | FS_CREATE | FS_TRUNC, e);
-    if (!err) {
-        err = fs_pwrite(&f, bytes.p, bytes.n, 0, e);
-        fs_close(&f);
-    }
-    strbuf_release(&bytes);
-    mem_free(path);
-    return err;
-}
-
 static enum err close_locked(struct partition *p, struct error *e)
 {
     struct plog *l = &p->log;
@@ -268,9 +194,9 @@ static enum err close_locked(struct partition *p, struct error *e)
     if (err)
         return err;
     l->recovery_point = l->end;
-    if (l->end == 0 || plog_newest_snapshot(l) == l->end)
+    if (l->end == 0 || plog_newest_snapshot(l, l->end) == l->end)
         return E_OK;
-    err = save_producers(p, e);
+    err = partition_save_producers(p, e);
     if (!err)
         plog_drop_snapshots(l, l->end);
     return err;
@@ -341,8 +267,8 @@ static enum err roll_if_due(struct partition *p, const struct topic_config *c, c
     if (!plog_must_roll(l, c, batch, n))
         return E_OK;
     enum err err = plog_roll(l, e);
-    if (!err && save_producers(p, NULL) == E_OK) /* without it a start only reads more */
-        plog_drop_snapshots(l, l->recovery_point);
+    if (!err && partition_save_producers(p, NULL) == E_OK) /* without it a start only reads more */
+        plog_drop_snapshots(l, plog_newest_snapshot(l, l->recovery_point));
     return err;
 }
 
@@ -354,9 +280,26 @@ static int16_t write_failed(struct partition *p, const struct error *e)
     return KERR_KAFKA_STORAGE_ERROR;
 }
 
-/* Assigns, writes, notes. Lock held. */
+/* Writes a marker; the end of an aborted transaction goes into the list of those as well. */
+static enum err write_marker(struct partition *p, const void *batch, size_t n, bool abort,
+                             const struct topic_config *c, struct error *e)
+{
+    struct plog *l = &p->log;
+    const struct producer *of = producer_state_get(&p->producers, batch_producer_id(batch));
+    if (!abort || !of || of->txn_first_offset < 0)
+        return plog_append(l, c, batch, n, e);
+    int64_t open = producer_state_first_open_without(&p->producers, of->id);
+    struct txn_aborted t = {.producer_id = of->id,
+                            .first_offset = of->txn_first_offset,
+                            .last_offset = l->end,
+                            .stable_offset = open >= 0 ? open : l->end + 1};
+    return plog_append_abort(l, c, batch, n, &t, e);
+}
+
+/* Assigns, writes, notes. Lock held. marker: NULL for a batch of records. */
 static int16_t append_locked(struct partition *p, void *batch, size_t n,
-                             const struct topic_config *c, int64_t now_ms)
+                             const struct partition_marker *marker, const struct topic_config *c,
+                             int64_t now_ms)
 {
     struct plog *l = &p->log;
     struct error e = {0};
@@ -364,7 +307,8 @@ static int16_t append_locked(struct partition *p, void *batch, size_t n,
     if (l->failed)
         return KERR_KAFKA_STORAGE_ERROR;
     if (p->producers.by_id.count >= p->expire_at)
-        expire_producers(p);
+        partition_expire_producers(p);
+    invariant(marker || producer_state_follows(&p->producers, batch)); /* 3 */
     /* Room to note the producer first: after the write nothing may fail any more. */
     enum err err = producer_state_reserve(&p->producers, batch);
     if (err)
@@ -375,26 +319,27 @@ static int16_t append_locked(struct partition *p, void *batch, size_t n,
     if (now_ms >= 0)
         batch_set_log_append_time(batch, n, now_ms);
     if (!err)
-        err = plog_append(l, c, batch, n, &e);
+        err = marker ? write_marker(p, batch, n, !marker->commit, c, &e)
+                     : plog_append(l, c, batch, n, &e);
     if (err)
         return write_failed(p, &e);
     invariant(l->end > end);
-    producer_state_note_reserved(&p->producers, batch);
-    if (batch_is_transactional(batch))
-        update_stable(p);
-    else if (p->stable == end)
-        p->stable = l->end;
-    invariant(p->stable <= l->end);
+    if (marker)
+        producer_state_end_txn(&p->producers, batch, marker->coordinator_epoch);
+    else
+        producer_state_note_reserved(&p->producers, batch);
+    partition_update_stable(p);
     return KERR_NONE;
 }
 
 /* A new batch: append, queue the fdatasync, take off who waits. Lock held. */
-static int16_t append_new(struct partition *p, void *batch, size_t n, const struct topic_config *c,
+static int16_t append_new(struct partition *p, void *batch, size_t n,
+                          const struct partition_marker *marker, const struct topic_config *c,
                           struct partition_appended *out, struct wait_list *woken)
 {
-    int64_t now_ms = c->log_append_time ? clock_wall_ms() : -1;
+    int64_t now_ms = c->log_append_time && !marker ? clock_wall_ms() : -1;
     int64_t base = p->log.end;
-    int16_t code = append_locked(p, batch, n, c, now_ms);
+    int16_t code = append_locked(p, batch, n, marker, c, now_ms);
     if (code)
         return code;
     out->base_offset = base;
@@ -408,6 +353,12 @@ static int16_t append_new(struct partition *p, void *batch, size_t n, const stru
 
 int16_t partition_append(struct partition *p, void *batch, size_t n, struct partition_appended *out)
 {
+    return partition_append_txn(p, batch, n, 0, out);
+}
+
+int16_t partition_append_txn(struct partition *p, void *batch, size_t n, uint64_t guard,
+                             struct partition_appended *out)
+{
     const struct topic_config *c = topic_config(p->topic);
     const struct producer_batch *duplicate;
     struct wait_list woken;
@@ -418,18 +369,45 @@ int16_t partition_append(struct partition *p, void *batch, size_t n, struct part
     int16_t code = partition_enter(p);
     if (code)
         return code;
-    code = producer_state_check(&p->producers, batch, &duplicate);
+    code = producer_state_check(&p->producers, batch, guard, &duplicate);
     if (!code && duplicate) {
         out->duplicate = true;
         out->base_offset = duplicate->first_offset;
         out->end_offset = duplicate->last_offset + 1;
         out->log_append_ms = c->log_append_time ? duplicate->timestamp : -1;
     } else if (!code) {
-        code = append_new(p, batch, n, c, out, &woken);
+        code = append_new(p, batch, n, NULL, c, out, &woken);
     }
     out->log_start = p->log.start;
     partition_leave(p);
     wait_list_fire(&woken);
+    return code;
+}
+
+int16_t partition_append_marker(struct partition *p, const struct partition_marker *m,
+                                int64_t *end_offset)
+{
+    const struct topic_config *c = topic_config(p->topic);
+    struct partition_appended out = {.end_offset = -1};
+    struct strbuf bytes = STRBUF_INIT;
+    struct wait_list woken;
+    wait_list_init(&woken);
+    batch_control_build(&bytes, clock_wall_ms(), m->producer_id, m->producer_epoch,
+                        m->commit ? CONTROL_COMMIT : CONTROL_ABORT, m->coordinator_epoch);
+    int16_t code = strbuf_err(&bytes) ? KERR_KAFKA_STORAGE_ERROR : partition_enter(p);
+    if (!code) {
+        const struct producer *of = producer_state_get(&p->producers, m->producer_id);
+        if (of && m->producer_epoch < of->epoch)
+            code = KERR_INVALID_PRODUCER_EPOCH;
+        else if (of && m->coordinator_epoch < of->coordinator_epoch)
+            code = KERR_TRANSACTION_COORDINATOR_FENCED;
+        else
+            code = append_new(p, bytes.p, bytes.n, m, c, &out, &woken);
+        partition_leave(p);
+    }
+    wait_list_fire(&woken);
+    strbuf_release(&bytes);
+    *end_offset = out.end_offset;
     return code;
 }
 
@@ -562,7 +540,7 @@ int16_t partition_delete_records(struct partition *p, int64_t offset, int64_t *l
         moved = offset > l->start;
         if (moved)
             plog_set_start(l, offset, &gone, &count);
-        p->stable = MAX(p->stable, l->start);
+        partition_update_stable(p);
         *low = l->start;
     }
     partition_leave(p);
@@ -575,33 +553,4 @@ int16_t partition_delete_records(struct partition *p, int64_t offset, int64_t *l
     }
     mem_free(gone);
     return code;
-}
-
-bool partition_producer(struct partition *p, int64_t id, struct producer *out)
-{
-    if (partition_enter(p) != KERR_NONE)
-        return false;
-    const struct producer *found = producer_state_get(&p->producers, id);
-    if (found)
-        *out = *found;
-    partition_leave(p);
-    return found != NULL;
-}
-
-enum err partition_producers(struct partition *p, struct arena *a, struct producer **out,
-                             size_t *count)
-{
-    *out = NULL;
-    *count = 0;
-    if (partition_enter(p) != KERR_NONE)
-        return E_OK;
-    size_t most = p->producers.by_id.count;
-    *out = arena_try_alloc(a, MAX(most, 1) * sizeof **out);
-    struct slice key;
-    void *value;
-    for (size_t i = 0; *out && map_next(&p->producers.by_id, &i, &key, &value);)
-        if (producer_is_known(value))
-            (*out)[(*count)++] = *(const struct producer *)value;
-    partition_leave(p);
-    return *out ? E_OK : E_NOMEM;
 }

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "broker/log/txn_index.h"
 #include "broker/producer_state.h"
 #include "broker/wait.h"
 
@@ -54,6 +55,27 @@ struct partition_appended {
 int16_t partition_append(struct partition *p, void *batch, size_t n,
                          struct partition_appended *out);
 
+/* A transactional batch that begins its producer's transaction here needs a guard: taken first, then
+ * the coordinator is asked whether the partition is in the transaction, then it is appended with the
+ * guard. *guard 0: it may be appended at once (the transaction is open, or the batch is there
+ * already). UNKNOWN_TOPIC_OR_PARTITION, KAFKA_STORAGE_ERROR. SPEC: broker 7.3 */
+int16_t partition_txn_guard(struct partition *p, const void *batch, uint64_t *guard);
+/* partition_append for those; INVALID_TXN_STATE: no transaction is open and the guard is none or
+ * void, or one is open that this batch is not of. */
+int16_t partition_append_txn(struct partition *p, void *batch, size_t n, uint64_t guard,
+                             struct partition_appended *out);
+/* Ends a producer's transaction here, whether or not one is open. INVALID_PRODUCER_EPOCH: a newer
+ * epoch has written; TRANSACTION_COORDINATOR_FENCED, UNKNOWN_TOPIC_OR_PARTITION,
+ * KAFKA_STORAGE_ERROR. Blocks: disk. */
+struct partition_marker {
+    int64_t producer_id;
+    int16_t producer_epoch;
+    bool commit;
+    int32_t coordinator_epoch;
+};
+int16_t partition_append_marker(struct partition *p, const struct partition_marker *m,
+                                int64_t *end_offset);
+
 /* fn(arg, code) once everything below end_offset has been through fdatasync, from the flusher's
  * thread (or at once, here, when it has been already). code: KERR_NONE or KAFKA_STORAGE_ERROR. */
 typedef void (*partition_durable_fn)(void *arg, int16_t code);
@@ -72,16 +94,12 @@ struct partition_offsets {
 };
 /* KERR_NONE, UNKNOWN_TOPIC_OR_PARTITION (deleted) or KAFKA_STORAGE_ERROR; *out is all 0 then. */
 int16_t partition_offsets(struct partition *p, struct partition_offsets *out);
-struct aborted_txn {
-    int64_t producer_id, first_offset, last_offset;
-};
 struct partition_read {
     struct partition_offsets offsets;
     struct file_range range; /* n == 0: nothing (then no reference is held) */
     int64_t next_offset;     /* after the range; -1: not known without a scan, the batches tell */
-    /* In the arena given, with committed_only. Always none as long as transactions are not served:
-     * then no batch is aborted. */
-    struct aborted_txn *aborted;
+    /* With committed_only: aborted transactions in the range, by first offset; in the arena. */
+    struct txn_aborted *aborted;
     size_t aborted_count;
 };
 /* Whole batches from the one that holds `offset`, at most max_bytes; `at_least_one` gives the first

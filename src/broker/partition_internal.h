@@ -29,6 +29,16 @@ struct partition {
     struct flush_item flush;
 };
 
+/* partition_producers.c; the lock is held. */
+/* From the newest snapshot that is durable and the batches after it; builds the lists of aborted
+ * transactions anew from there on. */
+enum err partition_load_producers(struct partition *p, struct error *e) MUST_CHECK;
+/* A snapshot at the log's end. Not synced: a damaged one is noticed, and the log is read instead. */
+enum err partition_save_producers(struct partition *p, struct error *e) MUST_CHECK;
+void partition_expire_producers(struct partition *p);
+/* Computes the last stable offset; asserts what it must not pass. */
+void partition_update_stable(struct partition *p);
+
 /* Locks and loads. KERR_NONE, or a code, and then nothing is locked. */
 int16_t partition_enter(struct partition *p);
 static inline void partition_leave(struct partition *p)

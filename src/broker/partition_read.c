@@ -89,7 +89,7 @@ void partition_unwait(struct partition *p, struct wait *w)
  */
 
 int16_t partition_read(struct partition *p, int64_t offset, size_t max_bytes, bool at_least_one,
-                       bool committed_only, struct arena *a UNUSED, struct partition_read *out)
+                       bool committed_only, struct arena *a, struct partition_read *out)
 {
     struct error e = {0};
     struct plog_run run;
@@ -108,6 +108,12 @@ int16_t partition_read(struct partition *p, int64_t offset, size_t max_bytes, bo
     } else if (run.segment) {
         out->range = (struct file_range){run.segment, run.segment->log.fd, run.pos, run.n};
         out->next_offset = run.next_offset;
+        if (committed_only &&
+            plog_aborted(l, offset, run.next_offset >= 0 ? run.next_offset : p->stable, a,
+                         &out->aborted, &out->aborted_count, &e) != E_OK) {
+            file_range_release(&out->range);
+            code = read_failed(p, &e);
+        }
     }
     partition_leave(p);
     return code;

@@ -24,6 +24,8 @@
 void producer_state_init(struct producer_state *s)
 {
     map_init(&s->by_id);
+    list_init(&s->open);
+    s->guards = 0;
 }
 
 void producer_state_release(struct producer_state *s)
@@ -48,30 +50,76 @@ static int32_t next_sequence(int32_t sequence)
     return sequence == INT32_MAX ? 0 : sequence + 1;
 }
 
-int16_t producer_state_check(const struct producer_state *s, const void *batch,
+/* A transaction is open under one epoch, and takes only batches of that transaction. */
+static int16_t check_txn(const struct producer *p, const void *batch, uint64_t guard)
+{
+    bool open = p && p->txn_first_offset >= 0;
+    bool transactional = batch_is_transactional(batch);
+    if (open)
+        return transactional && batch_producer_epoch(batch) == p->epoch ? KERR_NONE
+                                                                        : KERR_INVALID_TXN_STATE;
+    if (!transactional || (p && guard && p->guard == guard))
+        return KERR_NONE;
+    return KERR_INVALID_TXN_STATE;
+}
+
+int16_t producer_state_check(const struct producer_state *s, const void *batch, uint64_t guard,
                              const struct producer_batch **duplicate)
 {
     *duplicate = NULL;
     int64_t id = batch_producer_id(batch);
     if (id < 0 || batch_is_control(batch))
         return KERR_NONE;
-    const struct producer *p = producer_state_get(s, id);
-    if (!p)
-        return KERR_NONE; /* the state may have expired: any sequence is a good start */
+    const struct producer *p = map_get_u64(&s->by_id, (uint64_t)id);
+    if (!p || !producer_is_known(p)) /* the state may have expired: any sequence is a good start */
+        return check_txn(p, batch, guard);
     int16_t epoch = batch_producer_epoch(batch);
     int32_t first = batch_base_sequence(batch), last = batch_last_sequence(batch);
     if (epoch < p->epoch)
         return KERR_INVALID_PRODUCER_EPOCH;
     if (epoch > p->epoch)
-        return first == 0 ? KERR_NONE : KERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
+        return first == 0 ? check_txn(p, batch, guard) : KERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
     for (unsigned i = 0; i < p->count; i++)
         if (p->batches[i].first_sequence == first && p->batches[i].last_sequence == last) {
             *duplicate = &p->batches[i];
             return KERR_NONE;
         }
-    if (p->count && first != next_sequence(p->batches[p->count - 1].last_sequence))
+    if (!producer_state_follows(s, batch))
         return KERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
-    return KERR_NONE;
+    return check_txn(p, batch, guard);
+}
+
+bool producer_state_follows(const struct producer_state *s, const void *batch)
+{
+    int64_t id = batch_producer_id(batch);
+    const struct producer *p = id >= 0 ? producer_state_get(s, id) : NULL;
+    int32_t first = batch_base_sequence(batch);
+    if (!p)
+        return true;
+    if (batch_producer_epoch(batch) != p->epoch)
+        return batch_producer_epoch(batch) > p->epoch && first == 0;
+    /* without a batch its epoch came with a marker */
+    return first == (p->count ? next_sequence(p->batches[p->count - 1].last_sequence) : 0);
+}
+
+bool producer_state_has_open(const struct producer_state *s, const void *batch)
+{
+    const struct producer *p = producer_state_get(s, batch_producer_id(batch));
+    return p && p->txn_first_offset >= 0;
+}
+
+enum err producer_state_guard(struct producer_state *s, const void *batch, int64_t now_ms,
+                              uint64_t *guard)
+{
+    enum err err = producer_state_reserve(s, batch);
+    if (err)
+        return err;
+    struct producer *p = map_get_u64(&s->by_id, (uint64_t)batch_producer_id(batch));
+    if (!p->guard)
+        p->guard = ++s->guards;
+    p->guard_ms = now_ms;
+    *guard = p->guard;
+    return E_OK;
 }
 
 static void add_batch(struct producer *p, const struct producer_batch *b)
@@ -103,18 +151,17 @@ void producer_state_note_reserved(struct producer_state *s, const void *batch)
 {
     int64_t id = batch_producer_id(batch);
     struct producer *p = id >= 0 ? map_get_u64(&s->by_id, (uint64_t)id) : NULL;
-    if (!p)
+    if (!p || batch_is_control(batch))
         return;
     if (batch_producer_epoch(batch) > p->epoch)
         p->count = 0; /* a new life: its sequences start again */
     p->epoch = MAX(p->epoch, batch_producer_epoch(batch));
     p->last_ms = MAX(p->last_ms, batch_max_timestamp(batch));
-    if (batch_is_control(batch)) { /* the marker ends the transaction and carries no sequence */
-        p->txn_first_offset = -1;
-        return;
-    }
-    if (batch_is_transactional(batch) && p->txn_first_offset < 0)
+    if (batch_is_transactional(batch) && p->txn_first_offset < 0) {
         p->txn_first_offset = batch_base_offset(batch);
+        p->guard = 0;
+        list_push_back(&s->open, &p->open); /* offsets grow */
+    }
     add_batch(p, &(struct producer_batch){.first_sequence = batch_base_sequence(batch),
                                           .last_sequence = batch_last_sequence(batch),
                                           .first_offset = batch_base_offset(batch),
@@ -130,13 +177,29 @@ enum err producer_state_note(struct producer_state *s, const void *batch)
     return err;
 }
 
+void producer_state_end_txn(struct producer_state *s, const void *marker, int32_t coordinator_epoch)
+{
+    struct producer *p = map_get_u64(&s->by_id, (uint64_t)batch_producer_id(marker));
+    if (!p)
+        return;
+    if (batch_producer_epoch(marker) > p->epoch)
+        p->count = 0;
+    p->epoch = MAX(p->epoch, batch_producer_epoch(marker));
+    p->last_ms = MAX(p->last_ms, batch_max_timestamp(marker));
+    p->coordinator_epoch = coordinator_epoch;
+    p->guard = 0;
+    if (p->txn_first_offset >= 0)
+        list_remove(&s->open, &p->open);
+    p->txn_first_offset = -1;
+}
+
 void producer_state_expire(struct producer_state *s, int64_t before_ms)
 {
     struct slice key;
     void *value;
     for (size_t i = 0; map_next(&s->by_id, &i, &key, &value);) {
         struct producer *p = value;
-        if (p->last_ms < before_ms && p->txn_first_offset < 0) {
+        if (MAX(p->last_ms, p->guard_ms) < before_ms && p->txn_first_offset < 0) {
             map_del_u64(&s->by_id, (uint64_t)p->id);
             mem_free(p);
         }
@@ -145,15 +208,18 @@ void producer_state_expire(struct producer_state *s, int64_t before_ms)
 
 int64_t producer_state_first_open(const struct producer_state *s)
 {
-    int64_t first = -1;
-    struct slice key;
-    void *value;
-    for (size_t i = 0; map_next(&s->by_id, &i, &key, &value);) {
-        const struct producer *p = value;
-        if (p->txn_first_offset >= 0 && (first < 0 || p->txn_first_offset < first))
-            first = p->txn_first_offset;
+    struct link *k = list_first(&s->open);
+    return k ? list_entry(k, struct producer, open)->txn_first_offset : -1;
+}
+
+int64_t producer_state_first_open_without(const struct producer_state *s, int64_t id)
+{
+    list_each (&s->open, k) {
+        const struct producer *p = list_entry(k, struct producer, open);
+        if (p->id != id)
+            return p->txn_first_offset;
     }
-    return first;
+    return -1;
 }
 
 /* --- snapshots
@@ -217,6 +283,15 @@ enum err producer_state_encode(const struct producer_state *s, struct strbuf *ou
     return E_OK;
 }
 
+static void add_open(struct producer_state *s, struct producer *p)
+{
+    struct link *before = &s->open.head; /* entries come in any order */
+    while (before->prev != &s->open.head &&
+           list_entry(before->prev, struct producer, open)->txn_first_offset > p->txn_first_offset)
+        before = before->prev;
+    list_insert_before(&s->open, before, &p->open);
+}
+
 static enum err decode_one(struct producer_state *s, struct reader *r)
 {
     struct producer *p = try_calloc(1, sizeof *p);
@@ -239,7 +314,12 @@ static enum err decode_one(struct producer_state *s, struct reader *r)
                                               .last_offset = last_offset,
                                               .timestamp = p->last_ms});
     }
-    mem_free(map_put_u64(&s->by_id, (uint64_t)p->id, p));
+    struct producer *twice = map_put_u64(&s->by_id, (uint64_t)p->id, p);
+    if (twice && link_in_list(&twice->open))
+        list_remove(&s->open, &twice->open);
+    mem_free(twice);
+    if (p->txn_first_offset >= 0)
+        add_open(s, p);
     return E_OK;
 }
 

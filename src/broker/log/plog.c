@@ -605,7 +605,7 @@ char *plog_snapshot_path(const struct plog *l, int64_t offset)
 
 struct snapshots {
     const struct plog *log;
-    int64_t newest, keep_from;
+    int64_t limit, newest, keep_from;
 };
 
 static bool see_snapshot(const char *name, void *arg)
@@ -616,7 +616,7 @@ static bool see_snapshot(const char *name, void *arg)
     if (n.n != 29 || !slice_ends(n, SL(".snapshot")) ||
         slice_to_i64(slice_sub(n, 0, 20), &offset) != E_OK)
         return true;
-    if (offset <= s->log->end)
+    if (offset <= MIN(s->limit, s->log->end))
         s->newest = MAX(s->newest, offset);
     if (offset < s->keep_from || offset > s->log->end) {
         char *path = plog_snapshot_path(s->log, offset);
@@ -627,15 +627,15 @@ static bool see_snapshot(const char *name, void *arg)
     return true;
 }
 
-int64_t plog_newest_snapshot(const struct plog *l)
+int64_t plog_newest_snapshot(const struct plog *l, int64_t limit)
 {
-    struct snapshots s = {l, -1, -1};
+    struct snapshots s = {l, limit, -1, -1};
     return fs_list(l->dir, see_snapshot, &s, NULL) == E_OK ? s.newest : -1;
 }
 
 void plog_drop_snapshots(const struct plog *l, int64_t keep_from)
 {
-    struct snapshots s = {l, -1, keep_from};
+    struct snapshots s = {l, l->end, -1, keep_from};
     enum err err = fs_list(l->dir, see_snapshot, &s, NULL);
     (void)err;
 }

@@ -109,9 +109,9 @@ void plog_set_start(struct plog *l, int64_t offset, struct segment ***gone, size
 /* Removes the files of a segment (best effort, logged). */
 void plog_remove_files(struct segment *s);
 
-/* Producer snapshots: path of the one at this offset; newest at or below end (-1: none). */
+/* Producer snapshots: path of the one at this offset; newest at or below `limit` (-1: none). */
 char *plog_snapshot_path(const struct plog *l, int64_t offset); /* caller frees */
-int64_t plog_newest_snapshot(const struct plog *l);
+int64_t plog_newest_snapshot(const struct plog *l, int64_t limit);
 void plog_drop_snapshots(const struct plog *l, int64_t keep_from);
 
 #endif

@@ -191,8 +191,11 @@ int16_t append_batch(struct partition *p, const struct batch_spec *spec,
 {
     struct strbuf bytes = STRBUF_INIT;
     struct partition_appended own;
+    uint64_t guard = 0;
     make_batch(&bytes, spec);
-    int16_t code = partition_append(p, bytes.p, bytes.n, out ? out : &own);
+    int16_t code = spec->transactional ? partition_txn_guard(p, bytes.p, &guard) : KERR_NONE;
+    if (!code)
+        code = partition_append_txn(p, bytes.p, bytes.n, guard, out ? out : &own);
     strbuf_release(&bytes);
     return code;
 }

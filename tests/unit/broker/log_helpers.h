@@ -53,8 +53,9 @@ struct batch_spec {
 };
 /* One batch into out (reset first). */
 void make_batch(struct strbuf *out, const struct batch_spec *spec);
+/* Transactional ones as if the coordinator had agreed. out may be NULL. */
 int16_t append_batch(struct partition *p, const struct batch_spec *spec,
-                     struct partition_appended *out); /* out may be NULL */
+                     struct partition_appended *out);
 /* One batch of `count` small records without a producer. */
 int16_t append_records(struct partition *p, int count, struct partition_appended *out);
 /* Reads everything from `from` on: checks that offsets go on without a hole, that every checksum is

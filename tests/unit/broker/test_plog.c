@@ -203,13 +203,13 @@ static void test_snapshots(void)
     char *dir = create(&l);
     for (int i = 0; i < 5; i++)
         append(&l, &c, 2);
-    CHECK_INT(plog_newest_snapshot(&l), -1);
+    CHECK_INT(plog_newest_snapshot(&l, l.end), -1);
     for (int64_t at = 0; at <= 12; at += 4) {
         char *path = plog_snapshot_path(&l, at);
         CHECK_OK(fs_replace(path, SL("x"), NULL));
         mem_free(path);
     }
-    CHECK_INT(plog_newest_snapshot(&l), 8); /* 12 is beyond the end: of a log that was cut */
+    CHECK_INT(plog_newest_snapshot(&l, l.end), 8); /* 12 is beyond the end: of a log that was cut */
     plog_drop_snapshots(&l, 8);
     char *kept = plog_snapshot_path(&l, 8), *beyond = plog_snapshot_path(&l, 12),
          *old = plog_snapshot_path(&l, 4);

@@ -23,7 +23,7 @@ static const void *batch(int64_t id, int16_t epoch, int32_t sequence, int count,
 static int16_t judge(const struct producer_state *s, const void *b, int64_t *duplicate_of)
 {
     const struct producer_batch *d;
-    int16_t code = producer_state_check(s, b, &d);
+    int16_t code = producer_state_check(s, b, 0, &d);
     *duplicate_of = d ? d->first_offset : -1;
     return code;
 }
@@ -145,7 +145,8 @@ static void test_expire(void)
     CHECK(producer_state_get(&s, 3) != NULL); /* its transaction is open */
     struct strbuf marker = STRBUF_INIT;
     batch_control_build(&marker, 60, 3, 0, CONTROL_COMMIT, 0);
-    CHECK_OK(producer_state_note(&s, marker.p));
+    CHECK_OK(producer_state_reserve(&s, marker.p));
+    producer_state_end_txn(&s, marker.p, 0);
     CHECK_INT(producer_state_first_open(&s), -1);
     strbuf_release(&marker);
     producer_state_release(&s);

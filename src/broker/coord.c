@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/coord_internal.h"
+#include "broker/group_store.h"
 
 #include <stdlib.h>
 
@@ -55,6 +56,21 @@ static void job_freed(void *arg, enum err code)
     offset_job_free(j);
 }
 
+/* A rebalance leaves the row of the last stable generation as it is. */
+static void store_members(struct offset_job *j, const struct group *g)
+{
+    struct strbuf b = STRBUF_INIT;
+    j->set_members = true;
+    if (g->state == GROUP_STABLE)
+        group_store_encode(g, &b);
+    if (strbuf_err(&b) == E_OK)
+        j->members = arena_dup(&j->arena, strbuf_slice(&b));
+    else
+        LOG_WARN(LOG_BROKER_GROUP, "group %s: its members are too large to be stored: %s", g->id,
+                 err_name(strbuf_err(&b)));
+    strbuf_release(&b);
+}
+
 static void store_meta(struct group *g, void *arg)
 {
     struct coord *c = arg;
@@ -62,6 +78,8 @@ static void store_meta(struct group *g, void *arg)
     j->protocol_type = arena_dup(&j->arena, g->protocol_type);
     j->generation = g->generation;
     j->empty_since_ms = g->empty_since_ms;
+    if (g->state == GROUP_STABLE || g->state == GROUP_EMPTY)
+        store_members(j, g);
     db_post(c->db, offset_job_run, c->loop, job_freed, j);
 }
 
@@ -130,6 +148,17 @@ static void load_group(void *arg, struct slice id, struct slice protocol_type, i
     g->empty_since_ms = empty_since_ms;
 }
 
+static void load_members(void *arg, struct slice id, struct slice members)
+{
+    struct coord *c = arg;
+    struct group *g = coord_find_or_add(c, id);
+    enum err r = group_store_decode(g, members, clock_mono_ms());
+    if (r != E_OK)
+        LOG_WARN(LOG_BROKER_GROUP,
+                 "group %s: its members could not be read, they will join again: %s", g->id,
+                 err_name(r));
+}
+
 static void load_offset(void *arg, struct slice group, const struct commit_entry *e)
 {
     struct group *g = coord_find_or_add(arg, group);
@@ -144,6 +173,15 @@ struct start_arg {
     enum err result;
 };
 
+/* Members that were loaded may have gone meanwhile: their sessions run from now on. */
+static void arm_all(struct coord *c)
+{
+    struct slice id;
+    void *cg;
+    for (size_t i = 0; map_next(&c->groups, &i, &id, &cg);)
+        coord_rearm(c, ((struct coord_group *)cg)->g);
+}
+
 /* Rows come in on the db thread while this waits: nothing of a group needs the loop until its first
  * timer. */
 static void load_on_loop(void *arg)
@@ -151,6 +189,7 @@ static void load_on_loop(void *arg)
     struct start_arg *s = arg;
     s->result = offset_store_load(s->c->db, s->load, s->e);
     loop_timer_init(&s->c->expiry, s->c->loop, coord_expire_offsets, s->c);
+    arm_all(s->c);
     if (s->c->o.offsets_check_ms > 0)
         loop_timer_set(&s->c->expiry, s->c->o.offsets_check_ms);
 }
@@ -167,7 +206,7 @@ enum err coord_start(struct coord **out, const struct coord_options *o, struct d
         mem_free(c);
         return r;
     }
-    struct offset_load load = {load_group, load_offset, c};
+    struct offset_load load = {load_group, load_members, load_offset, c};
     struct start_arg s = {c, &load, e, E_OK};
     loop_call(c->loop, load_on_loop, &s);
     if (s.result != E_OK) {

@@ -60,7 +60,7 @@ void group_free(struct group *g)
     mem_free(g);
 }
 
-static void own(struct slice *to, struct slice s)
+void group_own(struct slice *to, struct slice s)
 {
     char *copy = s.n ? slice_dup(s) : xstrdup("");
     mem_free((char *)(uintptr_t)to->p);
@@ -83,7 +83,7 @@ void group_set_state(struct group *g, enum group_state s)
         g->empty_since_ms = clock_wall_ms();
         g->phase_deadline = INT64_MAX;
         g->leader = NULL;
-        own(&g->protocol, SL(""));
+        group_own(&g->protocol, SL(""));
     }
 }
 
@@ -150,7 +150,7 @@ struct group_member *group_member_add(struct group *g, const char *id,
         return NULL;
     }
     if (g->members.count == 0)
-        own(&g->protocol_type, in->protocol_type);
+        group_own(&g->protocol_type, in->protocol_type);
     list_push_back(&g->members, &m->link);
     return m;
 }
@@ -436,9 +436,14 @@ void group_prepare_rebalance(struct group *g, int64_t now, const char *why)
     group_maybe_complete_join(g, now);
 }
 
+static void next_generation(struct group *g)
+{
+    g->generation = MAX(g->generation, g->last_generation) + 1;
+}
+
 static void to_empty(struct group *g)
 {
-    g->generation++;
+    next_generation(g);
     group_set_state(g, GROUP_EMPTY);
     group_note_changed(g);
     LOG_INFO(LOG_BROKER_GROUP, "group %s is empty now generation=%d", g->id, g->generation);
@@ -470,8 +475,8 @@ static void complete_join(struct group *g, int64_t now)
                 break;
         }
     }
-    g->generation++;
-    own(&g->protocol, group_vote(g));
+    next_generation(g);
+    group_own(&g->protocol, group_vote(g));
     group_set_state(g, GROUP_COMPLETING_REBALANCE);
     g->phase_deadline = now + longest_rebalance(g);
     LOG_INFO(LOG_BROKER_GROUP,

@@ -76,6 +76,7 @@ struct group {
     char *id;
     enum group_state state;
     int32_t generation;
+    int32_t last_generation;    /* given out before a restart, maybe beyond `generation` */
     struct slice protocol_type; /* owned; "" = simple or never joined */
     struct slice protocol;      /* owned; chosen for this generation, "" */
     struct group_member *leader;
@@ -86,7 +87,7 @@ struct group {
     int64_t delay_until;       /* initial rebalance delay; the join phase does not end before */
     int64_t delay_limit;
     const struct group_rules *rules;
-    /* Called when generation, protocol type or state changed in a way that is stored. */
+    /* Called when generation, protocol type, state or the members of a stable group changed. */
     void (*changed)(struct group *g, void *arg);
     void *changed_arg;
 };

@@ -146,6 +146,7 @@ static void replace_static(struct group *g, struct group_member *m, struct group
         mem_free(old_id);
         return;
     }
+    group_note_changed(g);
     struct join_group_response *out = call->out;
     if (m == g->leader && call->version < 9) {
         /* An older client would assign anew if it were told that it leads. */
@@ -271,8 +272,7 @@ static void store_assignments(struct group *g, const struct sync_group_request *
             if (slice_eq(in->assignments[i].member_id, slice_cstr(m->id)))
                 found = in->assignments[i].assignment;
         }
-        mem_free((char *)(uintptr_t)m->assignment.p);
-        m->assignment = slice_of(found.n ? slice_dup(found) : xstrdup(""), found.n);
+        group_own(&m->assignment, found);
     }
 }
 
@@ -287,6 +287,7 @@ static void sync_completing(struct group *g, struct group_member *m, struct grou
         return;
     store_assignments(g, call->in);
     group_set_state(g, GROUP_STABLE);
+    group_note_changed(g);
     list_each (&g->members, k) {
         struct group_member *o = list_entry(k, struct group_member, link);
         struct group_call *sync = o->sync;

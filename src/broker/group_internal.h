@@ -30,6 +30,7 @@ void group_prepare_rebalance(struct group *g, int64_t now, const char *why);
 void group_maybe_complete_join(struct group *g, int64_t now);
 void group_set_state(struct group *g, enum group_state s);
 void group_note_changed(struct group *g);
+void group_own(struct slice *to, struct slice s); /* replaces owned bytes with a copy of s */
 
 void group_answer_join(struct group *g, struct group_member *m, struct group_call *call);
 void group_answer_join_error(struct group_call *call, struct slice member_id, int16_t code);

@@ -2,6 +2,7 @@
  *
  *   group_meta   (group_id TEXT PRIMARY KEY, protocol_type TEXT, generation INT, empty_since_ms
  * INT) group_offset (group_id, topic, partition -> offset, leader_epoch, metadata, commit_ms)
+ *   group_members (group_id TEXT PRIMARY KEY, members BLOB): see group_store.c
  *   broker_meta  (key TEXT PRIMARY KEY, value TEXT)  cluster id, producer id block, dynamic
  * settings
  */
@@ -20,6 +21,7 @@ static const char *const steps[] = {
     " partition INTEGER NOT NULL, offset INTEGER NOT NULL, leader_epoch INTEGER NOT NULL,"
     " metadata TEXT NOT NULL, commit_ms INTEGER NOT NULL,"
     " PRIMARY KEY (group_id, topic, partition)) WITHOUT ROWID;",
+    "CREATE TABLE group_members (group_id TEXT PRIMARY KEY, members BLOB NOT NULL) WITHOUT ROWID;",
     NULL,
 };
 const struct db_migrations broker_state_migrations = {"broker", steps};
@@ -226,7 +228,26 @@ static enum err run_delete_group(struct db *d, const struct offset_job *j, struc
     enum err r = db_exec(d, s, e);
     if (r != E_OK)
         return r;
+    s = db_stmt(d, "DELETE FROM group_members WHERE group_id = ?1");
+    db_bind_slice(s, 1, j->group);
+    r = db_exec(d, s, e);
+    if (r != E_OK)
+        return r;
     s = db_stmt(d, "DELETE FROM group_meta WHERE group_id = ?1");
+    db_bind_slice(s, 1, j->group);
+    return db_exec(d, s, e);
+}
+
+static enum err run_members(struct db *d, const struct offset_job *j, struct error *e)
+{
+    sqlite3_stmt *s;
+    if (j->members.n == 0) {
+        s = db_stmt(d, "DELETE FROM group_members WHERE group_id = ?1");
+    } else {
+        s = db_stmt(d, "INSERT INTO group_members (group_id, members) VALUES (?1, ?2)"
+                       " ON CONFLICT DO UPDATE SET members = ?2");
+        db_bind_blob(s, 2, j->members);
+    }
     db_bind_slice(s, 1, j->group);
     return db_exec(d, s, e);
 }
@@ -241,7 +262,8 @@ static enum err run_meta(struct db *d, const struct offset_job *j, struct error 
     db_bind_slice(s, 2, j->protocol_type);
     sqlite3_bind_int(s, 3, j->generation);
     sqlite3_bind_int64(s, 4, j->empty_since_ms);
-    return db_exec(d, s, e);
+    enum err r = db_exec(d, s, e);
+    return r == E_OK && j->set_members ? run_members(d, j, e) : r;
 }
 
 enum err offset_job_run(struct db *d, void *job, struct error *e)
@@ -288,6 +310,11 @@ static enum err load_job(struct db *d, void *arg, struct error *e)
     while ((r = db_step(d, s, e)) == E_OK)
         l->on_group(l->arg, db_column_slice(s, 0), db_column_slice(s, 1), sqlite3_column_int(s, 2),
                     sqlite3_column_int64(s, 3));
+    if (r != E_NOT_FOUND)
+        return r;
+    s = db_stmt(d, "SELECT group_id, members FROM group_members");
+    while ((r = db_step(d, s, e)) == E_OK)
+        l->on_members(l->arg, db_column_slice(s, 0), db_column_slice(s, 1));
     if (r != E_NOT_FOUND)
         return r;
     s = db_stmt(d, "SELECT group_id, topic, partition, offset, leader_epoch, metadata, commit_ms"

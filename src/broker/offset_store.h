@@ -1,7 +1,8 @@
 /* broker/offset_store.h - committed offsets: the view in memory and the rows in SQLite.
  *
  * Table group_offset (group_id, topic, partition) -> offset, leader epoch, metadata, commit time;
- * table group_meta: what of a group outlives its members. A commit is acknowledged after its SQLite
+ * table group_meta: what of a group outlives its members; table group_members: the members of
+ * stable groups. A commit is acknowledged after its SQLite
  * transaction; many commits that wait share one. The memory view follows the commit, in its order.
  *
  * struct offset_map belongs to a group, on the coordinator's loop. offset_job_* are built there and
@@ -48,7 +49,7 @@ enum offset_job_kind {
     OFFSET_JOB_COMMIT,       /* entries */
     OFFSET_JOB_DELETE,       /* entries: topic and partition */
     OFFSET_JOB_DELETE_GROUP, /* everything of the group */
-    OFFSET_JOB_META,         /* protocol type, generation, empty since */
+    OFFSET_JOB_META, /* protocol type, generation, empty since; members with `set_members` */
 };
 struct commit_entry {
     struct slice topic, metadata;
@@ -64,7 +65,9 @@ struct offset_job {
     struct slice protocol_type;
     int32_t generation;
     int64_t empty_since_ms;
-    void *owner, *call; /* the coordinator's */
+    bool set_members;     /* store `members`, or forget them when there are none */
+    struct slice members; /* group_store.h */
+    void *owner, *call;   /* the coordinator's */
 };
 struct offset_job *offset_job_new(enum offset_job_kind kind, struct slice group);
 void offset_job_add(struct offset_job *j, const struct commit_entry *e); /* copies */
@@ -72,10 +75,11 @@ void offset_job_free(struct offset_job *j);
 enum err offset_job_run(struct db *d, void *job, struct error *e); /* a db_job_fn */
 void offset_job_apply(const struct offset_job *j, struct offset_map *m);
 
-/* Reads all rows at start. fn_group first for each known group, fn_offset then for each row. */
+/* Reads all rows at start. on_group first for each known group, then on_members and on_offset for each row. */
 struct offset_load {
     void (*on_group)(void *arg, struct slice id, struct slice protocol_type, int32_t generation,
                      int64_t empty_since_ms);
+    void (*on_members)(void *arg, struct slice id, struct slice members);
     void (*on_offset)(void *arg, struct slice group, const struct commit_entry *e);
     void *arg;
 };

@@ -341,7 +341,67 @@ static void test_stop_answers_what_is_parked(void)
     end();
 }
 
+static int16_t heartbeat(const char *group, struct slice member, int32_t generation)
+{
+    struct heartbeat_request in;
+    struct heartbeat_response out;
+    heartbeat_request_init(&in);
+    heartbeat_response_init(&out);
+    in.group_id = slice_cstr(group);
+    in.member_id = member;
+    in.generation_id = generation;
+    run(coord_heartbeat, &in, &out, 4);
+    return out.error_code;
+}
+
+static void test_members_survive_a_restart(void)
+{
+    struct join_group_request join;
+    struct join_group_response joined;
+    struct sync_group_request sync;
+    struct sync_group_response synced;
+    begin();
+    join_in(&join, "g");
+    join.session_timeout_ms = 50000;
+    join_group_response_init(&joined);
+    run(coord_join_group, &join, &joined, 3);
+    CHECK_INT(joined.error_code, 0);
+    const char *id = arena_printf(&arena, PRI_SL, ARG_SL(joined.member_id));
+    close_coord();
+    open_coord(INT32_MAX, 0); /* in the first rebalance: there is no generation to come back to */
+    CHECK_INT(heartbeat("g", slice_cstr(id), 1), KERR_UNKNOWN_MEMBER_ID);
+    run(coord_join_group, &join, &joined, 3);
+    CHECK_INT(joined.generation_id, 2);
+    id = arena_printf(&arena, PRI_SL, ARG_SL(joined.member_id));
+    sync_group_request_init(&sync);
+    sync_group_response_init(&synced);
+    sync.group_id = SL("g");
+    sync.member_id = slice_cstr(id);
+    sync.generation_id = 2;
+    run(coord_sync_group, &sync, &synced, 3);
+    CHECK_INT(synced.error_code, 0);
+    close_coord();
+    open_coord(INT32_MAX, 0);
+    CHECK_INT(heartbeat("g", slice_cstr(id), 2), KERR_NONE);
+    CHECK_INT(commit("g", "t", 0, 9, "", 2, id), KERR_NONE);
+    CHECK_INT(commit("g", "t", 0, 9, "", -1, ""), KERR_UNKNOWN_MEMBER_ID);
+    struct leave_group_request leave;
+    struct leave_group_response left;
+    leave_group_request_init(&leave);
+    leave_group_response_init(&left);
+    leave.group_id = SL("g");
+    leave.member_id = slice_cstr(id);
+    run(coord_leave_group, &leave, &left, 2);
+    CHECK_INT(left.error_code, 0);
+    close_coord();
+    open_coord(INT32_MAX, 0); /* empty groups stay so */
+    CHECK_INT(heartbeat("g", slice_cstr(id), 2), KERR_UNKNOWN_MEMBER_ID);
+    CHECK_INT(fetch_one("g", "t", 0), 9);
+    end();
+}
+
 static const struct test_case tests[] = {
+    {"members survive a restart", test_members_survive_a_restart},
     {"commit, fetch, restart", test_commit_fetch_restart},
     {"what a commit is refused for", test_what_a_commit_is_refused_for},
     {"members and deletion", test_members_offsets_and_deletion},

@@ -21,6 +21,8 @@ all) want=("${build[@]}" "${demo[@]}" "${tests[@]}" "${bench[@]}") ;;
 esac
 # Node.js bundles the web page (and runs kafkajs in the tests); any version from 18 on, from anywhere, will do.
 command -v npm >/dev/null || want+=(nodejs npm)
+# Go builds the programs of the client tests; from 1.19 on, which is Debian 12's.
+command -v go >/dev/null || [[ $1 == demo ]] || want+=(golang-go)
 command -v java >/dev/null || [[ $1 == demo ]] || want+=(openjdk-17-jre-headless)
 command -v mvn >/dev/null || [[ $1 == demo ]] || want+=(maven)
 [[ ${2:-} == --list ]] && { printf '%s\n' "${want[@]}"; exit; }

@@ -155,6 +155,22 @@ enum err fs_size(const struct fs_file *f, int64_t *out, struct error *e)
     return E_OK;
 }
 
+enum err fs_mtime_ms(const struct fs_file *f, int64_t *out, struct error *e)
+{
+    struct stat st;
+    if (fstat(f->fd, &st) != 0)
+        return error_sys(e, errno, "asking the time of %s", f->path);
+    *out = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+    return E_OK;
+}
+
+void fs_set_mtime_ms(const struct fs_file *f, int64_t ms)
+{
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
+                                      {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}};
+    (void)!futimens(f->fd, times);
+}
+
 /* --- whole files
  * ---------------------------------------------------------------------------------- */
 
@@ -220,14 +236,27 @@ enum err fs_read_all(const char *path, size_t max, struct strbuf *out, struct er
     return rc;
 }
 
+enum err fs_move(const char *from, const char *to, struct error *e)
+{
+    int sys = FS_FAULT(fs_fault_rename());
+    FS_NOTE(fs_power_lock(from));
+    if (sys == 0 && rename(from, to) != 0)
+        sys = errno;
+    FS_NOTE(fs_power_renamed(from, to, sys == 0));
+    if (sys == 0)
+        return E_OK;
+    enum err rc = error_sys(e, sys, "renaming %s to %s", from, to);
+    if (sys == ENOENT && e)
+        e->code = E_NOT_FOUND;
+    return sys == ENOENT ? E_NOT_FOUND : rc;
+}
+
 enum err fs_rename(const char *from, const char *to, struct error *e)
 {
-    FS_NOTE(fs_power_lock(from));
-    int sys = rename(from, to) != 0 ? errno : 0;
-    FS_NOTE(fs_power_renamed(from, to, sys == 0));
-    if (sys != 0)
-        return error_sys(e, sys, "renaming %s to %s", from, to);
-    enum err rc = sync_dir_of(to, e);
+    enum err rc = fs_move(from, to, e);
+    if (rc != E_OK)
+        return rc;
+    rc = sync_dir_of(to, e);
     char *a = dir_of(from), *b = dir_of(to);
     if (rc == E_OK && strcmp(a, b) != 0)
         rc = fs_sync_dir(a, e);

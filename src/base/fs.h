@@ -30,13 +30,18 @@ enum err fs_truncate(const struct fs_file *f, int64_t size, struct error *e) MUS
 /* Reserves blocks beyond the end without changing the size; best effort. */
 void fs_preallocate(const struct fs_file *f, int64_t from, int64_t n);
 enum err fs_size(const struct fs_file *f, int64_t *out, struct error *e) MUST_CHECK;
+/* Time of the last change of the content, since 1970. Setting is best effort. */
+enum err fs_mtime_ms(const struct fs_file *f, int64_t *out, struct error *e) MUST_CHECK;
+void fs_set_mtime_ms(const struct fs_file *f, int64_t ms);
 
 /* A new version of a small file: temporary name, fsync, rename, fsync of the directory. */
 enum err fs_replace(const char *path, struct slice content, struct error *e) MUST_CHECK;
 enum err fs_read_all(const char *path, size_t max, struct strbuf *out, struct error *e) MUST_CHECK;
 enum err fs_mkdirs(const char *path, struct error *e) MUST_CHECK;
 enum err fs_rename(const char *from, const char *to,
-                   struct error *e) MUST_CHECK;                   /* syncs the directory */
+                   struct error *e) MUST_CHECK; /* syncs the directory */
+/* The same without syncing: for when either name does after a power cut. */
+enum err fs_move(const char *from, const char *to, struct error *e) MUST_CHECK;
 enum err fs_unlink(const char *path, struct error *e) MUST_CHECK; /* absent is fine */
 enum err fs_remove_tree(const char *path, struct error *e) MUST_CHECK;
 enum err fs_sync_dir(const char *path, struct error *e) MUST_CHECK;
@@ -49,8 +54,8 @@ enum err fs_lock(struct fs_file *f, const char *path, struct error *e) MUST_CHEC
 
 /* Tests. Counts are process-wide; 0 = off. */
 struct fs_faults {
-    int64_t fail_write_at, fail_sync_at, fail_open_at; /* the n-th call from now */
-    int fail_errno;                                    /* EIO when 0 */
+    int64_t fail_write_at, fail_sync_at, fail_open_at, fail_rename_at; /* n-th call from now */
+    int fail_errno;                                                    /* EIO when 0 */
     bool short_write; /* the failing write leaves half of its bytes behind */
 };
 void fs_fault_set(const struct fs_faults *f); /* NULL: none */

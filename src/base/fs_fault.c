@@ -88,6 +88,11 @@ int fs_fault_sync(void)
     return count_down(&faults.fail_sync_at);
 }
 
+int fs_fault_rename(void)
+{
+    return count_down(&faults.fail_rename_at);
+}
+
 int fs_fault_write(size_t *n)
 {
     int sys = count_down(&faults.fail_write_at);

@@ -23,6 +23,7 @@ extern _Atomic int fs_testing; /* 1: faults or the simulation are on; set before
 /* 0, or the errno the call shall fail with. */
 int fs_fault_open(void);
 int fs_fault_sync(void);
+int fs_fault_rename(void);
 int fs_fault_write(size_t *n); /* *n: how many bytes to write before failing */
 
 bool fs_power_before_open(const char *path,

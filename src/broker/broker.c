@@ -1,8 +1,8 @@
 /* broker/broker.c - start and stop: the parts in their order, the loops, accepting connections.
  *
- *   start: settings -> topics (recovery) -> coordinator -> loops -> listeners -> accept
+ *   start: settings -> topics (recovery) -> care -> coordinator -> loops -> listeners -> accept
  *   stop:  accept ends -> coordinator lets go of what is parked -> connections close -> loops end
- * -> coordinator ends -> logs are flushed and marked clean
+ * -> coordinator and care end -> logs are flushed and marked clean
  *
  * Accepting is done on the first loop; connections go round robin to all loops and stay there. */
 #include "broker/broker.h"
@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "broker/broker_state.h"
+#include "broker/care.h"
 #include "broker/topic.h"
 
 #include <errno.h>
@@ -185,6 +186,39 @@ static enum err open_topics(struct broker *b, const char *dir, struct error *e)
     return r;
 }
 
+/* Text of a setting as a number; the row's default when it is no number. */
+static double number_now(struct broker *b, const char *name, struct arena *a)
+{
+    enum config_source source;
+    double n;
+    if (slice_to_double(broker_setting(&b->settings, slice_cstr(name), a, &source), &n) != E_OK)
+        n = 0;
+    return n;
+}
+
+static void care_settings(void *arg, struct care_settings *out)
+{
+    struct broker *b = arg;
+    struct arena a;
+    enum config_source source;
+    arena_init(&a, 1024, ARENA_NO_BUDGET);
+    double room = number_now(b, "log.cleaner.dedupe.buffer.size", &a);
+    *out = (struct care_settings){
+        .retention_check_ms = b->o->log_retention_check_interval_ms,
+        .cleaner_backoff_ms = (int64_t)MIN(number_now(b, "log.cleaner.backoff.ms", &a), 9e15),
+        .cleaner_enable = !slice_ieq(
+            broker_setting(&b->settings, SL("log.cleaner.enable"), &a, &source), SL("false")),
+        .dedupe_bytes = (size_t)MAX(MIN(room, 9e15), 0),
+        .io_bytes_per_second = number_now(b, "log.cleaner.io.max.bytes.per.second", &a)};
+    arena_release(&a);
+}
+
+static enum err start_care(struct broker *b, struct error *e)
+{
+    const struct care_options o = {.topics = b->topics, .settings = care_settings, .arg = b};
+    return care_start(&b->care, &o, e);
+}
+
 static enum err start_coordinator(struct broker *b, struct error *e)
 {
     const struct broker_options *o = b->o;
@@ -338,6 +372,8 @@ static enum err start_parts(struct broker *b, const struct broker_config *c, str
     r = open_topics(b, dir, e);
     mem_free(dir);
     if (r == E_OK)
+        r = start_care(b, e);
+    if (r == E_OK)
         r = start_coordinator(b, e);
     if (r == E_OK)
         r = start_loops(b, e);
@@ -425,6 +461,7 @@ void broker_stop(struct broker *b)
         broker_loop_release(&b->loops[i]);
     }
     coord_stop(b->coord);
+    care_stop(b->care);
     topics_close(b->topics);
     listeners_release(&b->listeners);
     broker_settings_release(&b->settings);

@@ -20,6 +20,7 @@
 
 struct topics;
 struct acceptor;
+struct care;
 
 struct broker {
     const struct broker_options *o;
@@ -32,6 +33,7 @@ struct broker {
     int loop_count;
     struct acceptor *acceptor;
     struct topics *topics;
+    struct care *care;
     struct coord *coord;
     struct producer_ids producer_ids;
     char cluster_id[24];

@@ -14,6 +14,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "broker/log/retain.h"
+#include "broker/partition_care.h"
 #include "broker/partition_internal.h"
 #include "broker/proto/batch.h"
 #include "broker/proto/kerr.h"
@@ -58,6 +60,9 @@ void partition_free(struct partition *p)
     wait_list_fire(&p->waits);
     if (p->loaded)
         plog_release(&p->log);
+    for (size_t i = 0; i < p->gone_count; i++)
+        segment_unref(p->gone[i]);
+    mem_free(p->gone);
     producer_state_release(&p->producers);
     pthread_mutex_destroy(&p->lock);
     pthread_mutex_destroy(&p->sync_lock);
@@ -136,7 +141,8 @@ static enum err load_locked(struct partition *p, struct error *e)
     p->loaded = true;
     p->known_epoch = plog_epoch(&p->log);
     partition_update_stable(p);
-    if (p->log.recovery_point < p->log.end && flusher_add(p->env->flusher, &p->flush, false))
+    if (p->log.recovery_point < p->log.end &&
+        flusher_add(p->env->flusher, &p->flush, FLUSH_WITHIN_MS))
         partition_ref(p); /* what was written before a kill is made durable as well */
     return E_OK;
 }
@@ -180,6 +186,14 @@ int32_t partition_leader_epoch(struct partition *p)
 /* --- closing -----------------------------------------------------------------------------------
  */
 
+enum err partition_roll(struct partition *p, struct error *e)
+{
+    enum err err = plog_roll(&p->log, e);
+    if (!err && partition_save_producers(p, NULL) == E_OK) /* without it a start only reads more */
+        plog_tidy_snapshots(&p->log, p->log.end);
+    return err;
+}
+
 static enum err close_locked(struct partition *p, struct error *e)
 {
     struct plog *l = &p->log;
@@ -198,7 +212,7 @@ static enum err close_locked(struct partition *p, struct error *e)
         return E_OK;
     err = partition_save_producers(p, e);
     if (!err)
-        plog_drop_snapshots(l, l->end);
+        plog_tidy_snapshots(l, l->end);
     return err;
 }
 
@@ -263,12 +277,13 @@ bool partition_is_deleted(struct partition *p)
 static enum err roll_if_due(struct partition *p, const struct topic_config *c, const void *batch,
                             size_t n, struct error *e)
 {
-    struct plog *l = &p->log;
-    if (!plog_must_roll(l, c, batch, n))
+    if (!plog_must_roll(&p->log, c, batch, n))
         return E_OK;
-    enum err err = plog_roll(l, e);
-    if (!err && partition_save_producers(p, NULL) == E_OK) /* without it a start only reads more */
-        plog_drop_snapshots(l, plog_newest_snapshot(l, l->recovery_point));
+    enum err err = partition_roll(p, e);
+    if (!err && p->env->rolled && !p->care_queued && retain_has_limits(c)) {
+        p->care_queued = true;
+        p->env->rolled(p->env->rolled_arg, partition_ref(p));
+    }
     return err;
 }
 
@@ -332,6 +347,14 @@ static int16_t append_locked(struct partition *p, void *batch, size_t n,
     return KERR_NONE;
 }
 
+/* flush.messages and flush.ms, as far as they ask for more than the usual. */
+static int64_t flush_within(const struct partition *p, const struct topic_config *c)
+{
+    if (p->log.end - p->log.recovery_point >= c->flush_messages)
+        return 0;
+    return MIN(c->flush_ms, FLUSH_WITHIN_MS);
+}
+
 /* A new batch: append, queue the fdatasync, take off who waits. Lock held. */
 static int16_t append_new(struct partition *p, void *batch, size_t n,
                           const struct partition_marker *marker, const struct topic_config *c,
@@ -346,7 +369,7 @@ static int16_t append_new(struct partition *p, void *batch, size_t n,
     out->end_offset = p->log.end;
     out->log_append_ms = now_ms;
     wait_list_take(&p->waits, woken);
-    if (flusher_add(p->env->flusher, &p->flush, false))
+    if (flusher_add(p->env->flusher, &p->flush, flush_within(p, c)))
         partition_ref(p); /* the flusher's */
     return KERR_NONE;
 }
@@ -482,7 +505,7 @@ void partition_on_durable(struct partition *p, int64_t end_offset, partition_dur
             struct durable_wait *w = xcalloc(1, sizeof *w);
             *w = (struct durable_wait){.end_offset = end_offset, .fn = fn, .arg = arg};
             list_push_back(&p->durable, &w->link);
-            if (flusher_add(p->env->flusher, &p->flush, true))
+            if (flusher_add(p->env->flusher, &p->flush, 0))
                 partition_ref(p);
         }
         partition_leave(p);
@@ -516,7 +539,15 @@ int64_t partition_synced_offset(struct partition *p)
 
 bool partition_is_sync(struct partition *p)
 {
-    return p->env->sync || topic_config(p->topic)->flush_messages == 1;
+    int64_t messages = topic_config(p->topic)->flush_messages;
+    if (p->env->sync || messages <= 1)
+        return true;
+    if (messages == INT64_MAX)
+        return false;
+    pthread_mutex_lock(&p->lock);
+    bool due = p->loaded && p->log.end - p->log.recovery_point >= messages;
+    pthread_mutex_unlock(&p->lock);
+    return due;
 }
 
 /* --- other -------------------------------------------------------------------------------------
@@ -524,8 +555,6 @@ bool partition_is_sync(struct partition *p)
 
 int16_t partition_delete_records(struct partition *p, int64_t offset, int64_t *low)
 {
-    struct segment **gone = NULL;
-    size_t count = 0;
     *low = -1;
     int16_t code = partition_enter(p);
     if (code)
@@ -539,18 +568,14 @@ int16_t partition_delete_records(struct partition *p, int64_t offset, int64_t *l
     } else {
         moved = offset > l->start;
         if (moved)
-            plog_set_start(l, offset, &gone, &count);
-        partition_update_stable(p);
+            partition_set_start(p, offset);
         *low = l->start;
     }
     partition_leave(p);
     struct error e;
     if (moved && p->env->save_starts(p->env->arg, &e) != E_OK)
         LOG_ERR(LOG_BROKER_LOG, LOG_L_WARN, &e, "after a crash deleted records may be back");
-    for (size_t i = 0; i < count; i++) { /* readers that hold one keep its file open */
-        plog_remove_files(gone[i]);
-        segment_unref(gone[i]);
-    }
-    mem_free(gone);
+    else if (moved)
+        partition_discard(p);
     return code;
 }

@@ -84,7 +84,8 @@ void partition_on_durable(struct partition *p, int64_t end_offset, partition_dur
 /* Blocks until what is there now is durable. */
 enum err partition_sync(struct partition *p, struct error *e) MUST_CHECK;
 int64_t partition_synced_offset(struct partition *p); /* all below is durable */
-/* True when appends wait for fdatasync: the durability tier, or flush.messages = 1 on the topic. */
+/* True when an append just made waits for fdatasync: the durability tier, or flush.messages of the
+ * topic is reached. */
 bool partition_is_sync(struct partition *p);
 
 /* --- read

@@ -20,7 +20,10 @@ struct partition {
     bool fresh, loaded, broken, deleted;
     int32_t measured_segments; /* of a log that is not loaded; 0: not measured yet */
     int64_t measured_bytes;
-    int64_t stable;   /* last stable offset; follows the end while no transaction is open */
+    int64_t stable;        /* last stable offset; follows the end while no transaction is open */
+    struct segment **gone; /* taken out of the log; files wait for the log start to be stored */
+    size_t gone_count;
+    bool care_queued; /* a look at its retention is on its way */
     size_t expire_at; /* this many producers: forget the old ones */
     struct plog log;
     struct producer_state producers;
@@ -41,6 +44,10 @@ void partition_update_stable(struct partition *p);
 
 /* Locks and loads. KERR_NONE, or a code, and then nothing is locked. */
 int16_t partition_enter(struct partition *p);
+/* Begins a new segment, with a snapshot of the producers. Lock held. */
+enum err partition_roll(struct partition *p, struct error *e) MUST_CHECK;
+/* Moves the log start; whole segments below it wait for partition_discard. Lock held. */
+void partition_set_start(struct partition *p, int64_t offset);
 static inline void partition_leave(struct partition *p)
 {
     pthread_mutex_unlock(&p->lock);

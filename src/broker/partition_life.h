@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "broker/log/checkpoint.h"
 #include "broker/log/flusher.h"
+#include "broker/log/trash.h"
 #include "broker/partition.h"
 
 /* What all partitions of a registry share; outlives them. */
@@ -15,6 +16,11 @@ struct partition_env {
     bool clean; /* the last stop was orderly */
     int64_t producer_expire_ms;
     struct checkpoint recovery_points, log_starts; /* as read at start; immutable afterwards */
+    struct trash trash;                            /* files that were taken out of logs */
+    /* On a roll of a log that retention may shorten, if set: takes a reference of the partition.
+     * The partition's lock is held. */
+    void (*rolled)(void *arg, struct partition *p);
+    void *rolled_arg;
     /* Writes the log starts of all partitions to their checkpoint. No partition's lock is held. */
     enum err (*save_starts)(void *arg, struct error *e);
     void *arg;

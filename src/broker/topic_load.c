@@ -273,6 +273,7 @@ static void topics_free(struct topics *t)
     map_release(&t->by_id, NULL);
     checkpoint_release(&t->env.recovery_points);
     checkpoint_release(&t->env.log_starts);
+    trash_release(&t->env.trash);
     pthread_mutex_destroy(&t->change);
     pthread_mutex_destroy(&t->save);
     pthread_rwlock_destroy(&t->lock);
@@ -299,6 +300,7 @@ enum err topics_open(struct topics **out, const struct topics_options *o, struct
     map_init(&t->by_name);
     map_init(&t->by_plain);
     map_init(&t->by_id);
+    trash_init(&t->env.trash);
     t->env.sync = o->sync;
     t->env.clean = t->dir.clean;
     t->env.producer_expire_ms = o->producer_expire_ms;

@@ -5,7 +5,6 @@
  * nearly four times as fast, and an idle broker has none of them. */
 #include "broker/log/flusher.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
@@ -13,7 +12,6 @@
 #include "base/loop.h"
 #include "base/mem.h"
 
-#define FLUSH_WITHIN_MS 800 /* leaves room for the fdatasync itself within the promised second */
 #define HELPERS 3
 #define ITEMS_PER_HELPER 2 /* fewer are not worth a thread */
 
@@ -22,7 +20,8 @@ struct flusher {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     struct list dirty;
-    bool urgent, stop;
+    int64_t due_ms; /* when the next round begins; INT64_MAX: nothing is dirty */
+    bool stop;
     void (*after)(void *arg);
     void *arg;
 };
@@ -34,19 +33,23 @@ struct round {
     _Atomic size_t next; /* relaxed: each number is given out once, the items are there before */
 };
 
+/* The real clock: the one of tests does not wake condition variables. */
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 /* Waits until there is something to flush now. Lock held. */
 static void wait_for_work(struct flusher *f)
 {
     while (!f->stop && list_empty(&f->dirty))
         pthread_cond_wait(&f->changed, &f->lock);
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += FLUSH_WITHIN_MS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
-    while (!f->stop && !f->urgent)
-        if (pthread_cond_timedwait(&f->changed, &f->lock, &until) == ETIMEDOUT)
-            break;
+    while (!f->stop && now_ms() < f->due_ms) {
+        const struct timespec until = {f->due_ms / 1000, f->due_ms % 1000 * 1000000};
+        pthread_cond_timedwait(&f->changed, &f->lock, &until);
+    }
 }
 
 /* Takes what is dirty now; what becomes dirty meanwhile is for the next round. Lock held. */
@@ -58,7 +61,7 @@ static void take_round(struct flusher *f, struct round *r)
         r->items[i] = list_entry(list_pop_front(&f->dirty), struct flush_item, link);
         r->items[i]->queued = false;
     }
-    f->urgent = false;
+    f->due_ms = INT64_MAX;
 }
 
 static void *work(void *arg)
@@ -111,6 +114,7 @@ enum err flusher_start(struct flusher **out, void (*after)(void *arg), void *arg
     pthread_cond_init(&f->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
     list_init(&f->dirty);
+    f->due_ms = INT64_MAX;
     f->after = after;
     f->arg = arg;
     enum err err = thread_start(&f->thread, "weir-flush", run, f, e);
@@ -134,18 +138,21 @@ void flusher_stop(struct flusher *f)
     mem_free(f);
 }
 
-bool flusher_add(struct flusher *f, struct flush_item *item, bool urgent)
+bool flusher_add(struct flusher *f, struct flush_item *item, int64_t within_ms)
 {
     pthread_mutex_lock(&f->lock);
     bool added = !item->queued;
-    bool wake = (added && list_empty(&f->dirty)) || (urgent && !f->urgent);
     if (added) {
         item->queued = true;
         list_push_back(&f->dirty, &item->link);
     }
-    f->urgent |= urgent;
-    if (wake)
-        pthread_cond_signal(&f->changed);
+    if (added || within_ms < FLUSH_WITHIN_MS) { /* else the round comes soon enough */
+        int64_t due = now_ms() + MIN(within_ms, FLUSH_WITHIN_MS);
+        if (due < f->due_ms) {
+            f->due_ms = due;
+            pthread_cond_signal(&f->changed);
+        }
+    }
     pthread_mutex_unlock(&f->lock);
     return added;
 }

@@ -23,7 +23,8 @@ enum err flusher_start(struct flusher **out, void (*after)(void *arg), void *arg
                        struct error *e) MUST_CHECK;
 void flusher_stop(struct flusher *f); /* flushes what is queued, then ends */
 /* Queues the item unless it is queued already: true when it was not (the caller then holds a
- * reference for the flusher). urgent: now, not within a second. */
-bool flusher_add(struct flusher *f, struct flush_item *item, bool urgent);
+ * reference for the flusher). within_ms: how long it may wait; 0 at once. */
+#define FLUSH_WITHIN_MS 800 /* leaves room for the fdatasync itself within the promised second */
+bool flusher_add(struct flusher *f, struct flush_item *item, int64_t within_ms);
 
 #endif

@@ -101,11 +101,11 @@ int32_t seg_index_time(const struct seg_index *x, int64_t timestamp)
 /* --- files
  * ----------------------------------------------------------------------------------------- */
 
-static enum err write_file(const char *stem, const char *suffix, const struct strbuf *b,
-                           struct error *e)
+static enum err write_file(const char *stem, const char *suffix, const char *tail,
+                           const struct strbuf *b, struct error *e)
 {
     struct fs_file f;
-    char *path = xasprintf("%s%s", stem, suffix);
+    char *path = xasprintf("%s%s%s", stem, suffix, tail);
     enum err err = strbuf_err(b);
     if (!err)
         err = fs_open(&f, path, FS_WRITE | FS_CREATE | FS_TRUNC, e);
@@ -117,21 +117,22 @@ static enum err write_file(const char *stem, const char *suffix, const struct st
     return err;
 }
 
-enum err seg_index_save(const struct seg_index *x, const char *stem, struct error *e)
+enum err seg_index_save(const struct seg_index *x, const char *stem, const char *tail,
+                        struct error *e)
 {
     struct strbuf b = STRBUF_INIT;
     for (size_t i = 0; i < x->offsets_count; i++) {
         strbuf_add_be32(&b, (uint32_t)x->offsets[i].rel);
         strbuf_add_be32(&b, (uint32_t)x->offsets[i].pos);
     }
-    enum err err = write_file(stem, ".index", &b, e);
+    enum err err = write_file(stem, ".index", tail, &b, e);
     strbuf_reset(&b);
     for (size_t i = 0; i < x->times_count; i++) {
         strbuf_add_be64(&b, (uint64_t)x->times[i].timestamp);
         strbuf_add_be32(&b, (uint32_t)x->times[i].rel);
     }
     if (!err)
-        err = write_file(stem, ".timeindex", &b, e);
+        err = write_file(stem, ".timeindex", tail, &b, e);
     strbuf_release(&b);
     return err;
 }

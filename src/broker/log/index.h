@@ -40,8 +40,10 @@ int32_t seg_index_position_before(const struct seg_index *x, int32_t pos);
 /* Offset (relative) from which a scan finds the first record at or after the timestamp. */
 int32_t seg_index_time(const struct seg_index *x, int64_t timestamp);
 
-/* stem: path without suffix. Not synced: a lost index is built anew. */
-enum err seg_index_save(const struct seg_index *x, const char *stem, struct error *e) MUST_CHECK;
+/* stem: path without suffix; tail: what comes behind the suffix (".cleaned"). Not synced: a lost
+ * index is built anew. */
+enum err seg_index_save(const struct seg_index *x, const char *stem, const char *tail,
+                        struct error *e) MUST_CHECK;
 /* E_NOT_FOUND: no file; E_CORRUPT: does not fit a segment of this size. */
 enum err seg_index_load(struct seg_index *x, const char *stem, int64_t log_size,
                         struct error *e) MUST_CHECK;

@@ -14,16 +14,19 @@
  *     only found no room is taken back and may be tried again.
  *  6. A file whose content is not durable yet stays open, so that the fdatasync reaches it.
  *
- * Directory: NNN.log .index .timeindex .txnindex .snapshot, leader-epoch-checkpoint, partition.metadata;
- * NNN.log.aside is a segment that recovery could not use but did not dare to delete. */
+ * Directory: NNN.log .index .timeindex .txnindex .snapshot, leader-epoch-checkpoint,
+ * partition.metadata; NNN.log.deleted waits for its removal; NNN.log.cleaned and .swap are
+ * compaction's (swap.c); NNN.log.aside is a segment that recovery could not use but did not dare to delete. */
 #include "broker/log/plog.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/log/recover.h"
+#include "broker/log/swap.h"
 
 static char *path_in(const struct plog *l, const char *name)
 {
@@ -80,6 +83,12 @@ enum err plog_create(struct plog *l, const char *dir, const struct uuid *topic_i
     return err;
 }
 
+static bool see_rest(const char *name, void *arg)
+{
+    *(bool *)arg = swap_is_rest(slice_cstr(name));
+    return !*(bool *)arg;
+}
+
 static bool add_base(const char *name, void *arg)
 {
     struct plog *l = arg;
@@ -106,7 +115,7 @@ static enum err size_segments(struct plog *l, struct error *e)
             err = fs_size(&s->log, &s->size, e);
         if (err)
             return err;
-        s->indexed = s->size == 0;
+        s->indexed = s->measured = s->size == 0;
         if (i + 1 < l->count)
             segment_park(s, false);
     }
@@ -131,6 +140,21 @@ static enum err find_end(struct plog *l, struct error *e)
     enum err err = segment_index(plog_active(l), e);
     l->end = plog_active(l)->end;
     return err;
+}
+
+/* Epochs that ended below the log's start are of no use to anybody. The file follows at the next
+ * change; loading does the same. */
+static void trim_epochs(struct plog *l)
+{
+    size_t gone = 0;
+    while (gone + 1 < l->epochs_count && l->epochs[gone + 1].start <= l->start)
+        gone++;
+    if (gone) {
+        l->epochs_count -= gone;
+        memmove(l->epochs, l->epochs + gone, l->epochs_count * sizeof *l->epochs);
+    }
+    if (l->epochs_count)
+        l->epochs[0].start = MAX(l->epochs[0].start, l->start);
 }
 
 /* Segments and the log's end; cuts what is not whole. */
@@ -180,7 +204,12 @@ enum err plog_load(struct plog *l, const char *dir, const struct plog_load *how,
     memset(l, 0, sizeof *l);
     out->bytes_cut = 0;
     l->dir = xstrdup(dir);
-    enum err err = fs_list(dir, add_base, l, e);
+    bool rest = false;
+    enum err err = fs_list(dir, see_rest, &rest, e);
+    if (!err && rest)
+        err = swap_recover(dir, e);
+    if (!err)
+        err = fs_list(dir, add_base, l, e);
     if (!err && l->count)
         err = load_segments(l, how, &out->bytes_cut, e);
     if (err)
@@ -191,6 +220,7 @@ enum err plog_load(struct plog *l, const char *dir, const struct plog_load *how,
     l->recovery_point =
         how->clean && !out->bytes_cut ? l->end : MIN(MAX(how->recovery_point, l->start), l->end);
     err = load_epochs(l, out->bytes_cut > 0, e);
+    trim_epochs(l);
     plog_park(l, true);
     return err;
 }
@@ -256,6 +286,33 @@ int64_t plog_bytes(const struct plog *l)
 /* --- append ------------------------------------------------------------------------------------
  */
 
+/* How long the active segment takes appends; the random part of it is drawn at each roll. */
+static int64_t age_limit(const struct plog *l, const struct topic_config *c)
+{
+    int64_t limit =
+        c->cleanup_compact ? MIN(c->segment_ms, c->max_compaction_lag_ms) : c->segment_ms;
+    int64_t jitter = c->segment_jitter_ms / UINT16_MAX * l->jitter +
+                     c->segment_jitter_ms % UINT16_MAX * l->jitter / UINT16_MAX;
+    return limit - MIN(jitter, limit);
+}
+
+/* By the records' own times; when there are none, by this machine's. */
+static bool is_old(const struct plog *l, const struct topic_config *c, const void *batch)
+{
+    const struct segment *s = plog_active(l);
+    int64_t timestamp = batch_max_timestamp(batch);
+    if (s->first_timestamp >= 0)
+        return timestamp >= 0 && timestamp - s->first_timestamp > age_limit(l, c);
+    return clock_wall_ms() - s->created_ms > age_limit(l, c);
+}
+
+static bool index_is_full(const struct segment *s, const struct topic_config *c)
+{
+    size_t bytes = (size_t)c->segment_index_bytes;
+    return s->index.offsets_count >= MAX(bytes / 8, 1) ||
+           s->index.times_count + 1 >= MAX(bytes / 12, 2); /* one is kept for the last */
+}
+
 bool plog_must_roll(struct plog *l, const struct topic_config *c, const void *batch, size_t n)
 {
     const struct segment *s = plog_active(l);
@@ -263,13 +320,7 @@ bool plog_must_roll(struct plog *l, const struct topic_config *c, const void *ba
         return false;
     if (!s->indexed && segment_index(plog_active(l), NULL) != E_OK)
         return false; /* the append will say why */
-    int64_t age_limit =
-        c->cleanup_compact ? MIN(c->segment_ms, c->max_compaction_lag_ms) : c->segment_ms;
-    int64_t timestamp = batch_max_timestamp(batch);
-    return s->size + (int64_t)n > c->segment_bytes ||
-           (s->first_timestamp >= 0 && timestamp >= 0 &&
-            timestamp - s->first_timestamp > age_limit) ||
-           s->index.offsets_count >= (size_t)c->segment_index_bytes / 8 ||
+    return s->size + (int64_t)n > c->segment_bytes || is_old(l, c, batch) || index_is_full(s, c) ||
            l->end + batch_last_offset_delta(batch) - s->base > INT32_MAX;
 }
 
@@ -285,6 +336,7 @@ enum err plog_roll(struct plog *l, struct error *e)
         return err;
     }
     add_segment(l, s);
+    bytes_random(&l->jitter, sizeof l->jitter);
     l->dir_dirty = true;
     plog_park(l, false);
     return E_OK;
@@ -557,12 +609,29 @@ enum err plog_aborted(struct plog *l, int64_t from, int64_t to, struct arena *a,
 
 void plog_remove_files(struct segment *s)
 {
-    static const char *const suffixes[] = {".log", ".index", ".timeindex", ".txnindex"};
-    for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(segment_suffixes); i++) {
         struct error e;
-        char *path = xasprintf("%s%s", s->stem, suffixes[i]);
+        char *path = segment_path(s, segment_suffixes[i]);
         if (fs_unlink(path, &e) != E_OK)
             LOG_ERR(LOG_BROKER_LOG, LOG_L_WARN, &e, "a deleted segment stays on disk");
+        mem_free(path);
+    }
+}
+
+void plog_discard_files(const struct segment *s, struct trash *trash, int64_t delay_ms)
+{
+    for (size_t i = 0; i < ARRAY_LEN(segment_suffixes); i++) {
+        struct error e;
+        char *path = segment_path(s, segment_suffixes[i]);
+        char *gone = xasprintf("%s" PLOG_DELETED, path);
+        enum err err = fs_move(path, gone, &e);
+        if (err == E_OK) {
+            trash_add_take(trash, gone, delay_ms);
+            gone = NULL;
+        } else if (err != E_NOT_FOUND) {
+            LOG_ERR(LOG_BROKER_LOG, LOG_L_WARN, &e, "a deleted segment stays on disk");
+        }
+        mem_free(gone);
         mem_free(path);
     }
 }
@@ -579,6 +648,7 @@ void plog_set_start(struct plog *l, int64_t offset, struct segment ***gone, size
 {
     invariant(offset >= l->start && offset <= l->end);
     l->start = offset;
+    trim_epochs(l);
     *gone = NULL;
     *count = 0;
     while (*count + 1 < l->count && l->segments[*count + 1]->base <= offset)
@@ -605,8 +675,18 @@ char *plog_snapshot_path(const struct plog *l, int64_t offset)
 
 struct snapshots {
     const struct plog *log;
-    int64_t limit, newest, keep_from;
+    int64_t limit, newest, keep; /* keep: besides those at the bases of segments; -1: all */
 };
+
+/* Kafka keeps one for each segment. */
+static bool is_kept(const struct snapshots *s, int64_t offset)
+{
+    const struct plog *l = s->log;
+    if (offset > l->end) /* of a log that was cut: it must never meet a longer one */
+        return false;
+    return s->keep < 0 || offset == s->keep ||
+           (l->count && l->segments[plog_segment_of(l, offset)]->base == offset);
+}
 
 static bool see_snapshot(const char *name, void *arg)
 {
@@ -618,7 +698,7 @@ static bool see_snapshot(const char *name, void *arg)
         return true;
     if (offset <= MIN(s->limit, s->log->end))
         s->newest = MAX(s->newest, offset);
-    if (offset < s->keep_from || offset > s->log->end) {
+    if (!is_kept(s, offset)) {
         char *path = plog_snapshot_path(s->log, offset);
         enum err err = fs_unlink(path, NULL);
         (void)err; /* a snapshot too many does no harm */
@@ -633,9 +713,9 @@ int64_t plog_newest_snapshot(const struct plog *l, int64_t limit)
     return fs_list(l->dir, see_snapshot, &s, NULL) == E_OK ? s.newest : -1;
 }
 
-void plog_drop_snapshots(const struct plog *l, int64_t keep_from)
+void plog_tidy_snapshots(const struct plog *l, int64_t keep)
 {
-    struct snapshots s = {l, l->end, -1, keep_from};
+    struct snapshots s = {l, l->end, -1, keep};
     enum err err = fs_list(l->dir, see_snapshot, &s, NULL);
     (void)err;
 }

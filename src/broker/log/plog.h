@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "broker/log/checkpoint.h"
 #include "broker/log/segment.h"
+#include "broker/log/trash.h"
 #include "broker/topic_config.h"
 
 /* The last batches appended: consumers at the tail are served without looking into files. */
@@ -26,6 +27,7 @@ struct plog {
     size_t epochs_count;
     struct plog_recent *recent; /* PLOG_RECENT of them, from the first append on */
     unsigned recent_at;         /* index of the newest */
+    uint16_t jitter;            /* of segment.ms; drawn when the active segment was begun */
     bool dir_dirty;             /* a file was made since the directory was synced */
     bool failed; /* no more appends: what was written is not known (a later start recovers) */
 };
@@ -108,10 +110,15 @@ size_t plog_segment_of(const struct plog *l, int64_t offset);
 void plog_set_start(struct plog *l, int64_t offset, struct segment ***gone, size_t *count);
 /* Removes the files of a segment (best effort, logged). */
 void plog_remove_files(struct segment *s);
+/* Renames the files of a segment that is in no log any more to *.deleted; they are removed after
+ * the delay (best effort, logged). Needs no lock. */
+#define PLOG_DELETED ".deleted"
+void plog_discard_files(const struct segment *s, struct trash *trash, int64_t delay_ms);
 
-/* Producer snapshots: path of the one at this offset; newest at or below `limit` (-1: none). */
+/* Producer snapshots: path of the one at this offset; newest at or below `limit` (-1: none). Tidying
+ * removes all but those at the bases of segments and the one at `keep` (>= 0). */
 char *plog_snapshot_path(const struct plog *l, int64_t offset); /* caller frees */
 int64_t plog_newest_snapshot(const struct plog *l, int64_t limit);
-void plog_drop_snapshots(const struct plog *l, int64_t keep_from);
+void plog_tidy_snapshots(const struct plog *l, int64_t keep);
 
 #endif

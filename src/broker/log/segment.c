@@ -11,6 +11,7 @@
 
 #include <stdatomic.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -19,15 +20,23 @@
 #define BATCH_MAX ((int64_t)1 << 30)
 #define INTERVAL_BYTES 4096 /* index.interval.bytes of an index that is built anew */
 
+const char *const segment_suffixes[4] = {".log", ".index", ".timeindex", ".txnindex"};
+
 void segment_file_name(int64_t base, const char *suffix, char out[64])
 {
     snprintf(out, 64, "%020lld%s", (long long)base, suffix);
+}
+
+char *segment_path(const struct segment *s, const char *suffix)
+{
+    return xasprintf("%s%s%s", s->stem, suffix, s->tail);
 }
 
 /* What is known of an empty segment. */
 static void reset_index(struct segment *s)
 {
     seg_index_release(&s->index);
+    s->measured = s->size == 0;
     s->end = s->base;
     s->first_timestamp = s->max_timestamp = s->max_timestamp_offset = -1;
     s->unindexed_bytes = 0;
@@ -41,6 +50,8 @@ struct segment *segment_new(const char *dir, int64_t base)
     segment_file_name(base, "", name);
     s->refs = 1;
     s->stem = xasprintf("%s/%s", dir, name);
+    s->tail = "";
+    s->created_ms = clock_wall_ms();
     s->base = base;
     s->log.fd = -1;
     s->indexed = true;
@@ -71,7 +82,7 @@ enum err segment_open(struct segment *s, bool create, struct error *e)
 {
     if (s->open)
         return E_OK;
-    char *path = xasprintf("%s.log", s->stem);
+    char *path = segment_path(s, ".log");
     enum err err = fs_open(&s->log, path, FS_READ | FS_WRITE | (create ? FS_CREATE : 0), e);
     mem_free(path);
     s->open = !err;
@@ -89,10 +100,11 @@ void segment_park(struct segment *s, bool all)
     if (all && s->aborted.count)
         txn_index_release(&s->aborted);
     if (all && s->indexed && s->size) {
-        if (s->index_dirty && seg_index_save(&s->index, s->stem, NULL) != E_OK)
+        if (s->index_dirty && seg_index_save(&s->index, s->stem, s->tail, NULL) != E_OK)
             segment_forget_index(s);
-        reset_index(s);
-        s->indexed = false;
+        else
+            seg_index_release(&s->index);
+        s->index_dirty = s->indexed = false; /* what was measured stays */
     }
 }
 
@@ -226,15 +238,20 @@ enum err segment_index(struct segment *s, struct error *e)
         reset_index(s);
         err = note_tail(s, 0, e);
     }
-    s->indexed = !err;
+    s->indexed = s->measured = !err;
     return err;
+}
+
+enum err segment_measure(struct segment *s, struct error *e)
+{
+    return s->measured ? E_OK : segment_index(s, e);
 }
 
 void segment_forget_index(struct segment *s)
 {
     static const char *const suffixes[] = {".index", ".timeindex"};
     for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
-        char *path = xasprintf("%s%s", s->stem, suffixes[i]);
+        char *path = segment_path(s, suffixes[i]);
         enum err err = fs_unlink(path, NULL);
         (void)err; /* an old one is noticed when it is loaded */
         mem_free(path);
@@ -249,7 +266,7 @@ enum err segment_sync_index(const struct segment *s, struct error *e)
     enum err err = E_OK;
     for (size_t i = 0; !err && i < ARRAY_LEN(suffixes); i++) {
         struct fs_file f;
-        char *path = xasprintf("%s%s", s->stem, suffixes[i]);
+        char *path = segment_path(s, suffixes[i]);
         err = fs_exists(path) ? fs_open(&f, path, FS_READ, e) : E_NOT_FOUND;
         mem_free(path);
         if (!err) {
@@ -282,6 +299,21 @@ enum err segment_append(struct segment *s, const void *batch, size_t n, int32_t 
     return E_OK;
 }
 
+enum err segment_append_run(struct segment *s, struct slice run, int32_t interval_bytes,
+                            struct error *e)
+{
+    struct slice batch;
+    enum err err = fs_pwrite(&s->log, run.p, run.n, s->size, e);
+    if (err)
+        return err;
+    while (batch_split(&run, &batch)) {
+        note_batch(s, (const uint8_t *)batch.p, s->size, batch.n, interval_bytes);
+        s->size += (int64_t)batch.n;
+    }
+    invariant(run.n == 0);
+    return E_OK;
+}
+
 enum err segment_seal(struct segment *s, struct error *e)
 {
     enum err err = E_OK;
@@ -294,7 +326,7 @@ enum err segment_seal(struct segment *s, struct error *e)
         seg_index_add_time(&s->index, s->max_timestamp,
                            (int32_t)(s->max_timestamp_offset - s->base));
     struct error why;
-    if (seg_index_save(&s->index, s->stem, &why) == E_OK)
+    if (seg_index_save(&s->index, s->stem, s->tail, &why) == E_OK)
         s->index_dirty = false;
     else
         LOG_ERR(LOG_BROKER_LOG, LOG_L_WARN, &why, "an index is not stored; it is built when used");

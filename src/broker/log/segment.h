@@ -18,13 +18,17 @@
 struct segment {
     _Atomic int refs;
     bool open, indexed;      /* log.fd is usable; index and the fields marked (i) are right */
+    bool measured;           /* the fields marked (m) are right */
     bool index_dirty;        /* the index in memory is newer than its files */
+    bool future_told;        /* that a record of the future keeps it was logged */
     char *stem;              /* path without suffix */
+    const char *tail;        /* behind the suffix: "", or ".cleaned" while compaction writes it */
+    int64_t created_ms;      /* when this process made or found it */
     int64_t base;            /* offset of its first batch */
     int64_t size;            /* bytes of whole batches */
-    int64_t end;             /* (i) offset after its last batch */
-    int64_t first_timestamp; /* (i) of the first batch; -1 none */
-    int64_t max_timestamp, max_timestamp_offset; /* (i) of records, not markers; -1 none */
+    int64_t end;             /* (m) offset after its last batch */
+    int64_t first_timestamp; /* (m) of the first batch; -1 none */
+    int64_t max_timestamp, max_timestamp_offset; /* (m) of records, not markers; -1 none */
     int64_t unindexed_bytes;                     /* (i) since the last index entry */
     int64_t reserved;                            /* file blocks set aside up to here */
     struct fs_file log;
@@ -32,8 +36,13 @@ struct segment {
     struct txn_index aborted; /* aborted transactions whose marker is here */
 };
 
+/* What belongs to a segment; the .log is first. */
+extern const char *const segment_suffixes[4];
+
 /* Nothing is opened or created; counts as indexed, being empty. One reference. */
 struct segment *segment_new(const char *dir, int64_t base);
+/* Path of one of its files (".log", ".index" ...); caller frees. */
+char *segment_path(const struct segment *s, const char *suffix);
 struct segment *segment_ref(struct segment *s);
 void segment_unref(struct segment *s); /* NULL allowed; the last one closes the file */
 void segment_file_name(int64_t base, const char *suffix, char out[64]);
@@ -43,11 +52,16 @@ enum err segment_open(struct segment *s, bool create, struct error *e) MUST_CHEC
 /* Opens the file and brings the index into memory: from its files, else by scanning. E_CORRUPT: the
  * file does not hold whole batches. */
 enum err segment_index(struct segment *s, struct error *e) MUST_CHECK;
+/* Makes sure of end and timestamps, which stay known when the index goes. Errors as before. */
+enum err segment_measure(struct segment *s, struct error *e) MUST_CHECK;
 /* Writes one batch at the end (the segment is open and indexed); afterwards size counts it. E_IO:
  * the file is as it was before; e->sys says why. E_CORRUPT: it could not even be cut back, nothing
  * may be appended any more. */
 enum err segment_append(struct segment *s, const void *batch, size_t n, int32_t interval_bytes,
                         struct error *e) MUST_CHECK;
+/* The same for a run of whole batches in one write. */
+enum err segment_append_run(struct segment *s, struct slice run, int32_t interval_bytes,
+                            struct error *e) MUST_CHECK;
 /* No more appends for now: frees reserved blocks, writes the indexes (no sync; a lost index is
  * built anew, so that only the freeing can fail). */
 enum err segment_seal(struct segment *s, struct error *e) MUST_CHECK;

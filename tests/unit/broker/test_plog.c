@@ -210,7 +210,7 @@ static void test_snapshots(void)
         mem_free(path);
     }
     CHECK_INT(plog_newest_snapshot(&l, l.end), 8); /* 12 is beyond the end: of a log that was cut */
-    plog_drop_snapshots(&l, 8);
+    plog_tidy_snapshots(&l, 8);
     char *kept = plog_snapshot_path(&l, 8), *beyond = plog_snapshot_path(&l, 12),
          *old = plog_snapshot_path(&l, 4);
     CHECK(fs_exists(kept));

@@ -31,5 +31,5 @@ kafka=$(awk '/^  Kafka /{print $2}' "$work/out") connect=$(awk '/^  Connect /{pr
 (cd "$shared/golden" && "$python" -B golden.py check --bootstrap "127.0.0.1:${kafka##*:}" --connect "$connect" --work "$work/db" \
     --port-offset "$offset" ${GOLDEN_OPTIONS:-} "${cases[@]}") 2>&1 | tee "$work/result"
 status=${PIPESTATUS[0]}
-[[ $status != 0 ]] && { echo '--- weir log (tail) ---'; tail -40 "$work/log"; tail -1 "$work/result"; }
+[[ $status != 0 ]] && { mkdir -p build/test; cp "$work/log" build/test/golden-weir.log; echo "--- weir log (tail) ---"; tail -40 "$work/log"; tail -1 "$work/result"; }
 exit "$status"

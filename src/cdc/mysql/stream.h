@@ -100,6 +100,8 @@ enum err stream_rows(struct stream *s, const struct mysql_event *ev, struct reco
 /* Statements: DDL, TRUNCATE. SPEC: cdc-mysql 4.5, 7 */
 enum err stream_statement(struct stream *s, const struct mysql_event *ev, struct record_batch *b,
                           struct error *e) MUST_CHECK;
+/* Makes sure that t->conn is an open session that answers. */
+enum err stream_session(struct stream *s, struct error *e) MUST_CHECK;
 /* A table as the server has it now, when the model does not fit; *sequence: it is one of MariaDB's
  * sequences, and not adopted. E_REMOTE: there is no such table. */
 enum err stream_read_table(struct stream *s, struct slice db, struct slice table, bool *sequence,

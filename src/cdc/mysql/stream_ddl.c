@@ -26,31 +26,33 @@ static enum err adopt(struct stream *s, struct slice db, const char *create, str
     return rc;
 }
 
+enum err stream_session(struct stream *s, struct error *e)
+{
+    struct mysql_task *t = s->t;
+    if (!t->conn) {
+        struct mysql_conn_options o = mysql_task_conn_options(t);
+        return mysql_conn_open(&o, &t->conn, e);
+    }
+    enum err rc = mysql_conn_exec(t->conn, "DO 0", e);
+    if (rc != E_OK && e && mysql_error_is_lost(e)) /* idle for long: the server closed it */
+        rc = mysql_conn_connect(t->conn, e);
+    return rc;
+}
+
 enum err stream_read_table(struct stream *s, struct slice db, struct slice table, bool *sequence,
                            struct error *e)
 {
     struct mysql_task *t = s->t;
     struct strbuf sql = STRBUF_INIT;
     char *create = NULL;
-    enum err rc = E_OK;
-    if (!t->conn) {
-        struct mysql_conn_options o = mysql_task_conn_options(t);
-        rc = mysql_conn_open(&o, &t->conn, e);
-        if (rc)
-            return rc;
-    }
+    enum err rc = stream_session(s, e);
+    if (rc)
+        return rc;
     strbuf_adds(&sql, "SHOW CREATE TABLE ");
     mysql_quote_name(&sql, db);
     strbuf_addc(&sql, '.');
     mysql_quote_name(&sql, table);
-    for (int round = 0; round < 2; round++) {
-        rc = mysql_conn_scalar(t->conn, sql.p, 1, &create, e);
-        if (rc == E_OK || !e || !mysql_error_is_lost(e))
-            break;
-        rc = mysql_conn_connect(t->conn, e); /* idle for long: the server closed it */
-        if (rc)
-            break;
-    }
+    rc = mysql_conn_scalar(t->conn, sql.p, 1, &create, e);
     strbuf_release(&sql);
     *sequence = rc == E_OK && create && slice_find(slice_cstr(create), SL(" SEQUENCE=1")) >= 0;
     if (rc == E_OK && create && !*sequence) {

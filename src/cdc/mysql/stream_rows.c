@@ -5,16 +5,20 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "cdc/mysql/computed.h"
 
 /* What a table map means to us; hangs on the map. */
 struct binding {
-    uint64_t generation; /* of the stream when it was made */
-    struct shape *shape; /* NULL: not captured */
-    int32_t row_end;     /* column of a system-versioned row's end; -1: not versioned */
+    uint64_t generation;       /* of the stream when it was made */
+    struct shape *shape;       /* NULL: not captured */
+    int32_t row_end;           /* column of a system-versioned row's end; -1: not versioned */
+    struct computed *computed; /* NULL: no image lacked a generated column yet */
 };
 
-static void binding_free(void *b)
+static void binding_free(void *binding)
 {
+    struct binding *b = binding;
+    computed_free(b->computed);
     mem_free(b);
 }
 
@@ -114,10 +118,12 @@ static enum err bind(struct stream *s, struct mysql_table_map *map, struct bindi
         }
     }
     if (!b) {
-        b = xmalloc(sizeof *b);
+        b = xcalloc(1, sizeof *b);
         map->user = b;
         map->free_user = binding_free;
     }
+    computed_free(b->computed);
+    b->computed = NULL;
     b->generation = s->generation;
     b->shape = shape;
     b->row_end = row_end;
@@ -126,13 +132,13 @@ static enum err bind(struct stream *s, struct mysql_table_map *map, struct bindi
 }
 
 /* Images without all columns are read only when what is missing is of a kind that NOBLOB leaves
- * out. */
-static enum err check_image(const struct shape *s, const struct mysql_cell *cells, uint32_t present,
-                            struct error *e)
+ * out, or (MariaDB) a generated column, whose value can be had. */
+static enum err check_image(const struct stream *s, const struct mysql_table *t,
+                            const struct mysql_cell *cells, uint32_t present, struct error *e)
 {
-    const struct mysql_table *t = s->table;
     for (uint32_t i = 0; i < t->column_count; i++)
-        if (cells[i].state == CELL_ABSENT && !codec_may_be_absent(&t->columns[i]))
+        if (cells[i].state == CELL_ABSENT && !codec_may_be_absent(&t->columns[i]) &&
+            !(s->mariadb && t->columns[i].is_computed))
             return error_set(e, E_CORRUPT,
                              "Error processing row in " PRI_SL
                              ", internal schema size %u, but row size %u , "
@@ -156,7 +162,9 @@ struct rows_run {
     const struct shape *shape;
     const struct mysql_rows_event *event;
     struct emit_time time;
+    struct binding *bound;
     int32_t row_end; /* see struct binding */
+    bool computing;  /* generated columns come from bound->computed */
 };
 
 /* Whether a row of a system-versioned table is of now: its end has not come. */
@@ -194,7 +202,25 @@ static bool versioned_op(const struct rows_run *run, enum mysql_rows_op *op)
     }
 }
 
-static enum err one_row(struct rows_run *run, const struct mysql_rows *it, struct error *e)
+/* Cells of an image as a row of values. number: of the image in the event. */
+static enum err image_row(struct rows_run *run, bool whole, uint32_t present,
+                          const struct mysql_cell *cells, const struct mysql_cell *older,
+                          size_t number, struct value **row, struct error *e)
+{
+    struct value_env *env = &run->s->t->env;
+    enum err rc = E_OK;
+    if (UNLIKELY(!whole))
+        rc = check_image(run->s, run->shape->table, cells, present, e);
+    if (rc == E_OK)
+        rc = shape_cells(run->shape, env, run->event->map, cells, older, row, e);
+    if (UNLIKELY(run->computing) && rc == E_OK)
+        rc = computed_fill(run->bound->computed, run->shape, env, number, *row, e);
+    return rc;
+}
+
+/* Row `index` of the event. */
+static enum err one_row(struct rows_run *run, const struct mysql_rows *it, uint64_t index,
+                        struct error *e)
 {
     struct stream *s = run->s;
     struct emitter *em = &s->t->em;
@@ -203,19 +229,13 @@ static enum err one_row(struct rows_run *run, const struct mysql_rows *it, struc
     enum err rc = E_OK;
     if (UNLIKELY(run->row_end >= 0) && !versioned_op(run, &op))
         return E_OK;
-    if (op != ROWS_WRITE) {
-        if (UNLIKELY(!it->all_before))
-            rc = check_image(run->shape, s->before, it->before_count, e);
-        if (rc == E_OK)
-            rc = shape_cells(run->shape, &s->t->env, run->event->map, s->before, NULL, &before, e);
-    }
-    if (op != ROWS_DELETE && rc == E_OK) {
-        if (UNLIKELY(!it->all_after))
-            rc = check_image(run->shape, s->after, it->after_count, e);
-        if (rc == E_OK)
-            rc = shape_cells(run->shape, &s->t->env, run->event->map, s->after,
-                             op == ROWS_UPDATE ? s->before : NULL, &after, e);
-    }
+    size_t number = (size_t)index * (run->event->op == ROWS_UPDATE ? 2 : 1);
+    if (op != ROWS_WRITE)
+        rc = image_row(run, it->all_before, it->before_count, s->before, NULL, number, &before, e);
+    if (op != ROWS_DELETE && rc == E_OK)
+        rc = image_row(run, it->all_after, it->after_count, s->after,
+                       op == ROWS_UPDATE ? s->before : NULL,
+                       number + (run->event->op == ROWS_UPDATE), &after, e);
     if (UNLIKELY(rc))
         return rc;
     switch (op) {
@@ -232,6 +252,55 @@ static bool is_skipped(const struct stream *s, enum mysql_rows_op op)
 {
     unsigned bit = op == ROWS_WRITE ? SKIP_CREATE : op == ROWS_UPDATE ? SKIP_UPDATE : SKIP_DELETE;
     return (s->t->o.skipped & bit) != 0;
+}
+
+/* The server computes what the images of all rows leave out. */
+static enum err compute(struct rows_run *run, struct mysql_rows it, struct error *e)
+{
+    struct stream *s = run->s;
+    const struct mysql_table *t = run->shape->table;
+    struct value_env *env = &s->t->env;
+    enum mysql_rows_op op = run->event->op;
+    struct binding *b = run->bound;
+    enum err rc = stream_session(s, e);
+    if (rc == E_OK && !b->computed)
+        rc = computed_open(s->t->conn, t, &b->computed, e);
+    if (rc)
+        return rc;
+    computed_reset(b->computed);
+    while ((rc = mysql_rows_next(&it, op == ROWS_WRITE ? NULL : s->before,
+                                 op == ROWS_DELETE ? NULL : s->after, e)) == E_OK) {
+        if (op != ROWS_WRITE)
+            rc = check_image(s, t, s->before, it.before_count, e);
+        if (op != ROWS_DELETE && rc == E_OK)
+            rc = check_image(s, t, s->after, it.after_count, e);
+        if (op != ROWS_WRITE && rc == E_OK)
+            rc = computed_add(b->computed, run->shape, env, run->event->map, s->before, e);
+        if (op != ROWS_DELETE && rc == E_OK)
+            rc = computed_add(b->computed, run->shape, env, run->event->map, s->after, e);
+        if (rc)
+            return rc;
+    }
+    if (rc != E_NOT_FOUND)
+        return rc;
+    run->computing = true;
+    return computed_run(b->computed, s->t->conn, env, e);
+}
+
+/* Whether images of this event lack generated columns. */
+static bool is_computing(const struct rows_run *run, const struct mysql_rows *it)
+{
+    bool whole = (run->event->op == ROWS_WRITE || it->all_before) &&
+                 (run->event->op == ROWS_DELETE || it->all_after);
+    const uint8_t *present =
+        run->event->op == ROWS_WRITE ? run->event->present_after : run->event->present_before;
+    const struct mysql_table *t = run->shape->table;
+    if (LIKELY(whole) || !run->s->mariadb)
+        return false;
+    for (uint32_t i = 0; i < t->column_count; i++)
+        if (t->columns[i].is_computed && !(present[i / 8] >> (i % 8) & 1))
+            return true;
+    return false;
 }
 
 /* Rows [skip, n) of the event. The bytes move into the batch's arena first: values point into them.
@@ -251,6 +320,8 @@ static enum err run_rows(struct rows_run *run, uint64_t skip, struct error *e)
 
     struct mysql_rows it;
     enum err rc = mysql_rows_init(&it, &event, e);
+    if (rc == E_OK && UNLIKELY(is_computing(run, &it)))
+        rc = compute(run, it, e);
     struct value *fields = s->t->em.source.fields;
     for (uint64_t i = 0; rc == E_OK; i++) {
         rc = mysql_rows_next(&it, event.op == ROWS_WRITE ? NULL : s->before,
@@ -259,7 +330,7 @@ static enum err run_rows(struct rows_run *run, uint64_t skip, struct error *e)
             continue;
         fields[SOURCE_ROW] = value_int((int64_t)i);
         s->restart.row = i + 1;
-        rc = one_row(run, &it, e);
+        rc = one_row(run, &it, i, e);
     }
     return rc == E_NOT_FOUND ? E_OK : rc;
 }
@@ -296,6 +367,7 @@ enum err stream_rows(struct stream *s, const struct mysql_event *ev, struct reco
                            .shape = shape,
                            .event = rows,
                            .time = {clock_wall_us()},
+                           .bound = bound,
                            .row_end = bound->row_end};
     size_t before = b->count;
     rc = run_rows(&run, skip, e);

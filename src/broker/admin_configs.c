@@ -249,10 +249,12 @@ enum err broker_configs(struct broker *b, struct arena *a, struct broker_config_
     while (rows[n].name)
         n++;
     *out = arena_calloc(a, n + 1, sizeof **out);
-    *count = n;
-    for (size_t i = 0; i < n; i++)
-        broker_settings_describe(&b->settings, &rows[i], a, true, &(*out)[i]);
-    qsort(*out, n, sizeof **out, by_name);
+    *count = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!(rows[i].flags & BROKER_UNLISTED))
+            broker_settings_describe(&b->settings, &rows[i], a, true, &(*out)[(*count)++]);
+    }
+    qsort(*out, *count, sizeof **out, by_name);
     return E_OK;
 }
 

@@ -309,6 +309,17 @@ static void fill_infos(struct broker *b)
     }
 }
 
+/* The banner has the first one; who set up several wants to see that all are there. */
+static void tell_listeners(const struct broker *b)
+{
+    for (size_t i = 0; i < b->listeners.count; i++) {
+        const struct listener *l = &b->listeners.v[i];
+        if (b->listeners.count > 1 || l->tls || l->sasl)
+            LOG_INFO(LOG_BROKER, "serving %s://%s:%d protocol=%s advertised=%s", l->name,
+                     l->host[0] ? l->host : "*", l->port, l->protocol, l->adv_text);
+    }
+}
+
 static void collect_metrics(struct strbuf *out, void *arg)
 {
     struct broker *b = arg;
@@ -343,7 +354,7 @@ static void collect_metrics(struct strbuf *out, void *arg)
 const struct db_migrations *const *broker_migrations(void)
 {
     static const struct db_migrations *const all[] = {&broker_state_migrations, &topic_migrations,
-                                                      NULL};
+                                                      &scram_migrations, NULL};
     return all;
 }
 
@@ -364,6 +375,8 @@ static enum err start_parts(struct broker *b, const struct broker_config *c, str
     if (c->o.data_dir.n == 0)
         return error_set(e, E_INVALID, "no data directory was given");
     r = listeners_parse(&b->listeners, b->o, e);
+    if (r == E_OK)
+        r = security_open(&b->security, c, &b->listeners, b->db, e);
     if (r == E_OK)
         r = listeners_bind(&b->listeners, b->o->socket_listen_backlog, e);
     if (r != E_OK)
@@ -396,6 +409,7 @@ enum err broker_start(struct broker **out, const struct broker_config *c, struct
     }
     fix_settings(b);
     fill_infos(b);
+    tell_listeners(b);
     dispatch_init_metrics();
     metrics_collector(collect_metrics, b);
     b->collecting = true;
@@ -464,6 +478,7 @@ void broker_stop(struct broker *b)
     care_stop(b->care);
     topics_close(b->topics);
     listeners_release(&b->listeners);
+    security_release(&b->security);
     broker_settings_release(&b->settings);
     producer_ids_release(&b->producer_ids);
     mem_free(b);

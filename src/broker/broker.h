@@ -55,7 +55,6 @@ struct broker_options {
     int32_t offset_metadata_max_bytes;
     int32_t offsets_retention_minutes;
     int64_t offsets_retention_check_interval_ms;
-    int32_t offsets_topic_partitions, transaction_topic_partitions; /* when they are made */
     int32_t producer_id_expiration_ms;
     int32_t transaction_max_timeout_ms;
     int64_t log_retention_check_interval_ms;
@@ -77,6 +76,9 @@ struct broker_config {
 };
 void broker_config_init(struct broker_config *c);
 void broker_config_release(struct broker_config *c);
+/* The row of an option, also by its name for one listener: "listener.name.external.ssl.…",
+ * "listener.name.external.plain.sasl.jaas.config". NULL: there is none. Thread: any. */
+const struct opt_row *broker_option_find(struct slice name);
 /* Sets one option by its Kafka (or weir) name. E_NOT_FOUND: no such option (hint names the
  * nearest); E_INVALID: the value, in Kafka's words. */
 enum err broker_config_set(struct broker_config *c, struct slice name, struct slice value,

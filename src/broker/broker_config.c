@@ -10,6 +10,7 @@ static const char *const durabilities[] = {"default", "sync", NULL};
 
 #define DYN_CLUSTER BROKER_DYN_CLUSTER
 #define DYN_BROKER BROKER_DYN_BROKER
+#define UNLISTED BROKER_UNLISTED
 #define READ(name_, type_, def_, dyn, field, min_, max_, doc_)                                     \
     {.name = (name_),                                                                              \
      .type = OPT_##type_,                                                                          \
@@ -65,11 +66,57 @@ void broker_config_release(struct broker_config *c)
     opt_values_release(&c->values);
 }
 
+/* What may stand between a listener's name and an option. */
+static const char *const mechanisms[] = {"plain.", "scram-sha-256.", "scram-sha-512.",
+                                         "oauthbearer.", "gssapi."};
+
+static struct slice without_mechanism(struct slice name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(mechanisms); i++) {
+        struct slice m = slice_cstr(mechanisms[i]);
+        if (slice_starts(name, m))
+            return slice_sub(name, m.n, name.n);
+    }
+    return name;
+}
+
+const struct opt_row *broker_option_find(struct slice name)
+{
+    const struct opt_row *row = opt_find(rows, name);
+    if (row)
+        return row;
+    struct slice rest = name;
+    if (slice_starts(name, SL("listener.name."))) {
+        rest = slice_sub(name, 14, name.n);
+        ptrdiff_t dot = slice_find_char(rest, '.');
+        if (dot <= 0)
+            return NULL;
+        rest = slice_sub(rest, (size_t)dot + 1, rest.n);
+    }
+    return opt_find(rows, without_mechanism(rest));
+}
+
+/* A value for one listener: checked as the option itself, kept as text (see security.h). */
+static enum err set_for_listener(struct broker_config *c, const struct opt_row *row,
+                                 struct slice name, struct slice value, struct error *e)
+{
+    struct broker_config scratch;
+    broker_config_init(&scratch);
+    enum err r = opt_set(row, &scratch.values, value, e);
+    if (r == E_OK)
+        strmap_set(&c->values.texts, name, slice_trim(value));
+    broker_config_release(&scratch);
+    return r;
+}
+
 enum err broker_config_set(struct broker_config *c, struct slice name, struct slice value,
                            struct error *e)
 {
     c->values.values = &c->o; /* the struct may have been moved since its init */
     const struct opt_row *row = opt_find(rows, name);
+    const struct opt_row *prefixed = row ? NULL : broker_option_find(name);
+    if (prefixed)
+        return set_for_listener(c, prefixed, name, value, e);
     if (!row) {
         const char *near = opt_nearest(rows, name);
         error_set(e, E_NOT_FOUND, "there is no broker option " PRI_SL, ARG_SL(name));

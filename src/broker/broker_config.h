@@ -19,7 +19,11 @@
 #include "broker/broker.h"
 
 /* In opt_row.flags, beside base's. */
-enum { BROKER_DYN_CLUSTER = 1 << 16, BROKER_DYN_BROKER = 1 << 17 };
+enum {
+    BROKER_DYN_CLUSTER = 1 << 16,
+    BROKER_DYN_BROKER = 1 << 17,
+    BROKER_UNLISTED = 1 << 18, /* the authorizer's own: DescribeConfigs does not know it */
+};
 
 /* Kafka's numbers for where a value comes from, and for types. */
 enum config_source {

@@ -15,6 +15,7 @@
 #include "broker/dispatch.h"
 #include "broker/listener.h"
 #include "broker/producer_ids.h"
+#include "broker/security.h"
 
 #define BROKER_LOOPS_MAX 16
 
@@ -28,6 +29,7 @@ struct broker {
     struct pool *pool;
     struct broker_settings settings;
     struct listeners listeners;
+    struct security security;
     struct broker_listener_info infos[LISTENERS_MAX];
     struct broker_loop loops[BROKER_LOOPS_MAX];
     int loop_count;

@@ -26,35 +26,70 @@
 #define READ_AHEAD ((size_t)64 << 10) /* beyond the frame being read */
 #define OUT_LIMIT ((size_t)1 << 20)   /* unsent bytes in memory above which no frame is executed */
 #define OUT_LIMIT_ALL ((size_t)64 << 20) /* the same with file ranges */
-#define FRAMES_A_TURN 128                /* then the other connections of the loop get theirs */
+#define SWEEP_MS 5000
+#define FRAMES_A_TURN 128 /* then the other connections of the loop get theirs */
 #define READS_A_TURN 16
 
 static void on_event(evutil_socket_t fd, short what, void *arg);
+static void destroy(struct conn *c);
+static void conn_process(struct conn *c);
+
+/* --- the plain transport ------------------------------------------------------------------------
+ */
+
+static ssize_t plain_recv(struct conn *c, void *p, size_t n)
+{
+    return recv(c->fd, p, n, MSG_DONTWAIT);
+}
+
+static enum err plain_flush(struct conn *c, size_t *sent, bool *file_failed)
+{
+    return outq_flush(&c->out, c->fd, sent, file_failed);
+}
+
+static void plain_release(struct conn *c)
+{
+    (void)c;
+}
+
+static const struct conn_ops plain_ops = {plain_recv, plain_flush, plain_release, false};
 
 /* --- life ---------------------------------------------------------------------------------------
  */
+
+static void close_unready(struct conn_loop *cl, int64_t now)
+{
+    list_each (&cl->unready, k) {
+        struct conn *c = list_entry(k, struct conn, unready_link);
+        if (now - c->opened_ms <= CONN_READY_MS)
+            return;
+        conn_close(c, "the handshake takes too long");
+    }
+}
 
 static void sweep(void *arg)
 {
     struct conn_loop *cl = arg;
     int64_t now = clock_mono_ms();
+    close_unready(cl, now);
     list_each (&cl->conns, k) {
         struct conn *c = list_entry(k, struct conn, link);
-        if (!c->busy && now - c->active_ms > cl->max_idle_ms)
+        if (!c->busy && cl->max_idle_ms > 0 && now - c->active_ms > cl->max_idle_ms)
             conn_close(c, "idle for connections.max.idle.ms");
     }
     if (cl->count == 0 && cl->spare && cl->spare->cap > READ_START) {
         rbuf_unref(cl->spare);
         cl->spare = NULL;
     }
-    int64_t every = cl->max_idle_ms / 4;
-    loop_timer_set(&cl->sweep, MAX(50, MIN(every, 30000)));
+    int64_t every = cl->max_idle_ms > 0 ? cl->max_idle_ms / 4 : SWEEP_MS;
+    loop_timer_set(&cl->sweep, MAX(50, MIN(every, SWEEP_MS)));
 }
 
 void conn_loop_init(struct conn_loop *cl, struct loop *loop)
 {
     *cl = (struct conn_loop){.loop = loop};
     list_init(&cl->conns);
+    list_init(&cl->unready);
 }
 
 void conn_loop_stop(struct conn_loop *cl)
@@ -114,13 +149,26 @@ struct conn *conn_open(struct conn_loop *cl, int fd, const struct listener *l,
     c->listener = l;
     c->peer = *peer;
     c->id = ++last_id;
-    c->active_ms = clock_mono_ms();
+    c->active_ms = c->opened_ms = clock_mono_ms();
+    c->ops = &plain_ops;
+    c->on_frame = cl->on_frame;
+    c->min_frame_bytes = CONN_MIN_FRAME;
+    c->max_frame_bytes = cl->max_frame_bytes;
     outq_init(&c->out);
     list_push_back(&cl->conns, &c->link);
     cl->count++;
     atomic_fetch_add(&cl->stats.opened, 1);
     atomic_fetch_add(&cl->stats.open, 1);
-    if (!cl->sweep.loop && cl->max_idle_ms > 0) {
+    if (cl->on_open) {
+        c->processing = true;
+        cl->on_open(c);
+        c->processing = false;
+    }
+    if (c->closing) {
+        destroy(c);
+        return NULL;
+    }
+    if (!cl->sweep.loop) {
         loop_timer_init(&cl->sweep, cl->loop, sweep, cl);
         sweep(cl);
     }
@@ -146,9 +194,15 @@ static void destroy(struct conn *c)
     struct conn_loop *cl = c->cl;
     if (cl->on_closed)
         cl->on_closed(c);
+    conn_set_ready(c, true);
     event_del(&c->ev); /* it may be active without being registered */
+    c->ops->release(c);
     close(c->fd);
     outq_release(&c->out);
+    if (c->pause)
+        loop_timer_release(c->pause);
+    mem_free(c->pause);
+    mem_free(c->principal);
     if (c->in)
         let_go_buffer(cl, c->in);
     list_remove(&cl->conns, &c->link);
@@ -169,6 +223,22 @@ void conn_close(struct conn *c, const char *why)
     c->closing = true;
     if (!c->processing)
         destroy(c);
+}
+
+void conn_set_ready(struct conn *c, bool ready)
+{
+    struct conn_loop *cl = c->cl;
+    if (ready == !c->unready)
+        return;
+    c->unready = !ready;
+    if (ready) {
+        list_remove(&cl->unready, &c->unready_link);
+        return;
+    }
+    if (cl->unready.count >= CONN_UNREADY_MAX)
+        conn_close(list_entry(list_first(&cl->unready), struct conn, unready_link),
+                   "too many others are in their handshake");
+    list_push_back(&cl->unready, &c->unready_link);
 }
 
 /* --- frames -------------------------------------------------------------------------------------
@@ -210,7 +280,7 @@ static enum frame_state frame_at(struct conn *c, size_t *total)
         return FRAME_NONE;
     const uint8_t *p = (const uint8_t *)c->in->p + c->in_at;
     uint32_t size = load_be32(p);
-    if (UNLIKELY(size > c->cl->max_frame_bytes || size < 8)) {
+    if (UNLIKELY(size > c->max_frame_bytes || size < c->min_frame_bytes)) {
         char peer[CONN_PEER_TEXT];
         conn_peer_text(c, peer);
         const char *what = not_kafka(p);
@@ -222,7 +292,7 @@ static enum frame_state frame_at(struct conn *c, size_t *total)
             LOG_WARN(LOG_BROKER_CONN,
                      "closing: a request of %d bytes is outside 8..%zu "
                      "(socket.request.max.bytes) peer=%s",
-                     (int)size, c->cl->max_frame_bytes, peer);
+                     (int)size, c->max_frame_bytes, peer);
         return FRAME_BAD;
     }
     *total = 4 + (size_t)size;
@@ -258,7 +328,7 @@ static bool execute(struct conn *c)
         c->in_at += total;
         c->busy = true;
         c->requests++;
-        switch (c->cl->on_frame(c, b, frame)) {
+        switch (c->on_frame(c, b, frame)) {
         case CONN_DONE:
             c->busy = false;
             break;
@@ -279,7 +349,7 @@ static void flush(struct conn *c)
     bool file_failed = false;
     if (c->out.count == 0)
         return;
-    enum err r = outq_flush(&c->out, c->fd, &sent, &file_failed);
+    enum err r = c->ops->flush(c, &sent, &file_failed);
     if (sent) {
         c->active_ms = clock_mono_ms();
         atomic_fetch_add_explicit(&c->cl->stats.bytes_out, (int64_t)sent, memory_order_relaxed);
@@ -325,9 +395,11 @@ static void conn_process(struct conn *c)
     bool ready = has_frame(c);
     c->read_paused = c->got_eof || output_is_full(c) ||
                      ((c->busy || ready) && have >= READ_AHEAD) || (c->busy && ready);
-    want_events(c, (short)((c->read_paused ? 0 : EV_READ) | (c->out.count ? EV_WRITE : 0)));
-    if (more)
-        event_active(&c->ev, EV_TIMEOUT, 0);
+    bool write = c->out.count || c->wants_write;
+    want_events(c, (short)((c->read_paused ? 0 : EV_READ) | (write ? EV_WRITE : 0)));
+    bool pending = c->pending && !c->read_paused; /* the socket will not tell */
+    if (more || pending)
+        event_active(&c->ev, pending ? EV_READ : EV_TIMEOUT, 0);
 }
 
 void conn_resume(struct conn *c, enum conn_result result)
@@ -340,6 +412,24 @@ void conn_resume(struct conn *c, enum conn_result result)
         c->closing = true;
     if (!c->processing)
         conn_process(c);
+}
+
+static void pause_ends(void *arg)
+{
+    conn_resume(arg, CONN_DONE);
+}
+
+void conn_pause(struct conn *c, int64_t ms)
+{
+    loop_assert(c->cl->loop);
+    if (!c->pause) {
+        c->pause = xcalloc(1, sizeof *c->pause);
+        loop_timer_init(c->pause, c->cl->loop, pause_ends, c);
+    }
+    loop_timer_set(c->pause, ms);
+    c->busy = true;
+    if (!c->processing)
+        conn_process(c); /* sends the answer */
 }
 
 void conn_send_part(struct conn *c, const char *p, size_t n, void (*release)(void *), void *owner)
@@ -414,11 +504,11 @@ static bool receive(struct conn *c)
     }
     struct rbuf *b = c->in;
     size_t room = b->cap - b->n;
-    ssize_t n = recv(c->fd, b->p + b->n, room, MSG_DONTWAIT);
+    ssize_t n = c->ops->recv(c, b->p + b->n, room);
     if (n > 0) {
         b->n += (size_t)n;
         atomic_fetch_add_explicit(&c->cl->stats.bytes_in, n, memory_order_relaxed);
-        return (size_t)n == room;
+        return (size_t)n == room || c->ops->drain;
     }
     if (n == 0)
         c->got_eof = true;
@@ -433,7 +523,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 {
     struct conn *c = arg;
     (void)fd;
-    if (what & EV_READ) {
+    if ((what & EV_READ) || c->wants_write) {
         c->active_ms = clock_mono_ms();
         for (int turn = 0; turn < READS_A_TURN && !c->read_paused; turn++) {
             if (!receive(c) || c->closing || has_frame(c))

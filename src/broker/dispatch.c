@@ -11,6 +11,8 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "broker/api/api.h"
+#include "broker/sasl_conn.h"
+#include "broker/tls.h"
 
 #define COPY_MAX 4096
 #define ARENA_BLOCK 4096
@@ -50,6 +52,7 @@ void broker_loop_init(struct broker_loop *bl, struct broker *b, struct loop *loo
     conn_loop_init(&bl->conns, loop);
     bl->conns.owner = bl;
     bl->conns.on_frame = dispatch_frame;
+    bl->conns.on_open = dispatch_opened;
     bl->conns.on_closed = dispatch_closed;
 }
 
@@ -128,15 +131,27 @@ static void finish(struct request *rq, enum conn_result result)
         conn_resume(c, result);
 }
 
+void dispatch_opened(struct conn *c)
+{
+    const struct listener *l = c->listener;
+    if (l->sasl)
+        sasl_attach(c, l->sasl);
+    if (l->sasl || l->tls)
+        conn_set_ready(c, false);
+    if (l->tls && !tls_attach(c, l->tls))
+        conn_close(c, "no memory for TLS");
+}
+
 void dispatch_closed(struct conn *c)
 {
     struct request *rq = c->user;
-    if (!rq)
-        return;
-    rq->conn = NULL;
-    c->user = NULL;
-    if (rq->on_gone)
-        rq->on_gone(rq);
+    if (rq) {
+        rq->conn = NULL;
+        c->user = NULL;
+        if (rq->on_gone)
+            rq->on_gone(rq);
+    }
+    sasl_detach(c);
 }
 
 void request_drop(struct request *rq)
@@ -214,7 +229,7 @@ void request_reply(struct request *rq)
         outside += cuts.v[i].length;
     metric_add(metrics_of[rq->api->key].bytes_out, (int64_t)(b.n + outside));
     send_reply(rq, &b, &cuts);
-    finish(rq, CONN_DONE);
+    finish(rq, rq->close_after ? CONN_CLOSE : CONN_DONE);
 }
 
 static void post_reply(void *arg)
@@ -265,7 +280,8 @@ struct slice request_advertised(struct request *rq, int *port)
 {
     char host[256];
     const struct conn *c = rq->conn;
-    listener_advertised(c->cl->listeners, c->listener, c->fd, &c->peer, host, port);
+    listener_advertised(c->cl->listeners, c->listener, c->fd, &c->peer, tls_server_name(c), host,
+                        port);
     return slice_cstr(arena_strdup(&rq->arena, host));
 }
 

@@ -52,6 +52,7 @@ struct request {
     void *out;          /* response with its defaults, for the handler to fill */
     int64_t start_us;
     bool in_handler, finished;
+    bool close_after; /* the answer is the last one of the connection */
     enum conn_result result;
 
     /* Set by a handler that waits on this loop and wants to hear of the connection's end. It must
@@ -67,6 +68,7 @@ struct request {
 /* conn_frame_fn and conn_closed_fn of the broker's connections (conn_loop.owner: struct
  * broker_loop). */
 enum conn_result dispatch_frame(struct conn *c, struct rbuf *buf, struct slice frame);
+void dispatch_opened(struct conn *c);
 void dispatch_closed(struct conn *c);
 
 /* Exactly one of these ends a request; on its loop. */

@@ -106,12 +106,17 @@ static struct listener *find(struct listeners *ls, struct slice name)
 static enum err add(struct listeners *ls, const struct broker_options *o, struct slice name,
                     struct slice host, int port, struct error *e)
 {
+    static const char *const protocols[] = {"PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"};
     struct slice protocol = protocol_of(o->protocol_map, name);
-    if (!slice_eq(protocol, SL("PLAINTEXT")))
-        return error_set(e, E_INVALID,
-                         "listeners: " PRI_SL " asks for " PRI_SL
-                         ", and this version serves PLAINTEXT only",
-                         ARG_SL(name), ARG_SL(protocol));
+    bool known = false;
+    for (size_t i = 0; i < ARRAY_LEN(protocols); i++)
+        known |= slice_eq_c(protocol, protocols[i]);
+    if (!known) {
+        error_set(e, E_INVALID, "listeners: " PRI_SL " has no security protocol", ARG_SL(name));
+        error_hint(e, "add it to listener.security.protocol.map, such as " PRI_SL ":PLAINTEXT",
+                   ARG_SL(name));
+        return E_INVALID;
+    }
     if (ls->count == LISTENERS_MAX)
         return error_set(e, E_INVALID, "listeners: more than %d", LISTENERS_MAX);
     ls->v[ls->count++] = (struct listener){.name = slice_dup(name),
@@ -383,7 +388,8 @@ void listeners_release(struct listeners *ls)
  */
 
 void listener_advertised(const struct listeners *ls, const struct listener *l, int sock,
-                         const union sockaddr_any *peer, char host[256], int *port)
+                         const union sockaddr_any *peer, const char *server_name, char host[256],
+                         int *port)
 {
     *port = l->adv_port ? l->adv_port : l->port;
     const char *name = NULL;
@@ -392,6 +398,8 @@ void listener_advertised(const struct listeners *ls, const struct listener *l, i
         name = l->adv_host;
     else if (sockaddr_is_loopback(peer))
         name = "localhost";
+    else if (server_name)
+        name = server_name;
     else if (ls->gateway && v4 == ls->gateway)
         name = ls->advertise_gateway_as ? ls->advertise_gateway_as : "localhost";
     else if (ls->advertise_name)

@@ -34,7 +34,9 @@ struct listener {
     char *adv_host; /* from advertised.listeners; NULL = answer per connection */
     int adv_port;   /* 0 = the listener's own */
     int32_t node_id;
-    char *adv_text; /* for people: "localhost:9092" */
+    char *adv_text;          /* for people: "localhost:9092" */
+    struct tls_context *tls; /* NULL: no TLS. Both are set, and owned, by security.h */
+    const struct sasl_rules *sasl;
 };
 struct listeners {
     struct listener v[LISTENERS_MAX];
@@ -50,9 +52,11 @@ enum err listeners_parse(struct listeners *ls, const struct broker_options *o,
 enum err listeners_bind(struct listeners *ls, int backlog, struct error *e) MUST_CHECK;
 void listeners_release(struct listeners *ls); /* closes */
 
-/* What a client that came in on this connection is to be told. host has room for 256 bytes. */
+/* What a client that came in on this connection is to be told. host has room for 256 bytes.
+ * server_name: the one it asked for in its TLS handshake, or NULL. */
 void listener_advertised(const struct listeners *ls, const struct listener *l, int sock,
-                         const union sockaddr_any *peer, char host[256], int *port);
+                         const union sockaddr_any *peer, const char *server_name, char host[256],
+                         int *port);
 
 /* "1.2.3.4" or "::1"; IPv4-mapped addresses as IPv4. */
 void sockaddr_ip(const union sockaddr_any *a, char out[INET6_ADDRSTRLEN]);

@@ -12,6 +12,7 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #define OUTQ_IOV 16
 #define OUTQ_SENDFILE_MAX ((size_t)1 << 20) /* a call; others of the loop get their turn */
@@ -135,6 +136,55 @@ static ssize_t send_file(struct outq *q, int sock, bool *file_failed)
     k->n -= (size_t)r;
     q->bytes -= (size_t)r;
     return r;
+}
+
+size_t outq_copy(struct outq *q, char *buf, size_t cap, bool *file_failed)
+{
+    size_t have = 0;
+    *file_failed = false;
+    for (uint32_t i = 0; i < q->count && have < cap; i++) {
+        const struct outq_piece *k = piece(q, i);
+        size_t n = MIN(k->n, cap - have);
+        if (k->p) {
+            memcpy(buf + have, k->p, n);
+            have += n;
+            continue;
+        }
+        ssize_t r = pread(k->fd, buf + have, n, (off_t)k->at);
+        if (r <= 0) { /* the file ended before its range did */
+            *file_failed = true;
+            return 0;
+        }
+        have += (size_t)r;
+        if ((size_t)r < n)
+            break;
+    }
+    return have;
+}
+
+void outq_advance(struct outq *q, size_t n)
+{
+    while (n) {
+        struct outq_piece *k = piece(q, 0);
+        size_t part = MIN(n, k->n);
+        n -= part;
+        if (part == k->n) {
+            pop(q);
+            continue;
+        }
+        if (k->p) {
+            k->p += part;
+            q->mem_bytes -= part;
+        } else {
+            k->at += (int64_t)part;
+        }
+        k->n -= part;
+        q->bytes -= part;
+    }
+    if (q->count == 0) {
+        mem_free(q->v);
+        outq_init(q);
+    }
 }
 
 enum err outq_flush(struct outq *q, int sock, size_t *sent, bool *file_failed)

@@ -37,4 +37,9 @@ void outq_add_file(struct outq *q, int fd, int64_t at, size_t n, void (*release)
  * the connection is broken (or a file range could not be read: *file_failed). *sent: bytes. */
 enum err outq_flush(struct outq *q, int sock, size_t *sent, bool *file_failed) MUST_CHECK;
 
+/* For transports that need the bytes in memory: copies up to cap bytes from the head into buf (file
+ * ranges are read; *file_failed as above, then 0), and takes n sent bytes off the head. */
+size_t outq_copy(struct outq *q, char *buf, size_t cap, bool *file_failed) MUST_CHECK;
+void outq_advance(struct outq *q, size_t n);
+
 #endif

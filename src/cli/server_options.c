@@ -102,9 +102,10 @@ static enum err set_any(struct server_config *c, const struct opt_row *extra, st
             strmap_set(&c->rest, slice_cstr(row->name), value);
         return E_OK;
     }
-    row = row_of(broker_option_rows(), name);
+    row = broker_option_find(name);
     if (row) {
-        if (strmap_has(&c->broker.values.texts, slice_cstr(row->name)))
+        bool own = row == row_of(broker_option_rows(), name); /* else: for one listener */
+        if (strmap_has(&c->broker.values.texts, own ? slice_cstr(row->name) : name))
             return E_OK;
         return broker_config_set(&c->broker, name, value, e);
     }

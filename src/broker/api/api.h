@@ -47,9 +47,11 @@ typedef void (*api_fn)(struct request *rq);
     X(DESCRIBE_ACLS, describe_acls, api_describe_acls)                                             \
     X(CREATE_ACLS, create_acls, api_create_acls)                                                   \
     X(DELETE_ACLS, delete_acls, api_delete_acls)                                                   \
-    X(SASL_HANDSHAKE, sasl_handshake, api_sasl_handshake)                                          \
+    X(SASL_HANDSHAKE, sasl_handshake, sasl_handshake)                                              \
+    X(SASL_AUTHENTICATE, sasl_authenticate, sasl_authenticate)                                     \
     X(DESCRIBE_CLIENT_QUOTAS, describe_client_quotas, api_describe_client_quotas)                  \
     X(DESCRIBE_USER_SCRAM_CREDENTIALS, describe_user_scram_credentials, api_describe_scram)        \
+    X(ALTER_USER_SCRAM_CREDENTIALS, alter_user_scram_credentials, api_alter_scram)                 \
     X(LIST_PARTITION_REASSIGNMENTS, list_partition_reassignments, api_list_reassignments)          \
     X(ELECT_LEADERS, elect_leaders, api_elect_leaders)                                             \
     X(DESCRIBE_PRODUCERS, describe_producers, api_describe_producers)                              \

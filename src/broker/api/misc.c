@@ -46,14 +46,6 @@ void api_delete_acls(struct request *rq)
     request_reply(rq);
 }
 
-/* librdkafka and kafka-go look whether the key is listed, on plaintext listeners too. */
-void api_sasl_handshake(struct request *rq)
-{
-    struct sasl_handshake_response *out = rq->out;
-    out->error_code = KERR_ILLEGAL_SASL_STATE;
-    request_reply(rq);
-}
-
 /* --- what this node never has
  * --------------------------------------------------------------------- */
 
@@ -62,23 +54,6 @@ void api_describe_client_quotas(struct request *rq)
     struct describe_client_quotas_response *out = rq->out;
     out->entries_count = 0;
     out->entries = describe_client_quotas_response_entry_array(&rq->arena, 0);
-    request_reply(rq);
-}
-
-void api_describe_scram(struct request *rq)
-{
-    const struct describe_user_scram_credentials_request *in = rq->in;
-    struct describe_user_scram_credentials_response *out = rq->out;
-    out->results_count = MAX(in->users_count, 0);
-    out->results =
-        describe_user_scram_credentials_response_user_array(&rq->arena, out->results_count);
-    for (int32_t i = 0; i < out->results_count; i++) {
-        out->results[i].user = in->users[i].name;
-        out->results[i].error_code = KERR_RESOURCE_NOT_FOUND;
-        out->results[i].error_message = slice_cstr(arena_printf(
-            &rq->arena, "Attempt to describe a user credential that does not exist: " PRI_SL,
-            ARG_SL(in->users[i].name)));
-    }
     request_reply(rq);
 }
 

@@ -47,7 +47,7 @@ static void test_forms(void)
                                       "PLAINTEXT://host",
                                       "PLAINTEXT://h:x",
                                       "PLAINTEXT://h:70000",
-                                      "SSL://:9093",
+                                      "ODD://:9093",
                                       "PLAINTEXT://:1,PLAINTEXT://:2",
                                       "://h:1"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -71,10 +71,10 @@ static void test_advertised(void)
     int port;
     union sockaddr_any peer = {.in = {.sin_family = AF_INET}};
     inet_pton(AF_INET, "172.18.0.5", &peer.in.sin_addr);
-    listener_advertised(&ls, &ls.v[0], -1, &peer, host, &port);
+    listener_advertised(&ls, &ls.v[0], -1, &peer, NULL, host, &port);
     CHECK_STR(host, "weir");
     CHECK_INT(port, 29092);
-    listener_advertised(&ls, &ls.v[1], -1, &peer, host, &port);
+    listener_advertised(&ls, &ls.v[1], -1, &peer, NULL, host, &port);
     CHECK_STR(host, "localhost");
     CHECK_INT(port, 19092);
     listeners_release(&ls);
@@ -89,16 +89,18 @@ static void test_unset_follows_the_peer(void)
     CHECK_OK(parse(&ls, "PLAINTEXT://:9092", NULL, NULL, &e));
     union sockaddr_any peer = {
         .in6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT}};
-    listener_advertised(&ls, &ls.v[0], -1, &peer, host, &port);
+    listener_advertised(&ls, &ls.v[0], -1, &peer, NULL, host, &port);
     CHECK_STR(host, "localhost");
     CHECK_INT(port, 9092);
     inet_pton(AF_INET6, "::ffff:127.0.0.1", &peer.in6.sin6_addr); /* dual-stack socket */
-    listener_advertised(&ls, &ls.v[0], -1, &peer, host, &port);
+    listener_advertised(&ls, &ls.v[0], -1, &peer, NULL, host, &port);
     CHECK_STR(host, "localhost");
     inet_pton(AF_INET6, "::ffff:172.17.0.1", &peer.in6.sin6_addr);
     inet_pton(AF_INET, "172.17.0.1", &ls.gateway);
-    listener_advertised(&ls, &ls.v[0], -1, &peer, host, &port);
+    listener_advertised(&ls, &ls.v[0], -1, &peer, NULL, host, &port);
     CHECK_STR(host, "localhost"); /* a published port of a container */
+    listener_advertised(&ls, &ls.v[0], -1, &peer, "weir.test", host, &port);
+    CHECK_STR(host, "weir.test"); /* what a TLS client asked for */
     char ip[INET6_ADDRSTRLEN];
     sockaddr_ip(&peer, ip);
     CHECK_STR(ip, "172.17.0.1");

@@ -96,7 +96,7 @@ static struct slice raw_answer(int sock, char *buf, size_t size)
 static void test_api_versions_of_the_future(void)
 {
     static const char future[] = "\0\0\0\x0c\0\x12\0\x63\0\0\0\x07\0\0\0\xff";
-    char buf[256];
+    char buf[4096];
     int s = broker_connect(&f);
     CHECK_INT(send(s, future, 16, MSG_NOSIGNAL), 16);
     /* version 0: correlation, error 35, one row {18, 0, 4} */

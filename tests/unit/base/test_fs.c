@@ -156,7 +156,7 @@ static void directories(void)
     CHECK_ERR(fs_list(root, count_name, &n, &e), E_NOT_FOUND);
     CHECK_OK(fs_unlink(outside, &e));
     CHECK_OK(fs_unlink(outside, &e));
-    CHECK_ERR(fs_rename(outside, root, &e), E_IO);
+    CHECK_ERR(fs_rename(outside, root, &e), E_NOT_FOUND);
 }
 
 static void lock(void)

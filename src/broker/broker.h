@@ -55,6 +55,7 @@ struct broker_options {
     int32_t offset_metadata_max_bytes;
     int32_t offsets_retention_minutes;
     int64_t offsets_retention_check_interval_ms;
+    int32_t offsets_topic_partitions, transaction_topic_partitions; /* when they are made */
     int32_t producer_id_expiration_ms;
     int32_t transaction_max_timeout_ms;
     int64_t log_retention_check_interval_ms;

@@ -75,36 +75,3 @@ void api_delete_groups(struct request *rq)
 {
     submit(rq, coord_delete_groups);
 }
-
-/* This node coordinates every group; its address is that of the listener the client came in on. */
-void api_find_coordinator(struct request *rq)
-{
-    const struct find_coordinator_request *in = rq->in;
-    struct find_coordinator_response *out = rq->out;
-    int16_t code = in->key_type == 0 || in->key_type == 1 ? KERR_NONE : KERR_INVALID_REQUEST;
-    int32_t node = code == KERR_NONE ? request_node_id(rq) : -1;
-    struct slice host = SL("");
-    int port = -1;
-    if (code == KERR_NONE)
-        host = request_advertised(rq, &port);
-    if (rq->version < 4) {
-        out->error_code = code;
-        out->node_id = node;
-        out->host = host;
-        out->port = port;
-        request_reply(rq);
-        return;
-    }
-    out->coordinators_count = MAX(in->coordinator_keys_count, 0);
-    out->coordinators =
-        find_coordinator_response_coordinator_array(&rq->arena, out->coordinators_count);
-    for (int32_t i = 0; i < out->coordinators_count; i++) {
-        struct find_coordinator_response_coordinator *c = &out->coordinators[i];
-        c->key = in->coordinator_keys[i];
-        c->error_code = code;
-        c->node_id = node;
-        c->host = host;
-        c->port = port;
-    }
-    request_reply(rq);
-}

@@ -65,6 +65,8 @@ def test_group_reset_and_delete(weir):
     produce(weir, ["1", "2", "3"])
     assert consume(weir, 3, "--group", "g", "--from-beginning") == ["1", "2", "3"]
     assert java(weir, group, "--list").stdout == "g\n"
+    assert topics(weir, "--list").stdout == "__consumer_offsets\nt\n"
+    assert topics(weir, "--list", "--exclude-internal").stdout == "t\n"
     java(weir, group, "--reset-offsets", "--group", "g", "--topic", "t", "--to-offset", "1", "--execute")
     assert consume(weir, 2, "--group", "g") == ["2", "3"]
     java(weir, group, "--delete-offsets", "--group", "g", "--topic", "t")

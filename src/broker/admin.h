@@ -246,4 +246,33 @@ enum err broker_group_delete_offsets(struct broker *b, struct slice id,
                                      const struct broker_group_partition *parts, size_t count,
                                      struct error *e) MUST_CHECK;
 
+/* --- transactions ------------------------------------------------------------------------------
+ */
+struct broker_transaction {
+    struct slice id, state; /* transactional id; "Ongoing" */
+    int64_t producer_id;
+    int16_t producer_epoch;
+    int32_t timeout_ms;
+    int64_t start_ms; /* wall clock; -1 unless one is under way */
+    int64_t update_ms;
+    struct broker_group_partition *partitions; /* written to in it; sorted */
+    size_t partition_count;
+    struct slice *groups; /* whose offsets are part of it */
+    size_t group_count;
+};
+/* All transactional ids that are known, sorted. Blocks: group. */
+enum err broker_transactions(struct broker *b, struct arena *a, struct broker_transaction **out,
+                             size_t *count, struct error *e) MUST_CHECK;
+struct broker_active_producer {
+    int64_t id;
+    int16_t epoch;
+    int32_t last_sequence;    /* -1: none */
+    int64_t last_ms;          /* of its newest record, wall clock */
+    int64_t txn_first_offset; /* of its open transaction, -1 */
+};
+/* Idempotent and transactional producers of a partition, by id. Blocks: no. E_NOT_FOUND (3). */
+enum err broker_partition_producers(struct broker *b, struct slice topic, int32_t partition,
+                                    struct arena *a, struct broker_active_producer **out,
+                                    size_t *count, struct error *e) MUST_CHECK;
+
 #endif

@@ -8,6 +8,7 @@
 #include "broker/broker_state.h"
 #include "broker/proto/kerr.h"
 #include "broker/topic.h"
+#include "broker/txn_coord.h"
 
 /* Sets code and text where the caller gave room for them. */
 static enum err refuse(struct error *e, enum err code, int16_t kerr, const char *text)
@@ -190,6 +191,7 @@ enum err broker_topic_delete(struct broker *b, struct slice name, struct error *
     if (r != E_OK)
         return r;
     coord_topic_deleted(b->coord, name);
+    txn_topic_deleted(b->txns, name);
     LOG_INFO(LOG_BROKER, "topic " PRI_SL " deleted", ARG_SL(name));
     return E_OK;
 }

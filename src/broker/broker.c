@@ -15,6 +15,7 @@
 #include "broker/broker_state.h"
 #include "broker/care.h"
 #include "broker/topic.h"
+#include "broker/txn_coord.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -235,6 +236,23 @@ static enum err start_coordinator(struct broker *b, struct error *e)
     return coord_start(&b->coord, &c, b->db, e);
 }
 
+static enum err start_transactions(struct broker *b, struct error *e)
+{
+    const struct txn_coord_options o = {.max_timeout_ms = b->o->transaction_max_timeout_ms,
+                                        .offset_metadata_max_bytes =
+                                            b->o->offset_metadata_max_bytes,
+                                        .sweep_ms = b->o->transaction_abort_interval_ms,
+                                        .expire_ms = b->o->transactional_id_expiration_ms,
+                                        .expire_check_ms = b->o->transaction_expire_interval_ms,
+                                        .check_markers = !topics_was_clean(b->topics)};
+    const struct txn_coord_parts parts = {.coord = b->coord,
+                                          .db = b->db,
+                                          .pool = b->pool,
+                                          .topics = b->topics,
+                                          .ids = &b->producer_ids};
+    return txn_coord_start(&b->txns, &o, &parts, e);
+}
+
 static enum err start_loops(struct broker *b, struct error *e)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -354,7 +372,7 @@ static void collect_metrics(struct strbuf *out, void *arg)
 const struct db_migrations *const *broker_migrations(void)
 {
     static const struct db_migrations *const all[] = {&broker_state_migrations, &topic_migrations,
-                                                      &scram_migrations, NULL};
+                                                      &scram_migrations, &txn_migrations, NULL};
     return all;
 }
 
@@ -388,6 +406,8 @@ static enum err start_parts(struct broker *b, const struct broker_config *c, str
         r = start_care(b, e);
     if (r == E_OK)
         r = start_coordinator(b, e);
+    if (r == E_OK)
+        r = start_transactions(b, e);
     if (r == E_OK)
         r = start_loops(b, e);
     return r;
@@ -467,6 +487,8 @@ void broker_stop(struct broker *b)
         loop_call(b->loops[0].loop, stop_accepting, b);
     if (b->coord)
         coord_quiesce(b->coord);
+    if (b->txns)
+        txn_coord_quiesce(b->txns);
     for (int i = 0; i < b->loop_count; i++)
         loop_call(b->loops[i].loop, close_connections, &b->loops[i]);
     wait_for_requests(b);
@@ -474,6 +496,7 @@ void broker_stop(struct broker *b)
         loop_stop(b->loops[i].loop);
         broker_loop_release(&b->loops[i]);
     }
+    txn_coord_stop(b->txns);
     coord_stop(b->coord);
     care_stop(b->care);
     topics_close(b->topics);

@@ -58,6 +58,9 @@ struct broker_options {
     int32_t offsets_topic_partitions, transaction_topic_partitions; /* when they are made */
     int32_t producer_id_expiration_ms;
     int32_t transaction_max_timeout_ms;
+    int32_t transactional_id_expiration_ms;
+    int32_t transaction_abort_interval_ms;  /* looks for those that run too long */
+    int32_t transaction_expire_interval_ms; /* looks for ids that nobody uses */
     int64_t log_retention_check_interval_ms;
 };
 enum broker_durability {

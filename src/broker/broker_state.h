@@ -22,6 +22,7 @@
 struct topics;
 struct acceptor;
 struct care;
+struct txn_coord;
 
 struct broker {
     const struct broker_options *o;
@@ -38,6 +39,7 @@ struct broker {
     struct care *care;
     struct coord *coord;
     struct producer_ids producer_ids;
+    struct txn_coord *txns;
     char cluster_id[24];
     int64_t started_ms;
     bool collecting;            /* metrics ask us */

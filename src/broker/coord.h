@@ -49,6 +49,20 @@ void coord_delete_groups(struct coord *c, struct group_call *call);
 /* A topic is gone: its offsets go too, in all groups. Thread: any; does not wait. */
 void coord_topic_deleted(struct coord *c, struct slice topic);
 
+/* For transactions (txn_coord.c). On the coordinator loop. */
+struct coord_hooks {
+    /* Is an offset of it part of a transaction that is not over? */
+    bool (*is_unstable)(void *arg, struct slice group, struct slice topic, int32_t partition);
+    void *arg;
+};
+void coord_set_hooks(struct coord *c, const struct coord_hooks *h); /* NULL: none */
+/* May this member of the group commit offsets within a transaction? 0, 22, 25, 82. SPEC: broker 7.3
+ */
+int16_t coord_check_txn_commit(struct coord *c, struct slice group, int32_t generation,
+                               struct slice member_id, struct slice instance_id);
+/* An offset that is stored already; memory follows, unless it has a newer one. */
+void coord_publish_offset(struct coord *c, struct slice group, const struct commit_entry *e);
+
 /* For admin.c. On the coordinator loop (loop_call); end_offset and lag are left at -1. */
 void coord_view_all(struct coord *c, struct arena *a, struct broker_group_info **out,
                     size_t *count);

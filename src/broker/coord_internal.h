@@ -20,6 +20,7 @@ struct coord {
     struct loop *loop;
     struct map groups; /* id -> struct coord_group */
     struct loop_timer expiry;
+    struct coord_hooks hooks;
     bool quiet;                 /* stopping: everything is refused */
     _Atomic size_t group_count; /* written on the loop, read by any thread */
 };

@@ -174,6 +174,67 @@ static void fetch_group(struct coord *c, const struct offset_fetch_request_group
         fetch_named(g, in->topics, in->topics_count, a, &out->topics, &out->topics_count);
 }
 
+/* --- transactions: see txn_coord.c ---------------------------------------------------------------
+ */
+
+void coord_set_hooks(struct coord *c, const struct coord_hooks *h)
+{
+    c->hooks = h ? *h : (struct coord_hooks){NULL, NULL};
+}
+
+int16_t coord_check_txn_commit(struct coord *c, struct slice group, int32_t generation,
+                               struct slice member_id, struct slice instance_id)
+{
+    struct group *g = coord_find(c, group);
+    if (c->quiet)
+        return KERR_COORDINATOR_NOT_AVAILABLE;
+    if (generation < 0 && member_id.n == 0 && slice_is_null(instance_id))
+        return KERR_NONE; /* a producer that knows nothing of the group (before version 3) */
+    if (!g)
+        return generation < 0 ? KERR_NONE : KERR_ILLEGAL_GENERATION;
+    if (generation < 0 && g->members.count == 0)
+        return KERR_NONE;
+    return group_check_txn_commit(g, generation, member_id, instance_id, clock_mono_ms());
+}
+
+void coord_publish_offset(struct coord *c, struct slice group, const struct commit_entry *e)
+{
+    struct group *g = coord_find_or_add(c, group);
+    const struct committed *now = offset_map_get(&g->offsets, e->topic, e->partition);
+    if (!now || now->commit_ms <= e->commit_ms)
+        offset_map_put(&g->offsets, e->topic, e->partition, e->offset, e->leader_epoch, e->metadata,
+                       e->commit_ms);
+}
+
+static void hide_unstable(struct coord *c, struct slice group,
+                          struct offset_fetch_response_topic *topics, int32_t count)
+{
+    for (int32_t t = 0; c->hooks.is_unstable && t < count; t++) {
+        for (int32_t i = 0; i < topics[t].partitions_count; i++) {
+            struct offset_fetch_response_partition *p = &topics[t].partitions[i];
+            if (!c->hooks.is_unstable(c->hooks.arg, group, topics[t].name, p->partition_index))
+                continue;
+            p->error_code = KERR_UNSTABLE_OFFSET_COMMIT;
+            p->committed_offset = -1;
+            p->committed_leader_epoch = -1;
+            p->metadata = SL("");
+        }
+    }
+}
+
+/* What depends on a transaction that is not over, for clients that want to wait for it. */
+static void fetch_stable(struct coord *c, struct group_call *call)
+{
+    const struct offset_fetch_request *in = call->in;
+    struct offset_fetch_response *out = call->out;
+    if (!in->require_stable)
+        return;
+    hide_unstable(c, in->group_id, out->topics, out->topics_count);
+    for (int32_t i = 0; i < out->groups_count; i++)
+        hide_unstable(c, out->groups[i].group_id, out->groups[i].topics,
+                      out->groups[i].topics_count);
+}
+
 void coord_offset_fetch(struct coord *c, struct group_call *call)
 {
     const struct offset_fetch_request *in = call->in;
@@ -191,6 +252,7 @@ void coord_offset_fetch(struct coord *c, struct group_call *call)
             fetch_named(g, in->topics, in->topics_count, call->arena, &out->topics,
                         &out->topics_count);
     }
+    fetch_stable(c, call);
     call->done(call);
 }
 

@@ -106,6 +106,9 @@ int16_t group_heartbeat(struct group *g, const struct heartbeat_request *in, int
 int16_t group_leave(struct group *g, struct slice member_id, struct slice instance_id, int64_t now);
 /* May this commit be stored? Resets the session. SPEC: broker 8.2 */
 int16_t group_check_commit(struct group *g, const struct offset_commit_request *in, int64_t now);
+/* The same within a transaction, for a group that has members: 0, 22, 25, 82. */
+int16_t group_check_txn_commit(struct group *g, int32_t generation, struct slice member_id,
+                               struct slice instance_id, int64_t now);
 
 void group_tick(struct group *g, int64_t now);
 int64_t group_next_deadline(const struct group *g); /* INT64_MAX: none */

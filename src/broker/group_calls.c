@@ -393,3 +393,16 @@ int16_t group_check_commit(struct group *g, const struct offset_commit_request *
         return KERR_REBALANCE_IN_PROGRESS;
     return KERR_NONE;
 }
+
+int16_t group_check_txn_commit(struct group *g, int32_t generation, struct slice member_id,
+                               struct slice instance_id, int64_t now)
+{
+    struct group_member *m = NULL;
+    int16_t code = find_member(g, member_id, instance_id, &m);
+    if (code != KERR_NONE)
+        return code;
+    if (generation != g->generation)
+        return KERR_ILLEGAL_GENERATION;
+    group_touch(m, now);
+    return KERR_NONE;
+}

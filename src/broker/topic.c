@@ -300,6 +300,11 @@ size_t topics_partition_count(const struct topics *t)
     return atomic_load_explicit(&t->partitions, memory_order_relaxed);
 }
 
+bool topics_was_clean(const struct topics *t)
+{
+    return t->env.clean;
+}
+
 const char *topics_cluster_id(const struct topics *t)
 {
     return t->dir.cluster_id;

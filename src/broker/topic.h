@@ -36,6 +36,7 @@ enum err topics_open(struct topics **out, const struct topics_options *o, struct
                      struct pool *pool, struct error *e) MUST_CHECK;
 /* Flushes and closes all logs, writes checkpoints and the clean-shutdown mark. */
 void topics_close(struct topics *t);                   /* NULL allowed */
+bool topics_was_clean(const struct topics *t);         /* the stop before this start was orderly */
 const char *topics_cluster_id(const struct topics *t); /* 22 characters */
 int64_t topics_generation(
     const struct topics *t); /* grows with every change of topics, partitions, configs */

@@ -54,6 +54,11 @@ typedef void (*api_fn)(struct request *rq);
     X(ALTER_USER_SCRAM_CREDENTIALS, alter_user_scram_credentials, api_alter_scram)                 \
     X(LIST_PARTITION_REASSIGNMENTS, list_partition_reassignments, api_list_reassignments)          \
     X(ELECT_LEADERS, elect_leaders, api_elect_leaders)                                             \
+    X(ADD_PARTITIONS_TO_TXN, add_partitions_to_txn, api_add_partitions_to_txn)                     \
+    X(ADD_OFFSETS_TO_TXN, add_offsets_to_txn, api_add_offsets_to_txn)                              \
+    X(END_TXN, end_txn, api_end_txn)                                                               \
+    X(WRITE_TXN_MARKERS, write_txn_markers, api_write_txn_markers)                                 \
+    X(TXN_OFFSET_COMMIT, txn_offset_commit, api_txn_offset_commit)                                 \
     X(DESCRIBE_PRODUCERS, describe_producers, api_describe_producers)                              \
     X(LIST_TRANSACTIONS, list_transactions, api_list_transactions)                                 \
     X(DESCRIBE_TRANSACTIONS, describe_transactions, api_describe_transactions)                     \

@@ -40,7 +40,7 @@ static void list_features(struct request *rq, struct api_versions_response *out)
         {"group.version", 0, 1, 0},
         {"kraft.version", 0, 1, 0},
         {"metadata.version", 7, METADATA_VERSION, METADATA_VERSION},
-        {"transaction.version", 0, 2, 0},
+        {"transaction.version", 0, 2, 2},
     };
     int32_t n = ARRAY_LEN(features);
     out->supported_features = api_versions_response_feature_array(&rq->arena, n);

@@ -62,27 +62,6 @@ void api_list_reassignments(struct request *rq)
     request_reply(rq);
 }
 
-void api_list_transactions(struct request *rq)
-{
-    request_reply(rq);
-}
-
-void api_describe_transactions(struct request *rq)
-{
-    const struct describe_transactions_request *in = rq->in;
-    struct describe_transactions_response *out = rq->out;
-    out->transaction_states_count = MAX(in->transactional_ids_count, 0);
-    out->transaction_states =
-        describe_transactions_response_transaction_array(&rq->arena, out->transaction_states_count);
-    for (int32_t i = 0; i < out->transaction_states_count; i++) {
-        struct describe_transactions_response_transaction *t = &out->transaction_states[i];
-        t->transactional_id = in->transactional_ids[i];
-        t->error_code =
-            in->transactional_ids[i].n ? KERR_TRANSACTIONAL_ID_NOT_FOUND : KERR_INVALID_REQUEST;
-    }
-    request_reply(rq);
-}
-
 /* --- the quorum of one -------------------------------------------------------------------------
  */
 
@@ -135,60 +114,6 @@ void api_describe_quorum(struct request *rq)
     out->nodes[0].listeners[0].host = request_advertised(rq, &port);
     out->nodes[0].listeners[0].port = (uint16_t)port;
     request_reply(rq);
-}
-
-/* --- producer ids ------------------------------------------------------------------------------
- */
-
-static void give_producer_id(struct request *rq, int64_t id)
-{
-    struct init_producer_id_response *out = rq->out;
-    out->producer_id = id;
-    out->producer_epoch = 0;
-}
-
-static void reserve_and_answer(void *arg)
-{
-    struct request *rq = arg;
-    struct init_producer_id_response *out = rq->out;
-    struct error e;
-    int64_t id;
-    enum err r = E_AGAIN;
-    for (int i = 0; i < 3 && r == E_AGAIN; i++) {
-        r = producer_ids_reserve(&rq->broker->producer_ids, &e);
-        if (r == E_OK)
-            r = producer_ids_take(&rq->broker->producer_ids, &id);
-    }
-    if (r == E_OK) {
-        give_producer_id(rq, id);
-    } else {
-        LOG_ERR(LOG_BROKER, LOG_L_ERROR, &e, "producer ids could not be reserved");
-        out->error_code = KERR_COORDINATOR_NOT_AVAILABLE;
-    }
-    request_post_reply(rq);
-}
-
-void api_init_producer_id(struct request *rq)
-{
-    const struct init_producer_id_request *in = rq->in;
-    struct init_producer_id_response *out = rq->out;
-    int64_t id;
-    if (in->transactional_id.p) {
-        LOG_WARN(LOG_BROKER_TXN,
-                 "transactional.id=" PRI_SL
-                 " was refused: this version of weir has no transactions; "
-                 "idempotent producers (without transactional.id) work",
-                 ARG_SL(in->transactional_id));
-        out->error_code = in->transactional_id.n ? KERR_UNSUPPORTED_VERSION : KERR_INVALID_REQUEST;
-        request_reply(rq);
-        return;
-    }
-    if (producer_ids_take(&rq->broker->producer_ids, &id) == E_OK) {
-        give_producer_id(rq, id);
-        request_reply(rq);
-        return;
-    }
-    pool_submit(rq->broker->pool, NULL, reserve_and_answer, NULL, NULL, rq);
 }
 
 /* --- leader election: the leader is the only one there is

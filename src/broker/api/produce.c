@@ -4,7 +4,10 @@
  * and written with one call. Message sets of old clients (versions 0-2) become a batch first, and a
  * topic with a codec of its own has batches packed anew. With durability=sync the answer waits for
  * the fdatasync that covers all its partitions. An error in one partition never touches another.
- * SPEC: broker 3.2, 3.3, 7.1, 7.2. */
+ *
+ * A batch that begins its producer's transaction in a partition needs the word of the transaction
+ * coordinator: the request then waits for it once, before anything is appended.
+ * SPEC: broker 3.2, 3.3, 7.1-7.4. */
 #include "broker/api/api.h"
 
 #include "base/base.h"
@@ -14,6 +17,7 @@
 #include "broker/proto/batch.h"
 #include "broker/proto/legacy.h"
 #include "broker/topic.h"
+#include "broker/txn_coord.h"
 
 #include <stdatomic.h>
 
@@ -21,7 +25,14 @@ struct produce {
     struct request *rq;
     int64_t now_ms;
     bool any_error;
-    _Atomic int32_t open; /* partitions not durable yet, and the handler itself */
+    _Atomic int32_t open;         /* partitions not durable yet, and the handler itself */
+    int16_t refused;              /* the code for every transactional batch, 0 none */
+    int32_t next;                 /* number of the partition, in order of the request */
+    struct admission *admissions; /* by that number; NULL: nobody had to be asked */
+};
+struct admission {
+    uint64_t guard; /* 0: not needed */
+    int16_t code;
 };
 struct durable {
     struct produce *produce;
@@ -102,7 +113,7 @@ static int16_t judge(struct produce *pr, struct topic *t, int32_t partition, str
     struct batch_verdict v = {0};
     int16_t code = batch_validate(bytes, &rules, &rq->arena, &v);
     if (code == KERR_NONE && batch_is_transactional(bytes.p))
-        code = KERR_INVALID_TXN_STATE; /* nobody has opened a transaction */
+        code = pr->refused;
     if (code == KERR_NONE)
         return code;
     fail(pr, out, code, v.message);
@@ -166,7 +177,7 @@ static void unref_partition(void *arg)
 }
 
 static void append(struct produce *pr, struct topic *t, struct partition *p, struct slice bytes,
-                   struct produce_response_partition *out)
+                   uint64_t guard, struct produce_response_partition *out)
 {
     struct request *rq = pr->rq;
     const struct produce_request *in = rq->in;
@@ -174,7 +185,7 @@ static void append(struct produce *pr, struct topic *t, struct partition *p, str
     if (prepare(pr, t, out->index, &bytes, out) != KERR_NONE)
         return;
     int32_t count = batch_count(bytes.p);
-    int16_t code = partition_append(p, (void *)(uintptr_t)bytes.p, bytes.n, &a);
+    int16_t code = partition_append_txn(p, (void *)(uintptr_t)bytes.p, bytes.n, guard, &a);
     if (code != KERR_NONE) {
         fail(pr, out, code, SLICE_NULL);
         return;
@@ -199,6 +210,9 @@ static void one_partition(struct produce *pr, struct topic *t, int16_t unknown,
 {
     const struct produce_request *all = pr->rq->in;
     struct partition *p = t ? topic_partition(t, in->index) : NULL;
+    struct admission none = {0, KERR_NONE}, *admission = &none;
+    if (pr->admissions)
+        admission = &pr->admissions[pr->next++];
     out->index = in->index;
     out->base_offset = -1;
     if (all->acks < -1 || all->acks > 1)
@@ -209,17 +223,24 @@ static void one_partition(struct produce *pr, struct topic *t, int16_t unknown,
         fail(pr, out, KERR_INVALID_TOPIC_EXCEPTION, SLICE_NULL);
     else if (in->records.n == 0)
         fail(pr, out, KERR_INVALID_RECORD, SLICE_NULL);
+    else if (admission->code != KERR_NONE)
+        fail(pr, out, admission->code, SLICE_NULL);
     else
-        append(pr, t, p, in->records, out);
+        append(pr, t, p, in->records, admission->guard, out);
     partition_unref(p);
 }
 
-void api_produce(struct request *rq)
+static struct topic *topic_of(const struct request *rq, const struct produce_request_topic *t)
 {
+    return rq->version >= 13 ? topics_get_id(rq->broker->topics, &t->topic_id)
+                             : topics_get(rq->broker->topics, t->name);
+}
+
+static void append_all(struct produce *pr)
+{
+    struct request *rq = pr->rq;
     const struct produce_request *in = rq->in;
     struct produce_response *out = rq->out;
-    struct produce *pr = arena_alloc(&rq->arena, sizeof *pr);
-    *pr = (struct produce){.rq = rq, .now_ms = clock_wall_ms(), .open = 1};
     out->responses_count = MAX(in->topic_data_count, 0);
     out->responses = produce_response_topic_array(&rq->arena, out->responses_count);
     for (int32_t i = 0; i < out->responses_count; i++) {
@@ -227,8 +248,7 @@ void api_produce(struct request *rq)
         struct produce_response_topic *to = &out->responses[i];
         to->name = from->name;
         to->topic_id = from->topic_id;
-        struct topic *t = rq->version >= 13 ? topics_get_id(rq->broker->topics, &from->topic_id)
-                                            : topics_get(rq->broker->topics, from->name);
+        struct topic *t = topic_of(rq, from);
         int16_t unknown =
             rq->version >= 13 ? KERR_UNKNOWN_TOPIC_ID : KERR_UNKNOWN_TOPIC_OR_PARTITION;
         to->partition_responses_count = MAX(from->partition_data_count, 0);
@@ -240,4 +260,138 @@ void api_produce(struct request *rq)
     }
     if (atomic_fetch_sub(&pr->open, 1) == 1)
         answer(pr, true);
+}
+
+/* --- transactions ------------------------------------------------------------------------------
+ */
+
+/* Of a batch that was not judged yet. */
+static bool is_transactional(const struct request *rq, struct slice bytes)
+{
+    return rq->version >= 3 && bytes.n >= BATCH_HEADER_SIZE && batch_magic(bytes.p) == 2 &&
+           batch_is_transactional(bytes.p);
+}
+
+/* The transactional batches of a request are of one producer. Its first batch, or NULL. */
+static const void *find_producer(struct produce *pr)
+{
+    const struct produce_request *in = pr->rq->in;
+    const void *first = NULL;
+    for (int32_t i = 0; i < in->topic_data_count; i++) {
+        const struct produce_request_topic *t = &in->topic_data[i];
+        for (int32_t p = 0; p < t->partition_data_count; p++) {
+            const void *b = t->partition_data[p].records.p;
+            if (!is_transactional(pr->rq, t->partition_data[p].records))
+                continue;
+            if (first && (batch_producer_id(first) != batch_producer_id(b) ||
+                          batch_producer_epoch(first) != batch_producer_epoch(b)))
+                pr->refused = KERR_INVALID_PRODUCER_ID_MAPPING;
+            first = first ? first : b;
+        }
+    }
+    if (first && slice_is_null(in->transactional_id))
+        pr->refused = KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+    return first;
+}
+
+struct admit_call {
+    struct txn_call call;
+    struct txn_admit in;
+    struct produce *produce;
+    int32_t *numbers; /* of each part of `in`, among the request's partitions */
+    int16_t *codes;
+};
+
+/* In the words that this version of Produce has. */
+static int16_t admit_code(const struct request *rq, int16_t code)
+{
+    switch (code) {
+    case KERR_PRODUCER_FENCED:
+        return KERR_INVALID_PRODUCER_EPOCH;
+    case KERR_TRANSACTION_ABORTABLE:
+        return rq->version >= 11 ? code : KERR_INVALID_TXN_STATE;
+    case KERR_CONCURRENT_TRANSACTIONS:
+        return rq->version >= 12 ? code : KERR_NOT_ENOUGH_REPLICAS; /* clients try again */
+    case KERR_COORDINATOR_NOT_AVAILABLE:
+        return KERR_NOT_ENOUGH_REPLICAS;
+    default:
+        return code;
+    }
+}
+
+static void admitted(void *arg)
+{
+    struct admit_call *a = arg;
+    for (size_t i = 0; i < a->in.count; i++)
+        a->produce->admissions[a->numbers[i]].code = admit_code(a->produce->rq, a->codes[i]);
+    append_all(a->produce);
+}
+
+static void admit_done(struct txn_call *call)
+{
+    struct admit_call *a = call->arg;
+    loop_post(a->produce->rq->bl->loop, admitted, a);
+}
+
+static void guard_one(struct admit_call *a, struct topic *t,
+                      const struct produce_request_partition *in, struct admission *out)
+{
+    struct produce *pr = a->produce;
+    struct partition *p =
+        t && is_transactional(pr->rq, in->records) ? topic_partition(t, in->index) : NULL;
+    if (!p)
+        return; /* nothing to ask, or refused later */
+    out->code = partition_txn_guard(p, in->records.p, &out->guard);
+    partition_unref(p);
+    if (out->code != KERR_NONE || !out->guard)
+        return;
+    a->numbers[a->in.count] = pr->next;
+    a->in.parts[a->in.count++] =
+        (struct txn_part){arena_dup(&pr->rq->arena, topic_name(t)), in->index};
+}
+
+/* Asks for the partitions in which the transaction begins. False: there are none. */
+static bool ask_coordinator(struct produce *pr, const void *first)
+{
+    struct request *rq = pr->rq;
+    const struct produce_request *in = rq->in;
+    struct admit_call *a = arena_calloc(&rq->arena, 1, sizeof *a);
+    size_t most = 1;
+    for (int32_t i = 0; i < in->topic_data_count; i++)
+        most += (size_t)MAX(in->topic_data[i].partition_data_count, 0);
+    pr->admissions = arena_calloc(&rq->arena, most, sizeof *pr->admissions);
+    a->produce = pr;
+    a->in = (struct txn_admit){.producer_id = batch_producer_id(first),
+                               .epoch = batch_producer_epoch(first),
+                               .add = rq->version >= 12,
+                               .parts = arena_alloc(&rq->arena, most * sizeof *a->in.parts)};
+    a->numbers = arena_alloc(&rq->arena, most * sizeof *a->numbers);
+    for (int32_t i = 0; i < in->topic_data_count; i++) {
+        struct topic *t = topic_of(rq, &in->topic_data[i]);
+        for (int32_t p = 0; p < in->topic_data[i].partition_data_count; p++, pr->next++)
+            guard_one(a, t, &in->topic_data[i].partition_data[p], &pr->admissions[pr->next]);
+        topic_unref(t);
+    }
+    pr->next = 0;
+    if (a->in.count == 0)
+        return false;
+    a->codes = arena_calloc(&rq->arena, a->in.count, sizeof *a->codes);
+    a->call = (struct txn_call){.version = rq->version,
+                                .id = in->transactional_id,
+                                .arena = &rq->arena,
+                                .in = &a->in,
+                                .out = a->codes,
+                                .done = admit_done,
+                                .arg = a};
+    txn_submit(rq->broker->txns, &txn_op_admit, &a->call);
+    return true;
+}
+
+void api_produce(struct request *rq)
+{
+    struct produce *pr = arena_alloc(&rq->arena, sizeof *pr);
+    *pr = (struct produce){.rq = rq, .now_ms = clock_wall_ms(), .open = 1};
+    const void *first = find_producer(pr);
+    if (!first || pr->refused || !ask_coordinator(pr, first))
+        append_all(pr);
 }

@@ -2,25 +2,35 @@
 #include "broker/access.h"
 
 #include "base/base.h"
+#include "broker/broker_state.h"
+#include "broker/dispatch.h"
 #include "broker/proto/kerr.h"
 
 bool request_allowed(const struct request *rq, enum acl_op op, enum acl_type type,
                      struct slice name)
 {
-    (void)rq, (void)op, (void)type, (void)name;
-    return true;
+    struct acl_store *acls = rq->broker->security.acls;
+    return LIKELY(!acls) || acl_store_allows(acls, rq->principal, rq->host, op, type, name);
 }
 
 bool request_allowed_some(const struct request *rq, enum acl_op op, enum acl_type type)
 {
-    (void)rq, (void)op, (void)type;
-    return true;
+    struct acl_store *acls = rq->broker->security.acls;
+    return LIKELY(!acls) || acl_store_allows_some(acls, rq->principal, rq->host, op, type);
 }
 
 int32_t request_operations(const struct request *rq, enum acl_type type, struct slice name)
 {
-    (void)rq, (void)name;
-    return acl_type_operations(type);
+    int32_t all = acl_type_operations(type), allowed = 0;
+    if (!rq->broker->security.acls)
+        return all;
+    if (type == ACL_CLUSTER && !request_allowed_cluster(rq, ACL_DESCRIBE))
+        return 0;
+    for (int op = ACL_READ; op < ACL_OPS; op++) {
+        if ((all & (1 << op)) && request_allowed(rq, (enum acl_op)op, type, name))
+            allowed |= 1 << op;
+    }
+    return allowed;
 }
 
 int16_t access_denied_code(enum acl_type type)

@@ -1,11 +1,9 @@
 /* broker/access.h - may the client of this request do that? The one question handlers ask.
  *
- * Without an authorizer everything is allowed and the question costs a load and a branch. With one,
- * a handler asks once a resource, before it tells anything about it: what may not be described does
- * not exist for the client. Codes for a refusal: 29 topic, 30 group, 31 cluster, 53 transactional
- * id (access_denied_code). Requests whose whole answer hangs on one resource that stands in the
- * request (JoinGroup, EndTxn, AlterUserScramCredentials ...) have a row in the table of access.c
- * and need no question in their handler.
+ * Without an authorizer everything is allowed and the question costs a load and a branch. Codes for
+ * a refusal: 29 topic, 30 group, 31 cluster, 53 transactional id (access_denied_code). Most APIs
+ * need no question in their handler: api/guard.h takes what is not allowed out of the request, by
+ * tables. Handlers ask where a table can't say it.
  *
  * Thread: whoever has the request (its loop, a pool thread, the coordinator loop); the client may
  * have gone. SPEC: broker 11.5. */

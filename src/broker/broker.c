@@ -371,8 +371,10 @@ static void collect_metrics(struct strbuf *out, void *arg)
 
 const struct db_migrations *const *broker_migrations(void)
 {
-    static const struct db_migrations *const all[] = {&broker_state_migrations, &topic_migrations,
-                                                      &scram_migrations, &txn_migrations, NULL};
+    static const struct db_migrations *const all[] = {
+        &broker_state_migrations, &topic_migrations, &scram_migrations,
+        &txn_migrations,          &acl_migrations,   NULL,
+    };
     return all;
 }
 

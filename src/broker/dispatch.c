@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "broker/api/api.h"
+#include "broker/api/guard.h"
 #include "broker/sasl_conn.h"
 #include "broker/tls.h"
 
@@ -204,6 +205,8 @@ void request_reply(struct request *rq)
         finish(rq, CONN_CLOSE);
         return;
     }
+    if (UNLIKELY(rq->guard != NULL))
+        guard_after(rq);
     if (log_enabled(LOG_BROKER, LOG_L_TRACE)) {
         struct strbuf t = STRBUF_INIT;
         codec_trace(rq->api->response, rq->version, rq->out, &t);
@@ -325,6 +328,16 @@ static enum err decode(struct request *rq, struct reader *r)
     return e;
 }
 
+/* Who asks, kept with the request: it may outlive its connection. */
+static void identify(struct request *rq)
+{
+    char ip[INET6_ADDRSTRLEN];
+    const char *principal = rq->conn->principal ? rq->conn->principal : "User:ANONYMOUS";
+    sockaddr_ip(&rq->conn->peer, ip);
+    rq->principal = slice_cstr(arena_strdup(&rq->arena, principal));
+    rq->host = slice_cstr(arena_strdup(&rq->arena, ip));
+}
+
 static void execute(struct request *rq, struct slice frame)
 {
     struct reader r = reader_of(frame.p, frame.n);
@@ -361,6 +374,11 @@ static void execute(struct request *rq, struct slice frame)
         snprintf(why, sizeof why, "a request that does not parse (%s)", err_name(e));
         request_close(rq, why);
         return;
+    }
+    if (UNLIKELY(rq->broker->security.acls != NULL)) {
+        identify(rq);
+        if (!guard_before(rq))
+            return;
     }
     fn(rq);
 }

@@ -51,6 +51,8 @@ struct request {
     void *in;           /* decoded request */
     void *out;          /* response with its defaults, for the handler to fill */
     int64_t start_us;
+    struct slice principal, host; /* of the client; only set while there is an authorizer */
+    struct guard *guard;          /* api/guard.h; NULL: nothing to do with the answer */
     bool in_handler, finished;
     bool close_after; /* the answer is the last one of the connection */
     enum conn_result result;

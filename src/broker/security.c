@@ -150,6 +150,31 @@ static enum err open_sasl(struct security *s, const struct broker_config *c, str
     return E_OK;
 }
 
+/* --- authorizer ---------------------------------------------------------------------------------
+ */
+
+static enum err open_authorizer(struct security *s, const struct broker_config *c, struct db *db,
+                                struct error *e)
+{
+    static const char *const known[] = {"org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+                                        "kafka.security.authorizer.AclAuthorizer",
+                                        "kafka.security.auth.SimpleAclAuthorizer"};
+    struct slice name = security_option(c, "", NULL, "authorizer.class.name");
+    if (name.n == 0)
+        return E_OK;
+    bool is_known = false;
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        is_known |= slice_eq_c(name, known[i]);
+    if (!is_known) {
+        error_set(e, E_INVALID, "authorizer.class.name: there is no " PRI_SL, ARG_SL(name));
+        error_hint(e, "%s is served", known[0]);
+        return E_INVALID;
+    }
+    return acl_store_open(
+        &s->acls, db, security_option(c, "", NULL, "super.users"),
+        slice_ieq(security_option(c, "", NULL, "allow.everyone.if.no.acl.found"), SL("true")), e);
+}
+
 /* --- all ----------------------------------------------------------------------------------------
  */
 
@@ -158,6 +183,8 @@ enum err security_open(struct security *s, const struct broker_config *c, struct
 {
     *s = (struct security){0};
     enum err r = scram_store_open(&s->scram, db, e);
+    if (r == E_OK)
+        r = open_authorizer(s, c, db, e);
     for (size_t i = 0; r == E_OK && i < ls->count; i++) {
         struct listener *l = &ls->v[i];
         bool tls = !strcmp(l->protocol, "SSL") || !strcmp(l->protocol, "SASL_SSL");
@@ -181,5 +208,6 @@ void security_release(struct security *s)
         tls_context_free(s->tls[i]);
     }
     scram_store_close(s->scram);
+    acl_store_close(s->acls);
     *s = (struct security){0};
 }

@@ -10,12 +10,14 @@
 #include "base/base.h"
 #include "base/db.h"
 #include "base/err.h"
+#include "broker/acl.h"
 #include "broker/broker.h"
 #include "broker/listener.h"
 #include "broker/sasl.h"
 #include "broker/scram_store.h"
 
 struct security {
+    struct acl_store *acls;    /* NULL: no authorizer, everything is allowed */
     struct scram_store *scram; /* credentials of users, with or without a SASL listener */
     struct sasl_rules *sasl[LISTENERS_MAX];
     struct tls_context *tls[LISTENERS_MAX];

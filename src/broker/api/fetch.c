@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "broker/access.h"
 #include "broker/fetch_session.h"
 #include "broker/proto/batch.h"
 #include "broker/proto/legacy.h"
@@ -119,6 +120,7 @@ static void resolve(struct fetch *f)
 {
     struct request *rq = f->rq;
     bool by_id = rq->version >= 13;
+    int16_t none = KERR_NONE; /* why there is no topic */
     struct topic *t = NULL;
     struct fetch_response_partition *outs = fetch_response_partition_array(&rq->arena, f->count);
     f->parts = arena_calloc(&rq->arena, (size_t)f->count + 1, sizeof *f->parts);
@@ -128,10 +130,17 @@ static void resolve(struct fetch *f)
             topic_unref(t);
             t = by_id ? topics_get_id(rq->broker->topics, &f->wants[i].topic_id)
                       : topics_get(rq->broker->topics, f->wants[i].topic);
+            none = by_id ? KERR_UNKNOWN_TOPIC_ID : KERR_UNKNOWN_TOPIC_OR_PARTITION;
+            if ((t || !by_id) &&
+                !request_allowed(rq, ACL_READ, ACL_TOPIC, t ? topic_name(t) : f->wants[i].topic)) {
+                topic_unref(t);
+                t = NULL;
+                none = KERR_TOPIC_AUTHORIZATION_FAILED;
+            }
         }
         part->in = f->wants[i].in;
         part->out = &outs[i];
-        resolve_part(f, t, by_id ? KERR_UNKNOWN_TOPIC_ID : KERR_UNKNOWN_TOPIC_OR_PARTITION, part);
+        resolve_part(f, t, none, part);
     }
     topic_unref(t);
 }

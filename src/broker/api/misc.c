@@ -7,45 +7,6 @@
 #include "base/log.h"
 #include "broker/topic.h"
 
-/* --- access control: there is no authorizer, and clients hide their pages on this very answer ----
- */
-
-#define NO_AUTHORIZER "No Authorizer is configured on the broker"
-
-void api_describe_acls(struct request *rq)
-{
-    struct describe_acls_response *out = rq->out;
-    out->error_code = KERR_SECURITY_DISABLED;
-    out->error_message = SL(NO_AUTHORIZER);
-    request_reply(rq);
-}
-
-void api_create_acls(struct request *rq)
-{
-    const struct create_acls_request *in = rq->in;
-    struct create_acls_response *out = rq->out;
-    out->results_count = MAX(in->creations_count, 0);
-    out->results = create_acls_response_result_array(&rq->arena, out->results_count);
-    for (int32_t i = 0; i < out->results_count; i++) {
-        out->results[i].error_code = KERR_SECURITY_DISABLED;
-        out->results[i].error_message = SL(NO_AUTHORIZER);
-    }
-    request_reply(rq);
-}
-
-void api_delete_acls(struct request *rq)
-{
-    const struct delete_acls_request *in = rq->in;
-    struct delete_acls_response *out = rq->out;
-    out->filter_results_count = MAX(in->filters_count, 0);
-    out->filter_results = delete_acls_response_filter_array(&rq->arena, out->filter_results_count);
-    for (int32_t i = 0; i < out->filter_results_count; i++) {
-        out->filter_results[i].error_code = KERR_SECURITY_DISABLED;
-        out->filter_results[i].error_message = SL(NO_AUTHORIZER);
-    }
-    request_reply(rq);
-}
-
 /* --- what this node never has
  * --------------------------------------------------------------------- */
 

@@ -5,6 +5,7 @@
 #include "base/base.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "broker/access.h"
 
 static void reply(void *arg)
 {
@@ -154,6 +155,7 @@ static void alter(void *arg)
     struct error e;
     int32_t k = 0;
     size_t good = 0;
+    bool allowed = request_allowed_cluster(rq, ACL_ALTER);
     out->results = alter_user_scram_credentials_response_user_array(&rq->arena, n);
     for (int32_t i = 0; i < in->deletions_count; i++)
         take_deletion(rq, &in->deletions[i], &v[k++]);
@@ -167,8 +169,13 @@ static void alter(void *arg)
         }
     }
     for (int32_t i = 0; i < n; i++) {
-        if (!row_of(out, v[i].user)->error_code)
+        altered *row = row_of(out, v[i].user);
+        if (!allowed) {
+            row->error_code = KERR_CLUSTER_AUTHORIZATION_FAILED;
+            row->error_message = slice_cstr(kerr_message(row->error_code));
+        } else if (!row->error_code) {
             v[good++] = v[i];
+        }
     }
     enum err r = good ? scram_store_change(rq->broker->security.scram, v, good, &e) : E_OK;
     if (r != E_OK) {

@@ -24,7 +24,7 @@ class Certificates:
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", subject + "test-ca",
                 "-keyout", "ca.key", "-out", "ca.pem", cwd=self.dir)
         self.issue("server", "/CN=localhost", "subjectAltName=DNS:localhost,DNS:weir.test,IP:127.0.0.1")
-        self.issue("client", "/CN=alice/OU=People/O=Example")
+        self.issue("client", "/O=Example/OU=People/CN=alice")  # CN=alice,OU=People,O=Example to Java
         openssl("pkcs12", "-export", "-inkey", "server.key", "-in", "server.crt", "-certfile", "ca.pem", "-passout", "pass:store-secret",
                 "-out", "server.p12", cwd=self.dir)
         with open(self.path("server.pem"), "w") as f:

@@ -41,53 +41,39 @@ static void add_synonym(struct broker_config_entry *out, struct slice name, stru
     out->synonyms[out->synonym_count++] = (struct broker_config_synonym){name, value, source};
 }
 
-/* Values of the broker options that stand behind a topic option, strongest first. The default is
- * the broker row's own, or the topic row's when the broker has none (such as log.retention.ms). */
-static void add_broker_synonyms(struct broker *b, const struct opt_row *row, struct arena *a,
-                                struct broker_config_entry *out)
-{
-    const char *const *names = topic_option_synonyms(row);
-    for (size_t i = 0; names && names[i]; i++) {
-        struct slice name = slice_cstr(names[i]);
-        const struct opt_row *broker_row = opt_find(broker_option_rows(), name);
-        if (!broker_row)
-            continue;
-        struct broker_config_entry entry;
-        broker_settings_describe(&b->settings, broker_row, a, true, &entry);
-        for (size_t s = 0; s < entry.synonym_count && out->synonym_count < 14; s++) {
-            struct slice value = entry.synonyms[s].value;
-            if (value.p)
-                add_synonym(out, name, value, entry.synonyms[s].source);
-        }
-    }
-}
-
 void broker_topic_config_entry(struct broker *b, const struct opt_row *row,
                                const struct strmap *own, struct arena *a,
                                struct broker_config_entry *out)
 {
     struct slice name = slice_cstr(row->name);
+    const char *const *behind = topic_option_synonyms(row);
+    struct broker_config_synonym *broker = NULL;
+    size_t n = 0;
     *out = (struct broker_config_entry){.name = name,
                                         .default_value = slice_cstr(row->def),
+                                        .value = slice_cstr(row->def),
+                                        .source = CONFIG_SOURCE_DEFAULT,
                                         .type = config_wire_type(row->type),
                                         .doc = slice_cstr(row->doc)};
-    out->synonyms = arena_calloc(a, 16, sizeof *out->synonyms);
-    if (strmap_has(own, name))
-        add_synonym(out, name, arena_dup(a, strmap_get(own, name)), CONFIG_SOURCE_TOPIC);
-    add_broker_synonyms(b, row, a, out);
-    if (out->synonym_count == 0) {
-        out->value = slice_cstr(row->def);
-        out->source = CONFIG_SOURCE_DEFAULT;
-        return;
+    if (behind[0])
+        broker_settings_synonyms(&b->settings, slice_cstr(behind[0]), a, &broker, &n);
+    out->synonyms = arena_calloc(a, n + 1, sizeof *out->synonyms);
+    if (strmap_has(own, name)) {
+        out->value = arena_dup(a, strmap_get(own, name));
+        add_synonym(out, name, out->value, CONFIG_SOURCE_TOPIC);
+    } else {
+        struct slice given = SLICE_NULL; /* hours may count, although they are not listed */
+        for (const char *const *x = behind; *x && !given.p; x++) {
+            enum config_source source;
+            given = broker_setting_given(&b->settings, slice_cstr(*x), a, &source);
+            if (given.p)
+                out->value = topic_option_from_synonym(a, *x, given);
+        }
     }
-    const struct broker_config_synonym *first = &out->synonyms[0];
-    out->source = first->source;
-    if (first->source == CONFIG_SOURCE_TOPIC) {
-        out->value = first->value;
-        return;
-    }
-    const char *synonym = arena_printf(a, PRI_SL, ARG_SL(first->name));
-    out->value = topic_option_from_synonym(a, synonym, first->value); /* hours, minutes */
+    for (size_t i = 0; i < n; i++)
+        out->synonyms[out->synonym_count++] = broker[i];
+    if (out->synonym_count)
+        out->source = out->synonyms[0].source;
 }
 
 enum err broker_topic_configs(struct broker *b, struct slice topic, struct arena *a,
@@ -112,48 +98,20 @@ enum err broker_topic_configs(struct broker *b, struct slice topic, struct arena
     return E_OK;
 }
 
-/* The text of a list option after one entry came or went. False: SUBTRACT left nothing. */
-static bool edit_list(struct slice now, const struct broker_config_change *c, struct strbuf *out)
-{
-    struct slice part, rest = now, items, item;
-    bool first = true;
-    while (rest.p && opt_list_next(&rest, &part)) {
-        bool named = false;
-        for (items = c->value; items.p && opt_list_next(&items, &item);)
-            named |= slice_eq(item, part);
-        if (named && c->op == BROKER_CONFIG_SUBTRACT)
-            continue;
-        strbuf_addf(out, "%s" PRI_SL, first ? "" : ",", ARG_SL(part));
-        first = false;
-    }
-    if (c->op == BROKER_CONFIG_SUBTRACT)
-        return !first;
-    for (items = c->value; items.p && opt_list_next(&items, &item);) {
-        bool present = false;
-        for (rest = now; rest.p && opt_list_next(&rest, &part);)
-            present |= slice_eq(item, part);
-        if (!present) {
-            strbuf_addf(out, "%s" PRI_SL, first ? "" : ",", ARG_SL(item));
-            first = false;
-        }
-    }
-    return true;
-}
-
 static enum err apply_list(struct broker *b, const struct opt_row *row, struct strmap *own,
                            const struct broker_config_change *c, struct arena *a, struct error *e)
 {
     struct broker_config_entry entry;
     struct strbuf text = STRBUF_INIT;
     broker_topic_config_entry(b, row, own, a, &entry);
-    bool some = edit_list(entry.value, c, &text);
+    config_edit_list(entry.value, c, &text);
     enum err r = E_OK;
-    if (!some && slice_eq(c->name, SL("cleanup.policy")))
+    if (text.n == 0 && slice_eq(c->name, SL("cleanup.policy")))
         r = refuse(e, KERR_INVALID_CONFIG, "Nothing would be left of ", c->name);
     else
-        r = topic_option_check(c->name, strbuf_slice(&text), e);
+        r = topic_option_check(c->name, text.n ? strbuf_slice(&text) : SL(""), e);
     if (r == E_OK)
-        strmap_set(own, c->name, strbuf_slice(&text));
+        strmap_set(own, c->name, text.n ? strbuf_slice(&text) : SL(""));
     strbuf_release(&text);
     return r;
 }
@@ -164,8 +122,6 @@ static enum err apply(struct broker *b, struct strmap *own, const struct broker_
     const struct opt_row *row = opt_find(topic_option_rows(), c->name);
     if (topic_option_is_ignored(c->name))
         return E_OK;
-    if (!row)
-        return refuse(e, KERR_INVALID_CONFIG, "Unknown topic config name: ", c->name);
     if (c->op == BROKER_CONFIG_DELETE) {
         (void)strmap_del(own, c->name);
         return E_OK;
@@ -178,12 +134,12 @@ static enum err apply(struct broker *b, struct strmap *own, const struct broker_
             strmap_set(own, c->name, slice_trim(c->value));
         return r;
     }
-    if (row->type != OPT_LIST)
-        return refuse(e, KERR_INVALID_CONFIG,
-                      c->op == BROKER_CONFIG_APPEND
-                          ? "Config value append is not allowed for config key: "
-                          : "Config value subtract is not allowed for config key: ",
-                      c->name);
+    if (!row || row->type != OPT_LIST) {
+        error_set(e, E_INVALID, "Can't %s to key " PRI_SL " because its type is not LIST.",
+                  c->op == BROKER_CONFIG_APPEND ? "APPEND" : "SUBTRACT", ARG_SL(c->name));
+        e->sys = KERR_INVALID_CONFIG;
+        return E_INVALID;
+    }
     return apply_list(b, row, own, c, a, e);
 }
 
@@ -194,12 +150,17 @@ enum err broker_topic_change_configs(struct broker *b, struct slice topic,
     struct error ignored;
     if (!e)
         e = &ignored;
+    if (topic.n == 0)
+        return refuse(e, KERR_INVALID_REQUEST, "Default topic resources are not allowed.", SL(""));
     enum err r = topic_name_check(topic, e);
     if (r != E_OK)
         return r;
     struct topic *t = topics_get(b->topics, topic);
-    if (!t)
-        return unknown_topic(e);
+    if (!t) {
+        error_set(e, E_NOT_FOUND, "The topic '" PRI_SL "' does not exist.", ARG_SL(topic));
+        e->sys = KERR_UNKNOWN_TOPIC_OR_PARTITION;
+        return E_NOT_FOUND;
+    }
     struct strmap own, seen;
     struct arena a;
     topic_own_configs(t, &own);
@@ -211,8 +172,7 @@ enum err broker_topic_change_configs(struct broker *b, struct slice topic,
     }
     for (size_t i = 0; r == E_OK && i < count; i++) {
         if (strmap_has(&seen, changes[i].name)) {
-            r = refuse(e, KERR_INVALID_REQUEST,
-                       "Error due to duplicate config keys: ", changes[i].name);
+            r = refuse(e, KERR_INVALID_REQUEST, "Error due to duplicate config keys", SL(""));
             break;
         }
         strmap_set(&seen, changes[i].name, SL(""));
@@ -245,15 +205,18 @@ enum err broker_configs(struct broker *b, struct arena *a, struct broker_config_
 {
     (void)e;
     const struct opt_row *rows = broker_option_rows();
-    size_t n = 0;
+    struct broker_config_entry *unknown;
+    size_t n = 0, more;
     while (rows[n].name)
         n++;
-    *out = arena_calloc(a, n + 1, sizeof **out);
+    broker_settings_unknown(&b->settings, a, &unknown, &more);
+    *out = arena_calloc(a, n + more + 1, sizeof **out);
     *count = 0;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         if (!(rows[i].flags & BROKER_UNLISTED))
-            broker_settings_describe(&b->settings, &rows[i], a, true, &(*out)[(*count)++]);
-    }
+            broker_settings_describe(&b->settings, &rows[i], a, &(*out)[(*count)++]);
+    for (size_t i = 0; i < more; i++)
+        (*out)[(*count)++] = unknown[i];
     qsort(*out, *count, sizeof **out, by_name);
     return E_OK;
 }

@@ -133,7 +133,7 @@ static enum err check_replication(struct broker *b, const struct broker_topic_sp
     int16_t factor = spec->replication_factor;
     if (factor == 0 || factor < -1)
         return refuse(e, E_INVALID, KERR_INVALID_REPLICATION_FACTOR,
-                      "Replication factor was set to an invalid non-positive value.");
+                      "Replication factor must be larger than 0, or -1 to use the default value.");
     if (factor <= 1)
         return E_OK;
     if (!b->o->replication_factor_clamp) {

@@ -109,9 +109,11 @@ static void on_accept(evutil_socket_t sock, short what, void *arg)
         union sockaddr_any peer = {0};
         socklen_t n = sizeof peer;
         int fd = accept4(sock, &peer.sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0 && open_connections(a->b) >= a->b->o->max_connections) {
-            LOG_WARN(LOG_BROKER_CONN, "a connection was refused: max.connections=%d are open",
-                     a->b->o->max_connections);
+        if (fd >= 0 &&
+            open_connections(a->b) >= broker_setting_number(&a->b->settings, "max.connections",
+                                                            a->b->o->max_connections)) {
+            LOG_WARN(LOG_BROKER_CONN, "a connection was refused: max.connections=%lld are open",
+                     (long long)open_connections(a->b));
             close(fd);
         } else if (fd >= 0) {
             hand_over(a, fd, l, &peer);
@@ -284,12 +286,13 @@ static void fix_settings(struct broker *b)
                                         "offsets.topic.replication.factor",
                                         "transaction.state.log.replication.factor",
                                         "transaction.state.log.min.isr",
-                                        "default.replication.factor",
-                                        "min.insync.replicas",
+                                        "share.coordinator.state.topic.replication.factor",
                                         "group.initial.rebalance.delay.ms",
                                         "controller.quorum.voters",
                                         "inter.broker.protocol.version",
-                                        "listener.security.protocol.map"};
+                                        "socket.listen.backlog.size",
+                                        "socket.receive.buffer.bytes",
+                                        "socket.send.buffer.bytes"};
     struct strbuf t = STRBUF_INIT;
     for (size_t i = 0; i < ARRAY_LEN(shown); i++) {
         const struct opt_row *row = opt_find(broker_option_rows(), slice_cstr(shown[i]));
@@ -390,8 +393,9 @@ const struct broker_listener_info *broker_listeners(const struct broker *b, size
 static enum err start_parts(struct broker *b, const struct broker_config *c, struct error *e)
 {
     enum err r = broker_settings_init(&b->settings, c, b->db, e);
-    if (r != E_OK)
-        return r;
+    enum err r2 = resource_configs_init(&b->resources, b->db, r == E_OK ? e : NULL);
+    if (r != E_OK || r2 != E_OK)
+        return r != E_OK ? r : r2;
     if (c->o.data_dir.n == 0)
         return error_set(e, E_INVALID, "no data directory was given");
     r = listeners_parse(&b->listeners, b->o, e);
@@ -505,6 +509,7 @@ void broker_stop(struct broker *b)
     listeners_release(&b->listeners);
     security_release(&b->security);
     broker_settings_release(&b->settings);
+    resource_configs_release(&b->resources);
     producer_ids_release(&b->producer_ids);
     mem_free(b);
 }

@@ -5,6 +5,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/proto/kerr.h"
+#include "broker/topic_config.h"
+
+#include <stdarg.h>
 
 static const char *const durabilities[] = {"default", "sync", NULL};
 
@@ -174,7 +177,10 @@ enum err broker_settings_init(struct broker_settings *s, const struct broker_con
     strmap_init(&s->dyn_broker);
     for (size_t i = 0; i < c->values.texts.count; i++)
         strmap_set(&s->fixed, c->values.texts.entries[i].key, c->values.texts.entries[i].value);
-    return db_run(db, load_job, &(struct load_arg){s}, e);
+    enum err r = db_run(db, load_job, &(struct load_arg){s}, e);
+    if (!strmap_has(&s->dyn_default, SL("min.insync.replicas")))
+        strmap_set(&s->dyn_default, SL("min.insync.replicas"), SL("1"));
+    return r;
 }
 
 void broker_settings_release(struct broker_settings *s)
@@ -227,85 +233,257 @@ struct slice broker_setting(struct broker_settings *s, struct slice name, struct
     return row ? slice_cstr(row->def) : SLICE_NULL;
 }
 
-static void add_synonym(struct broker_config_entry *out, const struct opt_row *row,
-                        struct slice value, int8_t source, struct arena *a)
+int64_t broker_setting_number(struct broker_settings *s, const char *name, int64_t otherwise)
 {
-    out->synonyms[out->synonym_count++] = (struct broker_config_synonym){
-        slice_cstr(row->name), out->sensitive ? SLICE_NULL : arena_dup(a, value), source};
+    struct arena a;
+    enum config_source source;
+    int64_t n;
+    arena_init(&a, 0, ARENA_NO_BUDGET);
+    struct slice text = broker_setting(s, slice_cstr(name), &a, &source);
+    if (!text.p || slice_to_i64(text, &n) != E_OK)
+        n = otherwise;
+    arena_release(&a);
+    return n;
+}
+
+/* --- descriptions -------------------------------------------------------------------------------
+ */
+
+/* Kafka's defaults where weir sets another value by itself, which it then shows as static. */
+static const struct {
+    const char *name, *kafka;
+} other_defaults[] = {
+    {"broker.id", "-1"},
+    {"controller.quorum.voters", ""},
+    {"group.initial.rebalance.delay.ms", "3000"},
+    {"listeners", "PLAINTEXT://:9092"},
+    {"node.id", NULL},
+    {"offsets.topic.replication.factor", "3"},
+    {"process.roles", ""},
+    {"share.coordinator.state.topic.replication.factor", "3"},
+    {"socket.listen.backlog.size", "50"},
+    {"socket.receive.buffer.bytes", "102400"},
+    {"socket.send.buffer.bytes", "102400"},
+    {"transaction.state.log.min.isr", "2"},
+    {"transaction.state.log.replication.factor", "3"},
+};
+
+static struct slice kafka_default(const struct opt_row *row)
+{
+    for (size_t i = 0; i < ARRAY_LEN(other_defaults); i++)
+        if (!strcmp(row->name, other_defaults[i].name))
+            return slice_cstr(other_defaults[i].kafka);
+    return slice_cstr(row->def);
+}
+
+/* What an option falls back on, itself first; ends with NULL. */
+static const char *const families[][4] = {
+    {"log.retention.ms", "log.retention.minutes", "log.retention.hours", NULL},
+    {"log.roll.ms", "log.roll.hours", NULL},
+    {"log.roll.jitter.ms", "log.roll.jitter.hours", NULL},
+    {"log.flush.interval.ms", "log.flush.scheduler.interval.ms", NULL},
+};
+
+static bool is_secret(const struct opt_row *row)
+{
+    return row->type == OPT_PASSWORD || (row->flags & OPT_SECRET);
+}
+
+void broker_settings_synonyms(struct broker_settings *s, struct slice name, struct arena *a,
+                              struct broker_config_synonym **out, size_t *count)
+{
+    const struct {
+        const struct strmap *map; /* NULL: defaults */
+        enum config_source source;
+    } places[] = {{&s->dyn_broker, CONFIG_SOURCE_DYNAMIC_BROKER},
+                  {&s->dyn_default, CONFIG_SOURCE_DYNAMIC_DEFAULT},
+                  {&s->fixed, CONFIG_SOURCE_STATIC},
+                  {NULL, CONFIG_SOURCE_DEFAULT}};
+    const char *alone[] = {arena_printf(a, PRI_SL, ARG_SL(name)), NULL};
+    const char *const *names = alone;
+    size_t n = 0;
+    for (size_t i = 0; i < ARRAY_LEN(families); i++)
+        if (slice_eq_c(name, families[i][0]))
+            names = families[i];
+    *out = arena_calloc(a, ARRAY_LEN(places) * 3, sizeof **out);
+    pthread_rwlock_rdlock(&s->lock);
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        for (const char *const *x = names; *x; x++) {
+            const struct opt_row *row = opt_find(rows, slice_cstr(*x));
+            struct slice value = places[i].map ? strmap_get_c(places[i].map, *x)
+                                 : row         ? kafka_default(row)
+                                               : SLICE_NULL;
+            if (!value.p || (n == 0 && !slice_eq_c(name, *x)))
+                continue;
+            (*out)[n++] = (struct broker_config_synonym){
+                slice_cstr(*x), row && !is_secret(row) ? arena_dup(a, value) : SLICE_NULL,
+                (int8_t)places[i].source};
+        }
+    }
+    pthread_rwlock_unlock(&s->lock);
+    *count = n;
 }
 
 void broker_settings_describe(struct broker_settings *s, const struct opt_row *row, struct arena *a,
-                              bool synonyms, struct broker_config_entry *out)
+                              struct broker_config_entry *out)
 {
     struct slice name = slice_cstr(row->name);
     enum config_source source;
-    bool secret = row->type == OPT_PASSWORD || (row->flags & OPT_SECRET);
     *out = (struct broker_config_entry){
         .name = name,
         .default_value = slice_cstr(row->def),
         .type = config_wire_type(row->type),
         .read_only = !(row->flags & (BROKER_DYN_CLUSTER | BROKER_DYN_BROKER)),
-        .sensitive = secret,
+        .sensitive = is_secret(row),
         .doc = slice_cstr(row->doc)};
     struct slice value = broker_setting(s, name, a, &source);
-    out->value = secret ? SLICE_NULL : value;
+    out->value = out->sensitive ? SLICE_NULL : value;
     out->source = (int8_t)source;
-    if (!synonyms)
-        return;
-    out->synonyms = arena_calloc(a, 4, sizeof *out->synonyms);
+    broker_settings_synonyms(s, name, a, &out->synonyms, &out->synonym_count);
+}
+
+void broker_settings_unknown(struct broker_settings *s, struct arena *a,
+                             struct broker_config_entry **out, size_t *count)
+{
+    const struct {
+        const struct strmap *map;
+        enum config_source source;
+    } places[] = {{&s->dyn_broker, CONFIG_SOURCE_DYNAMIC_BROKER},
+                  {&s->dyn_default, CONFIG_SOURCE_DYNAMIC_DEFAULT}};
     pthread_rwlock_rdlock(&s->lock);
-    if (strmap_has(&s->dyn_broker, name))
-        add_synonym(out, row, strmap_get(&s->dyn_broker, name), CONFIG_SOURCE_DYNAMIC_BROKER, a);
-    if (strmap_has(&s->dyn_default, name))
-        add_synonym(out, row, strmap_get(&s->dyn_default, name), CONFIG_SOURCE_DYNAMIC_DEFAULT, a);
-    if (strmap_has(&s->fixed, name))
-        add_synonym(out, row, strmap_get(&s->fixed, name), CONFIG_SOURCE_STATIC, a);
+    *out = arena_calloc(a, s->dyn_broker.count + s->dyn_default.count + 1, sizeof **out);
+    *count = 0;
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        for (size_t k = 0; k < places[i].map->count; k++) {
+            struct slice name = places[i].map->entries[k].key;
+            if (opt_find(rows, name) || (i == 1 && strmap_has(&s->dyn_broker, name)))
+                continue;
+            struct broker_config_entry *entry = &(*out)[(*count)++];
+            *entry = (struct broker_config_entry){.name = arena_dup(a, name),
+                                                  .source = (int8_t)places[i].source,
+                                                  .read_only = true,
+                                                  .sensitive = true};
+            entry->synonyms = arena_calloc(a, 1, sizeof *entry->synonyms);
+            entry->synonyms[0] =
+                (struct broker_config_synonym){entry->name, SLICE_NULL, entry->source};
+            entry->synonym_count = 1;
+        }
+    }
     pthread_rwlock_unlock(&s->lock);
-    if (row->def)
-        add_synonym(out, row, slice_cstr(row->def), CONFIG_SOURCE_DEFAULT, a);
 }
 
 /* --- changes ------------------------------------------------------------------------------------
  */
 
-static enum err refuse(struct error *e, int16_t code, const char *what, struct slice name)
+static enum err refuse(struct error *e, int16_t code, const char *fmt, ...) PRINTF_LIKE(3, 4);
+static enum err refuse(struct error *e, int16_t code, const char *fmt, ...)
 {
-    error_set(e, E_INVALID, "%s" PRI_SL, what, ARG_SL(name));
+    char line[400];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof line, fmt, ap);
+    va_end(ap);
+    error_set(e, E_INVALID, "%s", line);
     e->sys = code;
     return E_INVALID;
 }
 
-static enum err check_change(const struct broker_config_change *c, bool for_broker, struct error *e)
+/* Which of the changes may not be made while running, in one sentence. */
+static enum err check_dynamic(const struct broker_config_change *v, size_t n, bool for_broker,
+                              struct error *e)
 {
-    const struct opt_row *row = opt_find(rows, c->name);
-    unsigned needed = for_broker ? BROKER_DYN_CLUSTER | BROKER_DYN_BROKER : BROKER_DYN_CLUSTER;
-    if (!row || !(row->flags & needed)) {
-        char *key = xasprintf("Set(" PRI_SL ")", ARG_SL(c->name));
-        enum err r = refuse(e, KERR_INVALID_REQUEST,
-                            row && (row->flags & BROKER_DYN_BROKER)
-                                ? "Cannot update these configs at default cluster level: "
-                                : "Cannot update these configs dynamically: ",
-                            slice_cstr(key));
-        mem_free(key);
-        return r;
+    static const struct {
+        const char *before, *set;
+    } sentences[] = {
+        {"Cannot update these configs dynamically", "Set"},
+        {"Cannot update these configs at default cluster level, broker id must be specified",
+         "Set"},
+        {"These security configs can be dynamically updated only per-listener using the listener "
+         "prefix",
+         "HashSet"},
+    };
+    struct strbuf names[ARRAY_LEN(sentences)] = {STRBUF_INIT, STRBUF_INIT, STRBUF_INIT};
+    enum err r = E_OK;
+    for (size_t i = 0; i < n; i++) {
+        const struct opt_row *row = opt_find(rows, v[i].name);
+        if (!row) /* may mean something to somebody: kept */
+            continue;
+        bool dynamic = row->flags & (BROKER_DYN_CLUSTER | BROKER_DYN_BROKER);
+        size_t which = !dynamic ? 0 : slice_starts(v[i].name, SL("ssl.")) ? 2 : 1;
+        if (which == 1 && (for_broker || (row->flags & BROKER_DYN_CLUSTER)))
+            continue;
+        strbuf_addf(&names[which], "%s" PRI_SL, names[which].n ? ", " : "", ARG_SL(v[i].name));
     }
-    if (c->op == BROKER_CONFIG_APPEND && row->type != OPT_LIST)
-        return refuse(e, KERR_INVALID_CONFIG,
-                      "Config value append is not allowed for config key: ", c->name);
-    if (c->op == BROKER_CONFIG_SUBTRACT && row->type != OPT_LIST)
-        return refuse(e, KERR_INVALID_CONFIG,
-                      "Config value subtract is not allowed for config key: ", c->name);
-    if (c->op == BROKER_CONFIG_DELETE)
+    for (size_t i = 0; i < ARRAY_LEN(sentences); i++) {
+        if (names[i].n && r == E_OK)
+            r = refuse(e, KERR_INVALID_REQUEST, "%s: %s(%s)", sentences[i].before, sentences[i].set,
+                       names[i].p);
+        strbuf_release(&names[i]);
+    }
+    return r;
+}
+
+/* The broker-wide side of a topic option has that option's rules, by its own name. */
+static const struct opt_row *rules_of(const struct opt_row *row, struct opt_row *copy)
+{
+    if (!strcmp(row->name, "log.retention.ms") || row->offset != OPT_NO_FIELD)
+        return row;
+    for (const struct opt_row *t = topic_option_rows(); t->name; t++) {
+        const char *const *synonyms = topic_option_synonyms(t);
+        if (!synonyms[0] || strcmp(synonyms[0], row->name))
+            continue;
+        *copy = *t;
+        copy->name = row->name;
+        copy->offset = OPT_NO_FIELD;
+        return copy;
+    }
+    return row;
+}
+
+static enum err check_value(struct slice name, struct slice value, struct error *e)
+{
+    const struct opt_row *row = opt_find(rows, name);
+    struct opt_row copy;
+    int64_t n;
+    if (!row)
         return E_OK;
-    if (!c->value.p)
-        return refuse(e, KERR_INVALID_REQUEST, "Null value not supported for : ", c->name);
+    if (!strcmp(row->name, "log.roll.ms") && slice_to_i64(slice_trim(value), &n) == E_OK && n < 1)
+        return refuse(e, KERR_INVALID_REQUEST,
+                      "requirement failed: log.roll.ms must be greater than or equal to 1");
+    static const char *const threads[] = {
+        "background.threads", "num.io.threads", "num.network.threads",
+        "num.recovery.threads.per.data.dir", "num.replica.fetchers"};
+    const struct opt_row *rules = rules_of(row, &copy);
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
+        if (!strcmp(row->name, threads[i])) {
+            copy = *row;
+            copy.min = 1;
+            copy.has_min = true;
+            rules = &copy;
+        }
+    }
     struct broker_config scratch;
     broker_config_init(&scratch);
-    enum err r = opt_set(row, &scratch.values, c->value, e);
+    enum err r = opt_set(rules, &scratch.values, value, e);
     broker_config_release(&scratch);
     if (r != E_OK)
-        e->sys = KERR_INVALID_CONFIG;
+        e->sys = KERR_INVALID_REQUEST;
     return r;
+}
+
+/* A cluster of Kafka 4.1 has min.insync.replicas as a value of its own, which stays. */
+static enum err check_min_isr(const struct strmap *set, bool for_broker, struct error *e)
+{
+    struct slice name = SL("min.insync.replicas");
+    if (!strmap_has(set, name))
+        return E_OK;
+    if (for_broker)
+        return refuse(e, KERR_INVALID_CONFIG,
+                      "Broker-level min.insync.replicas cannot be altered while ELR is enabled.");
+    if (!strmap_get(set, name).p)
+        return refuse(e, KERR_INVALID_CONFIG,
+                      "Cluster-level min.insync.replicas cannot be removed while ELR is enabled.");
+    return E_OK;
 }
 
 struct alter_arg {
@@ -335,19 +513,77 @@ static enum err alter_job(struct db *d, void *arg, struct error *e)
     return E_OK;
 }
 
-/* The text of a list after APPEND or SUBTRACT. */
-static void edit_list(struct slice now, const struct broker_config_change *c, struct strbuf *out)
+void config_edit_list(struct slice now, const struct broker_config_change *c, struct strbuf *out)
 {
-    struct slice part, rest = now;
+    struct slice part, rest = now, item, items;
+    struct strmap left; /* items that are still to be taken away */
+    strmap_init(&left);
+    for (items = c->value; items.p && opt_list_next(&items, &item);)
+        strmap_set(&left, item, SL(""));
+    bool first = true;
     while (rest.p && opt_list_next(&rest, &part)) {
-        if (c->op == BROKER_CONFIG_SUBTRACT && slice_eq(part, slice_trim(c->value)))
+        if (strmap_del(&left, part) && c->op == BROKER_CONFIG_SUBTRACT)
             continue;
-        if (c->op == BROKER_CONFIG_APPEND && slice_eq(part, slice_trim(c->value)))
-            continue; /* goes to the end */
-        strbuf_addf(out, "%s" PRI_SL, out->n ? "," : "", ARG_SL(part));
+        strbuf_addf(out, "%s" PRI_SL, first ? "" : ",", ARG_SL(part));
+        first = false;
     }
-    if (c->op == BROKER_CONFIG_APPEND)
-        strbuf_addf(out, "%s" PRI_SL, out->n ? "," : "", ARG_SL(slice_trim(c->value)));
+    for (size_t i = 0; c->op == BROKER_CONFIG_APPEND && i < left.count; i++) {
+        strbuf_addf(out, "%s" PRI_SL, first ? "" : ",", ARG_SL(left.entries[i].key));
+        first = false;
+    }
+    strmap_release(&left);
+}
+
+/* What the changes come to: name -> text, null: back to its default. */
+static enum err gather(struct broker_settings *s, const struct broker_config_change *v, size_t n,
+                       struct strmap *set, struct error *e)
+{
+    struct arena a;
+    enum err r = E_OK;
+    arena_init(&a, 0, ARENA_NO_BUDGET);
+    for (size_t i = 0; r == E_OK && i < n; i++) {
+        const struct broker_config_change *c = &v[i];
+        const struct opt_row *row = opt_find(rows, c->name);
+        if (strmap_has(set, c->name)) {
+            r = refuse(e, KERR_INVALID_REQUEST, "Error due to duplicate config keys");
+        } else if (c->op == BROKER_CONFIG_DELETE) {
+            strmap_set(set, c->name, SLICE_NULL);
+        } else if (!c->value.p) {
+            r = refuse(e, KERR_INVALID_REQUEST, "Null value not supported for : " PRI_SL,
+                       ARG_SL(c->name));
+        } else if (c->op == BROKER_CONFIG_SET) {
+            strmap_set(set, c->name, slice_trim(c->value));
+        } else if (!row || row->type != OPT_LIST) {
+            r = refuse(e, KERR_INVALID_CONFIG,
+                       "Config value %s is not allowed for config key: " PRI_SL,
+                       c->op == BROKER_CONFIG_APPEND ? "append" : "subtract", ARG_SL(c->name));
+        } else {
+            enum config_source source;
+            struct strbuf text = STRBUF_INIT;
+            config_edit_list(broker_setting(s, c->name, &a, &source), c, &text);
+            strmap_set(set, c->name, text.n ? strbuf_slice(&text) : SL(""));
+            strbuf_release(&text);
+        }
+    }
+    arena_release(&a);
+    return r;
+}
+
+static void publish(struct broker_settings *s, bool for_broker, const struct strmap *set)
+{
+    struct strmap *to = for_broker ? &s->dyn_broker : &s->dyn_default;
+    pthread_rwlock_wrlock(&s->lock);
+    for (size_t i = 0; i < set->count; i++) {
+        const struct strmap_entry *x = &set->entries[i];
+        if (x->value.p)
+            strmap_set(to, x->key, x->value);
+        else
+            (void)strmap_del(to, x->key);
+    }
+    pthread_rwlock_unlock(&s->lock);
+    for (size_t i = 0; i < set->count; i++)
+        LOG_INFO(LOG_BROKER, "broker option " PRI_SL " %s", ARG_SL(set->entries[i].key),
+                 set->entries[i].value.p ? "was changed" : "is back at its default");
 }
 
 enum err broker_settings_alter(struct broker_settings *s, struct db *db, bool for_broker,
@@ -356,46 +592,21 @@ enum err broker_settings_alter(struct broker_settings *s, struct db *db, bool fo
 {
     struct error own;
     struct strmap set;
-    struct arena a;
-    enum err r = E_OK;
     if (!e)
         e = &own;
     strmap_init(&set);
-    arena_init(&a, 0, ARENA_NO_BUDGET);
-    for (size_t i = 0; r == E_OK && i < count; i++) {
-        const struct broker_config_change *c = &changes[i];
-        r = strmap_has(&set, c->name)
-                ? refuse(e, KERR_INVALID_REQUEST, "Error due to duplicate config keys: ", c->name)
-                : check_change(c, for_broker, e);
-        if (r != E_OK)
-            break;
-        if (c->op == BROKER_CONFIG_SET || c->op == BROKER_CONFIG_DELETE) {
-            strmap_set(&set, c->name,
-                       c->op == BROKER_CONFIG_SET ? slice_trim(c->value) : SLICE_NULL);
-            continue;
-        }
-        enum config_source source;
-        struct strbuf text = STRBUF_INIT;
-        edit_list(broker_setting(s, c->name, &a, &source), c, &text);
-        strmap_set(&set, c->name, strbuf_slice(&text));
-        strbuf_release(&text);
-    }
+    enum err r = gather(s, changes, count, &set, e);
+    if (r == E_OK)
+        r = check_dynamic(changes, count, for_broker, e);
+    for (size_t i = 0; r == E_OK && i < set.count; i++)
+        if (set.entries[i].value.p)
+            r = check_value(set.entries[i].key, set.entries[i].value, e);
+    if (r == E_OK)
+        r = check_min_isr(&set, for_broker, e);
     if (r == E_OK && !validate_only)
         r = db_run(db, alter_job, &(struct alter_arg){for_broker, &set}, e);
-    if (r == E_OK && !validate_only) {
-        pthread_rwlock_wrlock(&s->lock);
-        struct strmap *to = for_broker ? &s->dyn_broker : &s->dyn_default;
-        for (size_t i = 0; i < set.count; i++) {
-            if (set.entries[i].value.p)
-                strmap_set(to, set.entries[i].key, set.entries[i].value);
-            else
-                (void)strmap_del(to, set.entries[i].key);
-            LOG_INFO(LOG_BROKER, "broker option " PRI_SL " %s", ARG_SL(set.entries[i].key),
-                     set.entries[i].value.p ? "was changed" : "is back at its default");
-        }
-        pthread_rwlock_unlock(&s->lock);
-    }
+    if (r == E_OK && !validate_only)
+        publish(s, for_broker, &set);
     strmap_release(&set);
-    arena_release(&a);
     return r;
 }

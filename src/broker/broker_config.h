@@ -33,6 +33,7 @@ enum config_source {
     CONFIG_SOURCE_STATIC = 4,
     CONFIG_SOURCE_DEFAULT = 5,
     CONFIG_SOURCE_LOGGER = 6,
+    CONFIG_SOURCE_METRICS = 7,
     CONFIG_SOURCE_GROUP = 8,
 };
 int8_t config_wire_type(enum opt_type t);
@@ -56,9 +57,24 @@ struct slice broker_setting(struct broker_settings *s, struct slice name, struct
 struct slice broker_setting_given(struct broker_settings *s, struct slice name, struct arena *a,
                                   enum config_source *source);
 
+/* A number in force; `otherwise` when the option has none. */
+int64_t broker_setting_number(struct broker_settings *s, const char *name, int64_t otherwise);
+
+/* Every value that stands behind an option, in the order in which they count: dynamic for this
+ * broker, dynamic for the cluster, static, default; within each the option itself, then those it
+ * falls back on (log.retention.ms: .minutes, .hours). As Kafka does, what stands before the first
+ * value of the option itself is left out. In the arena; secrets are null. */
+void broker_settings_synonyms(struct broker_settings *s, struct slice name, struct arena *a,
+                              struct broker_config_synonym **out, size_t *count);
 /* The entry of one option with its synonyms, in the arena. */
 void broker_settings_describe(struct broker_settings *s, const struct opt_row *row, struct arena *a,
-                              bool synonyms, struct broker_config_entry *out);
+                              struct broker_config_entry *out);
+/* Options that were set while running and that weir does not know; in the arena. They are kept, and
+ * shown without their values: one might be a secret. */
+void broker_settings_unknown(struct broker_settings *s, struct arena *a,
+                             struct broker_config_entry **out, size_t *count);
+/* The text of a list after an APPEND or a SUBTRACT. */
+void config_edit_list(struct slice now, const struct broker_config_change *c, struct strbuf *out);
 /* Checks and stores changes; all or nothing. for_broker: this broker alone, else cluster-wide.
  * Blocks on the db. Kafka code in e->sys. */
 enum err broker_settings_alter(struct broker_settings *s, struct db *db, bool for_broker,

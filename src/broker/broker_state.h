@@ -16,6 +16,7 @@
 #include "broker/listener.h"
 #include "broker/producer_ids.h"
 #include "broker/security.h"
+#include "broker/resource_config.h"
 
 #define BROKER_LOOPS_MAX 16
 
@@ -29,6 +30,7 @@ struct broker {
     struct db *db;
     struct pool *pool;
     struct broker_settings settings;
+    struct resource_configs resources;
     struct listeners listeners;
     struct security security;
     struct broker_listener_info infos[LISTENERS_MAX];

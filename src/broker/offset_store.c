@@ -3,6 +3,7 @@
  *   group_meta   (group_id TEXT PRIMARY KEY, protocol_type TEXT, generation INT, empty_since_ms
  * INT) group_offset (group_id, topic, partition -> offset, leader_epoch, metadata, commit_ms)
  *   group_members (group_id TEXT PRIMARY KEY, members BLOB): see group_store.c
+ *   resource_config: see resource_config.c
  *   broker_meta  (key TEXT PRIMARY KEY, value TEXT)  cluster id, producer id block, dynamic
  * settings
  */
@@ -22,6 +23,8 @@ static const char *const steps[] = {
     " metadata TEXT NOT NULL, commit_ms INTEGER NOT NULL,"
     " PRIMARY KEY (group_id, topic, partition)) WITHOUT ROWID;",
     "CREATE TABLE group_members (group_id TEXT PRIMARY KEY, members BLOB NOT NULL) WITHOUT ROWID;",
+    "CREATE TABLE resource_config (kind INTEGER NOT NULL, name TEXT NOT NULL, option TEXT NOT NULL,"
+    " value TEXT NOT NULL, PRIMARY KEY (kind, name, option)) WITHOUT ROWID;",
     NULL,
 };
 const struct db_migrations broker_state_migrations = {"broker", steps};

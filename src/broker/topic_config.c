@@ -7,7 +7,10 @@
 
 #include "base/base.h"
 #include "base/compress.h"
+#include "base/json.h"
 #include "broker/proto/kerr.h"
+
+#include <stdlib.h>
 
 /* What the rows fill; words become the fields of struct topic_config afterwards. */
 struct raw {
@@ -38,27 +41,29 @@ static enum err bad_value(const struct opt_row *row, struct slice text, struct e
                      ARG_SL(text), row->name, why);
 }
 
+/* Nothing is a policy too (records stay for ever), and a word may stand twice, as in Kafka 4.1. */
 static enum err check_cleanup_policy(const struct opt_row *row, struct slice text, struct error *e)
 {
     struct slice part, rest = text;
-    int deletes = 0, compacts = 0;
     while (opt_list_next(&rest, &part)) {
-        if (slice_eq(part, SL("delete")))
-            deletes++;
-        else if (slice_eq(part, SL("compact")))
-            compacts++;
-        else
+        if (!slice_eq(part, SL("delete")) && !slice_eq(part, SL("compact")))
             return bad_value(row, part, e, "String must be one of: compact, delete");
     }
-    if (deletes + compacts == 0)
-        return error_set(e, E_INVALID,
-                         "Configuration '%s' must not be empty. Valid values include: "
-                         "[compact, delete]",
-                         row->name);
-    if (deletes > 1 || compacts > 1)
-        return error_set(e, E_INVALID, "Configuration '%s' values must not be duplicated.",
-                         row->name);
     return E_OK;
+}
+
+/* Its limits are whole numbers in Kafka's words. */
+static enum err check_ratio(const struct opt_row *row, struct slice text, struct error *e)
+{
+    double d = strtod(text.p, NULL); /* parsed already; text ends where the number does */
+    struct strbuf value = STRBUF_INIT;
+    if (d >= 0 && d <= 1)
+        return E_OK;
+    json_add_double(&value, d);
+    enum err r = bad_value(row, strbuf_slice(&value), e,
+                           d < 0 ? "Value must be at least 0" : "Value must be no more than 1");
+    strbuf_release(&value);
+    return r;
 }
 
 static enum err check_gzip_level(const struct opt_row *row, struct slice text, struct error *e)

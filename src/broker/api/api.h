@@ -52,6 +52,15 @@ typedef void (*api_fn)(struct request *rq);
     X(DESCRIBE_CLIENT_QUOTAS, describe_client_quotas, api_describe_client_quotas)                  \
     X(DESCRIBE_USER_SCRAM_CREDENTIALS, describe_user_scram_credentials, api_describe_scram)        \
     X(ALTER_USER_SCRAM_CREDENTIALS, alter_user_scram_credentials, api_alter_scram)                 \
+    X(ALTER_REPLICA_LOG_DIRS, alter_replica_log_dirs, api_alter_log_dirs)                          \
+    X(CREATE_DELEGATION_TOKEN, create_delegation_token, api_create_token)                          \
+    X(RENEW_DELEGATION_TOKEN, renew_delegation_token, api_renew_token)                             \
+    X(EXPIRE_DELEGATION_TOKEN, expire_delegation_token, api_expire_token)                          \
+    X(DESCRIBE_DELEGATION_TOKEN, describe_delegation_token, api_describe_tokens)                   \
+    X(ALTER_PARTITION_REASSIGNMENTS, alter_partition_reassignments, api_alter_reassignments)       \
+    X(UPDATE_FEATURES, update_features, api_update_features)                                       \
+    X(UNREGISTER_BROKER, unregister_broker, api_unregister_broker)                                 \
+    X(LIST_CONFIG_RESOURCES, list_config_resources, api_list_config_resources)                     \
     X(LIST_PARTITION_REASSIGNMENTS, list_partition_reassignments, api_list_reassignments)          \
     X(ELECT_LEADERS, elect_leaders, api_elect_leaders)                                             \
     X(ADD_PARTITIONS_TO_TXN, add_partitions_to_txn, api_add_partitions_to_txn)                     \
@@ -70,6 +79,11 @@ API_HANDLERS(X)
 
 /* Kafka's code for a failure of admin.h or topic.h. */
 int16_t api_code(enum err r, const struct error *e);
+
+/* A list of replicas from outside: this node alone. lenient: any list that is not empty will do
+ * (replication.factor.clamp). Code and Kafka's text. */
+int16_t api_check_replicas(struct request *rq, const int32_t *replicas, int32_t count, bool lenient,
+                           struct slice *why);
 
 /* NULL when weir has no handler for the key. */
 api_fn api_handler(int16_t key);

@@ -1,19 +1,12 @@
-/* broker/api/configs.c - DescribeConfigs, IncrementalAlterConfigs, AlterConfigs: for topics, the
- * broker, its loggers and groups. Descriptions are made from option rows; changes run on the pool.
- * SPEC: broker 5.4, 5.5. */
+/* broker/api/configs.c - DescribeConfigs and ListConfigResources: topics, the broker, its loggers,
+ * groups, client metrics. Descriptions are made from option rows. SPEC: broker 5.4. */
 #include "broker/api/api.h"
 
 #include "base/base.h"
 #include "base/log.h"
+#include "broker/access.h"
+#include "broker/api/configs.h"
 #include "broker/topic.h"
-
-enum resource {
-    RESOURCE_TOPIC = 2,
-    RESOURCE_BROKER = 4,
-    RESOURCE_LOGGER = 8,
-    RESOURCE_METRICS = 16,
-    RESOURCE_GROUP = 32
-};
 
 /* --- DescribeConfigs ----------------------------------------------------------------------------
  */
@@ -72,7 +65,7 @@ static void describe_topic(struct request *rq, const struct describe_configs_req
         return;
     }
     if (broker_topic_configs(rq->broker, in->resource_name, &rq->arena, &v, &n, &e) != E_OK) {
-        resource_error(rq, out, KERR_UNKNOWN_TOPIC_OR_PARTITION, NULL);
+        resource_error(rq, out, KERR_UNKNOWN_TOPIC_OR_PARTITION, ""); /* as Kafka: no text */
         return;
     }
     out->configs = describe_configs_response_config_array(&rq->arena, (int32_t)n);
@@ -82,9 +75,8 @@ static void describe_topic(struct request *rq, const struct describe_configs_req
     }
 }
 
-/* The id in a resource name: 0 for "", -1 when it is not ours (then out has the error). */
-static int check_broker_name(struct request *rq, struct slice name, const char *expected,
-                             struct slice *text)
+int config_broker_name(struct request *rq, struct slice name, const char *expected,
+                       struct slice *text)
 {
     int64_t id;
     if (name.n == 0)
@@ -105,7 +97,7 @@ static void describe_broker(struct request *rq, const struct describe_configs_re
                             struct describe_configs_response_resource *out)
 {
     struct slice text = SLICE_NULL;
-    int which = check_broker_name(rq, in->resource_name, " or empty string", &text);
+    int which = config_broker_name(rq, in->resource_name, " or empty string", &text);
     if (which < 0) {
         out->error_code = KERR_INVALID_REQUEST;
         out->error_message = text;
@@ -129,52 +121,62 @@ static void describe_broker(struct request *rq, const struct describe_configs_re
                 continue;
             v[i].value = set->value;
             v[i].source = set->source;
+            v[i].synonyms = memcpy(arena_alloc(&rq->arena, sizeof *set), set, sizeof *set);
+            v[i].synonym_count = 1;
         }
         fill_entry(rq, &v[i], false, &out->configs[out->configs_count++]);
     }
 }
 
+static void logger_entry(struct request *rq UNUSED, const char *name, enum log_level level,
+                         struct describe_configs_response_config *row)
+{
+    row->name = slice_cstr(name);
+    row->value = slice_cstr(log_level_name(level));
+    row->config_source = CONFIG_SOURCE_LOGGER;
+    row->config_type = config_wire_type(OPT_STRING);
+}
+
 static void describe_loggers(struct request *rq, const struct describe_configs_request_resource *in,
                              struct describe_configs_response_resource *out)
 {
-    out->configs = describe_configs_response_config_array(&rq->arena, LOG_CATEGORY_COUNT);
+    struct slice text = SLICE_NULL;
+    int which = config_broker_name(rq, in->resource_name, "", &text);
+    if (which <= 0) {
+        out->error_code = KERR_INVALID_REQUEST;
+        out->error_message = which == 0 ? SL("Broker id must not be empty") : text;
+        return;
+    }
+    out->configs = describe_configs_response_config_array(&rq->arena, LOG_CATEGORY_COUNT + 1);
+    if (is_wanted(in, SL("root")))
+        logger_entry(rq, "root", (enum log_level)atomic_load(&log_levels[LOG_MAIN]),
+                     &out->configs[out->configs_count++]);
     for (int c = 0; c < LOG_CATEGORY_COUNT; c++) {
-        struct slice name = slice_cstr(log_category_name((enum log_category)c));
-        if (!is_wanted(in, name))
-            continue;
-        struct describe_configs_response_config *row = &out->configs[out->configs_count++];
-        row->name = name;
-        row->value = slice_cstr(log_level_name((enum log_level)atomic_load(&log_levels[c])));
-        row->config_source = CONFIG_SOURCE_LOGGER;
-        row->config_type = config_wire_type(OPT_STRING);
+        const char *name = log_category_name((enum log_category)c);
+        if (is_wanted(in, slice_cstr(name)))
+            logger_entry(rq, name, (enum log_level)atomic_load(&log_levels[c]),
+                         &out->configs[out->configs_count++]);
     }
 }
 
-static void describe_group(struct request *rq, const struct describe_configs_request_resource *in,
+static void describe_named(struct request *rq, enum resource_kind kind,
+                           const struct describe_configs_request_resource *in,
                            struct describe_configs_response_resource *out)
 {
-    static const struct {
-        const char *name, *value;
-        enum opt_type type;
-    } rows[] = {
-        {"consumer.heartbeat.interval.ms", "5000", OPT_INT},
-        {"consumer.session.timeout.ms", "45000", OPT_INT},
-        {"share.auto.offset.reset", "latest", OPT_STRING},
-        {"share.heartbeat.interval.ms", "5000", OPT_INT},
-        {"share.isolation.level", "read_uncommitted", OPT_STRING},
-        {"share.record.lock.duration.ms", "30000", OPT_INT},
-        {"share.session.timeout.ms", "45000", OPT_INT},
-    };
-    out->configs = describe_configs_response_config_array(&rq->arena, ARRAY_LEN(rows));
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        if (!is_wanted(in, slice_cstr(rows[i].name)))
-            continue;
-        struct describe_configs_response_config *row = &out->configs[out->configs_count++];
-        row->name = slice_cstr(rows[i].name);
-        row->value = slice_cstr(rows[i].value);
-        row->is_default = true;
-        row->config_source = CONFIG_SOURCE_DEFAULT;
-        row->config_type = config_wire_type(rows[i].type);
+    struct broker_config_entry *v;
+    size_t n;
+    if (in->resource_name.n == 0) {
+        resource_error(rq, out, KERR_INVALID_REQUEST,
+                       kind == RESOURCE_KIND_GROUP ? "Group name must not be empty"
+                                                   : "Client metrics subscription name must not be "
+                                                     "empty");
+        return;
+    }
+    resource_config_describe(&rq->broker->resources, kind, in->resource_name, &rq->arena, &v, &n);
+    out->configs = describe_configs_response_config_array(&rq->arena, (int32_t)n);
+    for (size_t i = 0; i < n; i++) {
+        if (is_wanted(in, v[i].name))
+            fill_entry(rq, &v[i], false, &out->configs[out->configs_count++]);
     }
 }
 
@@ -190,206 +192,114 @@ void api_describe_configs(struct request *rq)
         to->resource_type = from->resource_type;
         to->resource_name = from->resource_name;
         switch (from->resource_type) {
-        case RESOURCE_TOPIC:
+        case CONFIG_RESOURCE_TOPIC:
             describe_topic(rq, from, to);
             break;
-        case RESOURCE_BROKER:
+        case CONFIG_RESOURCE_BROKER:
             describe_broker(rq, from, to);
             break;
-        case RESOURCE_LOGGER:
+        case CONFIG_RESOURCE_LOGGER:
             describe_loggers(rq, from, to);
             break;
-        case RESOURCE_METRICS:
+        case CONFIG_RESOURCE_METRICS:
+            describe_named(rq, RESOURCE_KIND_METRICS, from, to);
             break;
-        case RESOURCE_GROUP:
-            describe_group(rq, from, to);
+        case CONFIG_RESOURCE_GROUP:
+            describe_named(rq, RESOURCE_KIND_GROUP, from, to);
             break;
         default:
             to->error_code = KERR_INVALID_REQUEST;
-            to->error_message = SL("Unsupported resource type");
         }
     }
     request_reply(rq);
 }
 
-/* --- changes ------------------------------------------------------------------------------------
+/* --- ListConfigResources ------------------------------------------------------------------------
  */
 
-struct change {
-    int8_t type;
-    struct slice name;
-    struct broker_config_change *changes;
-    size_t count;
-    bool replace; /* AlterConfigs: what is not named goes back to its default */
-    bool bad_op;
+struct listing {
+    struct request *rq;
+    struct list_config_resources_response_resource *v;
+    int32_t count;
 };
 
-static enum err set_log_level(const struct broker_config_change *c)
+static void list_names(struct listing *l, int8_t type, const struct slice *names, size_t n)
 {
-    enum log_level level = LOG_L_INFO;
-    char name[64], text[16];
-    if (c->op == BROKER_CONFIG_SET) {
-        snprintf(text, sizeof text, PRI_SL, ARG_SL(c->value));
-        if (!strcmp(text, "FATAL"))
-            level = LOG_L_ERROR;
-        else if (log_parse_level(text, &level) != E_OK || level == LOG_L_OFF)
-            return E_INVALID;
+    struct list_config_resources_response_resource *v =
+        list_config_resources_response_resource_array(&l->rq->arena, l->count + (int32_t)n);
+    if (l->count)
+        memcpy(v, l->v, (size_t)l->count * sizeof *v);
+    for (size_t i = 0; i < n; i++) {
+        v[l->count].resource_name = names[i];
+        v[l->count++].resource_type = type;
     }
-    snprintf(name, sizeof name, PRI_SL, ARG_SL(c->name));
-    return log_set_level(name, level);
+    l->v = v;
 }
 
-static enum err change_loggers(const struct change *c, bool validate_only, struct error *e)
+static void list_type(struct listing *l, int8_t type)
 {
-    for (size_t i = 0; i < c->count; i++) {
-        if (validate_only)
-            continue;
-        if (set_log_level(&c->changes[i]) != E_OK) {
-            error_set(e, E_INVALID, "Logger " PRI_SL " does not exist or can not have that level.",
-                      ARG_SL(c->changes[i].name));
-            e->sys = KERR_INVALID_CONFIG;
-            return E_INVALID;
+    struct request *rq = l->rq;
+    struct arena *a = &rq->arena;
+    struct slice *names;
+    struct slice own = slice_cstr(arena_printf(a, "%d", rq->broker->o->node_id));
+    struct topic **v;
+    size_t n = 0;
+    switch (type) {
+    case CONFIG_RESOURCE_TOPIC:
+        if (topics_list(rq->broker->topics, a, &v, &n) != E_OK)
+            return;
+        names = arena_calloc(a, n + 1, sizeof *names);
+        for (size_t i = 0; i < n; i++) {
+            names[i] = arena_dup(a, topic_name(v[i]));
+            topic_unref(v[i]);
         }
-    }
-    return E_OK;
-}
-
-static int16_t change_one(struct request *rq, const struct change *c, bool validate_only,
-                          struct slice *text)
-{
-    struct error e;
-    error_clear(&e);
-    enum err r = E_OK;
-    int which = 1;
-    if (c->bad_op) {
-        *text = SL("Unknown operation type");
-        return KERR_INVALID_REQUEST;
-    }
-    if (c->type == RESOURCE_BROKER || c->type == RESOURCE_LOGGER) {
-        which = check_broker_name(rq, c->name, "", text);
-        if (which < 0 || (which == 0 && c->type == RESOURCE_LOGGER))
-            return KERR_INVALID_REQUEST;
-    }
-    switch (c->type) {
-    case RESOURCE_TOPIC:
-        r = broker_topic_change_configs(rq->broker, c->name, c->changes, c->count, c->replace,
-                                        validate_only, &e);
+        list_names(l, type, names, n);
         break;
-    case RESOURCE_BROKER:
-        r = broker_change_configs(rq->broker, which == 1, c->changes, c->count, validate_only, &e);
+    case CONFIG_RESOURCE_BROKER:
+    case CONFIG_RESOURCE_LOGGER:
+        list_names(l, type, &own, 1);
         break;
-    case RESOURCE_LOGGER:
-        r = change_loggers(c, validate_only, &e);
+    case CONFIG_RESOURCE_METRICS:
+        resource_config_names(&rq->broker->resources, RESOURCE_KIND_METRICS, a, &names, &n);
+        list_names(l, type, names, n);
         break;
     default:
-        *text = SL("Configurations of this kind can not be changed.");
-        return KERR_INVALID_REQUEST;
+        resource_config_names(&rq->broker->resources, RESOURCE_KIND_GROUP, a, &names, &n);
+        list_names(l, type, names, n);
     }
-    int16_t code = api_code(r, &e);
-    if (code != KERR_NONE && code != KERR_UNKNOWN_TOPIC_OR_PARTITION)
-        *text = slice_cstr(arena_strdup(&rq->arena, e.msg));
-    return code;
 }
 
-static bool same_resource(const struct change *a, const struct change *b)
+void api_list_config_resources(struct request *rq)
 {
-    return a->type == b->type && slice_eq(a->name, b->name);
-}
-
-/* Judges each resource by itself; one named twice is refused both times. */
-static void change_all(struct request *rq, const struct change *v, int32_t n, bool validate_only,
-                       int16_t *codes, struct slice *texts)
-{
+    static const int8_t all[] = {CONFIG_RESOURCE_TOPIC, CONFIG_RESOURCE_BROKER,
+                                 CONFIG_RESOURCE_LOGGER, CONFIG_RESOURCE_METRICS,
+                                 CONFIG_RESOURCE_GROUP};
+    static const int8_t only_metrics[] = {CONFIG_RESOURCE_METRICS};
+    const struct list_config_resources_request *in = rq->in;
+    struct list_config_resources_response *out = rq->out;
+    struct listing l = {.rq = rq};
+    const int8_t *types = rq->version == 0 ? only_metrics : all;
+    int32_t n = rq->version == 0 ? 1 : (int32_t)ARRAY_LEN(all);
+    if (rq->version > 0 && in->resource_types_count > 0) {
+        types = in->resource_types;
+        n = in->resource_types_count;
+    }
+    if (!request_allowed_cluster(rq, ACL_DESCRIBE_CONFIGS)) {
+        out->error_code = KERR_CLUSTER_AUTHORIZATION_FAILED;
+        n = 0;
+    }
     for (int32_t i = 0; i < n; i++) {
-        bool twice = false;
-        for (int32_t k = 0; k < n; k++)
-            twice |= k != i && same_resource(&v[i], &v[k]);
-        texts[i] = SLICE_NULL;
-        if (twice) {
-            codes[i] = KERR_INVALID_REQUEST;
-            texts[i] = SL("Each resource must appear at most once.");
-        } else {
-            codes[i] = change_one(rq, &v[i], validate_only, &texts[i]);
+        bool known = false;
+        for (size_t k = 0; k < ARRAY_LEN(all); k++)
+            known |= types[i] == all[k];
+        if (!known) {
+            out->error_code = KERR_UNSUPPORTED_VERSION;
+            n = 0;
         }
     }
-}
-
-static void incremental(void *arg)
-{
-    struct request *rq = arg;
-    const struct incremental_alter_configs_request *in = rq->in;
-    struct incremental_alter_configs_response *out = rq->out;
-    int32_t n = MAX(in->resources_count, 0);
-    struct change *v = arena_calloc(&rq->arena, (size_t)n + 1, sizeof *v);
-    int16_t *codes = arena_calloc(&rq->arena, (size_t)n + 1, sizeof *codes);
-    struct slice *texts = arena_calloc(&rq->arena, (size_t)n + 1, sizeof *texts);
-    for (int32_t i = 0; i < n; i++) {
-        const struct incremental_alter_configs_request_resource *from = &in->resources[i];
-        v[i].type = from->resource_type;
-        v[i].name = from->resource_name;
-        v[i].count = (size_t)MAX(from->configs_count, 0);
-        v[i].changes = arena_calloc(&rq->arena, v[i].count + 1, sizeof *v[i].changes);
-        for (size_t k = 0; k < v[i].count; k++) {
-            v[i].changes[k] = (struct broker_config_change){
-                from->configs[k].name, from->configs[k].value,
-                (enum broker_config_op)from->configs[k].config_operation};
-            v[i].bad_op |= from->configs[k].config_operation < 0 ||
-                           from->configs[k].config_operation > BROKER_CONFIG_SUBTRACT;
-        }
-    }
-    change_all(rq, v, n, in->validate_only, codes, texts);
-    out->responses_count = n;
-    out->responses = incremental_alter_configs_response_resource_array(&rq->arena, n);
-    for (int32_t i = 0; i < n; i++) {
-        out->responses[i].resource_type = v[i].type;
-        out->responses[i].resource_name = v[i].name;
-        out->responses[i].error_code = codes[i];
-        out->responses[i].error_message = texts[i];
-    }
-}
-
-static void alter(void *arg)
-{
-    struct request *rq = arg;
-    const struct alter_configs_request *in = rq->in;
-    struct alter_configs_response *out = rq->out;
-    int32_t n = MAX(in->resources_count, 0);
-    struct change *v = arena_calloc(&rq->arena, (size_t)n + 1, sizeof *v);
-    int16_t *codes = arena_calloc(&rq->arena, (size_t)n + 1, sizeof *codes);
-    struct slice *texts = arena_calloc(&rq->arena, (size_t)n + 1, sizeof *texts);
-    for (int32_t i = 0; i < n; i++) {
-        const struct alter_configs_request_resource *from = &in->resources[i];
-        v[i].type = from->resource_type;
-        v[i].name = from->resource_name;
-        v[i].replace = true;
-        v[i].count = (size_t)MAX(from->configs_count, 0);
-        v[i].changes = arena_calloc(&rq->arena, v[i].count + 1, sizeof *v[i].changes);
-        for (size_t k = 0; k < v[i].count; k++)
-            v[i].changes[k] = (struct broker_config_change){
-                from->configs[k].name, from->configs[k].value, BROKER_CONFIG_SET};
-    }
-    change_all(rq, v, n, in->validate_only, codes, texts);
-    out->responses_count = n;
-    out->responses = alter_configs_response_resource_array(&rq->arena, n);
-    for (int32_t i = 0; i < n; i++) {
-        out->responses[i].resource_type = v[i].type;
-        out->responses[i].resource_name = v[i].name;
-        out->responses[i].error_code = codes[i];
-        out->responses[i].error_message = texts[i];
-    }
-}
-
-static void reply(void *arg)
-{
-    request_reply(arg);
-}
-
-void api_incremental_alter_configs(struct request *rq)
-{
-    pool_submit(rq->broker->pool, rq->broker->topics, incremental, rq->bl->loop, reply, rq);
-}
-
-void api_alter_configs(struct request *rq)
-{
-    pool_submit(rq->broker->pool, rq->broker->topics, alter, rq->bl->loop, reply, rq);
+    for (int32_t i = 0; i < n; i++)
+        list_type(&l, types[i]);
+    out->config_resources = l.v;
+    out->config_resources_count = l.count;
+    request_reply(rq);
 }

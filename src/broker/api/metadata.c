@@ -8,14 +8,13 @@
 #include "base/base.h"
 #include "base/log.h"
 #include "broker/access.h"
+#include "broker/features.h"
 #include "broker/topic.h"
 
 #include <stdlib.h>
 
 /* --- ApiVersions --------------------------------------------------------------------------------
  */
-
-#define METADATA_VERSION 27 /* 4.1 */
 
 /* [a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])? */
 static bool is_software_text(struct slice s)
@@ -32,21 +31,12 @@ static bool is_software_text(struct slice s)
 
 static void list_features(struct request *rq, struct api_versions_response *out)
 {
-    static const struct {
-        const char *name;
-        int16_t min, max, level; /* level 0: not finalized */
-    } features[] = {
-        {"eligible.leader.replicas.version", 0, 1, 1},
-        {"group.version", 0, 1, 0},
-        {"kraft.version", 0, 1, 0},
-        {"metadata.version", 7, METADATA_VERSION, METADATA_VERSION},
-        {"transaction.version", 0, 2, 2},
-    };
-    int32_t n = ARRAY_LEN(features);
-    out->supported_features = api_versions_response_feature_array(&rq->arena, n);
-    out->finalized_features = api_versions_response_finalized_array(&rq->arena, n);
+    size_t n;
+    const struct broker_feature *features = broker_features(&n);
+    out->supported_features = api_versions_response_feature_array(&rq->arena, (int32_t)n);
+    out->finalized_features = api_versions_response_finalized_array(&rq->arena, (int32_t)n);
     out->finalized_features_epoch = broker_topics_generation(rq->broker);
-    for (int32_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         if (rq->version >= 4 || features[i].min > 0) { /* older Java refuses a minimum of 0 */
             struct api_versions_response_feature *f =
                 &out->supported_features[out->supported_features_count++];

@@ -66,10 +66,14 @@ static enum err check_assignments(struct request *rq, const struct create_topics
         if (!found)
             return bad(e, KERR_INVALID_REPLICA_ASSIGNMENT,
                        "partitions should be a consecutive 0-based integer sequence");
-        bool own = found->broker_ids_count == 1 && found->broker_ids[0] == rq->broker->o->node_id;
-        if (found->broker_ids_count < 1 || (!own && !rq->broker->o->replication_factor_clamp))
-            return bad(e, KERR_INVALID_REPLICA_ASSIGNMENT,
-                       "The manual partition assignment includes a broker that is not registered.");
+        struct slice why;
+        int16_t code = api_check_replicas(rq, found->broker_ids, found->broker_ids_count,
+                                          rq->broker->o->replication_factor_clamp, &why);
+        if (code != KERR_NONE) {
+            error_set(e, E_INVALID, PRI_SL, ARG_SL(why));
+            e->sys = code;
+            return E_INVALID;
+        }
     }
     return E_OK;
 }
@@ -104,6 +108,8 @@ static void describe_created(struct request *rq, struct create_topics_response_t
     struct topic *t = in->validate_only ? NULL : topics_get(rq->broker->topics, out->name);
     if (t)
         out->topic_id = topic_id(t);
+    else
+        uuid_random(&out->topic_id); /* what it might have been */
     topic_unref(t);
     out->num_partitions = partitions > 0 ? partitions : rq->broker->o->num_partitions;
     out->replication_factor = 1;
@@ -268,8 +274,9 @@ static void add_one(struct request *rq, const struct create_partitions_request_t
     error_clear(&e);
     struct topic *t = topics_get(rq->broker->topics, in->name);
     int32_t have = t ? topic_partition_count(t) : 0;
+    bool known = t != NULL;
     topic_unref(t);
-    if (t && in->assignments_count >= 0 && in->count > have &&
+    if (known && in->assignments_count >= 0 && in->count > have &&
         in->assignments_count != in->count - have) {
         row->error_code = KERR_INVALID_REPLICA_ASSIGNMENT;
         row->error_message = slice_cstr(
@@ -278,6 +285,13 @@ static void add_one(struct request *rq, const struct create_partitions_request_t
                          "were specified.",
                          in->count - have, in->assignments_count));
         return;
+    }
+    for (int32_t i = 0; known && in->count > have && i < in->assignments_count; i++) {
+        row->error_code = api_check_replicas(
+            rq, in->assignments[i].broker_ids, in->assignments[i].broker_ids_count,
+            rq->broker->o->replication_factor_clamp, &row->error_message);
+        if (row->error_code != KERR_NONE)
+            return;
     }
     enum err r = all->validate_only
                      ? topics_add_partitions(rq->broker->topics, in->name, in->count, true, &e)

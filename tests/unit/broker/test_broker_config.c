@@ -102,7 +102,10 @@ static void test_changes_while_running(void)
     CHECK_ERR(alter(&s, false, "advertised.listeners", "A://h:1", BROKER_CONFIG_SET, &e),
               E_INVALID);
     CHECK_ERR(alter(&s, false, "message.max.bytes", "x", BROKER_CONFIG_SET, &e), E_INVALID);
-    CHECK_INT(e.sys, KERR_INVALID_CONFIG);
+    CHECK_INT(e.sys, KERR_INVALID_REQUEST);
+    CHECK_ERR(alter(&s, true, "log.cleanup.policy", "burn", BROKER_CONFIG_SET, &e), E_INVALID);
+    CHECK_STR(e.msg, "Invalid value burn for configuration log.cleanup.policy: String must be one "
+                     "of: compact, delete");
     CHECK_ERR(alter(&s, false, "message.max.bytes", "1", BROKER_CONFIG_APPEND, &e), E_INVALID);
     CHECK_ERR(alter(&s, false, "message.max.bytes", NULL, BROKER_CONFIG_SET, &e), E_INVALID);
     CHECK_STR(e.msg, "Null value not supported for : message.max.bytes");
@@ -116,13 +119,13 @@ static void test_changes_while_running(void)
     CHECK_SLICE(broker_setting(&s, SL("message.max.bytes"), &a, &source), SL("2000"));
     CHECK_SLICE(broker_setting(&s, SL("log.cleanup.policy"), &a, &source), SL("compact"));
     struct broker_config_entry entry;
-    broker_settings_describe(&s, opt_find(broker_option_rows(), SL("message.max.bytes")), &a, true,
+    broker_settings_describe(&s, opt_find(broker_option_rows(), SL("message.max.bytes")), &a,
                              &entry);
     CHECK_INT(entry.synonym_count, 2);
     CHECK_INT(entry.synonyms[1].source, CONFIG_SOURCE_DEFAULT);
     CHECK(!entry.read_only);
     broker_settings_describe(&s, opt_find(broker_option_rows(), SL("ssl.keystore.password")), &a,
-                             true, &entry);
+                             &entry);
     CHECK(entry.sensitive && slice_is_null(entry.value));
     broker_settings_release(&s);
     db_close(db);
@@ -130,7 +133,91 @@ static void test_changes_while_running(void)
     mem_free(path);
 }
 
+/* "name=value/source name=value/source" */
+static const char *synonyms(struct broker_settings *s, const char *name, struct arena *a)
+{
+    struct broker_config_synonym *v;
+    size_t n;
+    struct strbuf t = STRBUF_INIT;
+    broker_settings_synonyms(s, slice_cstr(name), a, &v, &n);
+    for (size_t i = 0; i < n; i++)
+        strbuf_addf(&t, "%s" PRI_SL "=" PRI_SL "/%d", i ? " " : "", ARG_SL(v[i].name),
+                    ARG_SL(v[i].value), v[i].source);
+    const char *text = arena_strdup(a, t.n ? t.p : "");
+    strbuf_release(&t);
+    return text;
+}
+
+static void test_synonyms(void)
+{
+    struct broker_settings s;
+    struct error e;
+    struct arena a;
+    path = xasprintf("%s/synonyms.db", test_dir());
+    arena_init(&a, 0, ARENA_NO_BUDGET);
+    open_settings(&s); /* log.retention.hours=24 */
+    CHECK_STR(synonyms(&s, "log.retention.hours", &a),
+              "log.retention.hours=24/4 log.retention.hours=168/5");
+    CHECK_STR(synonyms(&s, "log.retention.ms", &a), ""); /* hours alone are not listed */
+    CHECK_OK(alter(&s, false, "log.retention.ms", "7", BROKER_CONFIG_SET, &e));
+    CHECK_OK(alter(&s, true, "log.retention.ms", "8", BROKER_CONFIG_SET, &e));
+    CHECK_STR(synonyms(&s, "log.retention.ms", &a),
+              "log.retention.ms=8/2 log.retention.ms=7/3 log.retention.hours=24/4 "
+              "log.retention.hours=168/5");
+    CHECK_STR(synonyms(&s, "min.insync.replicas", &a),
+              "min.insync.replicas=1/3 min.insync.replicas=1/5");
+    CHECK_ERR(alter(&s, false, "min.insync.replicas", NULL, BROKER_CONFIG_DELETE, &e), E_INVALID);
+    CHECK_STR(e.msg, "Cluster-level min.insync.replicas cannot be removed while ELR is enabled.");
+    CHECK_INT(e.sys, KERR_INVALID_CONFIG);
+    CHECK_ERR(alter(&s, true, "min.insync.replicas", "1", BROKER_CONFIG_SET, &e), E_INVALID);
+    CHECK_OK(alter(&s, false, "min.insync.replicas", "2", BROKER_CONFIG_SET, &e));
+
+    CHECK_OK(alter(&s, true, "my.plugin.password", "secret", BROKER_CONFIG_SET, &e));
+    struct broker_config_entry *unknown;
+    size_t n;
+    broker_settings_unknown(&s, &a, &unknown, &n);
+    CHECK_INT(n, 1);
+    CHECK_SLICE(unknown[0].name, SL("my.plugin.password"));
+    CHECK(unknown[0].sensitive && unknown[0].read_only && !unknown[0].value.p);
+
+    static const struct broker_config_change two[] = {
+        {SL("log.dirs"), SL("/x"), BROKER_CONFIG_SET},
+        {SL("num.io.threads"), SL("9"), BROKER_CONFIG_SET},
+        {SL("node.id"), SL("3"), BROKER_CONFIG_SET}};
+    CHECK_ERR(broker_settings_alter(&s, db, true, two, 3, false, &e), E_INVALID);
+    CHECK_STR(e.msg, "Cannot update these configs dynamically: Set(log.dirs, node.id)");
+    CHECK_STR(synonyms(&s, "num.io.threads", &a), "num.io.threads=8/5"); /* nothing was changed */
+    CHECK_ERR(alter(&s, false, "sasl.jaas.config", "x", BROKER_CONFIG_SET, &e), E_INVALID);
+    CHECK_STR(e.msg, "Cannot update these configs at default cluster level, broker id must be "
+                     "specified: Set(sasl.jaas.config)");
+    broker_settings_release(&s);
+    db_close(db);
+    arena_release(&a);
+    mem_free(path);
+}
+
+static void edited(const char *now, enum broker_config_op op, const char *items, const char *want)
+{
+    struct strbuf t = STRBUF_INIT;
+    const struct broker_config_change c = {SL("x"), slice_cstr(items), op};
+    config_edit_list(slice_cstr(now), &c, &t);
+    CHECK_STR(t.n ? t.p : "", want);
+    strbuf_release(&t);
+}
+
+static void test_lists(void)
+{
+    edited("a,b", BROKER_CONFIG_APPEND, "c", "a,b,c");
+    edited("a,b", BROKER_CONFIG_APPEND, "b,c", "a,b,c");
+    edited("", BROKER_CONFIG_APPEND, "c", "c");
+    edited("a,b,a", BROKER_CONFIG_SUBTRACT, "a", "b,a");
+    edited("a", BROKER_CONFIG_SUBTRACT, "a", "");
+    edited("a", BROKER_CONFIG_SUBTRACT, "b", "a");
+}
+
 static const struct test_case tests[] = {
+    {"synonyms", test_synonyms},
+    {"lists", test_lists},
     {"rows", test_rows_are_unique_and_complete},
     {"defaults and setting", test_defaults_and_setting},
     {"changes while running", test_changes_while_running},

@@ -59,11 +59,14 @@ static void test_refusals(void)
     refused("cleanup.policy", "compact,burn",
             "Invalid value burn for configuration cleanup.policy: String must be one of: compact, "
             "delete");
-    refused("cleanup.policy", "",
-            "Configuration 'cleanup.policy' must not be empty. Valid values include: [compact, "
-            "delete]");
-    refused("cleanup.policy", "delete,delete",
-            "Configuration 'cleanup.policy' values must not be duplicated.");
+    refused("cleanup.policy", "compact,,delete",
+            "Invalid value  for configuration cleanup.policy: String must be one of: compact, "
+            "delete");
+    CHECK_OK(topic_option_check(SL("cleanup.policy"), SL(""), NULL));
+    CHECK_OK(topic_option_check(SL("cleanup.policy"), SL("delete,delete"), NULL));
+    refused("min.cleanable.dirty.ratio", "2",
+            "Invalid value 2.0 for configuration min.cleanable.dirty.ratio: Value must be no more "
+            "than 1");
     refused("segment.bytes", "1",
             "Invalid value 1 for configuration segment.bytes: Value must be at least 1048576");
     refused("compression.type", "zip",
@@ -77,7 +80,7 @@ static void test_refusals(void)
             "false");
     refused("min.cleanable.dirty.ratio", "1.5",
             "Invalid value 1.5 for configuration min.cleanable.dirty.ratio: Value must be no more "
-            "than 1.0");
+            "than 1");
     refused("remote.storage.enable", "true",
             "Tiered Storage functionality is disabled in the broker. Topic cannot be configured "
             "with remote log storage.");

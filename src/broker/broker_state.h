@@ -15,8 +15,8 @@
 #include "broker/dispatch.h"
 #include "broker/listener.h"
 #include "broker/producer_ids.h"
-#include "broker/security.h"
 #include "broker/resource_config.h"
+#include "broker/security.h"
 
 #define BROKER_LOOPS_MAX 16
 

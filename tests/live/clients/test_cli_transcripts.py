@@ -32,7 +32,7 @@ NOT_COMPARED = {
 NOT_YET = ["kafka-features.sh --bootstrap-server localhost:9092 describe", "kafka-acls.sh --bootstrap-server localhost:9092 --add",
            "--entity-type clients --entity-name app", "--entity-type clients\n", "--entity-type users --entity-name ann"]
 OTHERWISE = [  # command, what goes from the recorded lines, why
-    ("kafka-topics.sh --bootstrap-server localhost:9092 --list", "__consumer_offsets", "offsets are in weir's database"),
+    ("kafka-topics.sh --bootstrap-server localhost:9092 --list", "__consumer_offsets", "no group was used on this weir before"),
     ("--topic nosuch1", "{nosuch1=UNKNOWN_TOPIC_OR_PARTITION}", "a topic is there when the first answer leaves"),
     ("--topic nosuch2", "{nosuch2=UNKNOWN_TOPIC_OR_PARTITION}", "a topic is there when the first answer leaves"),
 ]

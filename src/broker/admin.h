@@ -141,8 +141,8 @@ struct broker_appended {
     int64_t log_append_ms; /* -1 unless the topic has LogAppendTime */
     bool duplicate; /* an idempotent producer's batch that was there already: nothing appended */
 };
-/* Appends one complete record batch (magic 2, CRC set, as proto/batch.h builds it; producer id,
- * epoch and sequence in its header; base offset and leader epoch are patched in place, so `batch`
+/* Appends one complete record batch (magic 2, as batch_builder made it: its checksum is believed;
+ * producer id, epoch and sequence in its header; base offset and leader epoch are patched in place, so `batch`
  * is written to). With durability=sync returns after the fdatasync. Bounded by max.message.bytes
  * only when the user set it on the topic (DESIGN 2.18). E_NOT_FOUND (deleted), E_TOO_LARGE,
  * E_CONFLICT (sequence, fenced epoch: e->sys 45, 47), E_INVALID, E_IO. Blocks: disk write. */

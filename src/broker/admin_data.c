@@ -152,10 +152,8 @@ enum err broker_append(struct broker_target *t, void *batch, size_t n, struct br
                        struct error *e)
 {
     const struct topic_config *c = topic_config(t->topic);
-    struct slice bytes = slice_of(batch, n);
-    enum err r = batch_check(bytes);
-    if (r != E_OK)
-        return error_set(e, r, "a record batch of %zu bytes is not whole", n);
+    if (n < BATCH_HEADER_SIZE || batch_size(batch) != n || batch_magic(batch) != 2)
+        return error_set(e, E_CORRUPT, "a record batch of %zu bytes is not whole", n);
     if (c->max_message_bytes_set && n > (size_t)c->max_message_bytes)
         return kafka_error(e, KERR_MESSAGE_TOO_LARGE, t, "appending to");
     struct partition_appended a;

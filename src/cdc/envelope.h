@@ -41,7 +41,7 @@ void context_headers_init(struct context_headers *h, bool enabled, const char *l
 void context_headers_release(struct context_headers *h);
 static inline struct record_headers context_headers_plain(const struct context_headers *h)
 {
-    return (struct record_headers){.items = h->items, .count = h->count};
+    return (struct record_headers){.items = h->items, .count = h->count, .lasting = true};
 }
 /* One more header (__debezium.newkey, .oldkey) before the context headers; in the arena. */
 struct record_headers context_headers_with(const struct context_headers *h, struct arena *a,

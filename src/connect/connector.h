@@ -19,6 +19,19 @@
 
 struct kclient;
 
+/* --- records that a source writes itself
+ * ------------------------------------------------------------------------------------------ */
+/* The text that JsonConverter makes of a key or a value. */
+struct json_form {
+    bool schemas; /* {"schema":...,"payload":...} */
+    bool numeric_decimals, null_to_default;
+};
+/* Given to a source whose records meet nothing else: no transform, JsonConverter for both. It may
+ * then fill record_text; the bytes must be those that the converters would have written. */
+struct direct_form {
+    struct json_form key, value;
+};
+
 /* --- what the worker gives a task
  * ----------------------------------------------------------------- */
 struct task_ctx {
@@ -29,6 +42,7 @@ struct task_ctx {
         *kclient;       /* topics: create, describe, read and write (schema history, signals) */
     struct db *db;      /* weir's SQLite, for tables of the module's own */
     const char *run_id; /* new at each start of the task */
+    const struct direct_form *direct; /* NULL: records are values */
     /* Set when the task must end; reaches a sleeping task through stop_fd too (poll it). A task
      * looks at least every 500 ms. Paired: the worker stores with release, the task loads with
      * acquire. */
@@ -132,6 +146,8 @@ struct converter_ops {
     enum err (*to_connect)(void *conv, struct slice topic, struct slice bytes, struct arena *a,
                            const struct schema **s, struct value *v, struct error *e);
     void (*release)(void *conv);
+    /* What it writes is JsonConverter's text in this form. NULL: it is something else. */
+    void (*json_form)(const void *conv, struct json_form *out);
 };
 
 /* --- transforms and predicates

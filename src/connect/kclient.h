@@ -37,13 +37,21 @@ void kproducer_close(struct kproducer *p); /* NULL allowed */
 struct khead {
     struct slice name, value; /* value null = null */
 };
+/* Bytes in two pieces that are joined; body null: null. */
+struct ktext {
+    struct slice head, body;
+};
+struct kheads {
+    const struct khead *items;
+    size_t count;
+    struct slice
+        encoded; /* not null: a ready-made headers section (count varint and all) instead */
+};
 /* Adds one record to the batch being built; copies. partition -1: murmur2 of the key, or sticky for
- * a null key. headers_encoded: not null = ready-made headers section (count varint and all) used
- * instead of heads. E_NOT_FOUND: no such topic or partition. */
+ * a null key. E_NOT_FOUND: no such topic or partition. */
 enum err kproducer_add(struct kproducer *p, struct slice topic, int32_t partition,
-                       int64_t timestamp_ms, struct slice key, struct slice value,
-                       const struct khead *heads, size_t heads_count, struct slice headers_encoded,
-                       struct error *e) MUST_CHECK;
+                       int64_t timestamp_ms, struct ktext key, struct ktext value,
+                       struct kheads heads, struct error *e) MUST_CHECK;
 /* Appends all that was added; returns when it is in the log (as durable as the tier says). One
  * error for all: the caller sends again or fails. E_NOT_FOUND: a topic was deleted in between
  * (kproducer_abort, create it, add again). */
@@ -51,7 +59,7 @@ enum err kproducer_flush(struct kproducer *p, struct error *e) MUST_CHECK;
 /* Forgets what was added since the last flush. What a failed flush had appended already is left out
  * when the same records are added again (see skip below). */
 void kproducer_abort(struct kproducer *p);
-/* The headers section of heads, for headers_encoded; appends. */
+/* The headers section of heads, for kheads.encoded; appends. */
 void khead_encode(struct strbuf *out, const struct khead *heads, size_t count);
 
 /* --- exactly once (DESIGN 2.6)

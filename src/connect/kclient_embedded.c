@@ -1,9 +1,10 @@
 /* connect/kclient_embedded.c - kclient on the embedded broker: record batches are built here and
  * appended straight to the partition's log. SPEC: connect 8.1; DESIGN 2.6, 2.7.
  *
- * A producer keeps one slot per partition that it writes to: an open batch, finished batches before
- * it (a batch is closed at SPLIT_BYTES, so that consumers with small buffers stay happy), and the
- * next sequence number. Invariant: next_sequence is what the log expects once everything pending of
+ * A producer keeps one slot per partition that it writes to: an open batch, sealed batches before
+ * it (a batch is sealed at SPLIT_BYTES, so that consumers with small buffers stay happy), and the
+ * next sequence number. Builders belong to the producer and are lent to slots while these have
+ * something pending, so that memory follows what is pending and not how many tables there are. Invariant: next_sequence is what the log expects once everything pending of
  * the slot has been appended; pending records carry [first_sequence, first_sequence + count).
  * Thread: a producer is one task's; a kclient is any thread's. */
 #include "connect/kclient.h"
@@ -17,21 +18,27 @@
 #include "broker/admin.h"
 #include "broker/proto/batch.h"
 
-enum { SPLIT_BYTES = 1 << 20, READ_BYTES = 1 << 20 };
+enum { SPLIT_BYTES = 1 << 20, READ_BYTES = 1 << 20, SPARE_BUILDERS = 8 };
+#define SPARE_BYTES ((size_t)2 << 20) /* bigger builders are not kept */
 
 struct kclient {
     struct broker *broker;
 };
 
 struct ktopic;
+struct sealed {
+    struct batch_builder *builder;
+    struct slice bytes; /* in it */
+};
 struct slot {
     struct ktopic *topic;
     int32_t partition;
     struct broker_target *target;
-    struct batch_builder open;
-    struct strbuf ready;           /* finished batches, one after the other */
+    struct batch_builder *open; /* NULL: nothing in it */
+    struct sealed *sealed;      /* finished batches, oldest first */
+    size_t sealed_count, sealed_cap;
     int32_t open_count;            /* records in the open batch */
-    int32_t first_sequence, count; /* pending, ready and open together */
+    int32_t first_sequence, count; /* pending, sealed and open together */
     int32_t appended;              /* of the pending ones; after a failed flush */
     int32_t next_sequence;
     int32_t skip;    /* records still to leave out */
@@ -60,6 +67,9 @@ struct kproducer {
     struct kpart *parts; /* answer of kproducer_pending */
     size_t parts_cap;
     struct batch_headers heads;
+    struct strbuf joined; /* a key in two pieces, to be hashed */
+    struct batch_builder *spare[SPARE_BUILDERS];
+    size_t spare_count;
     enum codec codec;
     int fault_after; /* tests: batches until the fault + 1; 0 none */
 };
@@ -117,6 +127,7 @@ enum err kproducer_open(struct kproducer **out, struct kclient *k, const char *n
     p->codec = CODEC_NONE;
     map_init(&p->topics);
     strbuf_init(&p->heads.bytes, 0);
+    strbuf_init(&p->joined, 0);
     *out = p;
     if (!codec.p || codec_parse(codec, &p->codec) == E_OK)
         return E_OK;
@@ -129,14 +140,56 @@ enum err kproducer_open(struct kproducer **out, struct kclient *k, const char *n
                      ARG_SL(codec));
 }
 
+static void builder_free(struct batch_builder *b)
+{
+    if (!b)
+        return;
+    batch_builder_release(b);
+    mem_free(b);
+}
+
+static struct batch_builder *builder_take(struct kproducer *p)
+{
+    if (p->spare_count)
+        return p->spare[--p->spare_count];
+    struct batch_builder *b = xmalloc(sizeof *b);
+    batch_builder_init(b, p->codec, CODEC_LEVEL_DEFAULT, 0);
+    return b;
+}
+
+static void builder_return(struct kproducer *p, struct batch_builder *b)
+{
+    if (!b)
+        return;
+    batch_builder_reset(b);
+    if (p->spare_count < SPARE_BUILDERS && b->plain.cap + b->packed.cap <= SPARE_BYTES)
+        p->spare[p->spare_count++] = b;
+    else
+        builder_free(b);
+}
+
 static void slot_free(struct slot *s)
 {
     if (!s)
         return;
     broker_target_close(s->target);
-    batch_builder_release(&s->open);
-    strbuf_release(&s->ready);
+    builder_free(s->open);
+    for (size_t i = 0; i < s->sealed_count; i++)
+        builder_free(s->sealed[i].builder);
+    mem_free(s->sealed);
     mem_free(s);
+}
+
+/* Forgets what is pending. */
+static void empty_slot(struct kproducer *p, struct slot *s)
+{
+    builder_return(p, s->open);
+    s->open = NULL;
+    for (size_t i = 0; i < s->sealed_count; i++)
+        builder_return(p, s->sealed[i].builder);
+    s->sealed_count = 0;
+    s->count = s->open_count = s->appended = s->skipped = 0;
+    s->sticky_used = false;
 }
 
 static void ktopic_free(void *arg)
@@ -154,6 +207,9 @@ void kproducer_close(struct kproducer *p)
     if (!p)
         return;
     map_release(&p->topics, ktopic_free);
+    while (p->spare_count)
+        builder_free(p->spare[--p->spare_count]);
+    strbuf_release(&p->joined);
     strbuf_release(&p->heads.bytes);
     mem_free(p->used);
     mem_free(p->parts);
@@ -219,8 +275,6 @@ static enum err find_slot(struct kproducer *p, struct ktopic *t, int32_t partiti
         s->topic = t;
         s->partition = partition;
         s->end_offset = s->mark = -1;
-        batch_builder_init(&s->open, p->codec, CODEC_LEVEL_DEFAULT, 0);
-        strbuf_init(&s->ready, 0);
         t->slots[partition] = s;
     }
     if (!s->target) {
@@ -253,42 +307,67 @@ static enum err new_id(struct kproducer *p, struct error *e)
     return p->id >= 0 ? E_OK : broker_producer_id(p->k->broker, &p->id, e);
 }
 
-/* Moves the open batch to the finished ones. */
-static enum err close_batch(struct kproducer *p, struct slot *s, struct error *e)
+/* Moves the open batch to the sealed ones. */
+static enum err seal_batch(struct kproducer *p, struct slot *s, struct error *e)
 {
     if (!s->open_count)
         return E_OK;
     enum err err = new_id(p, e);
     struct slice bytes;
     int32_t first = (int32_t)(((int64_t)s->first_sequence + s->count - s->open_count) & INT32_MAX);
-    batch_builder_producer(&s->open, p->id, 0, first, false);
+    batch_builder_producer(s->open, p->id, 0, first, false);
     if (!err)
-        err = batch_builder_finish(&s->open, &bytes);
-    if (!err) {
-        strbuf_add_slice(&s->ready, bytes);
-        err = strbuf_err(&s->ready);
-    }
+        err = batch_builder_finish(s->open, &bytes);
     if (err)
         return error_set(
             e, err,
             "org.apache.kafka.connect.errors.ConnectException: a record batch could not be "
             "built: %s",
             err_name(err));
-    batch_builder_reset(&s->open);
+    if (s->sealed_count == s->sealed_cap) {
+        s->sealed_cap = s->sealed_cap ? s->sealed_cap * 2 : 4;
+        s->sealed = xrealloc(s->sealed, s->sealed_cap * sizeof *s->sealed);
+    }
+    s->sealed[s->sealed_count++] = (struct sealed){s->open, bytes};
+    s->open = NULL;
     s->open_count = 0;
     return E_OK;
 }
 
-static int32_t pick_partition(struct ktopic *t, int32_t partition, struct slice key, bool *sticky)
+static enum err hash_key(struct kproducer *p, struct ktext key, uint32_t *hash, struct error *e)
 {
-    *sticky = false;
-    if (partition >= 0)
-        return partition;
-    if (key.p)
-        return (int32_t)((murmur2(key) & 0x7fffffff) % (uint32_t)t->partitions);
-    *sticky = true;
-    return t->replay_sticky >= 0 && t->replay_sticky < t->partitions ? t->replay_sticky
-                                                                     : t->sticky % t->partitions;
+    struct slice whole = key.body;
+    if (key.head.n) {
+        strbuf_reset(&p->joined);
+        strbuf_add_slice(&p->joined, key.head);
+        strbuf_add_slice(&p->joined, key.body);
+        whole = strbuf_slice(&p->joined);
+        if (strbuf_err(&p->joined))
+            return error_set(e, E_NOMEM, "no memory for a key of %zu bytes",
+                             key.head.n + key.body.n);
+    }
+    *hash = murmur2(whole) & 0x7fffffff;
+    return E_OK;
+}
+
+static enum err pick_partition(struct kproducer *p, const struct ktopic *t, int32_t wish,
+                               struct ktext key, int32_t *partition, bool *sticky, struct error *e)
+{
+    uint32_t hash = 0;
+    enum err err = E_OK;
+    *sticky = wish < 0 && !key.body.p;
+    *partition = wish;
+    if (wish >= 0)
+        return E_OK;
+    if (*sticky) {
+        bool replay = t->replay_sticky >= 0 && t->replay_sticky < t->partitions;
+        *partition = replay ? t->replay_sticky : t->sticky % t->partitions;
+        return E_OK;
+    }
+    if (t->partitions > 1)
+        err = hash_key(p, key, &hash, e);
+    *partition = (int32_t)(hash % (uint32_t)t->partitions);
+    return err;
 }
 
 /* A ready-made section begins with the count that the builder wants apart. */
@@ -303,17 +382,62 @@ static struct batch_headers borrow_headers(struct slice encoded)
     return h;
 }
 
+/* The headers of a record as the builder wants them; *ready is room for them. NULL: none. */
+static const struct batch_headers *headers_of(struct kproducer *p, struct kheads heads,
+                                              struct batch_headers *ready)
+{
+    if (heads.encoded.p) {
+        *ready = borrow_headers(heads.encoded);
+        return ready;
+    }
+    if (!heads.count)
+        return NULL;
+    batch_headers_reset(&p->heads);
+    for (size_t i = 0; i < heads.count; i++)
+        batch_headers_add(&p->heads, heads.items[i].name, heads.items[i].value);
+    return &p->heads;
+}
+
+static enum err add_to_slot(struct kproducer *p, struct slot *s, int64_t timestamp_ms,
+                            const struct ktext *key, const struct ktext *value,
+                            const struct batch_headers *h, struct error *e)
+{
+    size_t n = key->head.n + key->body.n + value->head.n + value->body.n;
+    enum err err = E_OK;
+    if (s->open_count && batch_builder_size(s->open) + n > SPLIT_BYTES)
+        err = seal_batch(p, s, e);
+    if (err)
+        return err;
+    if (!s->open)
+        s->open = builder_take(p);
+    const struct slice k[2] = {key->head, key->body}, v[2] = {value->head, value->body};
+    err =
+        batch_builder_add_parts(s->open, timestamp_ms, (struct batch_text){k, key->body.p ? 2 : -1},
+                                (struct batch_text){v, value->body.p ? 2 : -1}, h);
+    if (err)
+        return error_set(
+            e, err,
+            "org.apache.kafka.common.errors.RecordTooLargeException: a record of %zu bytes does "
+            "not fit into a batch",
+            n);
+    s->open_count++;
+    s->count++;
+    return E_OK;
+}
+
 enum err kproducer_add(struct kproducer *p, struct slice topic, int32_t partition,
-                       int64_t timestamp_ms, struct slice key, struct slice value,
-                       const struct khead *heads, size_t heads_count, struct slice headers_encoded,
-                       struct error *e)
+                       int64_t timestamp_ms, struct ktext key, struct ktext value,
+                       struct kheads heads, struct error *e)
 {
     struct ktopic *t;
     struct slot *s;
-    bool sticky;
+    struct batch_headers ready;
+    bool sticky = false;
     enum err err = find_topic(p, topic, &t, e);
     if (!err)
-        err = find_slot(p, t, pick_partition(t, partition, key, &sticky), &s, e);
+        err = pick_partition(p, t, partition, key, &partition, &sticky, e);
+    if (!err)
+        err = find_slot(p, t, partition, &s, e);
     if (err)
         return err;
     use_slot(p, s);
@@ -323,29 +447,7 @@ enum err kproducer_add(struct kproducer *p, struct slice topic, int32_t partitio
         s->skipped++;
         return E_OK;
     }
-    struct batch_headers ready, *h = NULL;
-    if (headers_encoded.p) {
-        ready = borrow_headers(headers_encoded);
-        h = &ready;
-    } else if (heads_count) {
-        h = &p->heads;
-        batch_headers_reset(h);
-        for (size_t i = 0; i < heads_count; i++)
-            batch_headers_add(h, heads[i].name, heads[i].value);
-    }
-    if (s->open_count && batch_builder_size(&s->open) + key.n + value.n > SPLIT_BYTES)
-        err = close_batch(p, s, e);
-    if (!err)
-        err = batch_builder_add(&s->open, timestamp_ms, key, value, h);
-    if (err)
-        return error_set(
-            e, err,
-            "org.apache.kafka.common.errors.RecordTooLargeException: a record of %zu bytes does "
-            "not fit into a batch",
-            key.n + value.n);
-    s->open_count++;
-    s->count++;
-    return E_OK;
+    return add_to_slot(p, s, timestamp_ms, &key, &value, headers_of(p, heads, &ready), e);
 }
 
 void khead_encode(struct strbuf *out, const struct khead *heads, size_t count)
@@ -385,7 +487,7 @@ enum err kproducer_pending(struct kproducer *p, const struct kpart **parts, size
     void *value;
     *count = 0;
     for (size_t k = 0; k < p->used_count; k++) {
-        enum err err = close_batch(p, p->used[k], e);
+        enum err err = seal_batch(p, p->used[k], e);
         if (err)
             return err;
     }
@@ -424,10 +526,9 @@ static enum err append_batch(struct kproducer *p, struct slot *s, struct slice o
 
 static enum err append_slot(struct kproducer *p, struct slot *s, struct error *e)
 {
-    enum err err = close_batch(p, s, e);
-    struct slice rest = strbuf_slice(&s->ready), one;
-    while (!err && batch_split(&rest, &one))
-        err = append_batch(p, s, one, e);
+    enum err err = seal_batch(p, s, e);
+    for (size_t i = 0; i < s->sealed_count && !err; i++)
+        err = append_batch(p, s, s->sealed[i].bytes, e);
     if (err == E_NOT_FOUND) { /* the topic is gone: a new one of that name starts at sequence 0 */
         broker_target_close(s->target);
         s->target = NULL;
@@ -436,13 +537,10 @@ static enum err append_slot(struct kproducer *p, struct slot *s, struct error *e
     return err;
 }
 
-static void finish_slot(struct slot *s)
+static void finish_slot(struct kproducer *p, struct slot *s)
 {
     s->next_sequence = (int32_t)(((int64_t)s->first_sequence + s->count) & INT32_MAX);
-    s->count = s->open_count = s->appended = s->skipped = 0;
-    s->sticky_used = false;
-    strbuf_reset(&s->ready);
-    batch_builder_reset(&s->open);
+    empty_slot(p, s);
 }
 
 /* New partitions show up here; keyless records move on to the next partition. */
@@ -478,7 +576,7 @@ enum err kproducer_flush(struct kproducer *p, struct error *e)
             return err;
     }
     for (size_t i = 0; i < p->used_count; i++)
-        finish_slot(p->used[i]);
+        finish_slot(p, p->used[i]);
     p->used_count = 0;
     next_round(p);
     return E_OK;
@@ -508,10 +606,7 @@ void kproducer_abort(struct kproducer *p)
         if (s->skip && s->sticky_used)
             s->topic->replay_sticky = s->partition;
         s->next_sequence = (int32_t)(((int64_t)s->first_sequence + s->appended) & INT32_MAX);
-        s->count = s->open_count = s->appended = s->skipped = 0;
-        s->sticky_used = false;
-        strbuf_reset(&s->ready);
-        batch_builder_reset(&s->open);
+        empty_slot(p, s);
     }
     p->used_count = 0;
     forget_gone(p);

@@ -4,15 +4,19 @@
 
 #include "base/mem.h"
 
+#define TEXT_MAX ((size_t)1 << 30)
+
 void record_batch_init(struct record_batch *b, size_t budget_bytes)
 {
     memset(b, 0, sizeof *b);
     arena_init(&b->arena, 64 << 10, budget_bytes ? budget_bytes : ARENA_NO_BUDGET);
+    strbuf_init(&b->text, TEXT_MAX);
 }
 
 void record_batch_release(struct record_batch *b)
 {
     arena_release(&b->arena);
+    strbuf_release(&b->text);
     mem_free(b->records);
     mem_free(b->offsets);
     memset(b, 0, sizeof *b);
@@ -21,6 +25,9 @@ void record_batch_release(struct record_batch *b)
 void record_batch_reset(struct record_batch *b)
 {
     arena_reset(&b->arena);
+    if (b->text.cap > RECORD_TEXT_KEPT)
+        strbuf_release(&b->text);
+    strbuf_reset(&b->text);
     b->count = b->offsets_count = b->bytes = 0;
 }
 

@@ -21,9 +21,19 @@ struct record_header {
 struct record_headers {
     const struct record_header *items;
     size_t count;
-    /* NULL, or the headers as a record batch stores them (count varint and all), made once by the
-     * runtime for arrays that live as long as the task; see task_source. */
-    const void *encoded_by;
+    bool lasting; /* the array stays as it is as long as the task: the runtime knows it again */
+};
+
+/* Key and value as they go into the log, written by the source itself because nothing but
+ * JsonConverter stands between it and the log (struct direct_form in connector.h). The bytes are
+ * positions in the batch's text; heads are constant beginnings that live as long as the batch
+ * (a schema and what surrounds it, the same for all records of a table). */
+struct record_text {
+    bool used; /* else key and value are values */
+    bool value_null;
+    bool key_null;
+    size_t key_at, key_n, value_at, value_n;
+    struct slice key_head, value_head; /* may be empty */
 };
 
 #define RECORD_NO_TIMESTAMP INT64_MIN
@@ -36,6 +46,7 @@ struct record {
     struct value key, value;
     int64_t timestamp_ms; /* RECORD_NO_TIMESTAMP: none (the runtime takes now) */
     struct record_headers headers;
+    struct record_text text; /* source side */
     /* Sink side: where it was read. */
     int64_t kafka_offset;
     struct slice raw_key, raw_value; /* as consumed, for the dead-letter queue */
@@ -52,6 +63,8 @@ struct record_offset {
 
 struct record_batch {
     struct arena arena;
+    struct strbuf
+        text; /* of records that are written directly; keeps its room from batch to batch */
     struct record *records;
     size_t count, cap;
     /* Offsets to store after the append, oldest first; the last one of a partition wins. A batch
@@ -60,6 +73,7 @@ struct record_batch {
     size_t offsets_count, offsets_cap;
     size_t bytes; /* rough size of what it holds, for limits */
 };
+#define RECORD_TEXT_KEPT ((size_t)8 << 20) /* room of text beyond this is given back at a reset */
 
 void record_batch_init(struct record_batch *b, size_t budget_bytes);
 void record_batch_release(struct record_batch *b);

@@ -220,8 +220,16 @@ enum err stages_transform(struct stages *s, struct record_batch *b, struct recor
 /* --- conversion --------------------------------------------------------------------------------
  */
 
-static enum err convert_headers(struct stages *s, struct record *r, struct converted *out,
-                                struct error *e)
+bool stages_direct(const struct stages *s, struct direct_form *out)
+{
+    if (s->chain_count || !s->key.ops->json_form || !s->value.ops->json_form)
+        return false;
+    s->key.ops->json_form(s->key.state, &out->key);
+    s->value.ops->json_form(s->value.state, &out->value);
+    return true;
+}
+
+enum err stages_headers(struct stages *s, struct record *r, struct converted *out, struct error *e)
 {
     strbuf_reset(&out->headers);
     out->heads_count = 0;
@@ -259,7 +267,7 @@ enum err stages_convert(struct stages *s, struct record *r, bool headers, struct
     enum err err = E_OK;
     error_clear(e);
     if (headers)
-        err = convert_headers(s, r, out, e);
+        err = stages_headers(s, r, out, e);
     if (err || r->dropped)
         return err;
     strbuf_reset(&out->key);

@@ -31,6 +31,8 @@ void stages_release(struct stages *s);
 /* Applies the transforms. E_OK: go on unless r->dropped (which tolerance sets too). */
 enum err stages_transform(struct stages *s, struct record_batch *b, struct record *r,
                           struct error *e) MUST_CHECK;
+/* True when sources may write keys and values themselves: no transform, JSON for both. */
+bool stages_direct(const struct stages *s, struct direct_form *out);
 /* Converts headers, key, value in this order, into the three buffers (reset here). */
 struct converted {
     struct strbuf key, value, headers; /* headers: texts one after the other, see heads */
@@ -40,6 +42,9 @@ struct converted {
 };
 /* headers: false when the caller has them encoded already. */
 enum err stages_convert(struct stages *s, struct record *r, bool headers, struct converted *out,
+                        struct error *e) MUST_CHECK;
+/* The headers alone. */
+enum err stages_headers(struct stages *s, struct record *r, struct converted *out,
                         struct error *e) MUST_CHECK;
 void converted_release(struct converted *c);
 

@@ -19,6 +19,7 @@ enum { BATCH_BUDGET = 256 << 20, SEND_ATTEMPTS = 5 };
  * here. */
 struct header_cache {
     struct arena arena;
+    const struct record_header *lasting; /* the array that they were made of, when it lasts */
     struct record_header *items;
     size_t count;
     struct strbuf encoded;
@@ -34,6 +35,9 @@ struct source {
     struct topic_rules rules;
     struct map topics; /* name -> itself: known to exist, and noted as used */
     struct header_cache headers;
+    struct direct_form direct;
+    int64_t now_ms;          /* timestamp of the records of this batch that have none */
+    struct slice last_topic; /* of the batch; known to exist */
     void *object;
 };
 
@@ -44,6 +48,8 @@ static bool same_headers(const struct header_cache *c, const struct record_heade
 {
     if (!c->valid || c->count != h->count)
         return false;
+    if (h->lasting && h->items == c->lasting)
+        return true;
     for (size_t i = 0; i < h->count; i++)
         if (c->items[i].schema != h->items[i].schema ||
             !slice_eq(c->items[i].name, h->items[i].name) ||
@@ -57,6 +63,7 @@ static void remember_headers(struct header_cache *c, const struct record_headers
                              const struct converted *out)
 {
     c->valid = false;
+    c->lasting = h->lasting ? h->items : NULL;
     arena_reset(&c->arena);
     c->items = arena_alloc(&c->arena, h->count * sizeof *c->items);
     c->count = h->count;
@@ -77,17 +84,22 @@ static void remember_headers(struct header_cache *c, const struct record_headers
 
 static enum err ensure_topic(struct source *s, struct slice topic, struct error *e)
 {
-    if (map_get(&s->topics, topic))
+    if (LIKELY(topic.p == s->last_topic.p && topic.n == s->last_topic.n && topic.p))
         return E_OK;
-    enum err err = topic_rules_ensure(&s->rules, s->t->ctx.kclient, topic, e);
-    if (!err)
-        (void)map_put(&s->topics, topic, s); /* any address: noted as used after the append */
+    enum err err = E_OK;
+    if (!map_get(&s->topics, topic)) {
+        err = topic_rules_ensure(&s->rules, s->t->ctx.kclient, topic, e);
+        if (!err)
+            (void)map_put(&s->topics, topic, s); /* any address: noted as used after the append */
+    }
+    s->last_topic = err ? SLICE_NULL : topic;
     return err;
 }
 
-static enum err check_timestamp(const struct record *r, int64_t *ms, struct error *e)
+static enum err check_timestamp(const struct source *s, const struct record *r, int64_t *ms,
+                                struct error *e)
 {
-    *ms = r->timestamp_ms == RECORD_NO_TIMESTAMP ? clock_wall_ms() : r->timestamp_ms;
+    *ms = r->timestamp_ms == RECORD_NO_TIMESTAMP ? s->now_ms : r->timestamp_ms;
     if (*ms >= -1)
         return E_OK;
     return error_set(e, E_INVALID,
@@ -95,26 +107,46 @@ static enum err check_timestamp(const struct record *r, int64_t *ms, struct erro
                      (long long)*ms);
 }
 
+/* Headers, and what is not text yet, become bytes in s->out. */
+static enum err convert(struct source *s, struct record *r, bool headers, struct error *e)
+{
+    if (!r->text.used)
+        return stages_convert(&s->t->stages, r, headers, &s->out, e);
+    return headers ? stages_headers(&s->t->stages, r, &s->out, e) : E_OK;
+}
+
+static struct ktext text_at(const struct source *s, struct slice head, size_t at, size_t n)
+{
+    return (struct ktext){.head = head, .body = slice_of(s->batch.text.p + at, n)};
+}
+
 static enum err add_record(struct source *s, struct record *r, struct error *e)
 {
     int64_t ms;
     bool cached = r->headers.count && same_headers(&s->headers, &r->headers);
-    enum err err = stages_convert(&s->t->stages, r, r->headers.count && !cached, &s->out, e);
+    enum err err = convert(s, r, r->headers.count && !cached, e);
     if (err || r->dropped)
         return err;
     if (r->headers.count && !cached)
         remember_headers(&s->headers, &r->headers, &s->out);
-    err = check_timestamp(r, &ms, e);
+    err = check_timestamp(s, r, &ms, e);
     if (!err)
         err = ensure_topic(s, r->topic, e);
     if (err)
         return err;
-    struct slice key = s->out.key_null ? SLICE_NULL : strbuf_slice(&s->out.key);
-    struct slice value = s->out.value_null ? SLICE_NULL : strbuf_slice(&s->out.value);
-    struct slice ready =
-        r->headers.count && s->headers.valid ? strbuf_slice(&s->headers.encoded) : SLICE_NULL;
-    return kproducer_add(s->producer, r->topic, r->partition, ms, key, value, s->out.heads,
-                         r->headers.count ? s->out.heads_count : 0, ready, e);
+    struct ktext key = {.body = s->out.key_null ? SLICE_NULL : strbuf_slice(&s->out.key)};
+    struct ktext value = {.body = s->out.value_null ? SLICE_NULL : strbuf_slice(&s->out.value)};
+    const struct record_text *t = &r->text;
+    if (t->used) {
+        key = t->key_null ? (struct ktext){0} : text_at(s, t->key_head, t->key_at, t->key_n);
+        value =
+            t->value_null ? (struct ktext){0} : text_at(s, t->value_head, t->value_at, t->value_n);
+    }
+    struct kheads heads = {.items = s->out.heads,
+                           .count = r->headers.count ? s->out.heads_count : 0};
+    if (r->headers.count && s->headers.valid)
+        heads.encoded = strbuf_slice(&s->headers.encoded);
+    return kproducer_add(s->producer, r->topic, r->partition, ms, key, value, heads, e);
 }
 
 static enum err transform_all(struct source *s, struct error *e)
@@ -129,6 +161,8 @@ static enum err transform_all(struct source *s, struct error *e)
 static enum err try_send(struct source *s, struct error *e)
 {
     enum err err = E_OK;
+    s->now_ms = clock_wall_ms();
+    s->last_topic = SLICE_NULL;
     for (size_t i = 0; i < s->batch.count && !err; i++)
         if (!s->batch.records[i].dropped)
             err = add_record(s, &s->batch.records[i], e);
@@ -163,6 +197,7 @@ static void forget_topics(struct source *s)
 {
     map_release(&s->topics, NULL);
     map_init(&s->topics);
+    s->last_topic = SLICE_NULL;
 }
 
 static enum err send_batch(struct source *s, struct error *e)
@@ -253,6 +288,7 @@ static enum err start(struct source *s, struct error *e)
     intents_init(&s->intents, t, s->producer);
     if (!err)
         err = intents_recover(&s->intents, e);
+    t->ctx.direct = stages_direct(&t->stages, &s->direct) ? &s->direct : NULL;
     if (!err)
         err = t->ops->source->start(&s->object, &t->ctx, e);
     task_set_object(t, s->object);

@@ -147,8 +147,8 @@ static enum err write_topic(struct history *h, const struct history_record *reco
     for (size_t i = 0; i < count && rc == E_OK; i++) {
         strbuf_reset(&text);
         topic_record(h, &records[i], &text);
-        rc = kproducer_add(h->producer, slice_cstr(h->topic), 0, clock_wall_ms(), SLICE_NULL,
-                           strbuf_slice(&text), NULL, 0, SLICE_NULL, e);
+        rc = kproducer_add(h->producer, slice_cstr(h->topic), 0, clock_wall_ms(), (struct ktext){0},
+                           (struct ktext){.body = strbuf_slice(&text)}, (struct kheads){0}, e);
     }
     if (rc == E_OK)
         rc = kproducer_flush(h->producer, e);

@@ -303,6 +303,14 @@ static enum err json_to(void *conv, struct slice topic, struct slice bytes, stru
     return err;
 }
 
+static void json_form(const void *conv, struct json_form *out)
+{
+    const struct json_conv *c = conv;
+    *out = (struct json_form){.schemas = c->o.schemas_enable,
+                              .numeric_decimals = c->out.numeric_decimals,
+                              .null_to_default = c->out.null_to_default};
+}
+
 static const char *const aliases[] = {"JsonConverter", "Json", NULL};
 const struct converter_ops converter_json = {
     .class_name = "org.apache.kafka.connect.json.JsonConverter",
@@ -313,4 +321,5 @@ const struct converter_ops converter_json = {
     .from_connect = json_from,
     .to_connect = json_to,
     .release = json_release,
+    .json_form = json_form,
 };

@@ -60,13 +60,14 @@ static ALWAYS_INLINE bool measure(const struct mysql_map_column *c, const uint8_
     size_t left = (size_t)(end - p), prefix;
     uint32_t size;
 
-    switch (c->layout) {
-    case CELL_FIXED:
+    if (c->layout == CELL_FIXED) {
         *n = c->size;
         return left >= c->size;
+    }
+    if (UNLIKELY(left < 1))
+        return false;
+    switch (c->layout) {
     case CELL_LEN1:
-        if (left < 1)
-            return false;
         size = p[0];
         prefix = 1;
         break;
@@ -156,6 +157,33 @@ static enum err read_image(struct mysql_rows *it, const struct image *im, struct
     return E_OK;
 }
 
+/* The usual image: every column is there, JSON is whole. Bit i of the null bitmap is column i's. */
+static enum err read_full_image(struct mysql_rows *it, const uint8_t *nulls,
+                                struct mysql_cell *cells, struct error *e)
+{
+    const struct mysql_map_column *c = it->columns;
+    const uint8_t *at = it->at, *end = it->end;
+    uint32_t count = it->column_count;
+
+    for (uint32_t i = 0; i < count; i += 8) {
+        unsigned bits = nulls[i / 8];
+        uint32_t until = MIN(i + 8, count);
+        for (uint32_t k = i; k < until; k++, bits >>= 1, c++) {
+            if (UNLIKELY(bits & 1)) {
+                cells[k] = (struct mysql_cell){NULL, 0, CELL_NULL};
+                continue;
+            }
+            uint32_t n;
+            if (UNLIKELY(!measure(c, &at, end, &n)))
+                return cut_off(it, k, e);
+            cells[k] = (struct mysql_cell){at, n, CELL_VALUE};
+            at += n;
+        }
+    }
+    it->at = at;
+    return E_OK;
+}
+
 static enum err image(struct mysql_rows *it, bool after, struct mysql_cell *cells, struct error *e)
 {
     const struct mysql_rows_event *ev = it->event;
@@ -172,6 +200,8 @@ static enum err image(struct mysql_rows *it, bool after, struct mysql_cell *cell
         return cut_off(it, 0, e);
     im.nulls = it->at;
     it->at += nulls;
+    if (LIKELY(im.all && !im.partial && cells))
+        return read_full_image(it, im.nulls, cells, e);
     return read_image(it, &im, cells, e);
 }
 

@@ -44,6 +44,9 @@ struct shape {
     const struct schema *key;   /* NULL: no key */
     const struct schema *value; /* optional row struct */
     const struct schema *envelope;
+    /* `{"schema":...,"payload":` of records that are written as text, made with the first plan: they
+     * outlive plans, because records of the batch point to them. Null: not made. */
+    struct slice value_head, key_head;
     struct shape *retired_next;
 };
 struct shape *shape_new(const struct shape_rules *r, const struct mysql_table *table);

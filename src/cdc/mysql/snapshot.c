@@ -17,6 +17,7 @@ struct snapshot *snapshot_new(struct mysql_task *t, bool data)
     s->t = t;
     s->data = data;
     mysql_offset_init(&s->at);
+    renderer_init(&s->renderer);
     return s;
 }
 
@@ -35,6 +36,9 @@ void snapshot_free(struct snapshot *s)
     mem_free(s->tables);
     mem_free(s->order);
     mem_free(s->columns);
+    mem_free(s->cells);
+    render_plan_free(s->plan);
+    renderer_release(&s->renderer);
     mem_free(s->charset);
     mem_free(s->collation);
     mysql_table_unref(s->table);

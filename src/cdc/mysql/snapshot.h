@@ -3,6 +3,7 @@
 #ifndef WEIR_CDC_MYSQL_SNAPSHOT_H
 #define WEIR_CDC_MYSQL_SNAPSHOT_H
 
+#include "cdc/mysql/render.h"
 #include "cdc/mysql/task.h"
 
 struct snapshot;
@@ -42,7 +43,11 @@ struct snapshot {
     bool result_open, row_ready;
     const struct mysql_table *table;
     struct shape *shape;
-    uint32_t *columns; /* column index of each column of the result */
+    uint32_t *columns;        /* column index of each column of the result */
+    struct render_plan *plan; /* of the table; NULL: its rows become values */
+    struct renderer renderer;
+    bool plan_begun;          /* render_begin was called for this batch and table */
+    struct mysql_cell *cells; /* the row's texts, for the plan */
     uint64_t table_rows;
     bool first_of_table; /* the row at hand is the first of its table */
     int64_t table_started_ms, last_log_ms;

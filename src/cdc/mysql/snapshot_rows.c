@@ -13,7 +13,7 @@
 #include "base/mem.h"
 
 #define PROGRESS_MS 10000
-#define BATCH_BYTES ((size_t)8 << 20)
+#define BATCH_MS 400
 
 /* --- which tables, in which order
  * --------------------------------------------------------------------------- */
@@ -158,6 +158,7 @@ static void set_source(struct snapshot *s)
 static enum err map_columns(struct snapshot *s, struct error *e)
 {
     s->columns = xrealloc(s->columns, (s->result.columns + 1) * sizeof *s->columns);
+    s->cells = xrealloc(s->cells, (s->result.columns + 1) * sizeof *s->cells);
     for (unsigned i = 0; i < s->result.columns; i++) {
         int at = mysql_table_column(s->shape->table, slice_cstr(s->result.names[i]));
         if (at < 0)
@@ -219,7 +220,13 @@ static enum err open_table(struct snapshot *s, struct snap_table *t, struct erro
     s->first_of_table = true;
     s->table_started_ms = s->last_log_ms = clock_mono_ms();
     rc = map_columns(s, e);
-    return rc ? rc : fetch(s, e);
+    if (rc)
+        return rc;
+    render_plan_free(s->plan);
+    s->plan = render_plan_texts(s->shape, s->columns, s->result.columns, &s->t->em.source,
+                                s->t->ctx->direct);
+    s->plan_begun = false;
+    return fetch(s, e);
 }
 
 /* Opens tables until a row is ready or none is left. */
@@ -246,50 +253,108 @@ static void progress(struct snapshot *s)
              (long long)(clock_mono_ms() - s->table_started_ms));
 }
 
+static enum err row_as_values(struct snapshot *s, struct record_batch *b, struct emit_time t,
+                              struct value **source, struct error *e)
+{
+    struct value *row;
+    s->t->env.arena = &b->arena;
+    enum err rc = shape_texts(s->shape, &s->t->env, s->columns, s->result.columns, s->result.row,
+                              s->result.length, &row, e);
+    return rc ? rc : emit_read(&s->t->em, b, s->shape, row, t, source, e);
+}
+
+static enum err row_as_text(struct snapshot *s, struct record_batch *b, struct emit_time t,
+                            struct error *e)
+{
+    if (!s->plan_begun) {
+        enum err rc = render_begin(&s->renderer, s->plan, &s->t->em, RENDER_READ, t, e);
+        if (rc)
+            return rc;
+        s->plan_begun = true;
+    }
+    for (unsigned i = 0; i < s->result.columns; i++) {
+        const char *p = s->result.row[i];
+        if (UNLIKELY(p && s->result.length[i] > UINT32_MAX))
+            return E_UNSUPPORTED;
+        s->cells[i] = (struct mysql_cell){(const uint8_t *)p, p ? (uint32_t)s->result.length[i] : 0,
+                                          p ? CELL_VALUE : CELL_NULL};
+    }
+    return render_row(&s->renderer, &s->t->em, b, NULL, s->cells, 0, e);
+}
+
+/* The marker of a row: of one that is the last of all, or (last false) of others. NULL: none of its
+ * own. `first` is the first row of the first table; when that is empty, nothing has the mark. */
+static const char *marker_of(bool last, bool first, bool last_of_table, bool first_of_table)
+{
+    return last             ? "last"
+           : first          ? "first"
+           : last_of_table  ? "last_in_data_collection"
+           : first_of_table ? "first_in_data_collection"
+                            : NULL;
+}
+
+/* Fetches the row that follows, in the next table if need be, and gives the record just added its
+ * marker. source: of a record of values; NULL: it is text. */
+static enum err mark_row(struct snapshot *s, struct record_batch *b, struct value *source,
+                         bool first, bool first_of_table, struct error *e)
+{
+    enum err rc = fetch(s, e);
+    if (rc)
+        return rc;
+    bool ends = !s->row_ready;
+    const char *usual = marker_of(false, first, ends, first_of_table);
+    if (LIKELY(!usual))
+        return E_OK;
+    if (!source)
+        rc = render_marks(&s->renderer, &s->t->em, SL("last"), slice_cstr(usual), e);
+    if (rc == E_OK && ends)
+        rc = next_table(s, e);
+    if (rc)
+        return rc;
+    bool last = !s->row_ready;
+    if (!source)
+        return render_mark(&s->renderer, b, !last, e);
+    source[SOURCE_SNAPSHOT] = value_string(slice_cstr(last ? "last" : usual));
+    return E_OK;
+}
+
 /* The row in the result becomes a record; then it is known what follows and the marker is set. */
 static enum err one_row(struct snapshot *s, struct record_batch *b, struct emit_time t,
                         struct error *e)
 {
-    struct value *row, *source;
-    /* `first` is the first row of the first table; when that is empty, nothing has the mark. */
-    bool first = s->first_of_table && s->next == 1, first_of_table = s->first_of_table;
-    enum err rc = shape_texts(s->shape, &s->t->env, s->columns, s->result.columns, s->result.row,
-                              s->result.length, &row, e);
-    if (rc == E_OK)
-        rc = emit_read(&s->t->em, b, s->shape, row, t, &source, e);
+    struct value *source = NULL;
+    bool first_of_table = s->first_of_table, first = first_of_table && s->next == 1;
+    enum err rc = s->plan ? row_as_text(s, b, t, e) : E_UNSUPPORTED;
+    if (rc == E_UNSUPPORTED)
+        rc = row_as_values(s, b, t, &source, e);
     if (rc)
         return rc;
     s->first_of_table = false;
     s->table_rows++;
     s->total++;
-    rc = fetch(s, e);
-    if (rc)
-        return rc;
-    bool last_of_table = !s->row_ready;
-    if (last_of_table)
-        rc = next_table(s, e);
-    if (rc)
-        return rc;
-    const char *marker = !s->row_ready    ? "last"
-                         : first          ? "first"
-                         : last_of_table  ? "last_in_data_collection"
-                         : first_of_table ? "first_in_data_collection"
-                                          : NULL;
-    if (marker)
-        source[SOURCE_SNAPSHOT] = value_string(slice_cstr(marker));
-    progress(s);
-    return E_OK;
+    rc = mark_row(s, b, source, first, first_of_table, e);
+    if (rc == E_OK)
+        progress(s);
+    return rc;
+}
+
+/* Rows that come slowly are handed on before the batch is full. */
+static bool is_slow(const struct record_batch *b, int64_t started)
+{
+    return b->count % 64 == 0 && b->count > 0 && clock_mono_ms() - started > BATCH_MS;
 }
 
 enum err snapshot_rows(struct snapshot *s, struct record_batch *b, bool *done, struct error *e)
 {
-    size_t limit = s->t->o.max_batch_size > 0 ? (size_t)s->t->o.max_batch_size : 2048;
+    size_t limit = mysql_task_batch_limit(s->t);
     struct emit_time t = {clock_wall_us()};
-    s->t->env.arena = &b->arena;
+    s->plan_begun = false;
     s->file = arena_dup(&b->arena, slice_cstr(s->at.file));
     s->t->em.source.fields[SOURCE_FILE] = value_string(s->file);
+    int64_t started = clock_mono_ms();
     enum err rc = next_table(s, e);
-    while (rc == E_OK && s->row_ready && b->count < limit && b->arena.used < BATCH_BYTES)
+    while (rc == E_OK && s->row_ready && b->count < limit && !mysql_task_batch_full(b) &&
+           !is_slow(b, started))
         rc = one_row(s, b, t, e);
     atomic_store_explicit(&s->t->rows_read, s->total, memory_order_relaxed);
     *done = rc == E_OK && !s->row_ready;

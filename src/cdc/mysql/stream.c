@@ -17,7 +17,6 @@
 #include "cdc/mysql/ddl.h"
 
 #define POLL_MS 400
-#define BATCH_BYTES ((size_t)8 << 20)
 #define PROGRESS_MS 10000 /* an offset without records, when nothing is captured */
 #define MAX_WAIT_MS 10000
 
@@ -41,6 +40,8 @@ struct stream *stream_new(struct mysql_task *t)
     s->generation = 1;
     s->next_progress_ms = clock_mono_ms() + PROGRESS_MS;
     strbuf_init(&s->query, 0);
+    strbuf_init(&s->gtid_text, 0);
+    renderer_init(&s->renderer);
     mysql_changes_init(&s->changes);
     return s;
 }
@@ -58,6 +59,8 @@ void stream_free(struct stream *s)
     mysql_binlog_free(s->binlog);
     gtid_done_release(&s->gtids);
     strbuf_release(&s->query);
+    strbuf_release(&s->gtid_text);
+    renderer_release(&s->renderer);
     mysql_changes_release(&s->changes);
     mem_free(s->before);
     mem_free(s->after);
@@ -248,7 +251,7 @@ static void track_position(struct stream *s, const struct mysql_event *ev)
 
 static void restart_here(struct stream *s, uint64_t pos)
 {
-    memcpy(s->restart.file, s->file, sizeof s->restart.file);
+    memcpy(s->restart.file, s->file, strlen(s->file) + 1);
     s->restart.pos = pos;
     s->restart.event = 0;
     s->restart.row = 0;
@@ -309,9 +312,13 @@ static void on_gtid(struct stream *s, const struct mysql_event *ev)
     }
     char uuid[GTID_UUID_TEXT];
     gtid_uuid_text(g->uuid, uuid);
-    int n = snprintf(s->gtid_text, sizeof s->gtid_text, "%s%s%s:%llu", uuid, g->tag[0] ? ":" : "",
-                     g->tag, (unsigned long long)g->gno);
-    s->gtid = slice_of(s->gtid_text, (size_t)n);
+    strbuf_reset(&s->gtid_text);
+    strbuf_adds(&s->gtid_text, uuid);
+    strbuf_adds(&s->gtid_text, g->tag[0] ? ":" : "");
+    strbuf_adds(&s->gtid_text, g->tag);
+    strbuf_addc(&s->gtid_text, ':');
+    strbuf_add_u64(&s->gtid_text, g->gno);
+    s->gtid = strbuf_slice(&s->gtid_text);
     s->gtids.pending = true;
     memcpy(s->gtids.uuid, g->uuid, sizeof s->gtids.uuid);
     memcpy(s->gtids.tag, g->tag, sizeof s->gtids.tag);
@@ -325,10 +332,14 @@ static void on_mariadb_gtid(struct stream *s, const struct mysql_event *ev)
     s->texts_stale = true;
     s->has_thread = false;
     s->commit_us = 0;
-    int n = snprintf(s->gtid_text, sizeof s->gtid_text, "%u-%u-%llu", g->domain, ev->server_id,
-                     (unsigned long long)g->seq);
+    strbuf_reset(&s->gtid_text);
+    strbuf_add_u64(&s->gtid_text, g->domain);
+    strbuf_addc(&s->gtid_text, '-');
+    strbuf_add_u64(&s->gtid_text, ev->server_id);
+    strbuf_addc(&s->gtid_text, '-');
+    strbuf_add_u64(&s->gtid_text, g->seq);
     /* MySQL's class does not know MariaDB's GTIDs, and tells none (recorded in mysql-class). */
-    s->gtid = s->t->o.flavour == FLAVOUR_MARIADB ? slice_of(s->gtid_text, (size_t)n) : SLICE_NULL;
+    s->gtid = s->t->o.flavour == FLAVOUR_MARIADB ? strbuf_slice(&s->gtid_text) : SLICE_NULL;
     s->gtids.pending = true;
     s->gtids.mariadb_gtid = (struct mariadb_gtid){g->domain, ev->server_id, g->seq};
     if (!g->standalone)
@@ -546,10 +557,10 @@ static bool is_silent(const struct stream *s)
 
 static enum err read_events(struct stream *s, struct record_batch *b, struct error *e)
 {
-    size_t limit = s->t->o.max_batch_size > 0 ? (size_t)s->t->o.max_batch_size : 2048;
+    size_t limit = mysql_task_batch_limit(s->t);
     int64_t end = clock_mono_ms() + POLL_MS;
     enum err rc = inner_events(s, b, limit, e);
-    for (unsigned n = 0; rc == E_OK && b->count < limit && b->arena.used < BATCH_BYTES; n++) {
+    for (unsigned n = 0; rc == E_OK && b->count < limit && !mysql_task_batch_full(b); n++) {
         struct slice raw;
         int64_t left = (n & 63) == 0 || b->count == 0 ? end - clock_mono_ms() : 1;
         if (left <= 0)

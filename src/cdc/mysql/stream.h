@@ -6,6 +6,7 @@
 #include "cdc/mysql/dump.h"
 #include "cdc/mysql/event.h"
 #include "cdc/mysql/gtid.h"
+#include "cdc/mysql/render.h"
 #include "cdc/mysql/task.h"
 
 struct stream;
@@ -48,6 +49,8 @@ struct stream_pos {
     int64_t ts_sec, server_id;
 };
 
+void stream_pos_copy(struct stream_pos *to, const struct stream_pos *from);
+
 struct stream {
     struct mysql_task *t;
     struct mysql_dump *dump; /* NULL: not connected */
@@ -68,7 +71,7 @@ struct stream {
     bool last_valid;
     struct stream_pos last;
     /* source block of the transaction */
-    char gtid_text[GTID_UUID_TEXT + GTID_TAG_MAX + 24];
+    struct strbuf gtid_text;
     struct slice gtid; /* in gtid_text; null: none */
     int64_t commit_us; /* of the transaction, 0: unknown */
     uint32_t last_timestamp;
@@ -81,6 +84,7 @@ struct stream {
     bool texts_stale;
     struct mysql_cell *before, *after;
     uint32_t cells;
+    struct renderer renderer;
     uint64_t generation; /* grows with every change of structure or of filters */
     struct mysql_changes changes;
     /* connection */

@@ -71,6 +71,17 @@ void stream_describe(const struct stream *s, struct strbuf *out)
     strbuf_addf(out, "%s/%llu", s->file, (unsigned long long)s->event_start);
 }
 
+/* The name's room is far larger than names are. */
+void stream_pos_copy(struct stream_pos *to, const struct stream_pos *from)
+{
+    memcpy(to->file, from->file, strlen(from->file) + 1);
+    to->pos = from->pos;
+    to->event = from->event;
+    to->row = from->row;
+    to->ts_sec = from->ts_sec;
+    to->server_id = from->server_id;
+}
+
 /* --- source block
  * --------------------------------------------------------------------------------------------- */
 

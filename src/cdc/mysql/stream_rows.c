@@ -11,6 +11,7 @@
 struct binding {
     uint64_t generation;       /* of the stream when it was made */
     struct shape *shape;       /* NULL: not captured */
+    struct render_plan *plan;  /* NULL: rows become values */
     int32_t row_end;           /* column of a system-versioned row's end; -1: not versioned */
     struct computed *computed; /* NULL: no image lacked a generated column yet */
 };
@@ -19,6 +20,7 @@ static void binding_free(void *binding)
 {
     struct binding *b = binding;
     computed_free(b->computed);
+    render_plan_free(b->plan);
     mem_free(b);
 }
 
@@ -124,6 +126,11 @@ static enum err bind(struct stream *s, struct mysql_table_map *map, struct bindi
     }
     computed_free(b->computed);
     b->computed = NULL;
+    render_plan_free(b->plan);
+    const struct task_ctx *ctx = s->t->ctx;
+    b->plan = shape && row_end < 0 && ctx
+                  ? render_plan_new(shape, map, &s->t->em.source, ctx->direct)
+                  : NULL;
     b->generation = s->generation;
     b->shape = shape;
     b->row_end = row_end;
@@ -161,10 +168,12 @@ struct rows_run {
     struct record_batch *b;
     const struct shape *shape;
     const struct mysql_rows_event *event;
+    const struct render_plan *plan; /* see struct binding */
     struct emit_time time;
     struct binding *bound;
     int32_t row_end; /* see struct binding */
     bool computing;  /* generated columns come from bound->computed */
+    bool kept;       /* the row's bytes are in the batch's arena */
 };
 
 /* Whether a row of a system-versioned table is of now: its end has not come. */
@@ -303,34 +312,81 @@ static bool is_computing(const struct rows_run *run, const struct mysql_rows *it
     return false;
 }
 
-/* Rows [skip, n) of the event. The bytes move into the batch's arena first: values point into them.
+/* --- values: the general way
+ * ------------------------------------------------------------------------------------------------
  */
-static enum err run_rows(struct rows_run *run, uint64_t skip, struct error *e)
+
+/* Values point into the row's bytes, so these move into the batch's arena. *by: how far. */
+static enum err keep_bytes(struct rows_run *run, struct mysql_rows *it, ptrdiff_t *by,
+                           struct error *e)
+{
+    struct slice rows = run->event->rows;
+    struct value_env *env = &run->s->t->env;
+    env->arena = &run->b->arena;
+    const char *bytes = value_dup(env, rows.p, rows.n);
+    if (!bytes)
+        return error_set(e, E_NOMEM, "no memory for a rows event of %zu bytes", rows.n);
+    size_t at = (size_t)(it->at - (const uint8_t *)rows.p);
+    *by = bytes - rows.p;
+    it->at = (const uint8_t *)bytes + at;
+    it->end = (const uint8_t *)bytes + rows.n;
+    run->kept = true;
+    return E_OK;
+}
+
+static void move_cells(struct mysql_cell *cells, uint32_t n, ptrdiff_t by)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (cells[i].p)
+            cells[i].p += by;
+}
+
+/* A row that the plan did not take. */
+static enum err as_values(struct rows_run *run, struct mysql_rows *it, uint64_t i, struct error *e)
 {
     struct stream *s = run->s;
-    struct mysql_rows_event event = *run->event;
-    struct value_env *env = &s->t->env;
-    env->arena = &run->b->arena;
-    char *bytes = value_dup(env, event.rows.p, event.rows.n);
-    if (!bytes)
-        return error_set(e, E_NOMEM, "no memory for a rows event of %zu bytes", event.rows.n);
-    event.rows.p = bytes;
-    run->event = &event;
-    reserve_cells(s, event.map->column_count);
+    ptrdiff_t by = 0;
+    enum err rc = run->kept ? E_OK : keep_bytes(run, it, &by, e);
+    if (rc)
+        return rc;
+    if (by && run->event->op != ROWS_WRITE)
+        move_cells(s->before, it->column_count, by);
+    if (by && run->event->op != ROWS_DELETE)
+        move_cells(s->after, it->column_count, by);
+    return one_row(run, it, i, e);
+}
 
+/* Rows [skip, n) of the event. */
+static enum err run_rows(struct rows_run *run, uint64_t skip, struct error *e)
+{
+    static const enum render_event events[] = {
+        [ROWS_WRITE] = RENDER_CREATE, [ROWS_UPDATE] = RENDER_UPDATE, [ROWS_DELETE] = RENDER_DELETE};
+    struct stream *s = run->s;
+    struct emitter *em = &s->t->em;
+    const struct mysql_rows_event *event = run->event;
     struct mysql_rows it;
-    enum err rc = mysql_rows_init(&it, &event, e);
+    reserve_cells(s, event->map->column_count);
+    enum err rc = mysql_rows_init(&it, event, e);
     if (rc == E_OK && UNLIKELY(is_computing(run, &it)))
         rc = compute(run, it, e);
-    struct value *fields = s->t->em.source.fields;
+    bool direct = run->plan && rc == E_OK && (event->op == ROWS_WRITE || it.all_before) &&
+                  (event->op == ROWS_DELETE || it.all_after);
+    if (direct) {
+        rc = render_begin(&s->renderer, run->plan, em, events[event->op], run->time, e);
+        direct = rc != E_UNSUPPORTED;
+        rc = direct ? rc : E_OK;
+    }
     for (uint64_t i = 0; rc == E_OK; i++) {
-        rc = mysql_rows_next(&it, event.op == ROWS_WRITE ? NULL : s->before,
-                             event.op == ROWS_DELETE ? NULL : s->after, e);
+        rc = mysql_rows_next(&it, event->op == ROWS_WRITE ? NULL : s->before,
+                             event->op == ROWS_DELETE ? NULL : s->after, e);
         if (rc || i < skip)
             continue;
-        fields[SOURCE_ROW] = value_int((int64_t)i);
+        em->source.fields[SOURCE_ROW] = value_int((int64_t)i);
         s->restart.row = i + 1;
-        rc = one_row(run, &it, i, e);
+        rc = direct ? render_row(&s->renderer, em, run->b, s->before, s->after, i, e)
+                    : E_UNSUPPORTED;
+        if (rc == E_UNSUPPORTED)
+            rc = as_values(run, &it, i, e);
     }
     return rc == E_NOT_FOUND ? E_OK : rc;
 }
@@ -366,13 +422,14 @@ enum err stream_rows(struct stream *s, const struct mysql_event *ev, struct reco
                            .b = b,
                            .shape = shape,
                            .event = rows,
+                           .plan = bound->plan,
                            .time = {clock_wall_us()},
                            .bound = bound,
                            .row_end = bound->row_end};
     size_t before = b->count;
     rc = run_rows(&run, skip, e);
     if (b->count > before) {
-        s->last = s->restart;
+        stream_pos_copy(&s->last, &s->restart);
         s->last_valid = true;
         s->progressed = true;
     }

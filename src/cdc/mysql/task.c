@@ -191,6 +191,14 @@ static enum err mariadb_start(void **task, struct task_ctx *ctx, struct error *e
     return task_start(task, ctx, FLAVOUR_MARIADB, e);
 }
 
+size_t mysql_task_batch_limit(const struct mysql_task *t)
+{
+    enum { DIRECT_RECORDS = 8192, RECORDS = 2048 };
+    if (t->ctx && t->ctx->direct && !strmap_get_c(&t->o.config, "max.batch.size").p)
+        return DIRECT_RECORDS;
+    return t->o.max_batch_size > 0 ? (size_t)t->o.max_batch_size : RECORDS;
+}
+
 /* --- poll
  * ----------------------------------------------------------------------------------------------------
  */

@@ -82,6 +82,14 @@ struct ddl_report {
 enum err mysql_task_report_changes(struct mysql_task *t, const struct mysql_changes *c,
                                    const struct ddl_report *how, struct record_batch *b,
                                    struct error *e) MUST_CHECK;
+/* Most records of a poll: what max.batch.size says; records that are text are cheap, so that without
+ * it more of them make a batch. */
+size_t mysql_task_batch_limit(const struct mysql_task *t);
+/* And enough bytes. */
+static inline bool mysql_task_batch_full(const struct record_batch *b)
+{
+    return b->arena.used >= (size_t)8 << 20 || b->bytes >= (size_t)4 << 20;
+}
 bool mysql_task_captures(const struct mysql_task *t, const struct mysql_table *table);
 static inline bool mysql_task_mariadb(const struct mysql_task *t)
 {

@@ -43,16 +43,28 @@ typedef enum err (*codec_cell_fn)(const struct codec *c, struct value_env *env,
                                   struct value *out);
 typedef enum err (*codec_text_fn)(const struct codec *c, struct value_env *env, struct slice text,
                                   struct value *out);
+/* Codecs that are simple enough to be written without a value in between; see render.h. */
+enum codec_form {
+    CODEC_OTHER,
+    CODEC_SIGNED,   /* the cell is the number */
+    CODEC_UNSIGNED, /* the same; above INT64_MAX it wraps */
+    CODEC_NUMBER,   /* from_cell or from_text makes a number and needs no environment */
+    CODEC_UTF8,     /* the cell is the text */
+    CODEC_BYTES,    /* the cell is the bytes */
+    CODEC_DECIMAL,  /* the cell is a decimal, the value its unscaled bytes */
+    CODEC_ZONED,    /* time stamp as text, with zone */
+};
 struct codec {
     const struct mysql_column *column; /* borrowed from the table */
     const struct value_modes *modes;   /* borrowed */
     const struct schema *schema;       /* one reference; NULL: a type without mapping, left out */
     codec_cell_fn from_cell;
     codec_text_fn from_text;
-    struct value fallback; /* for NULL or E_INVALID in a NOT NULL column */
-    struct value absent;   /* placeholder for what the image leaves out */
-    uint32_t length;       /* BINARY: bytes; BIT: bytes; temporal: digits of fraction */
-    struct arena *keep;    /* behind fallback and absent; NULL: not needed */
+    enum codec_form form, text_form; /* of from_cell and from_text */
+    struct value fallback;           /* for NULL or E_INVALID in a NOT NULL column */
+    struct value absent;             /* placeholder for what the image leaves out */
+    uint32_t length;                 /* BINARY: bytes; BIT: bytes; temporal: digits of fraction */
+    struct arena *keep;              /* behind fallback and absent; NULL: not needed */
     bool nullable;
     bool text_is_default; /* while reading a DEFAULT's text instead of a row's */
 };

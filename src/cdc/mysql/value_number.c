@@ -377,6 +377,7 @@ static void init_decimal(struct codec *c, struct schema_builder **b)
         decimal_schema(c, (int32_t)column_scale(c), col->length > 0 ? col->length : 10, b);
         c->from_cell = cell_decimal;
         c->from_text = text_decimal;
+        c->form = c->text_form = CODEC_DECIMAL;
         break;
     case DECIMAL_STRING:
         *b = codec_schema(c, SCHEMA_STRING, SLICE_NULL, 0);
@@ -454,6 +455,7 @@ static void init_integer(struct codec *c, struct schema_builder **b)
     *b = codec_schema(c, t, SLICE_NULL, 0);
     c->from_cell = col->is_unsigned ? cell_unsigned : cell_signed;
     c->from_text = text_int;
+    c->form = c->text_form = col->is_unsigned ? CODEC_UNSIGNED : CODEC_SIGNED;
 }
 
 void codec_init_number(struct codec *c, struct schema_builder **b)
@@ -479,6 +481,7 @@ void codec_init_number(struct codec *c, struct schema_builder **b)
         *b = codec_schema(c, SCHEMA_INT32, SL("io.debezium.time.Year"), 1);
         c->from_cell = cell_year;
         c->from_text = text_year;
+        c->form = c->text_form = CODEC_NUMBER;
         break;
     default:
         init_integer(c, b);

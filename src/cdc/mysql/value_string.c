@@ -149,6 +149,8 @@ static void init_binary(struct codec *c, struct schema_builder **b)
     *b = codec_schema(c, c->modes->binary == BINARY_BYTES ? SCHEMA_BYTES : SCHEMA_STRING,
                       SLICE_NULL, 0);
     c->from_cell = c->column->compressed ? cell_compressed : cell_binary;
+    bool plain = !c->column->compressed && !c->length && c->modes->binary == BINARY_BYTES;
+    c->form = c->text_form = plain ? CODEC_BYTES : CODEC_OTHER;
     c->from_text = text_binary;
 }
 
@@ -266,6 +268,7 @@ void codec_init_string(struct codec *c, struct schema_builder **b)
 {
     const struct mysql_column *col = c->column;
     c->from_text = text_string;
+    c->text_form = CODEC_UTF8;
     switch (col->type) {
     case COL_ENUM:
     case COL_SET:
@@ -295,5 +298,6 @@ void codec_init_string(struct codec *c, struct schema_builder **b)
         c->from_cell = col->compressed                                        ? cell_compressed
                        : !col->charset || mysql_charset_is_utf8(col->charset) ? cell_utf8
                                                                               : cell_charset;
+        c->form = c->from_cell == cell_utf8 ? CODEC_UTF8 : CODEC_OTHER;
     }
 }

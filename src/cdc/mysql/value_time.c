@@ -434,5 +434,8 @@ void codec_init_time(struct codec *c, struct schema_builder **b)
         c->from_text = text_timestamp;
         break;
     }
+    bool zoned_text = c->from_text == text_timestamp;
+    c->form = f->type == SCHEMA_STRING ? CODEC_OTHER : CODEC_NUMBER;
+    c->text_form = zoned_text ? CODEC_ZONED : c->form;
     *b = codec_schema(c, f->type, slice_cstr(f->name), 1);
 }

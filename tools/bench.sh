@@ -1,10 +1,10 @@
 #!/bin/bash
-# bench.sh BUILD-DIR [NAME...]: all benchmarks, or produce, capture, startup, debezium. Each prints RESULT lines: ratios to a peer
+# bench.sh BUILD-DIR [NAME...]: all benchmarks, or produce, capture, catchup, latency, startup, debezium. Each prints RESULT lines: ratios to a peer
 # measured in the same run, with their spread.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 build=$1; shift
-want=${*:-startup produce capture debezium}
+want=${*:-startup produce catchup capture latency debezium}
 python=$(tools/venv.sh) || exit 1
 export WEIR=${WEIR:-$PWD/build/weir}
 work=$(mktemp -d)
@@ -27,6 +27,8 @@ for name in $want; do
     startup) "$python" tests/bench/startup.py ;;
     produce) warm 3000; server produce; "$build/bench-produce" "$kafka" "$pid" "${MESSAGES:-2000000}" "${BENCH_ROUNDS:-5}"; kill "$pid"; wait "$pid" ;;
     capture) warm 3000; "$python" tests/bench/capture.py "$build" "${ROWS:-500000}" "${BENCH_ROUNDS:-3}" ;;
+    catchup) warm 3000; "$build/bench-catchup" "${ROWS:-500000}" "${BENCH_ROUNDS:-3}" ;;
+    latency) "$python" tests/bench/latency.py "${COMMITS:-1000}" "${BENCH_ROUNDS:-3}" ;;
     debezium) # side by side with the real one, where it can be had
         shared=${WEIR_SHARED:-../shared}
         [[ -x $shared/oracle/stack.sh ]] || { echo "debezium: skipped, the real programs are not beside this clone"; continue; }

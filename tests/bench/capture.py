@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """capture.py BUILD-DIR [ROWS [ROUNDS]]: capture of a MariaDB table against a loop in C that only reads, interleaved.
 
-Snapshot: rows a second until all are in the topic, against `SELECT *` by mysql_use_result. Catch-up: the changes made while the
-connector was paused, against a dump of the same binary log that looks at nothing. Schemas off."""
+Snapshot: rows a second until all are in the topic, against `SELECT *` by mysql_use_result, with schemas and without. Catch-up: the
+changes made while the connector was stopped, against a dump of the same binary log that looks at nothing; schemas off. Then the
+peak memory of both the catch-up and of rows of 16 MB."""
 import os
 import statistics
 import subprocess
@@ -58,60 +59,106 @@ def spread(name, ratios, note):
     print(f"RESULT {name} weir/raw median {statistics.median(ratios):.3f} (min {min(ratios):.3f}, max {max(ratios):.3f}); {note}", flush=True)
 
 
-with database("mariadb", ["--innodb-buffer-pool-size=1G", "--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0"]) as db:
+def forget_peak(pid):
+    with open(f"/proc/{pid}/clear_refs", "w") as f:
+        f.write("5")
+
+
+def peak_mb(pid):
+    return next(int(line.split()[1]) / 1024 for line in open(f"/proc/{pid}/status") if line.startswith("VmHWM"))
+
+
+def snapshots(db, w, consumer, schemas):
+    """Rounds of a snapshot into a new topic; the last one of schemas=False stays for the catch-up. Returns its name."""
+    ratios, rates, used, sizes = [], [], [], []
+    for n in range(rounds):
+        peer = raw_number(db.port, "select", "bench.t")
+        prefix, before = f"{'d' if schemas else 's'}{n}", cpu(w.process.pid)
+        start = time.monotonic()
+        w.create_connector(prefix, db.connector(prefix, database_include_list="bench", database_server_id=5000 + n + 100 * schemas,
+                                                key_converter_schemas_enable=str(schemas).lower(),
+                                                value_converter_schemas_enable=str(schemas).lower()))
+        rate = rows / (until(consumer, f"{prefix}.bench.t", rows) - start)
+        used.append((cpu(w.process.pid) - before) / rows * 1e6)
+        ratios.append(rate / peer)
+        rates.append(rate)
+        sizes.append(log_bytes(w, f"{prefix}.bench.t") / rows)
+        print(f"snapshot{' with schemas' if schemas else ''} round {n + 1}: weir {rate:,.0f} rows/s ({sizes[-1]:.0f} bytes each), "
+              f"raw {peer:,.0f} rows/s, ratio {rate / peer:.2f}", flush=True)
+        if schemas or n + 1 < rounds:
+            w.rest("DELETE", f"/connectors/{prefix}")
+            admin = AdminClient({"bootstrap.servers": w.bootstrap})
+            admin.delete_topics([f"{prefix}.bench.t"])[f"{prefix}.bench.t"].result()
+            time.sleep(1)  # its memory goes back: the next round gets pages that were used before
+    spread("snapshot-schemas" if schemas else "snapshot", ratios,
+           f"weir {statistics.median(rates):,.0f} rows/s of {statistics.median(sizes):.0f} bytes, {statistics.median(used):.2f} us CPU a row")
+    return prefix
+
+
+def catch_up(db, w, consumer, name):
+    ratios, rates, used, to_cells, floor, peaks = [], [], [], [], [], []
+    topic = f"{name}.bench.t"
+    per = 100
+    for n in range(rounds):
+        w.rest("PUT", f"/connectors/{name}/stop")
+        before_rows, before_bytes = high(consumer, topic), log_bytes(w, topic)
+        file, position = db.sql("SHOW MASTER STATUS")[0][:2]
+        client = db.client("bench")
+        with client.cursor() as c:
+            for k in range(0, rows, rows // per):
+                c.execute("UPDATE t SET amount = amount + 1 WHERE id > %s AND id <= %s", (k, k + rows // per))
+        client.close()
+        seconds = raw_number(db.port, "binlog", file, position, per)
+        cells = rows / raw_number(db.port, "cells", file, position, per)
+        before = cpu(w.process.pid)
+        forget_peak(w.process.pid)
+        w.rest("PUT", f"/connectors/{name}/resume")
+        first = until(consumer, topic, before_rows + 1)
+        count = high(consumer, topic)
+        rate = (before_rows + rows - count) / (until(consumer, topic, before_rows + rows) - first)
+        used.append((cpu(w.process.pid) - before) / rows * 1e6)
+        peaks.append(peak_mb(w.process.pid))
+        peer = rows / seconds
+        ratios.append(rate / peer)
+        rates.append(rate)
+        to_cells.append(rate / cells)
+        written = log_bytes(w, topic) - before_bytes
+        floor.append(rate / (rows / raw_number(db.port, "write", os.path.join(w.dir, "plain"), written)))
+        print(f"catch-up round {n + 1}: weir {rate:,.0f} events/s ({written / rows:.0f} bytes each), raw {peer:,.0f} events/s, "
+              f"ratio {rate / peer:.3f}; raw that looks at the cells {cells:,.0f}, ratio {rate / cells:.3f}; "
+              f"a plain write of the same bytes: ratio {floor[-1]:.2f}", flush=True)
+    spread("catch-up-cells", to_cells, "the peer looks at each cell, as that of the snapshot does")
+    spread("catch-up", ratios, f"weir {statistics.median(rates):,.0f} events/s, {statistics.median(used):.2f} us CPU an event")
+    print(f"RESULT catch-up-memory peak {max(peaks):.0f} MB of the whole process", flush=True)
+
+
+def large_rows(db, w, consumer, name):
+    """Peak memory while rows of 16 MB are streamed."""
+    size, count = 16 << 20, 4
+    client = db.client("bench")
+    with client.cursor() as c:
+        c.execute("CREATE TABLE big (id INT PRIMARY KEY, body LONGTEXT)")
+        c.execute("INSERT INTO big VALUES (0, 'a')")
+        until(consumer, f"{name}.bench.big", 1)
+        forget_peak(w.process.pid)
+        idle = peak_mb(w.process.pid)
+        for i in range(1, count + 1):
+            c.execute("INSERT INTO big VALUES (%s, REPEAT('a', %s))", (i, size))
+    client.close()
+    until(consumer, f"{name}.bench.big", count + 1)
+    peak = peak_mb(w.process.pid)
+    print(f"RESULT large-row-memory peak {peak:.0f} MB (before {idle:.0f} MB) with rows of {size >> 20} MB: {(peak - idle) / (size >> 20):.1f} times the row", flush=True)
+
+
+with database("mariadb", ["--innodb-buffer-pool-size=1G", "--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0", "--max-allowed-packet=1G",
+                          "--innodb-log-file-size=512M"]) as db:
     db.sql("CREATE DATABASE bench;\nCREATE TABLE bench.t (id INT PRIMARY KEY, name VARCHAR(40), amount DECIMAL(10,2), made DATETIME, flag TINYINT);\n"
            f"INSERT INTO bench.t SELECT seq, CONCAT('customer ', seq), seq / 7, '2024-01-01' + INTERVAL seq SECOND, seq % 2 FROM bench.seq_1_to_{rows}")
     with Weir() as w:
         consumer = Consumer({"bootstrap.servers": w.bootstrap, "group.id": "bench", "allow.auto.create.topics": False,
                              "topic.metadata.refresh.interval.ms": 100})  # or a new topic stays unknown for minutes
-        ratios, rates, used = [], [], []
-        for n in range(rounds):
-            peer = raw_number(db.port, "select", "bench.t")
-            prefix, before = f"s{n}", cpu(w.process.pid)
-            start = time.monotonic()
-            w.create_connector(prefix, db.connector(prefix, database_include_list="bench", database_server_id=5000 + n))
-            end = until(consumer, f"{prefix}.bench.t", rows)
-            rate = rows / (end - start)
-            used.append((cpu(w.process.pid) - before) / rows * 1e6)
-            ratios.append(rate / peer)
-            rates.append(rate)
-            print(f"snapshot round {n + 1}: weir {rate:,.0f} rows/s, raw {peer:,.0f} rows/s, ratio {rate / peer:.2f}", flush=True)
-            if n + 1 < rounds:
-                w.rest("DELETE", f"/connectors/{prefix}")
-                admin = AdminClient({"bootstrap.servers": w.bootstrap})
-                admin.delete_topics([f"{prefix}.bench.t"])[f"{prefix}.bench.t"].result()
-                time.sleep(1)  # its memory goes back: the next round gets pages that were used before
-        spread("snapshot", ratios, f"weir {statistics.median(rates):,.0f} rows/s, {statistics.median(used):.2f} us CPU a row")
-
-        ratios, rates, used, to_cells, floor = [], [], [], [], []
-        name = f"s{rounds - 1}"
-        topic = f"{name}.bench.t"
-        per = 100
-        for n in range(rounds):
-            w.rest("PUT", f"/connectors/{name}/stop")
-            before_rows, before_bytes = high(consumer, topic), log_bytes(w, topic)
-            file, position = db.sql("SHOW MASTER STATUS")[0][:2]
-            client = db.client("bench")
-            with client.cursor() as c:
-                for k in range(0, rows, rows // per):
-                    c.execute("UPDATE t SET amount = amount + 1 WHERE id > %s AND id <= %s", (k, k + rows // per))
-            client.close()
-            seconds = raw_number(db.port, "binlog", file, position, per)
-            cells = rows / raw_number(db.port, "cells", file, position, per)
-            before = cpu(w.process.pid)
-            w.rest("PUT", f"/connectors/{name}/resume")
-            first = until(consumer, topic, before_rows + 1)
-            count = high(consumer, topic)
-            rate = (before_rows + rows - count) / (until(consumer, topic, before_rows + rows) - first)
-            used.append((cpu(w.process.pid) - before) / rows * 1e6)
-            peer = rows / seconds
-            ratios.append(rate / peer)
-            rates.append(rate)
-            to_cells.append(rate / cells)
-            written = log_bytes(w, topic) - before_bytes
-            floor.append(rate / (rows / raw_number(db.port, "write", os.path.join(w.dir, "plain"), written)))
-            print(f"catch-up round {n + 1}: weir {rate:,.0f} events/s ({written / rows:.0f} bytes each), raw {peer:,.0f} events/s, "
-                  f"ratio {rate / peer:.3f}; raw that looks at the cells {cells:,.0f}, ratio {rate / cells:.3f}; "
-                  f"a plain write of the same bytes: ratio {floor[-1]:.2f}", flush=True)
-        spread("catch-up-cells", to_cells, "the peer looks at each cell, as that of the snapshot does")
-        spread("catch-up", ratios, f"weir {statistics.median(rates):,.0f} events/s, {statistics.median(used):.2f} us CPU an event")
+        snapshots(db, w, consumer, True)
+        name = snapshots(db, w, consumer, False)
+        catch_up(db, w, consumer, name)
+        large_rows(db, w, consumer, name)
+        consumer.close()

@@ -15,17 +15,13 @@
 #include "base/err.h"
 #include "base/opt.h"
 #include "base/strmap.h"
+#include "connect/json_out.h"
 #include "connect/record.h"
 
 struct kclient;
 
 /* --- records that a source writes itself
  * ------------------------------------------------------------------------------------------ */
-/* The text that JsonConverter makes of a key or a value. */
-struct json_form {
-    bool schemas; /* {"schema":...,"payload":...} */
-    bool numeric_decimals, null_to_default;
-};
 /* Given to a source whose records meet nothing else: no transform, JsonConverter for both. It may
  * then fill record_text; the bytes must be those that the converters would have written. */
 struct direct_form {

@@ -12,6 +12,12 @@ struct json_out_options {
     bool null_to_default;  /* replace.null.with.default */
 };
 
+/* The text that JsonConverter makes of a key or a value. */
+struct json_form {
+    bool schemas; /* {"schema":...,"payload":...} */
+    struct json_out_options out;
+};
+
 /* Appends the payload. s NULL: schemaless. On failure the buffer's length is as before and e holds
  * Java's exception chain. E_INVALID (DataException), E_TOO_LARGE, E_NOMEM. */
 enum err json_out_value(struct strbuf *b, const struct schema *s, struct value v,

@@ -361,12 +361,12 @@ static void choose_form(struct choices *c, struct json_form *form, void **conv)
 {
     struct strmap o = STRMAP_INIT;
     form->schemas = choose(c, 2);
-    form->numeric_decimals = choose(c, 4) == 0;
-    form->null_to_default = choose(c, 4) > 0;
+    form->out.numeric_decimals = choose(c, 4) == 0;
+    form->out.null_to_default = choose(c, 4) > 0;
     strmap_set(&o, SL("schemas.enable"), form->schemas ? SL("true") : SL("false"));
-    strmap_set(&o, SL("decimal.format"), form->numeric_decimals ? SL("numeric") : SL("base64"));
+    strmap_set(&o, SL("decimal.format"), form->out.numeric_decimals ? SL("numeric") : SL("base64"));
     strmap_set(&o, SL("replace.null.with.default"),
-               form->null_to_default ? SL("true") : SL("false"));
+               form->out.null_to_default ? SL("true") : SL("false"));
     if (converter_json.configure(conv, &o, false, NULL))
         abort();
     strmap_release(&o);

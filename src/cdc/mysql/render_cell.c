@@ -74,7 +74,7 @@ static void add_group(struct render_op *op, unsigned digits)
 static bool decimal_groups(struct render_op *op)
 {
     unsigned precision = op->map->meta & 0xff, scale = op->map->meta >> 8;
-    if (op->map->type != WIRE_NEWDECIMAL || op->form->numeric_decimals || precision == 0 ||
+    if (op->map->type != WIRE_NEWDECIMAL || op->form->out.numeric_decimals || precision == 0 ||
         precision > 18 || scale > precision)
         return false;
     unsigned whole = precision - scale;

@@ -32,10 +32,8 @@ __attribute__((noinline)) enum err text_out_grow(struct text_out *w, size_t n)
 enum err text_out_value(struct text_out *w, const struct schema *s, struct value v,
                         const struct json_form *form)
 {
-    struct json_out_options o = {.numeric_decimals = form->numeric_decimals,
-                                 .null_to_default = form->null_to_default};
     text_out_close(w);
-    enum err err = json_out_value(w->b, s, v, &o, NULL);
+    enum err err = json_out_value(w->b, s, v, &form->out, NULL);
     w->b->failed = E_OK;
     text_out_open(w, w->b);
     return err == E_OK || err == E_NOMEM ? err : E_UNSUPPORTED;

@@ -15,21 +15,14 @@ static struct slice key_text(struct arena *a, struct slice json_key, bool first)
     return slice_of(p, n);
 }
 
-static struct json_out_options out_options(const struct json_form *f)
-{
-    return (struct json_out_options){.numeric_decimals = f->numeric_decimals,
-                                     .null_to_default = f->null_to_default};
-}
-
 /* What a NULL in the column becomes. Null slice: the converter would complain. */
 static struct slice null_text(struct render_plan *p, const struct render_op *op)
 {
     const struct codec *c = op->codec;
-    struct json_out_options o = out_options(op->form);
     struct strbuf b = STRBUF_INIT;
     struct slice text = SLICE_NULL;
     struct value v = c->nullable ? value_null() : c->fallback;
-    if (json_out_value(&b, c->schema, v, &o, NULL) == E_OK && strbuf_err(&b) == E_OK)
+    if (json_out_value(&b, c->schema, v, &op->form->out, NULL) == E_OK && strbuf_err(&b) == E_OK)
         text = arena_dup(&p->arena, strbuf_slice(&b));
     strbuf_release(&b);
     return text;
@@ -94,7 +87,7 @@ static struct slice schema_head(struct shape *shape, const struct schema *s,
     struct slice text = SL("");
     if (form->schemas) {
         strbuf_adds(&b, "{\"schema\":");
-        json_out_schema(&b, s, form->numeric_decimals && json_out_schema_varies(s));
+        json_out_schema(&b, s, form->out.numeric_decimals && json_out_schema_varies(s));
         strbuf_adds(&b, ",\"payload\":");
         text = arena_dup(&shape->arena, strbuf_slice(&b));
     }
@@ -146,9 +139,8 @@ static void tail_key(struct tail *t, const struct schema_field *f, char before)
 
 static void tail_value(struct tail *t, const struct schema *s, struct value v)
 {
-    struct json_out_options o = out_options(&t->plan->form->value);
     if (!t->err)
-        t->err = json_out_value(&t->text, s, v, &o, NULL);
+        t->err = json_out_value(&t->text, s, v, &t->plan->form->value.out, NULL);
 }
 
 static void tail_hole(struct tail *t, enum render_hole hole, int field, const struct schema *s)
@@ -158,8 +150,7 @@ static void tail_hole(struct tail *t, enum render_hole hole, int field, const st
                                  .hole = hole,
                                  .field = (enum source_field)field};
     strbuf_reset(&t->text);
-    struct json_out_options o = out_options(&t->plan->form->value);
-    if (s && json_out_value(&t->text, s, value_null(), &o, NULL) == E_OK)
+    if (s && json_out_value(&t->text, s, value_null(), &t->plan->form->value.out, NULL) == E_OK)
         part->null = arena_dup(&t->plan->arena, strbuf_slice(&t->text));
     strbuf_reset(&t->text);
 }

@@ -101,7 +101,7 @@ void render_choose_text(struct render_op *op)
         op->fn = render_base64;
         break;
     case CODEC_DECIMAL:
-        op->fn = op->form->numeric_decimals ? NULL : put_decimal;
+        op->fn = op->form->out.numeric_decimals ? NULL : put_decimal;
         break;
     case CODEC_ZONED:
         op->fn = put_zoned;

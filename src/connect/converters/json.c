@@ -306,9 +306,7 @@ static enum err json_to(void *conv, struct slice topic, struct slice bytes, stru
 static void json_form(const void *conv, struct json_form *out)
 {
     const struct json_conv *c = conv;
-    *out = (struct json_form){.schemas = c->o.schemas_enable,
-                              .numeric_decimals = c->out.numeric_decimals,
-                              .null_to_default = c->out.null_to_default};
+    *out = (struct json_form){.schemas = c->o.schemas_enable, .out = c->out};
 }
 
 static const char *const aliases[] = {"JsonConverter", "Json", NULL};

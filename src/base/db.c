@@ -8,10 +8,9 @@
  * too.
  *   3. The thread outlives every error; the next batch tries again.
  *
- * Durability with synchronous=NORMAL: COMMIT writes the WAL without a sync, and the thread syncs
- * the WAL itself within SYNC_AFTER_MS of the first unsynced commit, so a power cut costs at most
- * that. A new file is set up without any sync (nothing is in it) and synced by the thread before
- * its first report.
+ * Durability with synchronous=NORMAL: COMMIT writes the WAL without a sync, and db_sync's thread
+ * syncs it within a second, so a power cut costs at most that. A new file is set up without any
+ * sync (nothing is in it) and synced by the thread before its first report.
  *
  * Owner of the connection: db_open's caller until the thread starts, then the thread alone. */
 #include "base/db.h"
@@ -22,15 +21,15 @@
 #include <semaphore.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/db_sync.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
 
-enum { SYNC_AFTER_MS = 1000, BUSY_MS = 2000, CACHE_KB = 1000, READ_CACHE_KB = 512 };
+enum { WAL_FRAMES_MAX = 16000, BUSY_MS = 2000, CACHE_KB = 1000, READ_CACHE_KB = 512 };
 
 struct job {
     struct link link;
@@ -54,7 +53,8 @@ struct db {
     pthread_cond_t wake;
     struct list queue;
     bool stopping;
-    bool unsynced; /* the thread's: committed since the last sync of the WAL */
+    struct db_sync *sync;
+    int frames; /* the thread's: of the WAL after the last commit */
 };
 
 /* --- errors
@@ -270,7 +270,7 @@ static void run_jobs(struct db *d, struct list *jobs)
         give_up_transaction(d);
         fail_before(jobs, NULL, &e);
     } else {
-        d->unsynced = true;
+        db_sync_note(d->sync, d->frames);
     }
 }
 
@@ -312,11 +312,23 @@ static void sync_file(struct db *d, int which)
         LOG_ERROR(LOG_DB, "syncing %s failed: %s", d->path, sqlite3_errstr(rc));
 }
 
-static void sync_wal(struct db *d)
+static int on_commit(void *arg, sqlite3 *conn, const char *name, int frames)
 {
-    if (d->unsynced && !d->full_sync)
-        sync_file(d, SQLITE_FCNTL_JOURNAL_POINTER);
-    d->unsynced = false;
+    struct db *d = arg;
+    (void)conn, (void)name;
+    d->frames = frames;
+    return SQLITE_OK;
+}
+
+/* The other thread keeps the WAL short, unless commits never stop. */
+static void shorten_wal(struct db *d)
+{
+    if (d->frames < WAL_FRAMES_MAX)
+        return;
+    d->frames = 0;
+    int rc = sqlite3_wal_checkpoint_v2(d->conn, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    if (rc != SQLITE_OK && rc != SQLITE_BUSY)
+        LOG_ERROR(LOG_DB, "checkpoint of %s: %s", d->path, sqlite3_errmsg(d->conn));
 }
 
 static void sync_fresh(struct db *d)
@@ -331,47 +343,24 @@ static void sync_fresh(struct db *d)
 /* --- the thread
  * ----------------------------------------------------------------------------------- */
 
-/* Waits for jobs. With something unsynced: at most until it is due, then false. */
-static bool wait_for_jobs(struct db *d, const struct timespec *sync_due)
+static void run_queue(struct db *d, struct list *jobs)
 {
-    while (list_empty(&d->queue) && !d->stopping) {
-        if (!d->unsynced)
-            pthread_cond_wait(&d->wake, &d->mutex);
-        else if (pthread_cond_timedwait(&d->wake, &d->mutex, sync_due) == ETIMEDOUT)
-            return false;
-    }
-    return true;
-}
-
-static bool is_past(const struct timespec *t)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec > t->tv_sec || (now.tv_sec == t->tv_sec && now.tv_nsec >= t->tv_nsec);
-}
-
-static void run_queue(struct db *d, struct list *jobs, struct timespec *sync_due)
-{
-    bool was_unsynced = d->unsynced;
     run_jobs(d, jobs);
-    if (d->unsynced && !was_unsynced) {
-        clock_gettime(CLOCK_MONOTONIC, sync_due);
-        sync_due->tv_sec += SYNC_AFTER_MS / 1000;
-    }
     sync_fresh(d);
     struct link *k;
     while ((k = list_pop_front(jobs)))
         report(list_entry(k, struct job, link));
+    shorten_wal(d);
 }
 
 static void *db_main(void *arg)
 {
     struct db *d = arg;
-    struct timespec sync_due = {0, 0};
     sync_fresh(d);
     pthread_mutex_lock(&d->mutex);
     for (;;) {
-        bool in_time = wait_for_jobs(d, &sync_due);
+        while (list_empty(&d->queue) && !d->stopping)
+            pthread_cond_wait(&d->wake, &d->mutex);
         struct list jobs;
         struct link *k;
         list_init(&jobs);
@@ -381,10 +370,7 @@ static void *db_main(void *arg)
         pthread_mutex_unlock(&d->mutex);
         if (end)
             return NULL;
-        if (!list_empty(&jobs))
-            run_queue(d, &jobs, &sync_due);
-        if (!in_time || (d->unsynced && is_past(&sync_due)))
-            sync_wal(d);
+        run_queue(d, &jobs);
         pthread_mutex_lock(&d->mutex);
     }
 }
@@ -512,9 +498,11 @@ static enum err set_up(struct db *d, const struct db_migrations *const *m, struc
         rc = run_sql(d, "PRAGMA journal_mode=WAL", e, "opening");
     if (rc == E_OK)
         rc = migrate(d, m, e);
-    if (rc == E_OK)
+    if (rc == E_OK) {
+        sqlite3_wal_hook(d->conn, on_commit, d); /* instead of checkpoints within commits */
         rc = run_sql(d, d->full_sync ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", e,
                      "opening");
+    }
     return rc;
 }
 
@@ -531,6 +519,7 @@ static void release(struct db *d)
     while (map_next(&d->statements, &i, NULL, &s))
         sqlite3_finalize(s);
     map_release(&d->statements, NULL);
+    db_sync_stop(d->sync);
     sqlite3_close_v2(d->conn);
     pthread_mutex_destroy(&d->mutex);
     pthread_cond_destroy(&d->wake);
@@ -556,6 +545,8 @@ enum err db_open(struct db **out, const char *path, bool full_sync,
     pthread_condattr_destroy(&attr);
     enum err rc = set_up(d, m, e);
     if (rc == E_OK)
+        rc = db_sync_start(&d->sync, path, full_sync, e);
+    if (rc == E_OK)
         rc = thread_start(&d->thread, "db", db_main, d, e);
     if (rc != E_OK) {
         release(d);
@@ -574,6 +565,8 @@ void db_close(struct db *d)
     pthread_cond_signal(&d->wake);
     pthread_mutex_unlock(&d->mutex);
     pthread_join(d->thread, NULL);
+    db_sync_stop(d->sync);
+    d->sync = NULL;
     if (sqlite3_wal_checkpoint_v2(d->conn, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) !=
         SQLITE_OK)
         LOG_WARN(LOG_DB, "checkpoint of %s at the end: %s", d->path, sqlite3_errmsg(d->conn));

@@ -191,6 +191,31 @@ static void group(void)
     }
 }
 
+/* What was committed moves from the WAL into the file while the database is open, by another thread
+ * than the one that commits. */
+static void moves_on(void)
+{
+    enum { ROWS = 5000, MANY_BYTES = 8 << 20 };
+    struct db *d;
+    struct error e;
+    struct stat st = {0};
+    static char text[4000];
+    const char *path = new_path();
+    memset(text, 'x', sizeof text);
+    CHECK_OK(db_open(&d, path, false, v1, &e));
+    for (int i = 0; i < ROWS; i++)
+        CHECK_OK(db_run(d, put_row, &(struct put){.k = i, .v = slice_of(text, sizeof text)}, &e));
+    for (int i = 0; i < 1000 && st.st_size < MANY_BYTES; i++) {
+        usleep(10000);
+        CHECK_INT(stat(path, &st), 0);
+    }
+    CHECK(st.st_size >= MANY_BYTES);
+    int64_t n;
+    CHECK_OK(db_run(d, count_rows, &n, &e));
+    CHECK_INT(n, ROWS);
+    db_close(d);
+}
+
 /* The file may not grow: jobs fail with a clear text, and later ones pass when there is room again.
  */
 static void full(void)
@@ -319,14 +344,9 @@ static int loud(void)
 }
 
 static const struct test_case tests[] = {
-    {"rows", rows},
-    {"group", group},
-    {"full", full},
-    {"migrations", migrations},
-    {"bad_files", bad_files},
-    {"locked", locked},
-    {"files_left", files_left},
-    {"fast", fast},
+    {"rows", rows},     {"group", group},           {"moves on", moves_on},
+    {"full", full},     {"migrations", migrations}, {"bad_files", bad_files},
+    {"locked", locked}, {"files_left", files_left}, {"fast", fast},
     {NULL, NULL},
 };
 const struct test_suite test_db = {"base/db", tests, quiet, loud};

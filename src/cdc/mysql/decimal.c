@@ -106,8 +106,10 @@ static uint32_t group(struct cursor *c, unsigned digits)
         c->first = false;
         v = v << 8 | byte;
     }
-    if (v >= powers[digits])
+    if (v >= powers[digits]) {
         c->bad = true;
+        return 0; /* sums of such numbers would overflow */
+    }
     return v;
 }
 

@@ -174,6 +174,39 @@ static bool partition_exists(void *arg, struct slice topic, int32_t partition)
     return found;
 }
 
+static bool topic_by_name(void *arg, struct slice name, struct uuid *id, int32_t *partitions)
+{
+    struct broker *b = arg;
+    struct topic *t = topics_get(b->topics, name);
+    if (!t)
+        return false;
+    *id = topic_id(t);
+    *partitions = topic_partition_count(t);
+    topic_unref(t);
+    return true;
+}
+
+static void each_topic(void *arg, void (*fn)(void *to, struct slice name), void *to)
+{
+    struct broker *b = arg;
+    struct arena a;
+    struct topic **all;
+    size_t n;
+    arena_init(&a, 0, ARENA_NO_BUDGET);
+    if (topics_list(b->topics, &a, &all, &n) == E_OK) {
+        for (size_t i = 0; i < n; i++) {
+            fn(to, topic_name(all[i]));
+            topic_unref(all[i]);
+        }
+    }
+    arena_release(&a);
+}
+
+static int64_t topics_now(void *arg)
+{
+    return topics_generation(((struct broker *)arg)->topics);
+}
+
 static enum err open_topics(struct broker *b, const char *dir, struct error *e)
 {
     const struct topics_options o = {.dir = dir,
@@ -225,6 +258,7 @@ static enum err start_care(struct broker *b, struct error *e)
 static enum err start_coordinator(struct broker *b, struct error *e)
 {
     const struct broker_options *o = b->o;
+    b->group_configs = (struct group_configs){o, &b->resources};
     const struct coord_options c = {
         .rules = {.initial_rebalance_delay_ms = o->group_initial_rebalance_delay_ms,
                   .min_session_timeout_ms = o->group_min_session_timeout_ms,
@@ -234,7 +268,11 @@ static enum err start_coordinator(struct broker *b, struct error *e)
         .offsets_retention_ms = (int64_t)o->offsets_retention_minutes * 60000,
         .offsets_check_ms = o->offsets_retention_check_interval_ms,
         .partition_exists = partition_exists,
-        .arg = b};
+        .arg = b,
+        .configs = &b->group_configs,
+        .topics = {topic_by_name, each_topic, topics_now, b},
+        .consumer_max_size = o->group_consumer_max_size,
+        .share_max_size = o->group_share_max_size};
     return coord_start(&b->coord, &c, b->db, e);
 }
 

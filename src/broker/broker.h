@@ -52,6 +52,15 @@ struct broker_options {
     int32_t group_initial_rebalance_delay_ms;
     int32_t group_min_session_timeout_ms, group_max_session_timeout_ms;
     int32_t group_max_size;
+    int32_t group_consumer_heartbeat_ms, group_consumer_min_heartbeat_ms,
+        group_consumer_max_heartbeat_ms;
+    int32_t group_consumer_session_ms, group_consumer_min_session_ms, group_consumer_max_session_ms;
+    int32_t group_consumer_max_size;
+    int32_t group_share_heartbeat_ms, group_share_min_heartbeat_ms, group_share_max_heartbeat_ms;
+    int32_t group_share_session_ms, group_share_min_session_ms, group_share_max_session_ms;
+    int32_t group_share_max_size;
+    int32_t group_share_lock_ms, group_share_min_lock_ms, group_share_max_lock_ms;
+    int32_t group_share_delivery_limit, group_share_max_locks, group_share_max_sessions;
     int32_t offset_metadata_max_bytes;
     int32_t offsets_retention_minutes;
     int64_t offsets_retention_check_interval_ms;

@@ -13,6 +13,7 @@
 #include "broker/broker_config.h"
 #include "broker/coord.h"
 #include "broker/dispatch.h"
+#include "broker/group_config.h"
 #include "broker/listener.h"
 #include "broker/producer_ids.h"
 #include "broker/resource_config.h"
@@ -39,6 +40,7 @@ struct broker {
     struct acceptor *acceptor;
     struct topics *topics;
     struct care *care;
+    struct group_configs group_configs;
     struct coord *coord;
     struct producer_ids producer_ids;
     struct txn_coord *txns;

@@ -16,14 +16,14 @@
 /* --- groups -------------------------------------------------------------------------------------
  */
 
-static struct coord_group *entry(struct coord *c, struct slice id)
+struct coord_group *coord_entry(struct coord *c, struct slice id)
 {
     return map_get(&c->groups, id);
 }
 
 struct group *coord_find(struct coord *c, struct slice id)
 {
-    struct coord_group *cg = entry(c, id);
+    struct coord_group *cg = coord_entry(c, id);
     return cg ? cg->g : NULL;
 }
 
@@ -32,13 +32,17 @@ static void on_timer(void *arg)
     struct coord_group *cg = arg;
     cg->timer_at = INT64_MAX;
     group_tick(cg->g, clock_mono_ms());
+    if (cg->next && group_next_tick(cg->next, clock_mono_ms()))
+        coord_settle(cg->c, cg, NULL);
     coord_rearm(cg->c, cg->g);
 }
 
 void coord_rearm(struct coord *c, struct group *g)
 {
-    struct coord_group *cg = entry(c, slice_cstr(g->id));
-    int64_t at = group_next_deadline(g);
+    struct coord_group *cg = coord_entry(c, slice_cstr(g->id));
+    int64_t at = group_deadline(g);
+    if (cg && cg->next)
+        at = MIN(at, group_next_deadline(cg->next));
     if (!cg || at >= cg->timer_at)
         return; /* fires early, which is harmless */
     if (!cg->timer.loop)
@@ -76,6 +80,7 @@ static void store_meta(struct group *g, void *arg)
     struct coord *c = arg;
     struct offset_job *j = offset_job_new(OFFSET_JOB_META, slice_cstr(g->id));
     j->protocol_type = arena_dup(&j->arena, g->protocol_type);
+    j->kind_name = slice_cstr(coord_kind_name(GROUP_CLASSIC));
     j->generation = g->generation;
     j->empty_since_ms = g->empty_since_ms;
     if (g->state == GROUP_STABLE || g->state == GROUP_EMPTY)
@@ -83,11 +88,11 @@ static void store_meta(struct group *g, void *arg)
     db_post(c->db, offset_job_run, c->loop, job_freed, j);
 }
 
-struct group *coord_find_or_add(struct coord *c, struct slice id)
+struct coord_group *coord_entry_or_add(struct coord *c, struct slice id)
 {
-    struct coord_group *cg = entry(c, id);
+    struct coord_group *cg = coord_entry(c, id);
     if (cg)
-        return cg->g;
+        return cg;
     cg = xcalloc(1, sizeof *cg);
     cg->g = group_new(id, &c->o.rules);
     cg->g->changed = store_meta;
@@ -96,7 +101,12 @@ struct group *coord_find_or_add(struct coord *c, struct slice id)
     cg->timer_at = INT64_MAX;
     map_put(&c->groups, id, cg);
     atomic_store(&c->group_count, c->groups.count);
-    return cg->g;
+    return cg;
+}
+
+struct group *coord_find_or_add(struct coord *c, struct slice id)
+{
+    return coord_entry_or_add(c, id)->g;
 }
 
 static void entry_free(void *arg)
@@ -104,6 +114,7 @@ static void entry_free(void *arg)
     struct coord_group *cg = arg;
     if (cg->timer.loop)
         loop_timer_release(&cg->timer);
+    group_next_free(cg->next);
     group_free(cg->g);
     mem_free(cg);
 }
@@ -118,40 +129,52 @@ void coord_forget(struct coord *c, struct slice id)
 
 static int by_id(const void *a, const void *b)
 {
-    const struct group *x = *(const struct group *const *)a, *y = *(const struct group *const *)b;
-    return strcmp(x->id, y->id);
+    const struct coord_group *x = *(const struct coord_group *const *)a;
+    const struct coord_group *y = *(const struct coord_group *const *)b;
+    return strcmp(x->g->id, y->g->id);
 }
 
-struct group **coord_sorted(struct coord *c, struct arena *a, size_t *count)
+struct coord_group **coord_sorted(struct coord *c, struct arena *a, size_t *count)
 {
-    struct group **v = arena_alloc(a, (c->groups.count + 1) * sizeof(struct group *));
+    struct coord_group **v = arena_alloc(a, (c->groups.count + 1) * sizeof(struct coord_group *));
     struct slice id;
     void *cg;
     *count = 0;
     for (size_t i = 0; map_next(&c->groups, &i, &id, &cg);)
-        v[(*count)++] = ((struct coord_group *)cg)->g;
-    qsort(v, *count, sizeof(struct group *), by_id);
+        v[(*count)++] = cg;
+    qsort(v, *count, sizeof(struct coord_group *), by_id);
     return v;
 }
 
 /* --- life ---------------------------------------------------------------------------------------
  */
 
-static void load_group(void *arg, struct slice id, struct slice protocol_type, int32_t generation,
-                       int64_t empty_since_ms)
+static void load_group(void *arg, struct slice id, struct slice kind, struct slice protocol_type,
+                       int32_t generation, int64_t empty_since_ms)
 {
-    struct group *g = coord_find_or_add(arg, id);
+    struct coord_group *cg = coord_entry_or_add(arg, id);
+    struct group *g = cg->g;
     mem_free((char *)(uintptr_t)g->protocol_type.p);
     g->protocol_type =
         slice_of(protocol_type.n ? slice_dup(protocol_type) : xstrdup(""), protocol_type.n);
     g->generation = generation;
     g->empty_since_ms = empty_since_ms;
+    for (enum group_kind k = GROUP_CONSUMER; k <= GROUP_SHARE; k++) {
+        if (slice_eq_c(kind, coord_kind_name(k)))
+            coord_convert(arg, cg, k);
+    }
+    if (cg->next) {
+        cg->next->empty_since_ms = empty_since_ms;
+        cg->stored_epoch = generation;
+    }
 }
 
 static void load_members(void *arg, struct slice id, struct slice members)
 {
     struct coord *c = arg;
     struct group *g = coord_find_or_add(c, id);
+    if (coord_entry(c, id)->next)
+        return; /* it has changed its kind since */
     enum err r = group_store_decode(g, members, clock_mono_ms());
     if (r != E_OK)
         LOG_WARN(LOG_BROKER_GROUP,
@@ -308,11 +331,14 @@ void coord_join_group(struct coord *c, struct group_call *call)
 {
     const struct join_group_request *in = call->in;
     const struct group_rules *rules = &c->o.rules;
-    struct group *g = in->group_id.n ? coord_find(c, in->group_id) : NULL;
+    struct coord_group *cg = in->group_id.n ? coord_entry(c, in->group_id) : NULL;
+    struct group *g = cg ? cg->g : NULL;
     if (c->quiet)
         join_error(call, KERR_COORDINATOR_NOT_AVAILABLE);
     else if (in->group_id.n == 0)
         join_error(call, KERR_INVALID_GROUP_ID);
+    else if (cg && cg->next && coord_member_count(cg))
+        join_error(call, KERR_INCONSISTENT_GROUP_PROTOCOL);
     else if (in->session_timeout_ms < rules->min_session_timeout_ms ||
              in->session_timeout_ms > rules->max_session_timeout_ms)
         join_error(call, KERR_INVALID_SESSION_TIMEOUT);
@@ -321,8 +347,9 @@ void coord_join_group(struct coord *c, struct group_call *call)
     else if (!g && (in->protocol_type.n == 0 || in->protocols_count <= 0))
         join_error(call, KERR_INCONSISTENT_GROUP_PROTOCOL);
     else {
-        if (!g)
-            g = coord_find_or_add(c, in->group_id);
+        cg = coord_entry_or_add(c, in->group_id);
+        g = cg->g;
+        coord_convert(c, cg, GROUP_CLASSIC);
         group_join(g, call, clock_mono_ms());
         coord_rearm(c, g);
     }
@@ -366,13 +393,18 @@ void coord_heartbeat(struct coord *c, struct group_call *call)
     call->done(call);
 }
 
-static int16_t leave_one(struct coord *c, struct group *g, struct slice member_id,
+static int16_t leave_one(struct coord *c, struct coord_group *cg, struct slice member_id,
                          struct slice instance_id)
 {
-    if (!g)
+    if (!cg)
         return KERR_UNKNOWN_MEMBER_ID;
-    int16_t code = group_leave(g, member_id, instance_id, clock_mono_ms());
-    coord_rearm(c, g);
+    if (cg->next) {
+        int16_t left = group_next_leave(cg->next, member_id, instance_id);
+        coord_settle(c, cg, NULL);
+        return left;
+    }
+    int16_t code = group_leave(cg->g, member_id, instance_id, clock_mono_ms());
+    coord_rearm(c, cg->g);
     return code;
 }
 
@@ -380,7 +412,7 @@ void coord_leave_group(struct coord *c, struct group_call *call)
 {
     const struct leave_group_request *in = call->in;
     struct leave_group_response *out = call->out;
-    struct group *g = coord_find(c, in->group_id);
+    struct coord_group *g = coord_entry(c, in->group_id);
     if (c->quiet)
         out->error_code = KERR_COORDINATOR_NOT_AVAILABLE;
     else if (in->group_id.n == 0)

@@ -12,9 +12,15 @@
 #include "base/loop.h"
 #include "broker/admin.h"
 #include "broker/group.h"
+#include "broker/group_next.h"
+
+struct group_configs;
 
 struct coord_options {
     struct group_rules rules;
+    const struct group_configs *configs; /* must outlive the coordinator */
+    struct next_topics topics;
+    int32_t consumer_max_size, share_max_size;
     int32_t offset_metadata_max_bytes;
     int64_t offsets_retention_ms, offsets_check_ms;
     /* Does the partition exist? Called on the coordinator loop; must not block. */
@@ -45,6 +51,8 @@ void coord_offset_delete(struct coord *c, struct group_call *call);
 void coord_list_groups(struct coord *c, struct group_call *call);
 void coord_describe_groups(struct coord *c, struct group_call *call);
 void coord_delete_groups(struct coord *c, struct group_call *call);
+void coord_consumer_heartbeat(struct coord *c, struct group_call *call);
+void coord_consumer_describe(struct coord *c, struct group_call *call);
 
 /* A topic is gone: its offsets go too, in all groups. Thread: any; does not wait. */
 void coord_topic_deleted(struct coord *c, struct slice topic);

@@ -59,10 +59,15 @@ static int16_t check_commit(struct coord *c, struct group_call *call)
         return KERR_COORDINATOR_NOT_AVAILABLE;
     if (in->group_id.n == 0 && call->version > 0 && in->generation_id_or_member_epoch >= 0)
         return KERR_INVALID_GROUP_ID;
-    struct group *g = coord_find(c, in->group_id);
-    if (g) {
-        int16_t code = group_check_commit(g, in, clock_mono_ms());
-        coord_rearm(c, g);
+    struct coord_group *cg = coord_entry(c, in->group_id);
+    if (cg && cg->next)
+        return cg->kind == GROUP_SHARE
+                   ? KERR_GROUP_ID_NOT_FOUND
+                   : group_next_check_commit(cg->next, in->member_id,
+                                             in->generation_id_or_member_epoch, call->version);
+    if (cg) {
+        int16_t code = group_check_commit(cg->g, in, clock_mono_ms());
+        coord_rearm(c, cg->g);
         return code;
     }
     if (in->generation_id_or_member_epoch < 0)
@@ -162,12 +167,16 @@ static void fetch_named(const struct group *g, const struct offset_fetch_request
 static void fetch_group(struct coord *c, const struct offset_fetch_request_group *in,
                         struct offset_fetch_response_group *out, struct arena *a)
 {
-    struct group *g = coord_find(c, in->group_id);
+    struct coord_group *cg = coord_entry(c, in->group_id);
+    struct group *g = cg ? cg->g : NULL;
     out->group_id = in->group_id;
-    if (in->member_id.n && in->member_epoch >= 0 && (!g || !group_member_find(g, in->member_id))) {
+    if (cg && cg->next)
+        out->error_code = group_next_check_fetch(cg->next, in->member_id, in->member_epoch);
+    else if (in->member_id.n && in->member_epoch >= 0 &&
+             (!g || !group_member_find(g, in->member_id)))
         out->error_code = KERR_UNKNOWN_MEMBER_ID;
+    if (out->error_code != KERR_NONE)
         return;
-    }
     if (in->topics_count < 0)
         fetch_all(g, a, &out->topics, &out->topics_count);
     else
@@ -192,6 +201,11 @@ int16_t coord_check_txn_commit(struct coord *c, struct slice group, int32_t gene
         return KERR_NONE; /* a producer that knows nothing of the group (before version 3) */
     if (!g)
         return generation < 0 ? KERR_NONE : KERR_ILLEGAL_GENERATION;
+    const struct coord_group *cg = coord_entry(c, group);
+    if (cg->next) { /* the epoch stands in for the generation */
+        int16_t code = group_next_check_commit(cg->next, member_id, generation, 9);
+        return code == KERR_STALE_MEMBER_EPOCH ? KERR_ILLEGAL_GENERATION : code;
+    }
     if (generation < 0 && g->members.count == 0)
         return KERR_NONE;
     return group_check_txn_commit(g, generation, member_id, instance_id, clock_mono_ms());
@@ -285,9 +299,12 @@ void coord_offset_delete(struct coord *c, struct group_call *call)
 {
     const struct offset_delete_request *in = call->in;
     struct offset_delete_response *out = call->out;
-    struct group *g = coord_find(c, in->group_id);
+    struct coord_group *cg = coord_entry(c, in->group_id);
+    struct group *g = cg ? cg->g : NULL;
     if (c->quiet || !g)
         out->error_code = c->quiet ? KERR_COORDINATOR_NOT_AVAILABLE : KERR_GROUP_ID_NOT_FOUND;
+    else if (cg->kind == GROUP_SHARE)
+        out->error_code = KERR_GROUP_ID_NOT_FOUND;
     else if (g->members.count && !slice_eq(g->protocol_type, SL("consumer")))
         out->error_code = KERR_NON_EMPTY_GROUP;
     if (out->error_code != KERR_NONE) {
@@ -299,7 +316,7 @@ void coord_offset_delete(struct coord *c, struct group_call *call)
     out->topics = offset_delete_response_topic_array(call->arena, out->topics_count);
     for (int32_t t = 0; t < out->topics_count; t++) {
         struct offset_delete_response_topic *to = &out->topics[t];
-        bool subscribed = group_subscribes(g, in->topics[t].name);
+        bool subscribed = coord_subscribes(cg, in->topics[t].name);
         to->name = in->topics[t].name;
         to->partitions_count = MAX(in->topics[t].partitions_count, 0);
         to->partitions = offset_delete_response_partition_array(call->arena, to->partitions_count);
@@ -358,26 +375,28 @@ void coord_topic_deleted(struct coord *c, struct slice topic)
 
 /* When the offset was last needed: simple groups count from the commit, others from the moment the
  * group became empty; topics that nobody of a live group subscribes to count from the commit. */
-static bool is_expired(const struct group *g, const struct offset_topic *t,
+static bool is_expired(const struct coord_group *cg, const struct offset_topic *t,
                        const struct committed *o, int64_t now, int64_t retention)
 {
     int64_t since = o->commit_ms;
-    if (g->members.count && group_subscribes(g, t->name))
+    size_t members = coord_member_count(cg);
+    if (members && coord_subscribes(cg, t->name))
         return false;
-    if (g->members.count == 0 && g->protocol_type.n)
-        since = MAX(since, g->empty_since_ms);
+    if (members == 0 && cg->g->protocol_type.n)
+        since = MAX(since, coord_empty_since(cg));
     return now - since > retention;
 }
 
-static void expire_group(struct coord *c, struct group *g, int64_t now)
+static void expire_group(struct coord *c, struct coord_group *cg, int64_t now)
 {
+    struct group *g = cg->g;
     struct offset_job *j = offset_job_new(OFFSET_JOB_DELETE, slice_cstr(g->id));
     struct slice name;
     void *v;
     for (size_t i = 0; map_next(&g->offsets.topics, &i, &name, &v);) {
         const struct offset_topic *t = v;
         for (size_t p = 0; p < t->count; p++) {
-            if (is_expired(g, t, &t->v[p], now, c->o.offsets_retention_ms))
+            if (is_expired(cg, t, &t->v[p], now, c->o.offsets_retention_ms))
                 offset_job_add(
                     j, &(struct commit_entry){.topic = t->name, .partition = t->v[p].partition});
         }
@@ -403,11 +422,12 @@ void coord_expire_offsets(void *arg)
     struct slice id;
     void *v;
     for (size_t i = 0; map_next(&c->groups, &i, &id, &v);) {
-        struct group *g = ((struct coord_group *)v)->g;
-        bool idle = g->members.count == 0 && g->pending.count == 0;
+        struct coord_group *cg = v;
+        struct group *g = cg->g;
+        bool idle = coord_member_count(cg) == 0 && g->pending.count == 0;
         if (g->offsets.count) {
-            expire_group(c, g, now);
-        } else if (idle && now - g->empty_since_ms > c->o.offsets_check_ms) {
+            expire_group(c, cg, now);
+        } else if (idle && now - coord_empty_since(cg) > c->o.offsets_check_ms) {
             struct offset_job *j = offset_job_new(OFFSET_JOB_DELETE_GROUP, slice_cstr(g->id));
             coord_forget(c, j->group);
             db_post(c->db, offset_job_run, c->loop, forgotten, j);

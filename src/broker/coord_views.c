@@ -5,9 +5,6 @@
 #include "broker/coord.h"
 #include "broker/coord_internal.h"
 
-/* Names of operations as a bit set: READ, DELETE, DESCRIBE, and the two of group configs. */
-#define GROUP_OPERATIONS 3400
-
 static bool in_filter(const struct slice *filter, int32_t count, const char *value)
 {
     if (count <= 0)
@@ -24,18 +21,19 @@ void coord_list_groups(struct coord *c, struct group_call *call)
     const struct list_groups_request *in = call->in;
     struct list_groups_response *out = call->out;
     size_t n;
-    struct group **groups = coord_sorted(c, call->arena, &n);
+    struct coord_group **groups = coord_sorted(c, call->arena, &n);
     out->groups = list_groups_response_group_array(call->arena, (int32_t)n);
     for (size_t i = 0; i < n; i++) {
-        const struct group *g = groups[i];
-        if (!in_filter(in->states_filter, in->states_filter_count, group_state_name(g->state)) ||
-            !in_filter(in->types_filter, in->types_filter_count, "classic"))
+        const struct group *g = groups[i]->g;
+        const char *state = coord_state_name(groups[i]), *kind = coord_kind_name(groups[i]->kind);
+        if (!in_filter(in->states_filter, in->states_filter_count, state) ||
+            !in_filter(in->types_filter, in->types_filter_count, kind))
             continue;
         struct list_groups_response_group *row = &out->groups[out->groups_count++];
         row->group_id = slice_cstr(arena_strdup(call->arena, g->id));
         row->protocol_type = arena_dup(call->arena, g->protocol_type);
-        row->group_state = slice_cstr(group_state_name(g->state));
-        row->group_type = SL("classic");
+        row->group_state = slice_cstr(state);
+        row->group_type = slice_cstr(kind);
     }
     call->done(call);
 }
@@ -63,7 +61,8 @@ static void describe(struct coord *c, struct group_call *call, struct slice id,
                      struct describe_groups_response_group *out)
 {
     const struct describe_groups_request *in = call->in;
-    const struct group *g = coord_find(c, id);
+    const struct coord_group *cg = coord_entry(c, id);
+    const struct group *g = cg && cg->kind == GROUP_CLASSIC ? cg->g : NULL;
     out->group_id = id;
     if (in->include_authorized_operations)
         out->authorized_operations = GROUP_OPERATIONS;
@@ -71,8 +70,10 @@ static void describe(struct coord *c, struct group_call *call, struct slice id,
         out->group_state = SL("Dead");
         if (call->version >= 6) {
             out->error_code = KERR_GROUP_ID_NOT_FOUND;
-            out->error_message =
-                slice_cstr(arena_printf(call->arena, "Group " PRI_SL " not found.", ARG_SL(id)));
+            out->error_message = slice_cstr(arena_printf(
+                call->arena,
+                cg ? "Group " PRI_SL " is not a classic group." : "Group " PRI_SL " not found.",
+                ARG_SL(id)));
         }
         return;
     }
@@ -111,11 +112,11 @@ static void deleted(void *arg, enum err code)
 {
     struct offset_job *j = arg;
     struct deletion *d = j->call;
-    struct group *g = coord_find(d->c, j->group);
+    struct coord_group *g = coord_entry(d->c, j->group);
     if (code != E_OK)
         d->row->error_code = KERR_COORDINATOR_NOT_AVAILABLE;
-    else if (g && g->members.count) /* somebody joined while it was deleted; its offsets are gone */
-        offset_map_release(&g->offsets);
+    else if (g && coord_member_count(g)) /* somebody joined meanwhile; its offsets are gone */
+        offset_map_release(&g->g->offsets);
     else
         coord_forget(d->c, j->group);
     struct group_call *call = d->call;
@@ -136,12 +137,12 @@ void coord_delete_groups(struct coord *c, struct group_call *call)
     for (int32_t i = 0; i < out->results_count; i++) {
         struct delete_groups_response_group *row = &out->results[i];
         row->group_id = in->groups_names[i];
-        const struct group *g = coord_find(c, row->group_id);
+        const struct coord_group *g = coord_entry(c, row->group_id);
         if (c->quiet)
             row->error_code = KERR_COORDINATOR_NOT_AVAILABLE;
         else if (!g)
             row->error_code = KERR_GROUP_ID_NOT_FOUND;
-        else if (g->members.count)
+        else if (coord_member_count(g))
             row->error_code = KERR_NON_EMPTY_GROUP;
         if (row->error_code != KERR_NONE)
             continue;
@@ -159,22 +160,26 @@ void coord_delete_groups(struct coord *c, struct group_call *call)
 /* --- views --------------------------------------------------------------------------------------
  */
 
-static void view_head(const struct group *g, struct arena *a, struct broker_group_info *out)
+static void view_head(const struct coord_group *cg, struct arena *a, struct broker_group_info *out)
 {
+    const struct group *g = cg->g;
+    bool some = coord_member_count(cg) > 0;
     *out = (struct broker_group_info){.id = slice_cstr(arena_strdup(a, g->id)),
-                                      .state = slice_cstr(group_state_name(g->state)),
+                                      .state = slice_cstr(coord_state_name(cg)),
                                       .protocol_type = arena_dup(a, g->protocol_type),
-                                      .protocol = arena_dup(a, g->protocol),
-                                      .type = SL("classic"),
-                                      .generation = g->generation,
-                                      .member_count = g->members.count,
+                                      .protocol = cg->next && some ? cg->next->assignor
+                                                  : cg->next       ? SL("")
+                                                                   : arena_dup(a, g->protocol),
+                                      .type = slice_cstr(coord_kind_name(cg->kind)),
+                                      .generation = cg->next ? cg->next->epoch : g->generation,
+                                      .member_count = coord_member_count(cg),
                                       .offset_count = g->offsets.count,
                                       .lag = -1};
 }
 
 void coord_view_all(struct coord *c, struct arena *a, struct broker_group_info **out, size_t *count)
 {
-    struct group **groups = coord_sorted(c, a, count);
+    struct coord_group **groups = coord_sorted(c, a, count);
     *out = arena_calloc(a, *count + 1, sizeof **out);
     for (size_t i = 0; i < *count; i++)
         view_head(groups[i], a, &(*out)[i]);
@@ -235,13 +240,42 @@ static void view_members(const struct group *g, struct arena *a, struct broker_g
     }
 }
 
+static void view_next_members(const struct group_next *g, struct arena *a,
+                              struct broker_group_info *out)
+{
+    size_t n = 0;
+    out->members = arena_calloc(a, g->members.count + 1, sizeof *out->members);
+    list_each (&g->members, k) {
+        const struct next_member *m = list_entry(k, struct next_member, link);
+        struct broker_group_member *row = &out->members[n++];
+        row->id = slice_cstr(arena_strdup(a, m->id));
+        row->instance_id =
+            m->instance_id ? slice_cstr(arena_strdup(a, m->instance_id)) : SLICE_NULL;
+        row->client_id = slice_cstr(arena_strdup(a, m->client_id));
+        row->host = slice_cstr(arena_strdup(a, m->client_host));
+        row->subscribed = arena_calloc(a, m->name_count + 1, sizeof *row->subscribed);
+        row->subscribed_count = m->name_count;
+        for (size_t i = 0; i < m->name_count; i++)
+            row->subscribed[i] = arena_dup(a, m->names[i]);
+        row->assigned = arena_calloc(a, m->assigned.n + 1, sizeof *row->assigned);
+        row->assigned_count = m->assigned.n;
+        for (size_t i = 0; i < m->assigned.n; i++)
+            row->assigned[i] = (struct broker_group_partition){
+                arena_dup(a, m->assigned.v[i].topic->name), m->assigned.v[i].partition};
+    }
+}
+
 bool coord_view(struct coord *c, struct slice id, struct arena *a, struct broker_group_info *out)
 {
-    const struct group *g = coord_find(c, id);
-    if (!g)
+    const struct coord_group *cg = coord_entry(c, id);
+    if (!cg)
         return false;
-    view_head(g, a, out);
-    view_members(g, a, out);
+    const struct group *g = cg->g;
+    view_head(cg, a, out);
+    if (cg->next)
+        view_next_members(cg->next, a, out);
+    else
+        view_members(g, a, out);
     size_t n, k = 0;
     struct offset_topic **topics = offset_map_topics(&g->offsets, a, &n);
     out->offsets = arena_calloc(a, g->offsets.count + 1, sizeof *out->offsets);

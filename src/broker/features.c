@@ -5,7 +5,7 @@
 
 static const struct broker_feature features[] = {
     {"eligible.leader.replicas.version", 0, 1, 1},
-    {"group.version", 0, 1, 0},
+    {"group.version", 0, 1, 1},
     {"kraft.version", 0, 1, 0},
     {"metadata.version", 7, 27, 27}, /* 3.3-IV3 to 4.1-IV1 */
     {"share.version", 0, 1, 0},

@@ -522,7 +522,7 @@ static int64_t member_deadline(const struct group_member *m)
     return m->sync ? INT64_MAX : m->session_deadline;
 }
 
-int64_t group_next_deadline(const struct group *g)
+int64_t group_deadline(const struct group *g)
 {
     int64_t at = g->phase_deadline;
     if (g->state == GROUP_PREPARING_REBALANCE && g->delay_until < g->delay_limit)

@@ -7,7 +7,7 @@
  *
  * A group belongs to the coordinator (coord.h) and is touched on its loop only: no locks. Calls
  * come in as struct group_call; Join and Sync may be parked in a member until the round ends. Time
- * is an argument: group_tick does what is due, group_next_deadline tells when to come again.
+ * is an argument: group_tick does what is due, group_deadline tells when to come again.
  * Protocol type, metadata and assignment are opaque bytes. SPEC: broker 8.1. */
 #ifndef WEIR_BROKER_GROUP_H
 #define WEIR_BROKER_GROUP_H
@@ -111,7 +111,7 @@ int16_t group_check_txn_commit(struct group *g, int32_t generation, struct slice
                                struct slice instance_id, int64_t now);
 
 void group_tick(struct group *g, int64_t now);
-int64_t group_next_deadline(const struct group *g); /* INT64_MAX: none */
+int64_t group_deadline(const struct group *g); /* INT64_MAX: none */
 
 struct group_member *group_member_find(const struct group *g, struct slice id);
 /* Metadata of the protocol `name`, or the null slice. */

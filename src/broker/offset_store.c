@@ -25,6 +25,7 @@ static const char *const steps[] = {
     "CREATE TABLE group_members (group_id TEXT PRIMARY KEY, members BLOB NOT NULL) WITHOUT ROWID;",
     "CREATE TABLE resource_config (kind INTEGER NOT NULL, name TEXT NOT NULL, option TEXT NOT NULL,"
     " value TEXT NOT NULL, PRIMARY KEY (kind, name, option)) WITHOUT ROWID;",
+    "ALTER TABLE group_meta ADD COLUMN kind TEXT NOT NULL DEFAULT 'classic';",
     NULL,
 };
 const struct db_migrations broker_state_migrations = {"broker", steps};
@@ -258,13 +259,14 @@ static enum err run_members(struct db *d, const struct offset_job *j, struct err
 static enum err run_meta(struct db *d, const struct offset_job *j, struct error *e)
 {
     sqlite3_stmt *s =
-        db_stmt(d, "INSERT INTO group_meta (group_id, protocol_type, generation, empty_since_ms)"
-                   " VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET protocol_type = ?2,"
-                   " generation = ?3, empty_since_ms = ?4");
+        db_stmt(d, "INSERT INTO group_meta (group_id, protocol_type, generation, empty_since_ms,"
+                   " kind) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET"
+                   " protocol_type = ?2, generation = ?3, empty_since_ms = ?4, kind = ?5");
     db_bind_slice(s, 1, j->group);
     db_bind_slice(s, 2, j->protocol_type);
     sqlite3_bind_int(s, 3, j->generation);
     sqlite3_bind_int64(s, 4, j->empty_since_ms);
+    db_bind_slice(s, 5, j->kind_name);
     enum err r = db_exec(d, s, e);
     return r == E_OK && j->set_members ? run_members(d, j, e) : r;
 }
@@ -308,11 +310,11 @@ static enum err load_job(struct db *d, void *arg, struct error *e)
 {
     const struct offset_load *l = ((struct load_arg *)arg)->load;
     enum err r;
-    sqlite3_stmt *s =
-        db_stmt(d, "SELECT group_id, protocol_type, generation, empty_since_ms FROM group_meta");
+    sqlite3_stmt *s = db_stmt(d, "SELECT group_id, protocol_type, generation, empty_since_ms, kind"
+                                 " FROM group_meta");
     while ((r = db_step(d, s, e)) == E_OK)
-        l->on_group(l->arg, db_column_slice(s, 0), db_column_slice(s, 1), sqlite3_column_int(s, 2),
-                    sqlite3_column_int64(s, 3));
+        l->on_group(l->arg, db_column_slice(s, 0), db_column_slice(s, 4), db_column_slice(s, 1),
+                    sqlite3_column_int(s, 2), sqlite3_column_int64(s, 3));
     if (r != E_NOT_FOUND)
         return r;
     s = db_stmt(d, "SELECT group_id, members FROM group_members");

@@ -62,8 +62,8 @@ struct offset_job {
     struct slice group;
     struct commit_entry *entries;
     size_t count, cap;
-    struct slice protocol_type;
-    int32_t generation;
+    struct slice protocol_type, kind_name; /* "classic", "consumer", "share" */
+    int32_t generation;                    /* or group epoch */
     int64_t empty_since_ms;
     bool set_members;     /* store `members`, or forget them when there are none */
     struct slice members; /* group_store.h */
@@ -77,8 +77,8 @@ void offset_job_apply(const struct offset_job *j, struct offset_map *m);
 
 /* Reads all rows at start. on_group first for each known group, then on_members and on_offset for each row. */
 struct offset_load {
-    void (*on_group)(void *arg, struct slice id, struct slice protocol_type, int32_t generation,
-                     int64_t empty_since_ms);
+    void (*on_group)(void *arg, struct slice id, struct slice kind, struct slice protocol_type,
+                     int32_t generation, int64_t empty_since_ms);
     void (*on_members)(void *arg, struct slice id, struct slice members);
     void (*on_offset)(void *arg, struct slice group, const struct commit_entry *e);
     void *arg;

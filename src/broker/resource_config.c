@@ -217,6 +217,18 @@ struct slice resource_config_value(struct resource_configs *r, enum resource_kin
     return v.p || !row ? v : slice_cstr(row->def);
 }
 
+bool resource_config_given(struct resource_configs *r, enum resource_kind kind, struct slice name,
+                           const char *option, char out[RESOURCE_CONFIG_TEXT])
+{
+    pthread_mutex_lock(&r->lock);
+    const struct strmap *set = map_get(&r->named[kind], name);
+    struct slice v = set ? strmap_get_c(set, option) : SLICE_NULL;
+    if (v.p)
+        snprintf(out, RESOURCE_CONFIG_TEXT, PRI_SL, ARG_SL(v));
+    pthread_mutex_unlock(&r->lock);
+    return v.p != NULL;
+}
+
 void resource_config_names(struct resource_configs *r, enum resource_kind kind, struct arena *a,
                            struct slice **out, size_t *count)
 {

@@ -34,6 +34,10 @@ void resource_config_describe(struct resource_configs *r, enum resource_kind kin
 /* Text of one option: what was set, else its default. A copy in the arena. */
 struct slice resource_config_value(struct resource_configs *r, enum resource_kind kind,
                                    struct slice name, struct slice option, struct arena *a);
+/* The text that was set, cut to size; false: none was. */
+#define RESOURCE_CONFIG_TEXT 64
+bool resource_config_given(struct resource_configs *r, enum resource_kind kind, struct slice name,
+                           const char *option, char out[RESOURCE_CONFIG_TEXT]);
 /* Names of the resources that were configured, in no order; the array and names in the arena. */
 void resource_config_names(struct resource_configs *r, enum resource_kind kind, struct arena *a,
                            struct slice **out, size_t *count);

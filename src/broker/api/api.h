@@ -27,6 +27,8 @@ typedef void (*api_fn)(struct request *rq);
     X(HEARTBEAT, heartbeat, api_heartbeat)                                                         \
     X(LEAVE_GROUP, leave_group, api_leave_group)                                                   \
     X(SYNC_GROUP, sync_group, api_sync_group)                                                      \
+    X(CONSUMER_GROUP_HEARTBEAT, consumer_group_heartbeat, api_consumer_group_heartbeat)            \
+    X(CONSUMER_GROUP_DESCRIBE, consumer_group_describe, api_consumer_group_describe)               \
     X(DESCRIBE_GROUPS, describe_groups, api_describe_groups)                                       \
     X(LIST_GROUPS, list_groups, api_list_groups)                                                   \
     X(API_VERSIONS, api_versions, api_api_versions)                                                \

@@ -75,3 +75,13 @@ void api_delete_groups(struct request *rq)
 {
     submit(rq, coord_delete_groups);
 }
+
+void api_consumer_group_heartbeat(struct request *rq)
+{
+    submit(rq, coord_consumer_heartbeat);
+}
+
+void api_consumer_group_describe(struct request *rq)
+{
+    submit(rq, coord_consumer_describe);
+}

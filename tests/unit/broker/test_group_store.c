@@ -142,7 +142,7 @@ static void test_round_trip(void)
     CHECK_STR(m->client_host, "/127.0.0.1");
     CHECK_INT(m->session_timeout_ms, 10000);
     CHECK_INT(m->rebalance_timeout_ms, 60000);
-    CHECK_INT(group_next_deadline(h), 15000); /* the sessions run from now on */
+    CHECK_INT(group_deadline(h), 15000); /* the sessions run from now on */
     CHECK_INT(beat(h, leader, h->generation, 6000), KERR_NONE);
     /* A generation is not given out twice. */
     CHECK_INT(group_leave(h, slice_cstr(leader), SLICE_NULL, 6000), KERR_NONE);

@@ -248,6 +248,7 @@ static void note_done(struct partition *p, const struct compact_job *j)
     pthread_mutex_lock(&p->lock);
     p->cleaned_to = j->cleaned_to;
     p->horizon = j->horizon;
+    plog_tidy_snapshots(&p->log, MAX(plog_newest_snapshot(&p->log, p->log.end), 0));
     pthread_mutex_unlock(&p->lock);
     LOG_INFO(LOG_BROKER_LOG,
              "compacted " PRI_SL "-%d: records=%lld kept=%lld bytes=%lld to=%lld up to offset %lld",

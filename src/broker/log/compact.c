@@ -4,7 +4,8 @@
  *  1. A record goes only when a newer one of its key lies below map_end and is kept (or, for a
  *     tombstone, when its horizon has passed and everything older of its key is in the same job).
  *  2. The last batch of each group stays, empty if need be: a segment ends where the next begins,
- *     so that recovery finds no hole and swap.c sees what a .swap file covers.
+ *     so that recovery finds no hole and swap.c sees what a .swap file covers. Clients take a fetch
+ *     without a record for one that was too small, so a group goes on until it has one.
  *  3. When the map is full the rest of the dirty part waits for the next job: map_end is where it
  *     stopped, and records from there on are not touched. */
 #include "broker/log/compact.h"
@@ -212,6 +213,8 @@ struct group {
     struct segment *made;
     struct txn_index aborted;
     struct strbuf out;
+    struct strbuf end;   /* the last batch, if no record of it stays: written when the group ends */
+    int64_t kept_before; /* records kept by groups before this one */
 };
 
 static enum err flush(struct group *g, struct error *e)
@@ -226,7 +229,7 @@ static enum err flush(struct group *g, struct error *e)
     return err ? err : j->pace(j->arg, n) ? E_OK : E_CANCELLED;
 }
 
-/* last: of the group; it stays whatever is in it (2). */
+/* last: of its segment. */
 static enum err clean_batch(struct group *g, struct slice batch, bool last, struct error *e)
 {
     struct run *r = g->run;
@@ -242,8 +245,15 @@ static enum err clean_batch(struct group *g, struct slice batch, bool last, stru
     how.empty = is_last_of_producer(r->job, batch.p) ? COMPACT_PRODUCER
                 : last                               ? COMPACT_HEADER
                                                      : COMPACT_DROP;
+    size_t before = g->out.n;
+    int64_t kept = r->done.kept;
     if (!err)
         err = compact_batch(batch, &r->rules, &how, &g->out, &r->done);
+    if (!err && how.empty == COMPACT_HEADER && r->done.kept == kept) {
+        strbuf_add(&g->end, g->out.p + before, g->out.n - before);
+        err = strbuf_err(&g->end);
+        g->out.n = before;
+    }
     if (err == E_CORRUPT)
         error_set(e, err, "the batch at offset %lld cannot be read",
                   (long long)batch_base_offset(batch.p));
@@ -255,34 +265,56 @@ static enum err clean_batch(struct group *g, struct slice batch, bool last, stru
     return err;
 }
 
-static enum err clean_segment(struct group *g, const struct segment *seg, bool last,
+static enum err clean_segment(struct group *g, const struct segment *seg, int64_t *modified,
                               struct error *e)
 {
     struct source s;
     struct slice batch;
-    int64_t modified;
     enum err err = source_open(&s, g->run->job, seg, e);
+    if (seg->size)
+        strbuf_reset(&g->end); /* it was the last of the segment before */
     while (!err) {
         err = source_next(&s, &batch, e);
         if (!err)
-            err = clean_batch(g, batch, last && source_at_end(&s), e);
+            err = clean_batch(g, batch, source_at_end(&s), e);
     }
     if (err == E_NOT_FOUND)
-        err = fs_mtime_ms(&s.file, &modified, e);
-    if (!err && last) { /* the age of records without timestamps */
-        err = flush(g, e);
-        fs_set_mtime_ms(&g->made->log, modified);
-    }
+        err = fs_mtime_ms(&s.file, modified, e);
     source_close(&s);
     return err;
 }
 
-static enum err write_group(struct group *g, struct segment *const *old, size_t count,
-                            struct error *e)
+/* Whether the group goes on with the next segment: what it may become has to fit. */
+static bool joins(const struct group *g, const struct segment *first, size_t next)
 {
+    const struct compact_job *j = g->run->job;
+    if (next >= j->count)
+        return false;
+    const struct segment *s = j->segments[next];
+    int64_t end = next + 1 < j->count ? j->segments[next + 1]->base : j->end;
+    if (end - 1 - first->base > INT32_MAX)
+        return false;
+    if (g->run->done.kept == g->kept_before)
+        return true; /* no record yet (2) */
+    return s->base < g->run->rules.map_end &&
+           g->made->size + (int64_t)g->out.n + s->size <= j->segment_bytes;
+}
+
+static enum err write_group(struct group *g, struct segment *const *old, size_t first,
+                            size_t *count, struct error *e)
+{
+    int64_t modified = 0;
     enum err err = segment_open(g->made, true, e);
-    for (size_t i = 0; !err && i < count; i++)
-        err = clean_segment(g, old[i], i + 1 == count, e);
+    *count = 0;
+    do {
+        if (!err)
+            err = clean_segment(g, old[first + *count], &modified, e);
+        ++*count;
+    } while (!err && joins(g, old[first], first + *count));
+    strbuf_add_slice(&g->out, strbuf_slice(&g->end));
+    if (!err)
+        err = flush(g, e);
+    fs_set_mtime_ms(&g->made->log, modified); /* the age of records without timestamps */
     if (!err && g->aborted.count) {
         char *path = segment_path(g->made, ".txnindex");
         err = txn_index_save_as(&g->aborted, path, e);
@@ -291,61 +323,43 @@ static enum err write_group(struct group *g, struct segment *const *old, size_t 
     return err;
 }
 
-static enum err clean_group(struct run *r, struct segment *const *old, size_t count,
-                            struct error *e)
+/* The group that begins with segment `first`; *count: so many segments it was. */
+static enum err clean_group(struct run *r, size_t first, size_t *count, struct error *e)
 {
     struct compact_job *j = r->job;
-    struct group g = {.run = r, .made = swap_segment_new(j->dir, old[0]->base)};
+    struct segment *const *old = j->segments + first;
+    struct group g = {.run = r,
+                      .made = swap_segment_new(j->dir, old[0]->base),
+                      .end = STRBUF_INIT,
+                      .kept_before = r->done.kept};
     strbuf_init(&g.out, BATCH_MAX);
     txn_index_init(&g.aborted, true);
     r->done.changed = false;
     char *stale = segment_path(g.made, ".log"); /* of an attempt that failed */
     enum err err = fs_unlink(stale, e);
     if (!err)
-        err = write_group(&g, old, count, e);
-    bool worth = r->done.changed || count > 1;
+        err = write_group(&g, j->segments, first, count, e);
+    bool worth = g.made->size && (r->done.changed || *count > 1);
     if (!err && worth)
         err = swap_ready(g.made, e);
     if (!err && worth)
-        err = j->swap(j->arg, old, count, g.made, e);
+        err = j->swap(j->arg, old, *count, g.made, e);
     else
         swap_abandon(g.made);
     mem_free(stale);
+    strbuf_release(&g.end);
     strbuf_release(&g.out);
     txn_index_release(&g.aborted);
     return err;
-}
-
-/* How many segments from the first on fit into one. Empty ones go with their neighbours. */
-static size_t group_size(const struct compact_job *j, size_t first)
-{
-    int64_t bytes = j->segments[first]->size;
-    size_t n = 1;
-    for (; first + n < j->count; n++) {
-        size_t i = first + n;
-        int64_t next = i + 1 < j->count ? j->segments[i + 1]->base : j->end;
-        bytes += j->segments[i]->size;
-        if (bytes > j->segment_bytes || next - 1 - j->segments[first]->base > INT32_MAX)
-            break;
-    }
-    return n;
-}
-
-static bool has_bytes(struct segment *const *v, size_t count)
-{
-    return count && v[count - 1]->size > 0; /* the last batch must be in the last of them (2) */
 }
 
 static enum err clean_groups(struct run *r, struct error *e)
 {
     struct compact_job *j = r->job;
     enum err err = E_OK;
-    size_t n;
-    for (size_t i = 0; !err && i < j->count && j->segments[i]->base < r->rules.map_end; i += n) {
-        n = group_size(j, i);
-        if (has_bytes(j->segments + i, n))
-            err = clean_group(r, j->segments + i, n, e);
-    }
+    size_t n = 1;
+    for (size_t i = 0; !err && i < j->count && j->segments[i]->base < r->rules.map_end; i += n)
+        err = clean_group(r, i, &n, e);
     return err;
 }
 

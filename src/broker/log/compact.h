@@ -2,7 +2,7 @@
  * SPEC: broker 4.4.
  *
  *   map      the highest offset of each key in the dirty part (keymap.h)
- *   groups   runs of old segments that together fit one segment
+ *   groups   runs of old segments of which what stays fits one segment
  *   each     its batches rewritten (compact_batch.h) into NNN.log.cleaned, made durable, swapped in
  *
  * Works on segments that take no more appends and are durable, by their files alone, so that it

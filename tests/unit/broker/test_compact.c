@@ -217,6 +217,9 @@ static void test_last_values(void)
         struct seen s = see(p);
         check_last(&s, 39);
         CHECK_INT(s.records, KEYS);
+        CHECK_INT(s.empty, 0); /* clients take a fetch of nothing else for one that was too small */
+        partition_size(p, &n, &after);
+        CHECK(after < before / 2);
         for (int k = 0; k < KEYS; k++)
             CHECK_INT(s.last[k], all.last[k]);
         CHECK_INT(s.next, all.next);

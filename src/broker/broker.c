@@ -14,6 +14,7 @@
 #include "base/metrics.h"
 #include "broker/broker_state.h"
 #include "broker/care.h"
+#include "broker/quota.h"
 #include "broker/topic.h"
 #include "broker/txn_coord.h"
 
@@ -24,6 +25,7 @@
 #include <unistd.h>
 
 #define ACCEPTS_A_TURN 64
+#define LATE_MAX 1000
 #define ACCEPT_PAUSE_MS 100 /* when file descriptors have run out */
 
 struct acceptor {
@@ -36,6 +38,7 @@ struct acceptor {
     int count;
     int next_loop;
     struct loop_timer pause;
+    struct list late; /* struct late_close */
 };
 
 /* --- accepting (first loop) ---------------------------------------------------------------------
@@ -51,9 +54,10 @@ struct handover {
 static void take_over(void *arg)
 {
     struct handover *h = arg;
-    if (h->to->stopping)
+    if (h->to->stopping) {
+        conn_limit_leave(&((struct broker_loop *)h->to->owner)->broker->conn_limit, &h->peer);
         close(h->fd);
-    else
+    } else
         (void)conn_open(h->to, h->fd, h->listener, &h->peer);
     mem_free(h);
 }
@@ -96,6 +100,78 @@ static void hand_over(struct acceptor *a, int fd, const struct listener *l,
     loop_post(to->loop, take_over, h);
 }
 
+/* --- who may come in ----------------------------------------------------------------------------
+ */
+
+struct late_close { /* an address that connects too often finds its socket closed after its wait */
+    struct link link;
+    struct loop_timer timer;
+    struct acceptor *a;
+    int fd;
+};
+
+static void close_late(void *arg)
+{
+    struct late_close *x = arg;
+    list_remove(&x->a->late, &x->link);
+    loop_timer_release(&x->timer);
+    close(x->fd);
+    mem_free(x);
+}
+
+static void close_after(struct acceptor *a, int fd, int64_t ms)
+{
+    if (a->late.count >= LATE_MAX) {
+        close(fd);
+        return;
+    }
+    struct late_close *x = xcalloc(1, sizeof *x);
+    x->a = a;
+    x->fd = fd;
+    list_push_back(&a->late, &x->link);
+    loop_timer_init(&x->timer, a->b->loops[0].loop, close_late, x);
+    loop_timer_set(&x->timer, ms);
+}
+
+/* Counts the connection, or closes it. */
+static bool may_enter(struct acceptor *a, int fd, const union sockaddr_any *peer)
+{
+    struct broker *b = a->b;
+    struct arena arena;
+    enum config_source source;
+    char ip[INET6_ADDRSTRLEN];
+    sockaddr_ip(peer, ip);
+    arena_init(&arena, 512, ARENA_NO_BUDGET);
+    int64_t most = broker_setting_number(&b->settings, "max.connections", INT32_MAX);
+    int64_t of_ip = conn_limit_of(
+        peer, broker_setting(&b->settings, SL("max.connections.per.ip.overrides"), &arena, &source),
+        broker_setting_number(&b->settings, "max.connections.per.ip", INT32_MAX));
+    arena_release(&arena);
+    int64_t wait =
+        quotas_any(b->quotas) ? quotas_charge_ip(b->quotas, slice_cstr(ip), clock_mono_ms()) : 0;
+    if (wait > 0) {
+        LOG_WARN(LOG_BROKER_CONN,
+                 "a connection was refused: its address is above connection_creation_rate peer=%s",
+                 ip);
+        close_after(a, fd, wait);
+        return false;
+    }
+    if (open_connections(b) >= most) {
+        LOG_WARN(LOG_BROKER_CONN, "a connection was refused: max.connections=%lld are open peer=%s",
+                 (long long)most, ip);
+        close(fd);
+        return false;
+    }
+    if (!conn_limit_enter(&b->conn_limit, peer, of_ip)) {
+        LOG_WARN(LOG_BROKER_CONN,
+                 "a connection was refused: max.connections.per.ip=%lld are open peer=%s",
+                 (long long)of_ip, ip);
+        close(fd);
+        return false;
+    }
+    return true;
+}
+
 static void on_accept(evutil_socket_t sock, short what, void *arg)
 {
     struct acceptor *a = ((struct acceptor *)arg);
@@ -109,14 +185,9 @@ static void on_accept(evutil_socket_t sock, short what, void *arg)
         union sockaddr_any peer = {0};
         socklen_t n = sizeof peer;
         int fd = accept4(sock, &peer.sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0 &&
-            open_connections(a->b) >= broker_setting_number(&a->b->settings, "max.connections",
-                                                            a->b->o->max_connections)) {
-            LOG_WARN(LOG_BROKER_CONN, "a connection was refused: max.connections=%lld are open",
-                     (long long)open_connections(a->b));
-            close(fd);
-        } else if (fd >= 0) {
-            hand_over(a, fd, l, &peer);
+        if (fd >= 0) {
+            if (may_enter(a, fd, &peer))
+                hand_over(a, fd, l, &peer);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             pause_accepting(a, strerror(errno));
             return;
@@ -131,6 +202,7 @@ static void start_accepting(void *arg)
     struct broker *b = arg;
     struct acceptor *a = xcalloc(1, sizeof *a);
     a->b = b;
+    list_init(&a->late);
     struct loop *loop = b->loops[0].loop;
     for (size_t i = 0; i < b->listeners.count; i++) {
         for (int k = 0; k < b->listeners.v[i].fd_count; k++) {
@@ -152,6 +224,8 @@ static void stop_accepting(void *arg)
     for (int i = 0; i < a->count; i++)
         event_del(&a->sockets[i].ev);
     loop_timer_release(&a->pause);
+    while (a->late.count)
+        close_late(list_entry(list_first(&a->late), struct late_close, link));
     mem_free(a);
     b->acceptor = NULL;
 }
@@ -244,7 +318,6 @@ static void care_settings(void *arg, struct care_settings *out)
         .cleaner_backoff_ms = (int64_t)MIN(number_now(b, "log.cleaner.backoff.ms", &a), 9e15),
         .cleaner_enable = !slice_ieq(
             broker_setting(&b->settings, SL("log.cleaner.enable"), &a, &source), SL("false")),
-        .load_factor = number_now(b, "log.cleaner.io.buffer.load.factor", &a),
         .dedupe_bytes = (size_t)MAX(MIN(room, 9e15), 0),
         .io_bytes_per_second = number_now(b, "log.cleaner.io.max.bytes.per.second", &a)};
     arena_release(&a);
@@ -414,8 +487,13 @@ static void collect_metrics(struct strbuf *out, void *arg)
 const struct db_migrations *const *broker_migrations(void)
 {
     static const struct db_migrations *const all[] = {
-        &broker_state_migrations, &topic_migrations, &scram_migrations,
-        &txn_migrations,          &acl_migrations,   NULL,
+        &broker_state_migrations,
+        &topic_migrations,
+        &scram_migrations,
+        &txn_migrations,
+        &acl_migrations,
+        &quota_migrations,
+        NULL,
     };
     return all;
 }
@@ -440,6 +518,8 @@ static enum err start_parts(struct broker *b, const struct broker_config *c, str
     r = listeners_parse(&b->listeners, b->o, e);
     if (r == E_OK)
         r = security_open(&b->security, c, &b->listeners, b->db, e);
+    if (r == E_OK)
+        r = quotas_open(&b->quotas, b->db, e);
     if (r == E_OK)
         r = listeners_bind(&b->listeners, b->o->socket_listen_backlog, e);
     if (r != E_OK)
@@ -467,6 +547,7 @@ enum err broker_start(struct broker **out, const struct broker_config *c, struct
     b->pool = pool;
     b->started_ms = clock_wall_ms();
     producer_ids_init(&b->producer_ids, db);
+    conn_limit_init(&b->conn_limit);
     enum err r = start_parts(b, c, e);
     if (r != E_OK) {
         broker_stop(b);
@@ -547,6 +628,8 @@ void broker_stop(struct broker *b)
     topics_close(b->topics);
     listeners_release(&b->listeners);
     security_release(&b->security);
+    quotas_close(b->quotas);
+    conn_limit_release(&b->conn_limit);
     broker_settings_release(&b->settings);
     resource_configs_release(&b->resources);
     producer_ids_release(&b->producer_ids);

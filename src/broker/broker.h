@@ -38,7 +38,6 @@ struct broker_options {
     struct slice rack;                 /* broker.rack, null */
     int32_t node_id;
     int64_t connections_max_idle_ms;
-    int32_t max_connections;
     int32_t socket_request_max_bytes;
     int32_t socket_listen_backlog;
     int32_t socket_send_buffer, socket_receive_buffer;

@@ -11,6 +11,7 @@
 #include "base/pool.h"
 #include "broker/broker.h"
 #include "broker/broker_config.h"
+#include "broker/conn_limit.h"
 #include "broker/coord.h"
 #include "broker/dispatch.h"
 #include "broker/group_config.h"
@@ -22,6 +23,7 @@
 #define BROKER_LOOPS_MAX 16
 
 struct topics;
+struct quotas;
 struct acceptor;
 struct care;
 struct txn_coord;
@@ -34,6 +36,8 @@ struct broker {
     struct resource_configs resources;
     struct listeners listeners;
     struct security security;
+    struct conn_limit conn_limit;
+    struct quotas *quotas;
     struct broker_listener_info infos[LISTENERS_MAX];
     struct broker_loop loops[BROKER_LOOPS_MAX];
     int loop_count;

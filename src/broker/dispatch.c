@@ -12,7 +12,9 @@
 #include "base/metrics.h"
 #include "broker/api/api.h"
 #include "broker/api/guard.h"
+#include "broker/quota.h"
 #include "broker/sasl_conn.h"
+#include "broker/throttle.h"
 #include "broker/tls.h"
 
 #define COPY_MAX 4096
@@ -98,6 +100,7 @@ static struct request *request_new(struct broker_loop *bl, struct conn *c, size_
     rq->broker = bl->broker;
     rq->conn = c;
     rq->start_us = clock_mono_us();
+    rq->frame_bytes = (uint32_t)frame_bytes;
     list_push_back(&bl->live, &rq->link);
     c->user = rq;
     return rq;
@@ -109,6 +112,7 @@ static void finish(struct request *rq, enum conn_result result)
     struct broker_loop *bl = rq->bl;
     struct conn *c = rq->conn;
     bool in_handler = rq->in_handler;
+    int64_t pause_ms = rq->pause_ms;
     if (rq->api) {
         struct api_metrics *m = &metrics_of[rq->api->key];
         metric_add(m->count, 1);
@@ -128,7 +132,9 @@ static void finish(struct request *rq, enum conn_result result)
         list_push_front(&bl->spare, &rq->link);
     else
         request_free(rq);
-    if (c)
+    if (c && UNLIKELY(pause_ms > 0) && result == CONN_DONE)
+        conn_pause(c, pause_ms);
+    else if (c)
         conn_resume(c, result);
 }
 
@@ -153,6 +159,15 @@ void dispatch_closed(struct conn *c)
             rq->on_gone(rq);
     }
     sasl_detach(c);
+    conn_limit_leave(&((struct broker_loop *)c->cl->owner)->broker->conn_limit, &c->peer);
+}
+
+/* The time so far is that of the handler; what other threads did is not the loop's. */
+static void throttle(struct request *rq)
+{
+    if (rq->in_handler)
+        rq->busy_us = (uint32_t)(clock_mono_us() - rq->start_us);
+    rq->pause_ms = throttle_request(rq);
 }
 
 void request_drop(struct request *rq)
@@ -162,6 +177,8 @@ void request_drop(struct request *rq)
 
 void request_no_reply(struct request *rq)
 {
+    if (rq->conn && UNLIKELY(quotas_any(rq->broker->quotas)))
+        throttle(rq);
     finish(rq, CONN_DONE);
 }
 
@@ -207,6 +224,8 @@ void request_reply(struct request *rq)
     }
     if (UNLIKELY(rq->guard != NULL))
         guard_after(rq);
+    if (UNLIKELY(quotas_any(rq->broker->quotas)))
+        throttle(rq);
     if (log_enabled(LOG_BROKER, LOG_L_TRACE)) {
         struct strbuf t = STRBUF_INIT;
         codec_trace(rq->api->response, rq->version, rq->out, &t);
@@ -395,9 +414,16 @@ enum conn_result dispatch_frame(struct conn *c, struct rbuf *buf, struct slice f
     rq->in_handler = true;
     execute(rq, frame);
     rq->in_handler = false;
-    if (!rq->finished)
+    if (!rq->finished) {
+        if (UNLIKELY(quotas_any(rq->broker->quotas)))
+            rq->busy_us = (uint32_t)(clock_mono_us() - rq->start_us);
         return CONN_PARKED;
+    }
     enum conn_result result = rq->result;
+    if (UNLIKELY(rq->pause_ms > 0) && result == CONN_DONE) {
+        conn_pause(c, rq->pause_ms);
+        result = CONN_PARKED;
+    }
     rq->conn = NULL; /* the connection goes on by our return value */
     rq->api = NULL;  /* counted already */
     finish(rq, result);

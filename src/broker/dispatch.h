@@ -53,6 +53,9 @@ struct request {
     int64_t start_us;
     struct slice principal, host; /* of the client; only set while there is an authorizer */
     struct guard *guard;          /* api/guard.h; NULL: nothing to do with the answer */
+    uint32_t busy_us;             /* time on its loop; only measured while there are quotas */
+    uint32_t frame_bytes;         /* the same */
+    int64_t pause_ms;             /* quotas: the connection waits after the answer */
     bool in_handler, finished;
     bool close_after; /* the answer is the last one of the connection */
     enum conn_result result;

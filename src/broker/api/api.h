@@ -52,6 +52,7 @@ typedef void (*api_fn)(struct request *rq);
     X(SASL_HANDSHAKE, sasl_handshake, sasl_handshake)                                              \
     X(SASL_AUTHENTICATE, sasl_authenticate, sasl_authenticate)                                     \
     X(DESCRIBE_CLIENT_QUOTAS, describe_client_quotas, api_describe_client_quotas)                  \
+    X(ALTER_CLIENT_QUOTAS, alter_client_quotas, api_alter_client_quotas)                           \
     X(DESCRIBE_USER_SCRAM_CREDENTIALS, describe_user_scram_credentials, api_describe_scram)        \
     X(ALTER_USER_SCRAM_CREDENTIALS, alter_user_scram_credentials, api_alter_scram)                 \
     X(ALTER_REPLICA_LOG_DIRS, alter_replica_log_dirs, api_alter_log_dirs)                          \

@@ -136,7 +136,7 @@ static void test_records(void)
 {
     static const enum codec codecs[] = {CODEC_NONE, CODEC_GZIP, CODEC_SNAPPY, CODEC_LZ4};
     EACH_VERSION(KAPI_PRODUCE, v)
-        produce(v, codecs[v % 4]);
+    produce(v, codecs[v % 4]);
     for (int16_t v = 0; v < 3; v++)
         for (size_t i = 0; i < ARRAY_LEN(codecs); i++)
             produce(v, codecs[i]);
@@ -204,7 +204,7 @@ static void test_markers_are_hidden(void)
     end += 2; /* the record, the marker */
     produce(0, CODEC_NONE);
     EACH_VERSION(KAPI_FETCH, v)
-        CHECK_INT(fetched(v, before, &last), v < 4 ? 4 : 5);
+    CHECK_INT(fetched(v, before, &last), v < 4 ? 4 : 5);
 }
 
 static void test_offsets(void)
@@ -262,8 +262,7 @@ static void test_offsets(void)
         in.groups[0].topics = t;
         in.groups[0].topics_count = 1;
         call(KAPI_OFFSET_FETCH, v, &in, &out);
-        const struct offset_fetch_response_topic *got =
-            v < 8 ? out.topics : out.groups[0].topics;
+        const struct offset_fetch_response_topic *got = v < 8 ? out.topics : out.groups[0].topics;
         CHECK_INT(got->partitions[0].committed_offset, msg_api(KAPI_OFFSET_COMMIT)->max);
         CHECK_SLICE(got->partitions[0].metadata, SL("m"));
     }

@@ -22,147 +22,7 @@
 #define RETRY_MS 500
 #define COORDINATOR_EPOCH 0
 
-/* --- entries -----------------------------------------------------------------------------------
- */
-
 static void retry_markers(void *arg);
-
-struct txn_entry *txn_find(struct txn_coord *tc, struct slice id)
-{
-    return map_get(&tc->entries, id);
-}
-
-static struct txn_entry *find_or_add(struct txn_coord *tc, struct slice id)
-{
-    struct txn_entry *e = txn_find(tc, id);
-    if (e)
-        return e;
-    e = xcalloc(1, sizeof *e);
-    e->tc = tc;
-    e->id = id.n ? slice_dup(id) : xstrdup("");
-    arena_init(&e->names, 512, ARENA_NO_BUDGET);
-    list_init(&e->waiting);
-    map_put(&tc->entries, id, e);
-    return e;
-}
-
-static int part_cmp(const struct txn_part *a, struct slice topic, int32_t partition)
-{
-    int c = slice_cmp(a->topic, topic);
-    return c ? c : (a->partition > partition) - (a->partition < partition);
-}
-
-/* Where the part is, or belongs. */
-static size_t part_at(const struct txn_entry *e, struct slice topic, int32_t partition)
-{
-    size_t low = 0, high = e->part_count;
-    while (low < high) {
-        size_t mid = (low + high) / 2;
-        if (part_cmp(&e->parts[mid], topic, partition) < 0)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low;
-}
-
-bool txn_has_part(const struct txn_entry *e, struct slice topic, int32_t partition)
-{
-    size_t i = part_at(e, topic, partition);
-    return i < e->part_count && part_cmp(&e->parts[i], topic, partition) == 0;
-}
-
-static void add_part(struct txn_entry *e, struct slice topic, int32_t partition)
-{
-    size_t i = part_at(e, topic, partition);
-    if (i < e->part_count && part_cmp(&e->parts[i], topic, partition) == 0)
-        return;
-    if (e->part_count == e->part_cap) {
-        e->part_cap = e->part_cap ? e->part_cap * 2 : 4;
-        e->parts = xrealloc(e->parts, e->part_cap * sizeof *e->parts);
-    }
-    bool same = i > 0 && slice_eq(e->parts[i - 1].topic, topic);
-    struct slice name = same ? e->parts[i - 1].topic : arena_dup(&e->names, topic);
-    memmove(&e->parts[i + 1], &e->parts[i], (e->part_count - i) * sizeof *e->parts);
-    e->parts[i] = (struct txn_part){name, partition};
-    e->part_count++;
-}
-
-static void clear_parts(struct txn_entry *e)
-{
-    e->part_count = 0;
-    arena_reset(&e->names);
-}
-
-struct txn_group *txn_find_group(const struct txn_entry *e, struct slice group)
-{
-    for (size_t i = 0; i < e->group_count; i++)
-        if (slice_eq_c(group, e->groups[i]->id))
-            return e->groups[i];
-    return NULL;
-}
-
-static struct txn_group *add_group(struct txn_entry *e, struct slice group)
-{
-    struct txn_group *g = txn_find_group(e, group);
-    if (g)
-        return g;
-    g = xcalloc(1, sizeof *g);
-    g->id = slice_dup(group);
-    offset_map_init(&g->pending);
-    struct list *all = map_get(&e->tc->groups, group);
-    if (!all) {
-        all = xcalloc(1, sizeof *all);
-        list_init(all);
-        map_put(&e->tc->groups, group, all);
-    }
-    list_push_back(all, &g->of_group);
-    e->groups = xrealloc(e->groups, (e->group_count + 1) * sizeof(struct txn_group *));
-    e->groups[e->group_count++] = g;
-    return g;
-}
-
-static void clear_groups(struct txn_entry *e)
-{
-    for (size_t i = 0; i < e->group_count; i++) {
-        struct txn_group *g = e->groups[i];
-        struct list *all = map_get(&e->tc->groups, slice_cstr(g->id));
-        list_remove(all, &g->of_group);
-        if (list_empty(all))
-            mem_free(map_del(&e->tc->groups, slice_cstr(g->id)));
-        offset_map_release(&g->pending);
-        mem_free(g->id);
-        mem_free(g);
-    }
-    mem_free(e->groups);
-    e->groups = NULL;
-    e->group_count = 0;
-}
-
-void txn_entry_free(void *entry)
-{
-    struct txn_entry *e = entry;
-    clear_groups(e);
-    if (e->retry.loop)
-        loop_timer_release(&e->retry);
-    arena_release(&e->names);
-    mem_free(e->parts);
-    mem_free(e->id);
-    mem_free(e);
-}
-
-/* For OffsetFetch of who wants stable offsets. */
-static bool is_unstable(void *arg, struct slice group, struct slice topic, int32_t partition)
-{
-    struct txn_coord *tc = arg;
-    struct list *all = map_get(&tc->groups, group);
-    if (!all)
-        return false;
-    list_each (all, k)
-        if (offset_map_get(&list_entry(k, struct txn_group, of_group)->pending, topic, partition))
-            return true;
-    return false;
-}
 
 /* --- the queue of an id ------------------------------------------------------------------------
  */
@@ -211,7 +71,7 @@ static void enqueue(void *arg)
         call->done(call);
         return;
     }
-    struct txn_entry *e = find_or_add(call->tc, call->id);
+    struct txn_entry *e = txn_find_or_add(call->tc, call->id);
     list_push_back(&e->waiting, &call->link);
     go_on(e);
 }
@@ -314,12 +174,12 @@ static void apply(struct txn_entry *e, const struct txn_job *j)
     e->facts = j->facts;
     e->known = true;
     if (j->begins) {
-        clear_parts(e);
-        clear_groups(e);
+        txn_clear_parts(e);
+        txn_clear_groups(e);
     }
     for (size_t i = 0; i < j->part_count; i++)
-        add_part(e, j->parts[i].topic, j->parts[i].partition);
-    struct txn_group *g = slice_is_null(j->group) ? NULL : add_group(e, j->group);
+        txn_add_part(e, j->parts[i].topic, j->parts[i].partition);
+    struct txn_group *g = slice_is_null(j->group) ? NULL : txn_add_group(e, j->group);
     for (size_t i = 0; g && i < j->offset_count; i++) {
         const struct commit_entry *o = &j->offsets[i];
         offset_map_put(&g->pending, o->topic, o->partition, o->offset, o->leader_epoch, o->metadata,
@@ -328,8 +188,8 @@ static void apply(struct txn_entry *e, const struct txn_job *j)
     if (j->publish == TXN_PUBLISH_OFFSETS)
         publish(e);
     if (j->publish != TXN_PUBLISH_NOTHING) {
-        clear_groups(e);
-        clear_parts(e);
+        txn_clear_groups(e);
+        txn_clear_parts(e);
     }
 }
 
@@ -583,7 +443,7 @@ void txn_topic_deleted(struct txn_coord *tc, struct slice topic)
 
 static void load_txn(void *arg, struct slice id, const struct txn_facts *f)
 {
-    struct txn_entry *e = find_or_add(arg, id);
+    struct txn_entry *e = txn_find_or_add(arg, id);
     e->facts = *f;
     e->known = true;
 }
@@ -592,14 +452,14 @@ static void load_part(void *arg, struct slice id, const struct txn_part *p)
 {
     struct txn_entry *e = txn_find(arg, id);
     if (e)
-        add_part(e, p->topic, p->partition);
+        txn_add_part(e, p->topic, p->partition);
 }
 
 static void load_group(void *arg, struct slice id, struct slice group)
 {
     struct txn_entry *e = txn_find(arg, id);
     if (e && e->facts.state >= TXN_ONGOING && e->facts.state <= TXN_PREPARE_ABORT)
-        (void)add_group(e, group);
+        (void)txn_add_group(e, group);
 }
 
 static void load_offset(void *arg, struct slice id, const struct txn_group_offset *o)
@@ -618,7 +478,7 @@ static void checked(void *arg)
     struct txn_entry *e = r->e;
     struct txn_coord *tc = e->tc;
     marker_job_free(m);
-    clear_parts(e);
+    txn_clear_parts(e);
     txn_done(e, NULL);
     errand_end(tc, r);
 }
@@ -641,7 +501,7 @@ static void repair(struct txn_entry *e)
         e->busy = true;
         send_markers(e, &last, true, errand_new(e, NULL, NULL), checked);
     } else if (f->state != TXN_ONGOING) {
-        clear_parts(e);
+        txn_clear_parts(e);
     }
 }
 
@@ -659,7 +519,7 @@ static void start_on_loop(void *arg)
     const struct txn_load load = {load_txn, load_part, load_group, load_offset, tc};
     struct slice id;
     void *v;
-    coord_set_hooks(tc->p.coord, &(struct coord_hooks){is_unstable, tc});
+    coord_set_hooks(tc->p.coord, &(struct coord_hooks){txn_is_unstable, tc});
     s->result = txn_store_load(tc->p.db, &load, s->e);
     loop_timer_init(&tc->sweep, tc->loop, sweep, tc);
     loop_timer_init(&tc->expiry, tc->loop, expire, tc);

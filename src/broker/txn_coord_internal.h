@@ -1,5 +1,6 @@
-/* broker/txn_coord_internal.h - shared by txn_coord.c (life, queue, storing, ending), txn_calls.c
- * (requests) and txn_views.c (describe, list). Coordinator loop. */
+/* broker/txn_coord_internal.h - shared by txn_coord.c (life, queue, storing, ending), txn_entry.c
+ * (what an id has in memory), txn_calls.c (requests) and txn_views.c (describe, list). Coordinator
+ * loop. */
 #ifndef WEIR_BROKER_TXN_COORD_INTERNAL_H
 #define WEIR_BROKER_TXN_COORD_INTERNAL_H
 
@@ -50,13 +51,26 @@ struct txn_op {
     void (*refuse)(struct txn_call *call, int16_t code);
 };
 
+/* --- txn_entry.c -------------------------------------------------------------------------------
+ */
 struct txn_entry *txn_find(struct txn_coord *tc, struct slice id); /* NULL; may be not known yet */
+struct txn_entry *txn_find_or_add(struct txn_coord *tc, struct slice id);
+void txn_entry_free(void *entry);
 static inline const struct txn_facts *txn_facts_of(const struct txn_entry *e)
 {
     return e->known ? &e->facts : NULL;
 }
 bool txn_has_part(const struct txn_entry *e, struct slice topic, int32_t partition);
+void txn_add_part(struct txn_entry *e, struct slice topic, int32_t partition);
+void txn_clear_parts(struct txn_entry *e);
 struct txn_group *txn_find_group(const struct txn_entry *e, struct slice group); /* NULL */
+struct txn_group *txn_add_group(struct txn_entry *e, struct slice group);
+void txn_clear_groups(struct txn_entry *e);
+/* For OffsetFetch of who wants stable offsets: a hook of coord.h. */
+bool txn_is_unstable(void *txn_coord, struct slice group, struct slice topic, int32_t partition);
+
+/* --- txn_coord.c -------------------------------------------------------------------------------
+ */
 
 /* Ends the call (NULL: none); the id is free for the next. */
 void txn_done(struct txn_entry *e, struct txn_call *call);
@@ -71,6 +85,5 @@ void txn_store(struct txn_entry *e, struct txn_job *j, struct txn_call *call, tx
  * it may not be complete when a disk fails. */
 void txn_finish(struct txn_entry *e, const struct txn_facts *next, struct txn_call *call,
                 txn_then_fn then);
-void txn_entry_free(void *entry);
 
 #endif

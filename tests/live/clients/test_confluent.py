@@ -254,10 +254,3 @@ def test_delete_records(weir):
     c = consumer(weir, "g")
     assert c.get_watermark_offsets(TopicPartition("t", 0), timeout=10) == (4, 10)
     c.close()
-
-
-def test_transactions_are_refused_with_a_reason(weir):
-    p = producer(weir, **{"transactional.id": "tx"})
-    with pytest.raises(KafkaException):
-        p.init_transactions(10)
-    assert "transactional.id=tx" in weir.log()

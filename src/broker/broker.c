@@ -318,6 +318,7 @@ static void care_settings(void *arg, struct care_settings *out)
         .cleaner_backoff_ms = (int64_t)MIN(number_now(b, "log.cleaner.backoff.ms", &a), 9e15),
         .cleaner_enable = !slice_ieq(
             broker_setting(&b->settings, SL("log.cleaner.enable"), &a, &source), SL("false")),
+        .load_factor = number_now(b, "log.cleaner.io.buffer.load.factor", &a),
         .dedupe_bytes = (size_t)MAX(MIN(room, 9e15), 0),
         .io_bytes_per_second = number_now(b, "log.cleaner.io.max.bytes.per.second", &a)};
     arena_release(&a);

@@ -97,6 +97,49 @@ static void *run_care(void *arg)
     return NULL;
 }
 
+/* --- compaction --------------------------------------------------------------------------------
+ */
+
+/* log.cleaner.io.max.bytes.per.second: what was read and written since `since` must not be more
+ * than the time allows. */
+struct meter {
+    struct care *care;
+    double rate;
+    int64_t since_ms;
+    double bytes;
+};
+
+static bool pace(void *arg, size_t bytes)
+{
+    struct meter *m = arg;
+    struct care *c = m->care;
+    m->bytes += (double)bytes;
+    double due_ms = m->rate > 0 ? m->bytes / m->rate * 1000 : 0;
+    if (due_ms > (double)(now_ms() - m->since_ms)) {
+        pthread_mutex_lock(&c->lock);
+        wait_until(c, m->since_ms + (int64_t)MIN(due_ms, 9e15), false);
+        pthread_mutex_unlock(&c->lock);
+    }
+    return !atomic_load(&c->stop);
+}
+
+static void *run_clean(void *arg)
+{
+    struct care *c = arg;
+    while (!atomic_load(&c->stop)) {
+        struct care_settings s = settings(c);
+        struct meter m = {.care = c, .rate = s.io_bytes_per_second, .since_ms = now_ms()};
+        const struct partition_compact_how how = {s.dedupe_bytes, s.load_factor, pace, &m};
+        if (s.cleaner_enable && !atomic_load(&c->stop) &&
+            topics_compact_one(c->o.topics, clock_wall_ms(), &how))
+            continue;
+        pthread_mutex_lock(&c->lock);
+        wait_until(c, now_ms() + s.cleaner_backoff_ms, false);
+        pthread_mutex_unlock(&c->lock);
+    }
+    return NULL;
+}
+
 /* --- start and stop ----------------------------------------------------------------------------
  */
 
@@ -113,6 +156,12 @@ enum err care_start(struct care **out, const struct care_options *o, struct erro
     enum err err = thread_start(&c->care, "weir-care", run_care, c, e);
     if (err) {
         mem_free(c);
+        return err;
+    }
+    err = thread_start(&c->clean, "weir-clean", run_clean, c, e);
+    c->cleans = !err;
+    if (err) {
+        care_stop(c);
         return err;
     }
     topics_on_roll(o->topics, on_roll, c);

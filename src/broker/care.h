@@ -19,6 +19,7 @@ struct care_settings {
     int64_t cleaner_backoff_ms;
     bool cleaner_enable;
     size_t dedupe_bytes;        /* of the map of keys */
+    double load_factor;         /* of that, how full it may get */
     double io_bytes_per_second; /* of compaction, reading and writing together */
 };
 struct care_options {

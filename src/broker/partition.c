@@ -46,6 +46,8 @@ struct partition *partition_new(struct topic *t, int32_t id, const char *dir, bo
     p->fresh = fresh;
     p->known_epoch = fresh ? 0 : -1;
     p->env = env;
+    p->horizon = INT64_MAX;
+    p->cleaned_to = fresh ? -1 : checkpoint_get(&env->cleaned, topic_name(t), id);
     p->dir = xstrdup(dir);
     p->flush.flush = flush_now;
     p->expire_at = EXPIRE_AT_LEAST;

@@ -23,8 +23,12 @@ struct partition {
     int64_t stable;        /* last stable offset; follows the end while no transaction is open */
     struct segment **gone; /* taken out of the log; files wait for the log start to be stored */
     size_t gone_count;
-    bool care_queued; /* a look at its retention is on its way */
-    size_t expire_at; /* this many producers: forget the old ones */
+    bool care_queued;         /* a look at its retention is on its way */
+    bool uncleanable;         /* a compaction found damage */
+    int64_t cleaned_to;       /* compacted below this offset; -1: never */
+    int64_t horizon;          /* then tombstones may go (wall clock); INT64_MAX: none, or unknown */
+    int64_t compact_after_ms; /* not before (monotonic) */
+    size_t expire_at;         /* this many producers: forget the old ones */
     struct plog log;
     struct producer_state producers;
     struct wait_list waits;

@@ -15,8 +15,9 @@ struct partition_env {
     bool sync;  /* durability=sync */
     bool clean; /* the last stop was orderly */
     int64_t producer_expire_ms;
-    struct checkpoint recovery_points, log_starts; /* as read at start; immutable afterwards */
-    struct trash trash;                            /* files that were taken out of logs */
+    struct checkpoint recovery_points, log_starts,
+        cleaned;        /* as read at start; immutable afterwards */
+    struct trash trash; /* files that were taken out of logs */
     /* On a roll of a log that retention may shorten, if set: takes a reference of the partition.
      * The partition's lock is held. */
     void (*rolled)(void *arg, struct partition *p);

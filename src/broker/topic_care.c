@@ -56,6 +56,36 @@ void topics_retain(struct topics *t, int64_t now_ms, const _Atomic bool *stop)
     all_release(&all);
 }
 
+static struct partition *worth_most(const struct all *all, int64_t now_ms)
+{
+    struct partition *best = NULL;
+    double most = -1;
+    for (size_t i = 0; i < all->count; i++) {
+        struct partition_set *set = topic_parts(all->v[i]);
+        for (int32_t k = 0; topic_config(all->v[i])->cleanup_compact && k < set->count; k++) {
+            double score = partition_compact_score(set->v[k], now_ms);
+            if (score > most) {
+                most = score;
+                best = set->v[k];
+            }
+        }
+    }
+    return best;
+}
+
+bool topics_compact_one(struct topics *t, int64_t now_ms, const struct partition_compact_how *how)
+{
+    struct all all;
+    struct error e;
+    all_take(&all, t);
+    struct partition *p = worth_most(&all, now_ms);
+    enum err err = p ? partition_compact(p, now_ms, how) : E_NOT_FOUND;
+    if (err == E_OK && topics_save_cleaned(t, &e) != E_OK)
+        LOG_ERR(LOG_BROKER_LOG, LOG_L_WARN, &e, "after a restart more will be compacted anew");
+    all_release(&all);
+    return p && err != E_CANCELLED && err != E_NOT_FOUND && err != E_CONFLICT;
+}
+
 int64_t topics_run_trash(struct topics *t)
 {
     return trash_run(&t->env.trash);

@@ -170,7 +170,7 @@ enum err topics_delete(struct topics *t, struct slice name, struct error *e)
         atomic_fetch_sub_explicit(&t->partitions, (size_t)set->count, memory_order_relaxed);
         topics_changed(t);
         struct error why; /* a new topic of this name must not meet the old one's lines */
-        if (topics_save_positions(t, &why) != E_OK)
+        if (topics_save_positions(t, &why) != E_OK || topics_save_cleaned(t, &why) != E_OK)
             LOG_ERR(LOG_BROKER_LOG, LOG_L_WARN, &why, "checkpoints after a deletion");
         for (int32_t i = 0; i < set->count; i++) {
             char *path = logdir_partition_path(&t->dir, name, i);

@@ -82,5 +82,7 @@ void topics_discard_dir(struct topics *t, const char *path, struct slice name, i
 void topics_remove_tree(void *path);
 /* Recovery points and log starts of all partitions into their files. */
 enum err topics_save_positions(struct topics *t, struct error *e) MUST_CHECK;
+/* How far compaction has come, likewise. */
+enum err topics_save_cleaned(struct topics *t, struct error *e) MUST_CHECK;
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "broker/partition_care.h"
 #include "broker/proto/kerr.h"
 #include "broker/topic_internal.h"
 
@@ -64,6 +65,35 @@ enum err topics_save_positions(struct topics *t, struct error *e)
     pthread_mutex_unlock(&t->save);
     checkpoint_release(&recovery);
     checkpoint_release(&starts);
+    arena_release(&a);
+    return r;
+}
+
+enum err topics_save_cleaned(struct topics *t, struct error *e)
+{
+    struct checkpoint cleaned;
+    struct arena a;
+    struct topic **v;
+    size_t count;
+    checkpoint_init(&cleaned);
+    arena_init(&a, 0, ARENA_NO_BUDGET);
+    pthread_mutex_lock(&t->save);
+    enum err r = topics_list(t, &a, &v, &count);
+    for (size_t i = 0; i < count; i++) {
+        struct partition_set *set = topic_parts(v[i]);
+        for (int32_t p = 0; p < set->count; p++) {
+            int64_t offset = partition_cleaned_to(set->v[p]);
+            if (offset >= 0)
+                checkpoint_set(&cleaned, topic_name(v[i]), p, offset);
+        }
+        topic_unref(v[i]);
+    }
+    char *path = logdir_path(&t->dir, LOGDIR_CLEANED);
+    if (r == E_OK && (cleaned.offsets.count || fs_exists(path)))
+        r = checkpoint_save(&cleaned, path, e);
+    mem_free(path);
+    pthread_mutex_unlock(&t->save);
+    checkpoint_release(&cleaned);
     arena_release(&a);
     return r;
 }
@@ -273,6 +303,7 @@ static void topics_free(struct topics *t)
     map_release(&t->by_id, NULL);
     checkpoint_release(&t->env.recovery_points);
     checkpoint_release(&t->env.log_starts);
+    checkpoint_release(&t->env.cleaned);
     trash_release(&t->env.trash);
     pthread_mutex_destroy(&t->change);
     pthread_mutex_destroy(&t->save);
@@ -308,6 +339,7 @@ enum err topics_open(struct topics **out, const struct topics_options *o, struct
     t->env.arg = t;
     load_checkpoint(t, &t->env.recovery_points, LOGDIR_RECOVERY_POINTS);
     load_checkpoint(t, &t->env.log_starts, LOGDIR_LOG_STARTS);
+    load_checkpoint(t, &t->env.cleaned, LOGDIR_CLEANED);
     r = flusher_start(&t->env.flusher, after_flush, t, e);
     if (r == E_OK)
         r = load_topics(t, e);
@@ -317,6 +349,8 @@ enum err topics_open(struct topics **out, const struct topics_options *o, struct
         recover_all(t);
     if (r == E_OK && (is_stale(t, &t->env.log_starts) || is_stale(t, &t->env.recovery_points)))
         r = topics_save_positions(t, e);
+    if (r == E_OK && is_stale(t, &t->env.cleaned))
+        r = topics_save_cleaned(t, e);
     if (r != E_OK) {
         if (t->env.flusher)
             flusher_stop(t->env.flusher);

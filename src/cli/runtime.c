@@ -154,6 +154,11 @@ static enum err start_broker(struct runtime *r, struct server_config *c, struct 
 {
     enum err err = broker_config_set(&c->broker, SL("log.dirs"), slice_cstr(r->broker_dir), e);
     c->broker.o.data_dir = slice_cstr(r->broker_dir);
+    /* Only advertised addresses, as images allow: each is listened to, on all interfaces. */
+    if (!err && !strmap_has(&c->broker.values.texts, SL("listeners")) &&
+        strmap_has(&c->broker.values.texts, SL("advertised.listeners")) &&
+        !strmap_has(&c->values.texts, SL("kafka-listen")))
+        err = broker_config_set(&c->broker, SL("listeners"), SL(""), e);
     if (!err && !strmap_has(&c->broker.values.texts, SL("listeners"))) {
         struct http_listen at;
         err = parse_listen(c->o.kafka_listen, &at, e);
@@ -242,6 +247,8 @@ enum err runtime_start(struct runtime **out, struct server_config *c,
         err = log_to_file(path, e);
         mem_free(path);
     }
+    if (!err && c->ignored.n)
+        LOG_INFO(LOG_MAIN, "settings without a meaning here are ignored: %s", c->ignored.p);
     if (!err)
         err = start_storage(r, c, plugins, e);
     if (!err)

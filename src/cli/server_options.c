@@ -5,10 +5,12 @@
 
 #include <ctype.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/base.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "cli/server_env.h"
 #include "connect/connect.h"
 
 #define FIELD(f) offsetof(struct server_options, f)
@@ -86,6 +88,18 @@ static enum err unknown(struct server_config *c, struct slice name, const char *
     return E_INVALID;
 }
 
+static bool is_worker_option(struct slice name)
+{
+    return row_of(connect_option_rows, name) || slice_starts(name, SL("config.providers")) ||
+           slice_starts(name, SL("key.converter.")) || slice_starts(name, SL("value.converter."));
+}
+
+static bool is_known(const struct opt_row *extra, struct slice name)
+{
+    return row_of(server_option_rows, name) || row_of(extra, name) ||
+           row_of(broker_option_rows(), name) || is_worker_option(name);
+}
+
 /* An option of server, demo (extra), broker or worker, unless a stronger source has set it. */
 static enum err set_any(struct server_config *c, const struct opt_row *extra, struct slice name,
                         struct slice value, const char *where, struct error *e)
@@ -109,13 +123,41 @@ static enum err set_any(struct server_config *c, const struct opt_row *extra, st
             return E_OK;
         return broker_config_set(&c->broker, name, value, e);
     }
-    if (row_of(connect_option_rows, name) || slice_starts(name, SL("config.providers")) ||
-        slice_starts(name, SL("key.converter.")) || slice_starts(name, SL("value.converter."))) {
+    if (is_worker_option(name)) {
         if (!strmap_has(&c->worker, name))
             strmap_set(&c->worker, name, value);
         return E_OK;
     }
     return unknown(c, name, where, e);
+}
+
+/* Settings of other layouts and other times, with something to do for them. */
+static bool is_special(struct server_config *c, struct slice name, struct slice value)
+{
+    int64_t id;
+    if (slice_eq(name, SL("log.dirs")) || slice_eq(name, SL("log.dir"))) {
+        struct slice first; /* of several; a volume is mounted there */
+        const struct opt_row *row = opt_find(server_option_rows, SL("data-dir"));
+        return strmap_has(&c->values.texts, SL("data-dir")) || !slice_split(&value, ',', &first) ||
+               slice_trim(first).n == 0 ||
+               opt_set(row, &c->values, slice_trim(first), NULL) == E_OK;
+    }
+    if (slice_eq(name, SL("broker.id")) || slice_eq(name, SL("node.id")))
+        return slice_to_i64(slice_trim(value), &id) == E_OK && id < 0; /* -1: any */
+    return false;
+}
+
+enum err server_config_offer(struct server_config *c, struct slice name, struct slice value,
+                             const char *where, struct error *e)
+{
+    if (is_special(c, name, value))
+        return E_OK;
+    if (is_known(NULL, name)) {
+        enum err r = set_any(c, NULL, name, value, where, e);
+        return r == E_OK ? r : error_wrap(e, "%s", where);
+    }
+    strbuf_addf(&c->ignored, "%s" PRI_SL, c->ignored.n ? ", " : "", ARG_SL(name));
+    return E_OK;
 }
 
 /* --- sources
@@ -251,7 +293,9 @@ static enum err from_file(struct server_config *c, const struct opt_row *extra, 
     if (!err)
         err = strmap_parse_properties(&lines, strbuf_slice(&text), e);
     for (size_t i = 0; !err && i < lines.count; i++)
-        err = set_any(c, extra, lines.entries[i].key, lines.entries[i].value, path, e);
+        err = row_of(extra, lines.entries[i].key)
+                  ? set_any(c, extra, lines.entries[i].key, lines.entries[i].value, path, e)
+                  : server_config_offer(c, lines.entries[i].key, lines.entries[i].value, path, e);
     strmap_release(&lines);
     strbuf_release(&text);
     mem_free(path);
@@ -262,6 +306,7 @@ enum err server_config_parse(struct server_config *c, int argc, char **argv,
                              const struct opt_row *extra, const char *usage, struct error *e)
 {
     memset(c, 0, sizeof *c);
+    c->ignored = (struct strbuf)STRBUF_INIT;
     c->values.values = &c->o;
     strmap_init(&c->values.texts);
     strmap_init(&c->worker);
@@ -271,6 +316,8 @@ enum err server_config_parse(struct server_config *c, int argc, char **argv,
     enum err err = from_arguments(c, argc, argv, extra, usage, e);
     if (!err)
         err = from_environment(c, extra, e);
+    if (!err)
+        err = server_config_kafka_env(c, environ, e);
     if (!err)
         err = from_file(c, extra, e);
     return err;
@@ -282,6 +329,7 @@ void server_config_release(struct server_config *c)
     broker_config_release(&c->broker);
     strmap_release(&c->worker);
     strmap_release(&c->rest);
+    strbuf_release(&c->ignored);
 }
 
 char *server_data_dir(const struct server_config *c)

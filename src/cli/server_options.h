@@ -1,9 +1,11 @@
 /* cli/server_options.h - options of `weir server` and `weir demo`: command line, then WEIR_*
- * environment, then the file given with --config, then defaults.
+ * environment, then KAFKA_* environment (server_env.h), then the file given with --config, then
+ * defaults.
  *
  * Options of the broker and of the Connect worker come by --set key=value (or a line of the file)
- * and are sorted to their owner by their rows. An unknown one is an error that names the nearest.
- */
+ * and are sorted to their owner by their rows. An unknown one on the command line is an error that
+ * names the nearest; in KAFKA_* variables and in the file, which may be Kafka's own
+ * server.properties, it is noted in `ignored`. */
 #ifndef WEIR_CLI_SERVER_OPTIONS_H
 #define WEIR_CLI_SERVER_OPTIONS_H
 
@@ -28,8 +30,9 @@ struct server_config {
     struct server_options o;
     struct opt_values values; /* behind o */
     struct broker_config broker;
-    struct strmap worker; /* Connect worker's options as given */
-    struct strmap rest;   /* options of extra_rows (demo), as given */
+    struct strmap worker;  /* Connect worker's options as given */
+    struct strmap rest;    /* options of extra_rows (demo), as given */
+    struct strbuf ignored; /* names of settings that weir does not know, with commas between */
 };
 
 /* Parses argv after the subcommand. extra: further rows that are accepted and kept in `rest`, or
@@ -37,6 +40,10 @@ struct server_config {
 enum err server_config_parse(struct server_config *c, int argc, char **argv,
                              const struct opt_row *extra, const char *usage,
                              struct error *e) MUST_CHECK;
+/* A setting from somewhere that may hold Kafka's own: sorted to its owner, unless a stronger source
+ * has set it; unknown ones go to `ignored`. where: for messages. E_INVALID: the value does not fit. */
+enum err server_config_offer(struct server_config *c, struct slice name, struct slice value,
+                             const char *where, struct error *e) MUST_CHECK;
 void server_config_release(struct server_config *c);
 /* The data directory: the option, $STATE_DIRECTORY (systemd), $XDG_DATA_HOME/weir or
  * ~/.local/share/weir. Caller frees. */

@@ -8,6 +8,7 @@
  *   recovery-point-offset-checkpoint   see log/checkpoint.h
  *   log-start-offset-checkpoint
  *   replication-offset-checkpoint      high watermarks
+ *   cleaner-offset-checkpoint          where compaction goes on
  *   NAME-N/                            partition N of topic NAME
  *   NAME-N.HEX-delete/                 on its way out
  *
@@ -22,6 +23,7 @@
 #define LOGDIR_RECOVERY_POINTS "recovery-point-offset-checkpoint"
 #define LOGDIR_LOG_STARTS "log-start-offset-checkpoint"
 #define LOGDIR_HIGH_WATERMARKS "replication-offset-checkpoint"
+#define LOGDIR_CLEANED "cleaner-offset-checkpoint"
 #define LOGDIR_DELETED "-delete"
 
 struct logdir {

@@ -61,14 +61,30 @@ static void move_back(const struct segment *s, const char *from, const char *to)
 /* --- the swap ----------------------------------------------------------------------------------
  */
 
+static enum err sync_files(const struct segment *made, struct error *e)
+{
+    enum err err = E_OK;
+    for (size_t i = 0; !err && i < ARRAY_LEN(segment_suffixes); i++) {
+        struct fs_file f;
+        char *path = segment_path(made, segment_suffixes[i]);
+        if (i == 0 || fs_exists(path)) {
+            err = fs_open(&f, path, FS_READ, e);
+            if (!err) {
+                err = fs_datasync(&f, e);
+                fs_close(&f);
+            }
+        }
+        mem_free(path);
+    }
+    return err;
+}
+
 enum err swap_ready(struct segment *made, struct error *e)
 {
     char *dir = xstrndup(made->stem, (size_t)(strrchr(made->stem, '/') - made->stem));
     enum err err = segment_seal(made, e);
     if (!err)
-        err = fs_datasync(&made->log, e);
-    if (!err)
-        err = segment_sync_index(made, e);
+        err = sync_files(made, e);
     if (!err)
         err = move_files(made, SWAP_CLEANED, SWAP_READY, e);
     made->tail = err ? SWAP_CLEANED : SWAP_READY;

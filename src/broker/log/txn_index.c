@@ -143,10 +143,17 @@ enum err txn_index_unreserve(const struct txn_index *x, const char *stem, struct
 
 enum err txn_index_save(const struct txn_index *x, const char *stem, struct error *e)
 {
+    char *path = path_of(stem);
+    enum err err = txn_index_save_as(x, path, e);
+    mem_free(path);
+    return err;
+}
+
+enum err txn_index_save_as(const struct txn_index *x, const char *path, struct error *e)
+{
     struct strbuf b = STRBUF_INIT;
     struct fs_file f;
     uint8_t bytes[ENTRY];
-    char *path = path_of(stem);
     enum err err = E_OK;
     invariant(x->known);
     for (size_t i = 0; i < x->count; i++) {
@@ -163,7 +170,6 @@ enum err txn_index_save(const struct txn_index *x, const char *stem, struct erro
         err = fs_pwrite(&f, b.p, b.n, 0, e);
         fs_close(&f);
     }
-    mem_free(path);
     strbuf_release(&b);
     return err;
 }

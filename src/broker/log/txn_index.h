@@ -48,6 +48,8 @@ enum err txn_index_add(struct txn_index *x, const struct txn_aborted *t) MUST_CH
 void txn_index_cut(struct txn_index *x, int64_t offset);
 /* The file anew from memory (none when there is no entry). Not synced. x is known. */
 enum err txn_index_save(const struct txn_index *x, const char *stem, struct error *e) MUST_CHECK;
+/* The same to a file of another name. */
+enum err txn_index_save_as(const struct txn_index *x, const char *path, struct error *e) MUST_CHECK;
 /* fdatasync of the file, if there is one. Thread: any, no lock. */
 enum err txn_index_sync(const char *stem, struct error *e) MUST_CHECK;
 

@@ -1,0 +1,15 @@
+/* cli/server_env.h - settings that people bring from Kafka's images: KAFKA_* variables of the
+ * official one and of Confluent's, KAFKA_CFG_* of Bitnami's, CLUSTER_ID. SPEC: broker 0.3.
+ * Thread: main. */
+#ifndef WEIR_CLI_SERVER_ENV_H
+#define WEIR_CLI_SERVER_ENV_H
+
+#include "base/err.h"
+#include "cli/server_options.h"
+
+/* Offers each variable by its property's name (KAFKA_NUM_PARTITIONS: num.partitions); what weir does
+ * not know is noted in c->ignored. E_INVALID: a value that does not fit, with the variable's name. */
+enum err server_config_kafka_env(struct server_config *c, char *const *environment,
+                                 struct error *e) MUST_CHECK;
+
+#endif

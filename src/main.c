@@ -9,6 +9,7 @@
 #include "cli/server.h"
 #include "connect/connect.h"
 #include "lab/demo.h"
+#include "lab/lab.h"
 
 static const struct connect_plugins *const plugins[] = {&cdc_plugins, NULL};
 
@@ -38,6 +39,7 @@ struct command {
 static const struct command commands[] = {
     {"server", "Kafka on :9092, Connect on :8083, the web page on :8080", run_server},
     {"demo", "the same with a private MariaDB and a shop whose orders change", run_demo},
+    {"lab", "stops and starts brokers of a server with --lab-brokers", lab_main},
     {"help", "this text; `weir help broker|connect` lists the options for --set", help_main},
     {"version", "the version", print_version},
     {NULL, NULL, NULL},

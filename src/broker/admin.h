@@ -41,10 +41,39 @@ void broker_info(struct broker *b, struct broker_info *out); /* Blocks: no */
 /* Cheap: for a sink that follows topics.regex, or a page that polls. Blocks: no. */
 int64_t broker_topics_generation(struct broker *b);
 
+/* --- the brokers of a cluster ------------------------------------------------------------------
+ */
+struct broker_node {
+    int32_t id;
+    bool running;
+    char host[256]; /* what a client on this machine is told */
+    int port;
+    int64_t leaders, replicas, in_sync; /* partitions */
+    int64_t bytes, segments;            /* of its replicas, as if each had files of its own */
+};
+struct broker_cluster {
+    size_t node_count, running; /* 1 unless lab.brokers says more */
+    struct broker_node nodes[8];
+    int32_t controller; /* -1: no broker runs */
+    int64_t partitions, replicas, in_sync;
+    int64_t offline, under_replicated, under_min_isr, at_min_isr, not_preferred; /* partitions */
+    int64_t isr_shrinks, isr_expands, elections, unclean_elections;              /* since start */
+};
+enum err broker_cluster(struct broker *b, struct broker_cluster *out,
+                        struct error *e) MUST_CHECK; /* Blocks: no. E_NOMEM. */
+/* Of a lab: closes a broker's listeners and connections and moves its leaders; opens them again.
+ * E_NOT_FOUND, E_CONFLICT (is so already; a port is taken; no lab). Blocks: db, loops. */
+enum err broker_node_stop(struct broker *b, int32_t id, struct error *e) MUST_CHECK;
+enum err broker_node_start(struct broker *b, int32_t id, struct error *e) MUST_CHECK;
+/* Every partition whose preferred leader could lead is led by it. Blocks: db. */
+enum err broker_elect_preferred(struct broker *b, struct error *e) MUST_CHECK;
+
 /* --- topics ------------------------------------------------------------------------------------
  */
 struct broker_partition_info {
-    int32_t id, leader, leader_epoch;
+    int32_t id, leader, leader_epoch; /* leader -1: offline */
+    int32_t replica_count, isr_count; /* ids of brokers; the preferred leader first */
+    int32_t replicas[8], isr[8];
     int64_t start_offset, end_offset, last_stable_offset; /* end = high watermark */
     int64_t bytes;
     int32_t segments;
@@ -70,6 +99,9 @@ struct broker_topic_spec {
     int32_t partitions;           /* -1 = num.partitions */
     int16_t replication_factor;   /* -1 = default; above 1 see replication.factor.clamp */
     const struct strmap *configs; /* NULL = none */
+    /* Replicas by hand: one array of replica_counts[i] ids for each partition, or NULL. */
+    const int32_t *const *assignments;
+    const int32_t *assignment_counts;
     bool validate_only;
     const char *asked_by; /* for the log line; NULL: nobody in particular */
 };

@@ -65,13 +65,20 @@ int64_t broker_topics_generation(struct broker *b)
 void broker_partition_view(struct broker *b, struct partition *p, struct broker_partition_info *out)
 {
     struct partition_offsets o;
+    struct placement place;
+    (void)b;
     partition_offsets(p, &o);
+    partition_placement(p, &place);
     *out = (struct broker_partition_info){.id = partition_id(p),
-                                          .leader = b->o->node_id,
-                                          .leader_epoch = partition_leader_epoch(p),
+                                          .leader = place.leader,
+                                          .leader_epoch = place.epoch,
+                                          .replica_count = place.replica_count,
+                                          .isr_count = place.isr_count,
                                           .start_offset = o.start,
                                           .end_offset = o.end,
                                           .last_stable_offset = o.stable};
+    memcpy(out->replicas, place.replicas, sizeof place.replicas);
+    memcpy(out->isr, place.isr, sizeof place.isr);
     partition_size(p, &out->bytes, &out->segments);
 }
 
@@ -94,6 +101,8 @@ static void view(struct broker *b, struct topic *t, struct arena *a, struct brok
             continue;
         broker_partition_view(b, p, &out->partitions[i]);
         out->bytes += out->partitions[i].bytes;
+        if (i == 0)
+            out->replication_factor = (int16_t)out->partitions[i].replica_count;
         partition_unref(p);
     }
 }
@@ -127,29 +136,79 @@ enum err broker_topic(struct broker *b, struct slice name, struct arena *a,
 /* --- changing -----------------------------------------------------------------------------------
  */
 
+_Static_assert(REPLICAS_MAX == ARRAY_LEN(((struct broker_partition_info *)0)->replicas),
+               "admin.h has room for all replicas");
+
+/* *out: the factor to use, which replication.factor.clamp may have lowered. */
 static enum err check_replication(struct broker *b, const struct broker_topic_spec *spec,
-                                  struct error *e)
+                                  int32_t *out, struct error *e)
 {
-    int16_t factor = spec->replication_factor;
+    int32_t factor = spec->replication_factor, most = b->brokers.count;
+    if (factor == -1)
+        factor = MIN(b->o->default_replication_factor, most);
+    *out = factor;
     if (factor == 0 || factor < -1)
         return refuse(e, E_INVALID, KERR_INVALID_REPLICATION_FACTOR,
                       "Replication factor must be larger than 0, or -1 to use the default value.");
-    if (factor <= 1)
+    if (factor <= most)
         return E_OK;
+    *out = most;
     if (!b->o->replication_factor_clamp) {
         error_set(e, E_INVALID,
                   "Unable to replicate the partition %d time(s): The target replication factor of "
-                  "%d cannot be reached because only 1 broker(s) are registered.",
-                  factor, factor);
+                  "%d cannot be reached because only %d broker(s) are registered.",
+                  factor, factor, most);
         if (e)
             e->sys = KERR_INVALID_REPLICATION_FACTOR;
         return E_INVALID;
     }
     if (!spec->validate_only)
         LOG_INFO(LOG_BROKER,
-                 "topic " PRI_SL ": replication factor %d was asked for; on one node it is 1",
-                 ARG_SL(spec->name), factor);
+                 "topic " PRI_SL ": replication factor %d was asked for; with %d broker%s it is %d",
+                 ARG_SL(spec->name), factor, most, most == 1 ? "" : "s", most);
     return E_OK;
+}
+
+/* Replicas given by hand. */
+static enum err check_assignments(struct broker *b, const struct broker_topic_spec *spec,
+                                  int32_t count, struct placement *out, struct error *e)
+{
+    struct broker_ids ids = brokers_ids(&b->brokers);
+    for (int32_t i = 0; i < count; i++) {
+        const int32_t *v = spec->assignments[i];
+        enum err r = brokers_check_replicas(&b->brokers, v, spec->assignment_counts[i], e);
+        if (r == E_OK && spec->assignment_counts[i] != spec->assignment_counts[0])
+            r = refuse(e, E_INVALID, KERR_INVALID_REPLICA_ASSIGNMENT,
+                       "The manual partition assignment has partitions with different replication "
+                       "factors.");
+        if (r == E_OK && !placement_manual(&ids, v, spec->assignment_counts[i], &out[i]))
+            r = refuse(e, E_INVALID, KERR_INVALID_REPLICA_ASSIGNMENT,
+                       "All brokers specified in the manual partition assignment for a partition "
+                       "are fenced or in controlled shutdown.");
+        if (r != E_OK)
+            return r;
+    }
+    return E_OK;
+}
+
+/* Where the partitions go; NULL in *out when there is one broker. The caller frees. `change` of
+ * the brokers is held. */
+static enum err place(struct broker *b, const struct broker_topic_spec *spec, int32_t factor,
+                      int32_t from, int32_t count, struct placement **out, struct error *e)
+{
+    *out = NULL;
+    if (!brokers_are_several(&b->brokers))
+        return E_OK;
+    if (count > b->o->max_partitions)
+        return E_OK; /* refused by who makes them */
+    struct placement *v = xcalloc((size_t)count + 1, sizeof *v);
+    enum err r = spec && spec->assignments ? check_assignments(b, spec, count, v, e)
+                                           : brokers_spread(&b->brokers, factor, from, v, count, e);
+    if (r == E_OK)
+        *out = v;
+    else
+        mem_free(v);
+    return r;
 }
 
 enum err broker_topic_create(struct broker *b, const struct broker_topic_spec *spec,
@@ -167,14 +226,20 @@ enum err broker_topic_create(struct broker *b, const struct broker_topic_spec *s
     if (spec->partitions == 0 || spec->partitions < -1)
         return refuse(e, E_INVALID, KERR_INVALID_PARTITIONS,
                       "Number of partitions was set to an invalid non-positive value.");
-    r = check_replication(b, spec, e);
+    int32_t factor = 1;
+    r = check_replication(b, spec, &factor, e);
     if (r != E_OK)
         return r;
     struct topic_spec t = {.name = spec->name,
                            .partitions =
                                spec->partitions > 0 ? spec->partitions : b->o->num_partitions,
                            .configs = spec->configs};
-    r = topics_create(b->topics, &t, spec->validate_only, NULL, e);
+    pthread_mutex_lock(&b->brokers.change); /* no broker stops between placing and publishing */
+    r = place(b, spec, factor, 0, t.partitions, &t.placements, e);
+    if (r == E_OK)
+        r = topics_create(b->topics, &t, spec->validate_only, NULL, e);
+    pthread_mutex_unlock(&b->brokers.change);
+    mem_free(t.placements);
     if (r == E_OK && !spec->validate_only)
         LOG_INFO(LOG_BROKER, "topic " PRI_SL " created with %d partition%s%s%s", ARG_SL(spec->name),
                  t.partitions, t.partitions == 1 ? "" : "s", spec->asked_by ? " for " : "",
@@ -199,7 +264,22 @@ enum err broker_topic_delete(struct broker *b, struct slice name, struct error *
 enum err broker_topic_add_partitions(struct broker *b, struct slice name, int32_t total,
                                      struct error *e)
 {
-    enum err r = topics_add_partitions(b->topics, name, total, false, e);
+    struct placement *added = NULL, first = {.replica_count = 1};
+    pthread_mutex_lock(&b->brokers.change);
+    struct topic *t = topics_get(b->topics, name);
+    struct partition *p = t ? topic_partition(t, 0) : NULL;
+    int32_t have = t ? topic_partition_count(t) : total;
+    if (p)
+        partition_placement(p, &first);
+    partition_unref(p);
+    topic_unref(t);
+    enum err r = E_OK;
+    if (total > have)
+        r = place(b, NULL, first.replica_count, have, total - have, &added, e);
+    if (r == E_OK)
+        r = topics_add_partitions(b->topics, name, total, added, false, e);
+    pthread_mutex_unlock(&b->brokers.change);
+    mem_free(added);
     if (r == E_OK)
         LOG_INFO(LOG_BROKER, "topic " PRI_SL " has %d partitions now", ARG_SL(name), total);
     return r;

@@ -2,9 +2,7 @@
  *
  *   start: settings -> topics (recovery) -> care -> coordinator -> loops -> listeners -> accept
  *   stop:  accept ends -> coordinator lets go of what is parked -> connections close -> loops end
- * -> coordinator and care end -> logs are flushed and marked clean
- *
- * Accepting is done on the first loop; connections go round robin to all loops and stay there. */
+ * -> coordinator and care end -> logs are flushed and marked clean */
 #include "broker/broker.h"
 
 #include "base/base.h"
@@ -12,223 +10,14 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "broker/acceptor.h"
 #include "broker/broker_state.h"
 #include "broker/care.h"
 #include "broker/quota.h"
 #include "broker/topic.h"
 #include "broker/txn_coord.h"
 
-#include <errno.h>
-#include <event2/event.h>
-#include <event2/event_struct.h>
-#include <sys/socket.h>
 #include <unistd.h>
-
-#define ACCEPTS_A_TURN 64
-#define LATE_MAX 1000
-#define ACCEPT_PAUSE_MS 100 /* when file descriptors have run out */
-
-struct acceptor {
-    struct broker *b;
-    struct {
-        struct event ev;
-        const struct listener *listener;
-        struct acceptor *acceptor;
-    } sockets[LISTENERS_MAX * 2];
-    int count;
-    int next_loop;
-    struct loop_timer pause;
-    struct list late; /* struct late_close */
-};
-
-/* --- accepting (first loop) ---------------------------------------------------------------------
- */
-
-struct handover {
-    struct conn_loop *to;
-    const struct listener *listener;
-    union sockaddr_any peer;
-    int fd;
-};
-
-static void take_over(void *arg)
-{
-    struct handover *h = arg;
-    if (h->to->stopping) {
-        conn_limit_leave(&((struct broker_loop *)h->to->owner)->broker->conn_limit, &h->peer);
-        close(h->fd);
-    } else
-        (void)conn_open(h->to, h->fd, h->listener, &h->peer);
-    mem_free(h);
-}
-
-static int64_t open_connections(struct broker *b)
-{
-    int64_t n = 0;
-    for (int i = 0; i < b->loop_count; i++)
-        n += atomic_load(&b->loops[i].conns.stats.open);
-    return n;
-}
-
-static void resume_accepting(void *arg)
-{
-    struct acceptor *a = arg;
-    for (int i = 0; i < a->count; i++)
-        event_add(&a->sockets[i].ev, NULL);
-}
-
-static void pause_accepting(struct acceptor *a, const char *why)
-{
-    LOG_WARN(LOG_BROKER_CONN, "connections wait: %s", why);
-    for (int i = 0; i < a->count; i++)
-        event_del(&a->sockets[i].ev);
-    loop_timer_set(&a->pause, ACCEPT_PAUSE_MS);
-}
-
-static void hand_over(struct acceptor *a, int fd, const struct listener *l,
-                      const union sockaddr_any *peer)
-{
-    struct broker *b = a->b;
-    struct broker_loop *to = &b->loops[a->next_loop];
-    a->next_loop = (a->next_loop + 1) % b->loop_count;
-    if (loop_is_current(to->loop)) {
-        (void)conn_open(&to->conns, fd, l, peer);
-        return;
-    }
-    struct handover *h = xmalloc(sizeof *h);
-    *h = (struct handover){&to->conns, l, *peer, fd};
-    loop_post(to->loop, take_over, h);
-}
-
-/* --- who may come in ----------------------------------------------------------------------------
- */
-
-struct late_close { /* an address that connects too often finds its socket closed after its wait */
-    struct link link;
-    struct loop_timer timer;
-    struct acceptor *a;
-    int fd;
-};
-
-static void close_late(void *arg)
-{
-    struct late_close *x = arg;
-    list_remove(&x->a->late, &x->link);
-    loop_timer_release(&x->timer);
-    close(x->fd);
-    mem_free(x);
-}
-
-static void close_after(struct acceptor *a, int fd, int64_t ms)
-{
-    if (a->late.count >= LATE_MAX) {
-        close(fd);
-        return;
-    }
-    struct late_close *x = xcalloc(1, sizeof *x);
-    x->a = a;
-    x->fd = fd;
-    list_push_back(&a->late, &x->link);
-    loop_timer_init(&x->timer, a->b->loops[0].loop, close_late, x);
-    loop_timer_set(&x->timer, ms);
-}
-
-/* Counts the connection, or closes it. */
-static bool may_enter(struct acceptor *a, int fd, const union sockaddr_any *peer)
-{
-    struct broker *b = a->b;
-    struct arena arena;
-    enum config_source source;
-    char ip[INET6_ADDRSTRLEN];
-    sockaddr_ip(peer, ip);
-    arena_init(&arena, 512, ARENA_NO_BUDGET);
-    int64_t most = broker_setting_number(&b->settings, "max.connections", INT32_MAX);
-    int64_t of_ip = conn_limit_of(
-        peer, broker_setting(&b->settings, SL("max.connections.per.ip.overrides"), &arena, &source),
-        broker_setting_number(&b->settings, "max.connections.per.ip", INT32_MAX));
-    arena_release(&arena);
-    int64_t wait =
-        quotas_any(b->quotas) ? quotas_charge_ip(b->quotas, slice_cstr(ip), clock_mono_ms()) : 0;
-    if (wait > 0) {
-        LOG_WARN(LOG_BROKER_CONN,
-                 "a connection was refused: its address is above connection_creation_rate peer=%s",
-                 ip);
-        close_after(a, fd, wait);
-        return false;
-    }
-    if (open_connections(b) >= most) {
-        LOG_WARN(LOG_BROKER_CONN, "a connection was refused: max.connections=%lld are open peer=%s",
-                 (long long)most, ip);
-        close(fd);
-        return false;
-    }
-    if (!conn_limit_enter(&b->conn_limit, peer, of_ip)) {
-        LOG_WARN(LOG_BROKER_CONN,
-                 "a connection was refused: max.connections.per.ip=%lld are open peer=%s",
-                 (long long)of_ip, ip);
-        close(fd);
-        return false;
-    }
-    return true;
-}
-
-static void on_accept(evutil_socket_t sock, short what, void *arg)
-{
-    struct acceptor *a = ((struct acceptor *)arg);
-    const struct listener *l = NULL;
-    (void)what;
-    for (int i = 0; i < a->count; i++) {
-        if (event_get_fd(&a->sockets[i].ev) == sock)
-            l = a->sockets[i].listener;
-    }
-    for (int turn = 0; turn < ACCEPTS_A_TURN; turn++) {
-        union sockaddr_any peer = {0};
-        socklen_t n = sizeof peer;
-        int fd = accept4(sock, &peer.sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0) {
-            if (may_enter(a, fd, &peer))
-                hand_over(a, fd, l, &peer);
-        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            pause_accepting(a, strerror(errno));
-            return;
-        } else if (errno != EINTR && errno != ECONNABORTED) {
-            return;
-        }
-    }
-}
-
-static void start_accepting(void *arg)
-{
-    struct broker *b = arg;
-    struct acceptor *a = xcalloc(1, sizeof *a);
-    a->b = b;
-    list_init(&a->late);
-    struct loop *loop = b->loops[0].loop;
-    for (size_t i = 0; i < b->listeners.count; i++) {
-        for (int k = 0; k < b->listeners.v[i].fd_count; k++) {
-            a->sockets[a->count].listener = &b->listeners.v[i];
-            event_assign(&a->sockets[a->count].ev, loop_base(loop), b->listeners.v[i].fds[k],
-                         EV_READ | EV_PERSIST, on_accept, a);
-            a->count++;
-        }
-    }
-    loop_timer_init(&a->pause, loop, resume_accepting, a);
-    resume_accepting(a);
-    b->acceptor = a;
-}
-
-static void stop_accepting(void *arg)
-{
-    struct broker *b = arg;
-    struct acceptor *a = b->acceptor;
-    for (int i = 0; i < a->count; i++)
-        event_del(&a->sockets[i].ev);
-    loop_timer_release(&a->pause);
-    while (a->late.count)
-        close_late(list_entry(list_first(&a->late), struct late_close, link));
-    mem_free(a);
-    b->acceptor = NULL;
-}
 
 /* --- parts --------------------------------------------------------------------------------------
  */
@@ -529,6 +318,8 @@ static enum err start_parts(struct broker *b, const struct broker_config *c, str
     r = open_topics(b, dir, e);
     mem_free(dir);
     if (r == E_OK)
+        r = brokers_open(&b->brokers, b, e);
+    if (r == E_OK)
         r = start_care(b, e);
     if (r == E_OK)
         r = start_coordinator(b, e);
@@ -560,7 +351,7 @@ enum err broker_start(struct broker **out, const struct broker_config *c, struct
     dispatch_init_metrics();
     metrics_collector(collect_metrics, b);
     b->collecting = true;
-    loop_call(b->loops[0].loop, start_accepting, b);
+    b->acceptor = acceptor_start(b);
     *out = b;
     return E_OK;
 }
@@ -610,8 +401,8 @@ void broker_stop(struct broker *b)
         return;
     if (b->collecting)
         metrics_collector_remove(collect_metrics, b);
-    if (b->acceptor)
-        loop_call(b->loops[0].loop, stop_accepting, b);
+    acceptor_stop(b->acceptor);
+    b->acceptor = NULL;
     if (b->coord)
         coord_quiesce(b->coord);
     if (b->txns)
@@ -626,6 +417,7 @@ void broker_stop(struct broker *b)
     txn_coord_stop(b->txns);
     coord_stop(b->coord);
     care_stop(b->care);
+    brokers_close(&b->brokers);
     topics_close(b->topics);
     listeners_release(&b->listeners);
     security_release(&b->security);

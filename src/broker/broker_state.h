@@ -11,6 +11,7 @@
 #include "base/pool.h"
 #include "broker/broker.h"
 #include "broker/broker_config.h"
+#include "broker/brokers.h"
 #include "broker/conn_limit.h"
 #include "broker/coord.h"
 #include "broker/dispatch.h"
@@ -45,6 +46,7 @@ struct broker {
     struct topics *topics;
     struct care *care;
     struct group_configs group_configs;
+    struct brokers brokers;
     struct coord *coord;
     struct producer_ids producer_ids;
     struct txn_coord *txns;

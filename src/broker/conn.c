@@ -104,6 +104,16 @@ void conn_loop_stop(struct conn_loop *cl)
     cl->sweep.loop = NULL;
 }
 
+void conn_loop_close_node(struct conn_loop *cl, int32_t node_id)
+{
+    loop_assert(cl->loop);
+    list_each (&cl->conns, k) {
+        struct conn *c = list_entry(k, struct conn, link);
+        if (c->listener && c->listener->node_id == node_id)
+            conn_close(c, "this broker stops");
+    }
+}
+
 void conn_loop_release(struct conn_loop *cl)
 {
     rbuf_unref(cl->spare);

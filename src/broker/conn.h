@@ -105,6 +105,8 @@ struct conn {
 void conn_loop_init(struct conn_loop *cl, struct loop *loop);
 /* Closes all connections (on_closed for each). On the loop. */
 void conn_loop_stop(struct conn_loop *cl);
+/* Closes the connections that came in on listeners of this broker. On the loop. */
+void conn_loop_close_node(struct conn_loop *cl, int32_t node_id);
 void conn_loop_release(struct conn_loop *cl); /* after the loop has ended, or on it */
 
 /* Takes over an accepted socket. On the loop. */

@@ -99,6 +99,7 @@ static struct request *request_new(struct broker_loop *bl, struct conn *c, size_
     rq->bl = bl;
     rq->broker = bl->broker;
     rq->conn = c;
+    rq->node_id = c->listener->node_id;
     rq->start_us = clock_mono_us();
     rq->frame_bytes = (uint32_t)frame_bytes;
     list_push_back(&bl->live, &rq->link);
@@ -298,18 +299,21 @@ struct slice request_client_host(struct request *rq)
     return slice_cstr(s);
 }
 
-struct slice request_advertised(struct request *rq, int *port)
+struct slice request_address_of(struct request *rq, int32_t node_id, int *port)
 {
     char host[256];
     const struct conn *c = rq->conn;
-    listener_advertised(c->cl->listeners, c->listener, c->fd, &c->peer, tls_server_name(c), host,
-                        port);
+    const struct listener *l = listener_of_node(c->cl->listeners, c->listener, node_id);
+    *port = -1;
+    if (!l)
+        return SL("");
+    listener_advertised(c->cl->listeners, l, c->fd, &c->peer, tls_server_name(c), host, port);
     return slice_cstr(arena_strdup(&rq->arena, host));
 }
 
 int32_t request_node_id(const struct request *rq)
 {
-    return rq->conn->listener->node_id;
+    return rq->node_id;
 }
 
 /* --- frames -------------------------------------------------------------------------------------
@@ -399,6 +403,8 @@ static void execute(struct request *rq, struct slice frame)
         if (!guard_before(rq))
             return;
     }
+    if (brokers_are_several(&rq->broker->brokers) && api_is_elsewhere(rq))
+        return; /* has answered that another broker is to be asked */
     fn(rq);
 }
 

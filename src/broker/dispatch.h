@@ -44,6 +44,7 @@ struct request {
     struct conn *conn; /* NULL once the connection is gone; on the loop only */
     const struct msg_api *api;
     int16_t version;
+    int32_t node_id; /* of the broker whose listener the client came in on */
     int32_t correlation_id;
     struct slice client_id; /* "" when the client has none */
     struct arena arena;
@@ -91,9 +92,11 @@ void request_fail(struct request *rq, int16_t code);
 /* Text of the peer as group views print it: "/127.0.0.1". In the arena. On the loop. */
 struct slice request_client_host(struct request *rq);
 
-/* The address this connection is to use (SPEC: broker 11.1), and the node id of its listener. */
-struct slice request_advertised(struct request *rq, int *port);
+/* The broker whose listener the client came in on. */
 int32_t request_node_id(const struct request *rq);
+/* The address by which this client reaches broker node_id (SPEC: broker 11.1); "" and -1 when it
+ * has none. On the loop. */
+struct slice request_address_of(struct request *rq, int32_t node_id, int *port);
 
 /* Per-API metrics of all handlers, at start. */
 void dispatch_init_metrics(void);

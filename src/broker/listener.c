@@ -94,17 +94,36 @@ static struct slice protocol_of(struct slice map, struct slice name)
     return name;
 }
 
-static struct listener *find(struct listeners *ls, struct slice name)
+/* The k-th listener of this name. */
+static struct listener *find(struct listeners *ls, struct slice name, int32_t k)
 {
     for (size_t i = 0; i < ls->count; i++) {
-        if (slice_ieq(slice_cstr(ls->v[i].name), name))
+        if (slice_ieq(slice_cstr(ls->v[i].name), name) && k-- == 0)
             return &ls->v[i];
     }
     return NULL;
 }
 
+/* How often the name is in a text of endpoints. */
+static int32_t times_in(struct slice text, struct slice name)
+{
+    struct slice part, own, host;
+    int32_t n = 0;
+    int port;
+    struct error e;
+    while (opt_list_next(&text, &part))
+        if (part.n && parse_endpoint(part, &own, &host, &port, "", &e) == E_OK)
+            n += slice_ieq(own, name);
+    return n;
+}
+
+static int32_t brokers_of(const struct broker_options *o)
+{
+    return MAX(o->lab_brokers, 1);
+}
+
 static enum err add(struct listeners *ls, const struct broker_options *o, struct slice name,
-                    struct slice host, int port, struct error *e)
+                    struct slice host, int port, int32_t k, struct error *e)
 {
     static const char *const protocols[] = {"PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"};
     struct slice protocol = protocol_of(o->protocol_map, name);
@@ -124,14 +143,14 @@ static enum err add(struct listeners *ls, const struct broker_options *o, struct
                                            .host = slice_dup(host),
                                            .port = port,
                                            .fds = {-1, -1},
-                                           .node_id = o->node_id};
+                                           .node_id = o->node_id + k};
     return E_OK;
 }
 
 static enum err parse_listeners(struct listeners *ls, const struct broker_options *o,
                                 struct slice text, bool any_host, struct error *e)
 {
-    struct slice part, name, host;
+    struct slice part, name, host, all = text;
     int port;
     while (opt_list_next(&text, &part)) {
         if (part.n == 0)
@@ -141,10 +160,20 @@ static enum err parse_listeners(struct listeners *ls, const struct broker_option
             return r;
         if (list_has(o->controller_listeners, name))
             continue;
-        if (find(ls, name))
+        int32_t brokers = brokers_of(o), given = times_in(all, name), from = 0;
+        while (find(ls, name, from))
+            from++;
+        if (given > 1 && brokers == 1)
             return error_set(e, E_INVALID, "listeners: the name " PRI_SL " appears twice",
                              ARG_SL(name));
-        r = add(ls, o, name, any_host ? SL("0.0.0.0") : host, port, e);
+        if (given > 1 && given != brokers)
+            return error_set(e, E_INVALID,
+                             "listeners: the name " PRI_SL " appears %d times; with lab.brokers=%d "
+                             "it is given once (ports in a row) or %d times",
+                             ARG_SL(name), given, brokers, brokers);
+        for (int32_t k = from; r == E_OK && k < (given > 1 ? from + 1 : brokers); k++)
+            r = add(ls, o, name, any_host ? SL("0.0.0.0") : host,
+                    port && given == 1 ? port + k : port, k, e);
         if (r != E_OK)
             return r;
     }
@@ -170,15 +199,24 @@ static enum err parse_advertised(struct listeners *ls, const struct broker_optio
             return error_set(e, E_INVALID,
                              "advertised.listeners cannot use the nonroutable meta-address "
                              "0.0.0.0. Use a routable IP address.");
-        struct listener *l = find(ls, name);
-        if (!l)
+        int32_t given = times_in(o->advertised_listeners, name), brokers = brokers_of(o);
+        if (!find(ls, name, 0))
             return error_set(e, E_INVALID,
                              "advertised.listeners names " PRI_SL ", which listeners does not",
                              ARG_SL(name));
-        if (host.n) {
+        if (given > 1 && given != brokers)
+            return error_set(e, E_INVALID,
+                             "advertised.listeners: the name " PRI_SL " appears %d times",
+                             ARG_SL(name), given);
+        struct listener *l;
+        for (int32_t k = 0; host.n && (l = find(ls, name, k)); k++) {
+            if (l->adv_host && given > 1)
+                continue; /* an earlier one of this name */
             mem_free(l->adv_host);
             l->adv_host = slice_dup(host);
-            l->adv_port = port;
+            l->adv_port = given > 1 || port == 0 ? port : port + k;
+            if (given > 1)
+                break;
         }
     }
     return E_OK;
@@ -206,6 +244,38 @@ static uint32_t container_gateway(void)
     return found;
 }
 
+/* Further rows of ports that the courses' bootstrap lists name, beside a lab on the usual port.
+ * They are a convenience: a port that is taken is left out. */
+static enum err add_course_ports(struct listeners *ls, const struct broker_options *o,
+                                 struct error *e)
+{
+    struct slice list = o->lab_ports, part;
+    enum err r = E_OK;
+    if (o->lab_brokers < 2 || ls->v[0].port != 9092)
+        return r;
+    while (r == E_OK && opt_list_next(&list, &part)) {
+        int64_t port;
+        char name[32];
+        if (part.n == 0)
+            continue;
+        if (slice_to_i64(part, &port) != E_OK || port < 1 || port > 65535 - o->lab_brokers)
+            return error_set(e, E_INVALID, "lab.ports: \"" PRI_SL "\" is not a port", ARG_SL(part));
+        snprintf(name, sizeof name, "LAB%lld", (long long)port);
+        for (int32_t k = 0; r == E_OK && k < o->lab_brokers; k++) {
+            size_t before = ls->count;
+            if (ls->count == LISTENERS_MAX)
+                return E_OK;
+            r = add(ls, o, SL("PLAINTEXT"), slice_cstr(ls->v[0].host), (int)port + k, k, e);
+            if (r == E_OK) {
+                mem_free(ls->v[before].name);
+                ls->v[before].name = xstrdup(name);
+                ls->v[before].optional = true;
+            }
+        }
+    }
+    return r;
+}
+
 enum err listeners_parse(struct listeners *ls, const struct broker_options *o, struct error *e)
 {
     *ls = (struct listeners){0};
@@ -219,6 +289,8 @@ enum err listeners_parse(struct listeners *ls, const struct broker_options *o, s
     enum err r = parse_listeners(ls, o, text, only_advertised, e);
     if (r == E_OK)
         r = parse_advertised(ls, o, e);
+    if (r == E_OK && !only_advertised && ls->count == (size_t)brokers_of(o))
+        r = add_course_ports(ls, o, e);
     if (r != E_OK)
         listeners_release(ls);
     else
@@ -347,14 +419,50 @@ static enum err bind_name(struct listener *l, int backlog, struct error *e)
     return E_OK;
 }
 
+static bool is_any_host(const char *host)
+{
+    return host[0] == 0 || !strcmp(host, "0.0.0.0") || !strcmp(host, "::");
+}
+
+enum err listener_open(struct listener *l, int backlog, struct error *e)
+{
+    return is_loopback_name(l->host) ? bind_loopback(l, backlog, e)
+           : is_any_host(l->host)    ? bind_any(l, backlog, e)
+                                     : bind_name(l, backlog, e);
+}
+
+void listener_close(struct listener *l)
+{
+    for (int k = 0; k < l->fd_count; k++)
+        close(l->fds[k]);
+    l->fd_count = 0;
+    l->fds[0] = l->fds[1] = -1;
+}
+
+static void release(struct listener *l)
+{
+    listener_close(l);
+    mem_free(l->name);
+    mem_free(l->protocol);
+    mem_free(l->host);
+    mem_free(l->adv_host);
+    mem_free(l->adv_text);
+}
+
 enum err listeners_bind(struct listeners *ls, int backlog, struct error *e)
 {
     for (size_t i = 0; i < ls->count; i++) {
         struct listener *l = &ls->v[i];
-        bool any = l->host[0] == 0 || !strcmp(l->host, "0.0.0.0") || !strcmp(l->host, "::");
-        enum err r = is_loopback_name(l->host) ? bind_loopback(l, backlog, e)
-                     : any                     ? bind_any(l, backlog, e)
-                                               : bind_name(l, backlog, e);
+        bool any = is_any_host(l->host);
+        enum err r = listener_open(l, backlog, e);
+        if (r != E_OK && l->optional) {
+            LOG_INFO(LOG_BROKER_CONN, "port %d is taken; the lab goes on without it", l->port);
+            release(l);
+            memmove(l, l + 1, (ls->count - i - 1) * sizeof *l);
+            ls->count--;
+            i--;
+            continue;
+        }
         if (r != E_OK)
             return r;
         const char *host = l->adv_host                        ? l->adv_host
@@ -369,19 +477,28 @@ enum err listeners_bind(struct listeners *ls, int backlog, struct error *e)
 
 void listeners_release(struct listeners *ls)
 {
-    for (size_t i = 0; i < ls->count; i++) {
-        struct listener *l = &ls->v[i];
-        for (int k = 0; k < l->fd_count; k++)
-            close(l->fds[k]);
-        mem_free(l->name);
-        mem_free(l->protocol);
-        mem_free(l->host);
-        mem_free(l->adv_host);
-        mem_free(l->adv_text);
-    }
+    for (size_t i = 0; i < ls->count; i++)
+        release(&ls->v[i]);
     mem_free(ls->advertise_name);
     mem_free(ls->advertise_gateway_as);
     *ls = (struct listeners){0};
+}
+
+const struct listener *listener_of_node(const struct listeners *ls, const struct listener *l,
+                                        int32_t node_id)
+{
+    const struct listener *other = NULL;
+    if (l->node_id == node_id)
+        return l;
+    for (size_t i = 0; i < ls->count; i++) {
+        if (ls->v[i].node_id != node_id)
+            continue;
+        if (!strcmp(ls->v[i].name, l->name))
+            return &ls->v[i];
+        if (!other)
+            other = &ls->v[i];
+    }
+    return other;
 }
 
 /* --- advertising --------------------------------------------------------------------------------

@@ -51,6 +51,8 @@ struct partition *partition_new(struct topic *t, int32_t id, const char *dir, bo
     p->dir = xstrdup(dir);
     p->flush.flush = flush_now;
     p->expire_at = EXPIRE_AT_LEAST;
+    placement_single(&p->place, env->node_id);
+    p->leader = env->node_id;
     producer_state_init(&p->producers);
     wait_list_init(&p->waits);
     list_init(&p->durable);
@@ -141,6 +143,8 @@ static enum err load_locked(struct partition *p, struct error *e)
         LOG_WARN(LOG_BROKER_LOG, "recovered " PRI_SL "-%d: end offset %lld, %lld bytes cut",
                  ARG_SL(name), p->id, (long long)p->log.end, (long long)done.bytes_cut);
     p->loaded = true;
+    if (plog_begin_epoch(&p->log, p->place.epoch, e) != E_OK)
+        LOG_ERR(LOG_BROKER_LOG, LOG_L_WARN, e, "the leader epoch is not in the log's checkpoint");
     p->known_epoch = plog_epoch(&p->log);
     partition_update_stable(p);
     if (p->log.recovery_point < p->log.end &&
@@ -168,9 +172,9 @@ int16_t partition_enter(struct partition *p)
     return code;
 }
 
-int32_t partition_leader_epoch(struct partition *p)
+/* Of log and placement, the larger one. Lock held. */
+static int32_t epoch_locked(struct partition *p)
 {
-    pthread_mutex_lock(&p->lock);
     if (p->known_epoch < 0) { /* Metadata of all topics must not load all logs */
         struct epoch_entry *epochs;
         size_t count;
@@ -180,9 +184,50 @@ int32_t partition_leader_epoch(struct partition *p)
         mem_free(epochs);
         mem_free(path);
     }
-    int32_t epoch = p->known_epoch;
+    return MAX(p->known_epoch, p->place.epoch);
+}
+
+int32_t partition_leader_epoch(struct partition *p)
+{
+    pthread_mutex_lock(&p->lock);
+    int32_t epoch = epoch_locked(p);
     pthread_mutex_unlock(&p->lock);
     return epoch;
+}
+
+/* --- placement ---------------------------------------------------------------------------------
+ */
+
+int32_t partition_leader(const struct partition *p)
+{
+    return atomic_load_explicit(&p->leader, memory_order_relaxed);
+}
+
+void partition_placement(struct partition *p, struct placement *out)
+{
+    pthread_mutex_lock(&p->lock);
+    *out = p->place;
+    out->epoch = epoch_locked(p);
+    pthread_mutex_unlock(&p->lock);
+}
+
+enum err partition_place(struct partition *p, struct placement *place, struct error *e)
+{
+    struct wait_list woken;
+    enum err err = E_OK;
+    wait_list_init(&woken);
+    pthread_mutex_lock(&p->lock);
+    if (place->leader != p->place.leader)
+        wait_list_take(&p->waits, &woken);
+    place->epoch = MAX(place->epoch, epoch_locked(p));
+    p->place = *place;
+    atomic_store_explicit(&p->leader, place->leader, memory_order_relaxed);
+    if (p->loaded && !p->log.failed)
+        err = plog_begin_epoch(&p->log, place->epoch, e);
+    p->known_epoch = MAX(p->known_epoch, place->epoch);
+    pthread_mutex_unlock(&p->lock);
+    wait_list_fire(&woken);
+    return err;
 }
 
 /* --- closing -----------------------------------------------------------------------------------

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "broker/log/txn_index.h"
+#include "broker/placement.h"
 #include "broker/producer_state.h"
 #include "broker/wait.h"
 
@@ -38,6 +39,13 @@ void partition_unref(struct partition *p); /* NULL allowed */
 int32_t partition_id(const struct partition *p);
 struct topic *partition_topic(const struct partition *p); /* valid while p is */
 int32_t partition_leader_epoch(struct partition *p);
+/* Who leads it: a broker id, -1 = nobody. One relaxed load; a change is followed by a wake of all
+ * that wait, so whoever sees the old leader is told again. */
+int32_t partition_leader(const struct partition *p);
+void partition_placement(struct partition *p, struct placement *out);
+/* Wakes who waits when the leader is another one. An epoch that the log has passed is raised in p
+ * and in *place. E_IO: the epoch is not in the log's checkpoint. Blocks: disk. */
+enum err partition_place(struct partition *p, struct placement *place, struct error *e) MUST_CHECK;
 bool partition_is_deleted(struct partition *p);
 
 /* --- append

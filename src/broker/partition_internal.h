@@ -3,6 +3,7 @@
 #define WEIR_BROKER_PARTITION_INTERNAL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/list.h"
 #include "broker/log/plog.h"
@@ -16,7 +17,9 @@ struct partition {
     struct partition_env *env;
     char *dir;
     int32_t id;
-    int32_t known_epoch; /* leader epoch, or -1: not looked up yet */
+    int32_t known_epoch;    /* leader epoch of the log, or -1: not looked up yet */
+    _Atomic int32_t leader; /* place.leader, for those who do not lock */
+    struct placement place;
     bool fresh, loaded, broken, deleted;
     int32_t measured_segments; /* of a log that is not loaded; 0: not measured yet */
     int64_t measured_bytes;

@@ -15,6 +15,7 @@ struct partition_env {
     bool sync;  /* durability=sync */
     bool clean; /* the last stop was orderly */
     int64_t producer_expire_ms;
+    int32_t node_id; /* has and leads whatever nobody has placed */
     struct checkpoint recovery_points, log_starts,
         cleaned;        /* as read at start; immutable afterwards */
     struct trash trash; /* files that were taken out of logs */

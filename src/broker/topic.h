@@ -73,6 +73,7 @@ struct topic_spec {
     struct slice name;
     int32_t partitions;           /* > 0 */
     const struct strmap *configs; /* NULL = none */
+    struct placement *placements; /* one a partition; NULL = all on this node, and not stored */
 };
 /* E_EXISTS (36), E_INVALID (17 name or collision, 37, 40). out may be NULL; else a new reference.
  */
@@ -80,8 +81,19 @@ enum err topics_create(struct topics *t, const struct topic_spec *spec, bool val
                        struct topic **out, struct error *e) MUST_CHECK;
 enum err topics_delete(struct topics *t, struct slice name,
                        struct error *e) MUST_CHECK; /* E_NOT_FOUND (3) */
+/* added: where the further ones are, or NULL: on this node. */
 enum err topics_add_partitions(struct topics *t, struct slice name, int32_t total,
-                               bool validate_only, struct error *e) MUST_CHECK; /* 3, 37 */
+                               struct placement *added, bool validate_only,
+                               struct error *e) MUST_CHECK; /* 3, 37 */
+/* Stores where partitions are and puts it in force; placements: one for each partition of the
+ * topic. Several topics change together or, when the database fails, none does. */
+struct topic_move {
+    struct topic *topic;
+    struct placement *placements;
+    int32_t count;
+};
+enum err topics_move(struct topics *t, const struct topic_move *moves, size_t count,
+                     struct error *e) MUST_CHECK;
 /* Replaces the explicit configuration as a whole; texts must have been checked. */
 enum err topics_set_configs(struct topics *t, struct slice name, const struct strmap *configs,
                             struct error *e) MUST_CHECK;

@@ -7,6 +7,51 @@
 #include "broker/proto/kerr.h"
 #include "broker/topic_internal.h"
 
+/* --- placements ---------------------------------------------------------------------------------
+ */
+
+/* Puts in force what has been stored: partitions from .. from+count-1. */
+static void place(struct topic *topic, int32_t from, struct placement *v, int32_t count)
+{
+    for (int32_t i = 0; i < count; i++) {
+        struct partition *p = topic_partition(topic, from + i);
+        struct error e;
+        if (p && partition_place(p, &v[i], &e) != E_OK)
+            LOG_ERR(LOG_BROKER_LOG, LOG_L_WARN, &e, "leader epoch of " PRI_SL "-%d",
+                    ARG_SL(topic_name(topic)), from + i);
+        partition_unref(p);
+    }
+}
+
+enum err topics_move(struct topics *t, const struct topic_move *moves, size_t count,
+                     struct error *e)
+{
+    struct topic_row *rows = xcalloc(count + 1, sizeof *rows);
+    struct strbuf *texts = xcalloc(count + 1, sizeof *texts);
+    pthread_mutex_lock(&t->change);
+    for (size_t i = 0; i < count; i++) {
+        strbuf_init(&texts[i], 0);
+        placement_print(moves[i].placements, moves[i].count, &texts[i]);
+        struct topic *now = topics_get_id(t, &moves[i].topic->id);
+        rows[i].id = moves[i].topic->id;
+        if (now) /* a topic that is gone meanwhile leaves no row */
+            rows[i].placement = strbuf_slice(&texts[i]);
+        topic_unref(now);
+    }
+    enum err r = topic_store_set_placements(t->db, rows, count, e);
+    for (size_t i = 0; i < count; i++) {
+        if (r == E_OK)
+            place(moves[i].topic, 0, moves[i].placements, moves[i].count);
+        strbuf_release(&texts[i]);
+    }
+    if (r == E_OK)
+        topics_changed(t);
+    pthread_mutex_unlock(&t->change);
+    mem_free(texts);
+    mem_free(rows);
+    return r;
+}
+
 /* --- creating ----------------------------------------------------------------------------------
  */
 
@@ -89,6 +134,11 @@ enum err topics_create(struct topics *t, const struct topic_spec *spec, bool val
 {
     struct topic_row row = {.name = spec->name, .partitions = spec->partitions};
     struct topic *made = NULL;
+    struct strbuf placement = STRBUF_INIT;
+    if (spec->placements) {
+        placement_print(spec->placements, spec->partitions, &placement);
+        row.placement = strbuf_slice(&placement);
+    }
     pthread_mutex_lock(&t->change);
     enum err r = topics_check_new_name(t, spec->name, e);
     if (r == E_OK && spec->partitions <= 0)
@@ -103,6 +153,8 @@ enum err topics_create(struct topics *t, const struct topic_spec *spec, bool val
         r = create_locked(t, &row, e);
     if (r == E_OK && !validate_only) {
         made = topic_new(t, &row, true);
+        if (spec->placements)
+            place(made, 0, spec->placements, spec->partitions);
         if (out)
             topic_ref(made);
         pthread_rwlock_wrlock(&t->lock);
@@ -112,6 +164,7 @@ enum err topics_create(struct topics *t, const struct topic_spec *spec, bool val
     }
     pthread_mutex_unlock(&t->change);
     strmap_release(&row.configs);
+    strbuf_release(&placement);
     if (out)
         *out = made;
     return r;
@@ -200,24 +253,48 @@ static enum err check_more(struct topics *t, const struct topic *topic, int32_t 
     return check_room(t, (int64_t)total - now, e);
 }
 
-enum err topics_add_partitions(struct topics *t, struct slice name, int32_t total,
-                               bool validate_only, struct error *e)
+/* Text of all placements: those there are and the further ones. */
+static void print_grown(struct topic *topic, const struct placement *added, int32_t more,
+                        struct strbuf *out)
 {
+    for (int32_t i = 0; i < topic_partition_count(topic); i++) {
+        struct placement now;
+        struct partition *p = topic_partition(topic, i);
+        partition_placement(p, &now);
+        partition_unref(p);
+        placement_print(&now, 1, out);
+        strbuf_addc(out, ';');
+    }
+    placement_print(added, more, out);
+}
+
+enum err topics_add_partitions(struct topics *t, struct slice name, int32_t total,
+                               struct placement *added, bool validate_only, struct error *e)
+{
+    struct strbuf placement = STRBUF_INIT;
     pthread_mutex_lock(&t->change);
     struct topic *topic = topics_get(t, name);
     enum err r = topic ? check_more(t, topic, total, e) : unknown_topic(e);
     if (topic && r == E_OK && !validate_only) {
-        struct topic_row row = {.name = name, .partitions = total};
-        r = make_dirs(t, name, &topic->id, topic_partition_count(topic), total, e);
+        int32_t have = topic_partition_count(topic);
+        struct topic_row row = {.name = name, .id = topic->id, .partitions = total};
+        if (added) {
+            print_grown(topic, added, total - have, &placement);
+            row.placement = strbuf_slice(&placement);
+        }
+        r = make_dirs(t, name, &topic->id, have, total, e);
         if (r == E_OK)
             r = topic_store_set_partitions(t->db, &row, e);
         if (r == E_OK) {
             topic_grow(topic, total, true);
+            if (added)
+                place(topic, have, added, total - have);
             topics_changed(t);
         }
     }
     topic_unref(topic);
     pthread_mutex_unlock(&t->change);
+    strbuf_release(&placement);
     return r;
 }
 

@@ -12,6 +12,8 @@
 struct topic_config {
     bool cleanup_delete, cleanup_compact;
     bool preallocate;
+    bool unclean_election; /* of a lab's brokers, see brokers.h; like the next */
+    int32_t min_insync_replicas;
     bool log_append_time;
     int32_t compression; /* enum codec, or -1: the producer's */
     int32_t gzip_level, lz4_level, zstd_level;

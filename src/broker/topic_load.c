@@ -245,6 +245,24 @@ static enum err complete_dirs(struct topics *t, const struct found *f, const str
     return r;
 }
 
+/* A new topic object whose partitions are where its row says. */
+static struct topic *topic_of_row(struct topics *t, const struct topic_row *row)
+{
+    struct topic *topic = topic_new(t, row, false);
+    if (!row->placement.p)
+        return topic;
+    struct placement *v = xcalloc((size_t)row->partitions, sizeof *v);
+    if (placement_parse(row->placement, v, row->partitions) != E_OK)
+        LOG_WARN(LOG_BROKER_LOG, "table topic_placements: the row of " PRI_SL " makes no sense",
+                 ARG_SL(row->name));
+    else
+        for (int32_t p = 0; p < row->partitions; p++)
+            if (v[p].replica_count) /* it has some unless it was added when there was no lab */
+                (void)!partition_place(topic_parts(topic)->v[p], &v[p], NULL);
+    mem_free(v);
+    return topic;
+}
+
 static enum err load_topics(struct topics *t, struct error *e)
 {
     struct topic_rows rows;
@@ -257,7 +275,7 @@ static enum err load_topics(struct topics *t, struct error *e)
     for (size_t i = 0; r == E_OK && i < rows.count; i++) {
         r = complete_dirs(t, &f, &rows.v[i], e);
         if (r == E_OK)
-            topics_publish(t, topic_new(t, &rows.v[i], false));
+            topics_publish(t, topic_of_row(t, &rows.v[i]));
     }
     if (r == E_OK)
         r = adopt(t, &f, e);
@@ -335,6 +353,7 @@ enum err topics_open(struct topics **out, const struct topics_options *o, struct
     t->env.sync = o->sync;
     t->env.clean = t->dir.clean;
     t->env.producer_expire_ms = o->producer_expire_ms;
+    t->env.node_id = o->node_id;
     t->env.save_starts = save_starts;
     t->env.arg = t;
     load_checkpoint(t, &t->env.recovery_points, LOGDIR_RECOVERY_POINTS);

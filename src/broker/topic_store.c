@@ -14,6 +14,7 @@ static const char *const steps[] = {
     " topic TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (topic, name)"
     ") WITHOUT ROWID;"
     "CREATE TABLE topics_deleted (id BLOB PRIMARY KEY) WITHOUT ROWID;",
+    "CREATE TABLE topic_placements (id BLOB PRIMARY KEY, partitions TEXT NOT NULL) WITHOUT ROWID;",
     NULL,
 };
 const struct db_migrations topic_migrations = {"topics", steps};
@@ -32,7 +33,8 @@ static bool id_of(struct slice blob, struct uuid *out)
 static enum err load_topics(struct db *d, struct topic_rows *out, struct error *e)
 {
     enum err r;
-    sqlite3_stmt *s = db_stmt(d, "SELECT name, id, partitions FROM topics ORDER BY name");
+    sqlite3_stmt *s = db_stmt(d, "SELECT t.name, t.id, t.partitions, p.partitions FROM topics t"
+                                 " LEFT JOIN topic_placements p ON p.id = t.id ORDER BY t.name");
     while ((r = db_step(d, s, e)) == E_OK) {
         struct topic_row row = {.configs = STRMAP_INIT};
         row.partitions = sqlite3_column_int(s, 2);
@@ -41,6 +43,9 @@ static enum err load_topics(struct db *d, struct topic_rows *out, struct error *
                              ARG_SL(db_column_slice(s, 0)));
         struct slice name = db_column_slice(s, 0);
         row.name = slice_of(slice_dup(name), name.n);
+        struct slice placement = db_column_slice(s, 3);
+        if (placement.p)
+            row.placement = slice_of(slice_dup(placement), placement.n);
         if (out->count == out->cap) {
             out->cap = out->cap ? out->cap * 2 : 16;
             out->v = xrealloc(out->v, out->cap * sizeof *out->v);
@@ -88,6 +93,7 @@ void topic_rows_release(struct topic_rows *r)
 {
     for (size_t i = 0; i < r->count; i++) {
         mem_free((void *)(uintptr_t)r->v[i].name.p);
+        mem_free((void *)(uintptr_t)r->v[i].placement.p);
         strmap_release(&r->v[i].configs);
     }
     map_release(&r->by_name, NULL);
@@ -125,6 +131,17 @@ static enum err drop_configs(struct db *d, const struct topic_row *row, struct e
     return db_exec(d, s, e);
 }
 
+static enum err put_placement(struct db *d, const struct topic_row *row, struct error *e)
+{
+    if (!row->placement.p)
+        return E_OK;
+    sqlite3_stmt *s =
+        db_stmt(d, "INSERT OR REPLACE INTO topic_placements (id, partitions) VALUES (?1, ?2)");
+    db_bind_blob(s, 1, id_slice(&row->id));
+    db_bind_slice(s, 2, row->placement);
+    return db_exec(d, s, e);
+}
+
 static enum err insert_job(struct db *d, void *arg, struct error *e)
 {
     const struct topic_row *row = arg;
@@ -133,6 +150,8 @@ static enum err insert_job(struct db *d, void *arg, struct error *e)
     db_bind_blob(s, 2, id_slice(&row->id));
     sqlite3_bind_int(s, 3, row->partitions);
     enum err r = db_exec(d, s, e);
+    if (r == E_OK)
+        r = put_placement(d, row, e);
     return r == E_OK ? put_configs(d, row, e) : r;
 }
 
@@ -146,6 +165,11 @@ static enum err delete_job(struct db *d, void *arg, struct error *e)
         r = drop_configs(d, row, e);
     if (r != E_OK)
         return r;
+    s = db_stmt(d, "DELETE FROM topic_placements WHERE id = ?1");
+    db_bind_blob(s, 1, id_slice(&row->id));
+    r = db_exec(d, s, e);
+    if (r != E_OK)
+        return r;
     s = db_stmt(d, "INSERT OR IGNORE INTO topics_deleted (id) VALUES (?1)");
     db_bind_blob(s, 1, id_slice(&row->id));
     return db_exec(d, s, e);
@@ -157,7 +181,22 @@ static enum err partitions_job(struct db *d, void *arg, struct error *e)
     sqlite3_stmt *s = db_stmt(d, "UPDATE topics SET partitions = ?2 WHERE name = ?1");
     db_bind_slice(s, 1, row->name);
     sqlite3_bind_int(s, 2, row->partitions);
-    return db_exec(d, s, e);
+    enum err r = db_exec(d, s, e);
+    return r == E_OK ? put_placement(d, row, e) : r;
+}
+
+struct placement_rows {
+    const struct topic_row *v;
+    size_t count;
+};
+
+static enum err placements_job(struct db *d, void *arg, struct error *e)
+{
+    const struct placement_rows *rows = arg;
+    enum err r = E_OK;
+    for (size_t i = 0; r == E_OK && i < rows->count; i++)
+        r = put_placement(d, &rows->v[i], e);
+    return r;
 }
 
 static enum err configs_job(struct db *d, void *arg, struct error *e)
@@ -190,6 +229,13 @@ enum err topic_store_delete(struct db *db, const struct topic_row *row, struct e
 enum err topic_store_set_partitions(struct db *db, const struct topic_row *row, struct error *e)
 {
     return run(db, partitions_job, row, e);
+}
+
+enum err topic_store_set_placements(struct db *db, const struct topic_row *rows, size_t count,
+                                    struct error *e)
+{
+    struct placement_rows arg = {rows, count};
+    return db_run(db, placements_job, &arg, e);
 }
 
 enum err topic_store_set_configs(struct db *db, const struct topic_row *row, struct error *e)

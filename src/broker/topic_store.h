@@ -4,6 +4,7 @@
  *
  *   topics          name, id (16 bytes), number of partitions
  *   topic_configs   explicit settings only: what is absent follows the broker
+ *   topic_placements  which brokers have the partitions, when there are several (brokers.h)
  *   topics_deleted  ids whose directories may still be there after a crash */
 #ifndef WEIR_BROKER_TOPIC_STORE_H
 #define WEIR_BROKER_TOPIC_STORE_H
@@ -18,6 +19,7 @@ struct topic_row {
     struct uuid id;
     int32_t partitions;
     struct strmap configs;
+    struct slice placement; /* of all partitions as placement_print writes it; null: not placed */
 };
 struct topic_rows {
     struct topic_row *v; /* sorted by name */
@@ -35,6 +37,9 @@ enum err topic_store_insert(struct db *db, const struct topic_row *row, struct e
 /* Removes the topic and remembers its id as deleted. */
 enum err topic_store_delete(struct db *db, const struct topic_row *row, struct error *e) MUST_CHECK;
 enum err topic_store_set_partitions(struct db *db, const struct topic_row *row,
+                                    struct error *e) MUST_CHECK;
+/* Replaces the placements of topics (id and placement of each row are read): all or none. */
+enum err topic_store_set_placements(struct db *db, const struct topic_row *rows, size_t count,
                                     struct error *e) MUST_CHECK;
 /* Replaces the settings by row->configs. */
 enum err topic_store_set_configs(struct db *db, const struct topic_row *row,

@@ -159,6 +159,8 @@ static enum err start_broker(struct runtime *r, struct server_config *c, struct 
         strmap_has(&c->broker.values.texts, SL("advertised.listeners")) &&
         !strmap_has(&c->values.texts, SL("kafka-listen")))
         err = broker_config_set(&c->broker, SL("listeners"), SL(""), e);
+    if (!err && c->o.lab_brokers.n)
+        err = broker_config_set(&c->broker, SL("lab.brokers"), c->o.lab_brokers, e);
     if (!err && !strmap_has(&c->broker.values.texts, SL("listeners"))) {
         struct http_listen at;
         err = parse_listen(c->o.kafka_listen, &at, e);

@@ -39,6 +39,12 @@ const struct opt_row server_option_rows[] = {
      .offset = FIELD(web_listen),
      .display = "HOST:PORT",
      .doc = "address of the web page and its API"},
+    {.name = "lab-brokers",
+     .type = OPT_STRING,
+     .offset = FIELD(lab_brokers),
+     .display = "N",
+     .doc = "stand for N Kafka brokers, on the port of --kafka-listen and those that follow it; "
+            "`weir lab` stops and starts them (for courses)"},
     {.name = "config",
      .type = OPT_STRING,
      .offset = FIELD(config),

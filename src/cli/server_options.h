@@ -17,6 +17,7 @@
 struct server_options {
     struct slice data_dir;     /* null: the default of server_data_dir */
     struct slice kafka_listen; /* HOST:PORT */
+    struct slice lab_brokers;  /* number, or null */
     struct slice connect_listen;
     struct slice web_listen;
     struct slice config;        /* path of a properties file, or null */

@@ -74,6 +74,8 @@ typedef void web_handler(struct http_request *r, void *web);
 /* api_app.c */
 web_handler web_info, web_authorization, web_authentication, web_clusters, web_cache, web_stats,
     web_metrics_items, web_brokers, web_broker_configs, web_logdirs;
+/* api_lab.c */
+web_handler web_lab, web_lab_broker, web_lab_elect;
 /* api_topics.c */
 web_handler web_topics, web_topic_create, web_topic, web_topic_recreate, web_topic_alter,
     web_topic_delete, web_topic_clone, web_topic_configs, web_topic_partitions, web_topic_groups,

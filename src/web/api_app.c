@@ -31,13 +31,16 @@ void web_authentication(struct http_request *r, void *arg)
 static json_t *cluster_json(struct web *w)
 {
     struct broker_info info;
+    struct broker_cluster c;
     broker_info(w->deps.broker, &info);
+    if (broker_cluster(w->deps.broker, &c, NULL) != E_OK)
+        c = (struct broker_cluster){.running = 1, .partitions = info.partitions};
     return json_pack("{s:s, s:b, s:s, s:n, s:i, s:I, s:I, s:n, s:n, s:b, s:s, s:[ss], s:s}", "name",
                      WEB_CLUSTER, "defaultCluster", 1, "status", "ONLINE", "lastError",
-                     "brokerCount", 1, "onlinePartitionCount", (json_int_t)info.partitions,
-                     "topicCount", (json_int_t)info.topics, "bytesInPerSec", "bytesOutPerSec",
-                     "readOnly", 0, "version", "4.1-IV1", "features", FEATURES, "controller",
-                     "KRAFT");
+                     "brokerCount", (int)c.running, "onlinePartitionCount",
+                     (json_int_t)(c.partitions - c.offline), "topicCount", (json_int_t)info.topics,
+                     "bytesInPerSec", "bytesOutPerSec", "readOnly", 0, "version", "4.1-IV1",
+                     "features", FEATURES, "controller", "KRAFT");
 }
 
 void web_clusters(struct http_request *r, void *arg)
@@ -50,36 +53,31 @@ void web_cache(struct http_request *r, void *arg)
     http_reply_json(r, 200, cluster_json(arg));
 }
 
-static int64_t segments_of(struct web *w)
-{
-    struct arena a;
-    struct broker_topic_info *topics;
-    size_t count;
-    int64_t segments = 0;
-    arena_init(&a, 0, ARENA_NO_BUDGET);
-    if (broker_topics(w->deps.broker, &a, &topics, &count, NULL) == E_OK)
-        for (size_t i = 0; i < count; i++)
-            for (int32_t p = 0; p < topics[i].partition_count; p++)
-                segments += topics[i].partitions[p].segments;
-    arena_release(&a);
-    return segments;
-}
-
 void web_stats(struct http_request *r, void *arg)
 {
     struct web *w = arg;
-    struct broker_info info;
-    broker_info(w->deps.broker, &info);
-    json_t *disk =
-        json_pack("[{s:i, s:I, s:I}]", "brokerId", (int)info.node_id, "segmentSize",
-                  (json_int_t)info.log_bytes, "segmentCount", (json_int_t)segments_of(w));
-    http_reply_json(
-        r, 200,
-        json_pack("{s:i, s:n, s:i, s:I, s:i, s:I, s:i, s:i, s:o, s:s}", "brokerCount", 1,
-                  "zooKeeperStatus", "activeControllers", (int)info.node_id, "onlinePartitionCount",
-                  (json_int_t)info.partitions, "offlinePartitionCount", 0, "inSyncReplicasCount",
-                  (json_int_t)info.partitions, "outOfSyncReplicasCount", 0,
-                  "underReplicatedPartitionCount", 0, "diskUsage", disk, "version", "4.1-IV1"));
+    struct broker_cluster c;
+    struct error e = {0};
+    if (broker_cluster(w->deps.broker, &c, &e) != E_OK) {
+        web_fail(r, w, &e, WEB_UNEXPECTED);
+        return;
+    }
+    json_t *disk = json_array();
+    for (size_t i = 0; i < c.node_count; i++)
+        if (c.nodes[i].running)
+            json_array_append_new(disk, json_pack("{s:i, s:I, s:I}", "brokerId", (int)c.nodes[i].id,
+                                                  "segmentSize", (json_int_t)c.nodes[i].bytes,
+                                                  "segmentCount", (json_int_t)c.nodes[i].segments));
+    http_reply_json(r, 200,
+                    json_pack("{s:i, s:n, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:s}", "brokerCount",
+                              (int)c.running, "zooKeeperStatus", "activeControllers",
+                              c.controller < 0 ? json_null() : json_integer(c.controller),
+                              "onlinePartitionCount", (json_int_t)(c.partitions - c.offline),
+                              "offlinePartitionCount", (json_int_t)c.offline, "inSyncReplicasCount",
+                              (json_int_t)c.in_sync, "outOfSyncReplicasCount",
+                              (json_int_t)(c.replicas - c.in_sync), "underReplicatedPartitionCount",
+                              (json_int_t)c.under_replicated, "diskUsage", disk, "version",
+                              "4.1-IV1"));
 }
 
 void web_metrics_items(struct http_request *r, void *arg)
@@ -100,21 +98,41 @@ void web_metrics_items(struct http_request *r, void *arg)
     http_reply_json(r, 200, json_pack("{s:o}", "items", out));
 }
 
+/* How far a share is from the even one, in percent; null when nothing is to be shared. */
+static json_t *skew(int64_t own, int64_t all, size_t brokers)
+{
+    double even = brokers ? (double)all / (double)brokers : 0;
+    if (even < 1)
+        return json_null();
+    return json_real((double)(int64_t)(((double)own - even) / even * 10000) / 100);
+}
+
 void web_brokers(struct http_request *r, void *arg)
 {
     struct web *w = arg;
-    struct broker_info info;
-    broker_info(w->deps.broker, &info);
-    size_t n;
-    const struct broker_listener_info *l = broker_listeners(w->deps.broker, &n);
-    http_reply_json(r, 200,
-                    json_pack("[{s:i, s:s, s:i, s:n, s:n, s:I, s:I, s:I, s:n, s:n}]", "id",
-                              (int)info.node_id, "host",
-                              n && l[0].host[0] ? l[0].host : "localhost", "port",
-                              n ? l[0].port : 0, "bytesInPerSec", "bytesOutPerSec",
-                              "partitionsLeader", (json_int_t)info.partitions, "partitions",
-                              (json_int_t)info.partitions, "inSyncPartitions",
-                              (json_int_t)info.partitions, "partitionsSkew", "leadersSkew"));
+    struct broker_cluster c;
+    struct error e = {0};
+    if (broker_cluster(w->deps.broker, &c, &e) != E_OK) {
+        web_fail(r, w, &e, WEB_UNEXPECTED);
+        return;
+    }
+    json_t *out = json_array();
+    for (size_t i = 0; i < c.node_count; i++) {
+        const struct broker_node *n = &c.nodes[i];
+        bool several = c.node_count > 1;
+        if (!n->running) /* gone for every client; /api/lab has it */
+            continue;
+        json_array_append_new(
+            out, json_pack("{s:i, s:s, s:i, s:n, s:n, s:I, s:I, s:I, s:o, s:o}", "id", (int)n->id,
+                           "host", n->host, "port", n->port, "bytesInPerSec", "bytesOutPerSec",
+                           "partitionsLeader", (json_int_t)n->leaders, "partitions",
+                           (json_int_t)n->replicas, "inSyncPartitions", (json_int_t)n->in_sync,
+                           "partitionsSkew",
+                           several ? skew(n->replicas, c.replicas, c.running) : json_null(),
+                           "leadersSkew",
+                           several ? skew(n->leaders, c.partitions, c.running) : json_null()));
+    }
+    http_reply_json(r, 200, out);
 }
 
 static const char *source_name(int8_t source)

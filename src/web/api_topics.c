@@ -14,8 +14,17 @@ static const char *policy_name(struct slice policy)
 
 static json_t *partition_json(const struct broker_partition_info *p)
 {
-    return json_pack("{s:i, s:i, s:[{s:i, s:b, s:b}], s:I, s:I}", "partition", p->id, "leader",
-                     p->leader, "replicas", "broker", p->leader, "leader", 1, "inSync", 1,
+    json_t *replicas = json_array();
+    for (int32_t i = 0; i < p->replica_count; i++) {
+        bool in_sync = false;
+        for (int32_t k = 0; k < p->isr_count; k++)
+            in_sync |= p->isr[k] == p->replicas[i];
+        json_array_append_new(replicas,
+                              json_pack("{s:i, s:b, s:b}", "broker", (int)p->replicas[i], "leader",
+                                        p->leader == p->replicas[i], "inSync", in_sync));
+    }
+    return json_pack("{s:i, s:o, s:o, s:I, s:I}", "partition", p->id, "leader",
+                     p->leader < 0 ? json_null() : json_integer(p->leader), "replicas", replicas,
                      "offsetMax", (json_int_t)p->end_offset, "offsetMin",
                      (json_int_t)p->start_offset);
 }
@@ -30,20 +39,24 @@ static json_t *topic_json(const struct broker_topic_info *t, bool details)
 {
     json_t *partitions = json_array();
     int64_t segments = 0, messages = 0;
+    int replicas = 0, in_sync = 0, under_replicated = 0;
     for (int32_t i = 0; i < t->partition_count; i++) {
         const struct broker_partition_info *p = &t->partitions[i];
         segments += p->segments;
         messages += p->end_offset - p->start_offset;
+        replicas += p->replica_count;
+        in_sync += p->isr_count;
+        under_replicated += p->isr_count < p->replica_count;
         json_array_append_new(partitions, partition_json(p));
     }
     json_t *out = json_pack(
         "{s:o, s:b, s:i, s:i, s:i, s:i, s:I, s:I, s:n, s:n, s:i, s:I, s:s, s:o}", "name",
         web_string(t->name), "internal", is_internal(t), "partitionCount", t->partition_count,
-        "replicationFactor", t->replication_factor, "replicas", t->partition_count,
-        "inSyncReplicas", t->partition_count, "segmentSize", (json_int_t)t->bytes, "segmentCount",
-        (json_int_t)segments, "bytesInPerSec", "bytesOutPerSec", "underReplicatedPartitions", 0,
-        "messagesCount", (json_int_t)messages, "cleanUpPolicy", policy_name(t->cleanup_policy),
-        "partitions", partitions);
+        "replicationFactor", t->replication_factor, "replicas", replicas, "inSyncReplicas", in_sync,
+        "segmentSize", (json_int_t)t->bytes, "segmentCount", (json_int_t)segments, "bytesInPerSec",
+        "bytesOutPerSec", "underReplicatedPartitions", under_replicated, "messagesCount",
+        (json_int_t)messages, "cleanUpPolicy", policy_name(t->cleanup_policy), "partitions",
+        partitions);
     if (details) {
         json_object_set_new(out, "keySerde", json_string("String"));
         json_object_set_new(out, "valueSerde", json_string("String"));

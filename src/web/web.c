@@ -193,6 +193,9 @@ static bool body_ok(struct http_request *r, struct web *w)
     X(HTTP_GET, "/api/authorization", web_authorization)                                           \
     X(HTTP_GET, "/api/config/authentication", web_authentication)                                  \
     X(HTTP_GET, "/actuator/prometheus", metrics)                                                   \
+    X(HTTP_GET, "/api/lab", web_lab)                                                               \
+    X(HTTP_POST, "/api/lab/brokers/{id}/{action}", web_lab_broker)                                 \
+    X(HTTP_POST, "/api/lab/elect", web_lab_elect)                                                  \
     X(HTTP_GET, "/api/clusters", web_clusters)                                                     \
     X(HTTP_POST, C "/cache", web_cache)                                                            \
     X(HTTP_GET, C "/stats", web_stats)                                                             \

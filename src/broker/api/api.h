@@ -87,6 +87,27 @@ int16_t api_code(enum err r, const struct error *e);
  * (replication.factor.clamp). Code and Kafka's text. */
 int16_t api_check_replicas(struct request *rq, const int32_t *replicas, int32_t count, bool lenient,
                            struct slice *why);
+/* In a lab: a call about groups or transactions that another broker coordinates is answered with
+ * NOT_COORDINATOR, and true comes back. */
+bool api_is_elsewhere(struct request *rq);
+/* KERR_NONE when the broker that was asked leads the partition, else NOT_LEADER_OR_FOLLOWER. */
+int16_t api_check_leader(const struct request *rq, const struct partition *p);
+/* Addresses of running brokers among `leaders` (bit i: the i-th broker), as this client reaches
+ * them, for a client that asked the wrong one. Returns how many. On the loop. */
+struct api_endpoint {
+    int32_t node_id;
+    struct slice host;
+    int port;
+};
+int32_t api_endpoints(struct request *rq, uint32_t leaders, struct api_endpoint out[BROKERS_MAX]);
+/* A copy in the request's arena. */
+int32_t *api_ids(struct request *rq, const int32_t *ids, int32_t count);
+/* Elections and reassignments of a lab; the request is allowed. They end it. */
+void api_lab_elect(struct request *rq);
+void api_lab_reassign(struct request *rq);
+/* An answer of ListGroups, ListTransactions without what other brokers of a lab coordinate. */
+void api_keep_own_groups(struct request *rq);
+void api_keep_own_txns(struct request *rq);
 
 /* NULL when weir has no handler for the key. */
 api_fn api_handler(int16_t key);

@@ -121,6 +121,10 @@ void api_elect_leaders(struct request *rq)
     const struct elect_leaders_request *in = rq->in;
     struct elect_leaders_response *out = rq->out;
     bool allowed = request_allowed_cluster(rq, ACL_ALTER);
+    if (allowed && brokers_are_several(&rq->broker->brokers)) {
+        api_lab_elect(rq);
+        return;
+    }
     if (!allowed)
         out->error_code = KERR_CLUSTER_AUTHORIZATION_FAILED;
     out->replica_election_results_count = allowed ? MAX(in->topic_partitions_count, 0) : 0;
@@ -154,6 +158,8 @@ void api_elect_leaders(struct request *rq)
 int16_t api_check_replicas(struct request *rq, const int32_t *replicas, int32_t count, bool lenient,
                            struct slice *why)
 {
+    struct broker_ids ids = brokers_ids(&rq->broker->brokers);
+    lenient = lenient && ids.count == 1;
     *why = SLICE_NULL;
     if (count <= 0)
         *why = SL("The manual partition assignment includes an empty replica list.");
@@ -165,7 +171,7 @@ int16_t api_check_replicas(struct request *rq, const int32_t *replicas, int32_t 
                     replicas[i]);
     }
     for (int32_t i = 0; i < count && !why->p && !lenient; i++)
-        if (replicas[i] != rq->broker->o->node_id)
+        if (!broker_ids_has(&ids, replicas[i]))
             *why = text(rq,
                         "The manual partition assignment includes broker %d, but no such broker is "
                         "registered.",
@@ -197,6 +203,10 @@ void api_alter_reassignments(struct request *rq)
     const struct alter_partition_reassignments_request *in = rq->in;
     struct alter_partition_reassignments_response *out = rq->out;
     bool allowed = request_allowed_cluster(rq, ACL_ALTER);
+    if (allowed && brokers_are_several(&rq->broker->brokers)) {
+        api_lab_reassign(rq);
+        return;
+    }
     if (!allowed)
         out->error_code = KERR_CLUSTER_AUTHORIZATION_FAILED;
     out->allow_replication_factor_change = in->allow_replication_factor_change;
@@ -264,7 +274,7 @@ void api_unregister_broker(struct request *rq)
     struct unregister_broker_response *out = rq->out;
     if (!request_allowed_cluster(rq, ACL_ALTER)) {
         out->error_code = KERR_CLUSTER_AUTHORIZATION_FAILED;
-    } else if (in->broker_id == rq->broker->o->node_id) {
+    } else if (in->broker_id == rq->node_id) {
         out->error_code = KERR_INVALID_REQUEST;
         out->error_message =
             text(rq, "Broker ID %d is this node, which can not leave its cluster.", in->broker_id);

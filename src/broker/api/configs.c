@@ -84,10 +84,10 @@ int config_broker_name(struct request *rq, struct slice name, const char *expect
     if (slice_to_i64(name, &id) != E_OK)
         *text = slice_cstr(arena_printf(
             &rq->arena, "Broker id must be an integer, but it is: " PRI_SL, ARG_SL(name)));
-    else if (id != rq->broker->o->node_id)
+    else if (id != rq->node_id)
         *text = slice_cstr(arena_printf(&rq->arena,
                                         "Unexpected broker id, expected %d%s, but received %lld",
-                                        rq->broker->o->node_id, expected, (long long)id));
+                                        rq->node_id, expected, (long long)id));
     else
         return 1;
     return -1;

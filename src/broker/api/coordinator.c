@@ -1,6 +1,6 @@
 /* broker/api/coordinator.c - FindCoordinator: which node coordinates a group or a transactional id.
  *
- * It is always this one. Kafka keeps what its coordinators know in internal topics, which appear when
+ * It is this one, or in a lab the broker that leads the key's partition of the internal topic. Kafka keeps what its coordinators know in internal topics, which appear when
  * the first coordinator is looked for, and programs look for them: kafka-topics lists them, clients
  * tell internal topics by them. Here they are made at the same moment and stay empty; what they would
  * hold is in the database. Making them waits for directories and the database: on the pool.
@@ -13,6 +13,7 @@
 #include "broker/topic.h"
 
 struct coordinator_kind {
+    enum coordinator_key key_kind;
     const char *topic;
     size_t partitions; /* offset of the option in struct broker_options */
     const char *configs[5][2];
@@ -20,12 +21,14 @@ struct coordinator_kind {
 
 /* By key type. */
 static const struct coordinator_kind kinds[] = {
-    {"__consumer_offsets",
+    {COORDINATOR_GROUP,
+     "__consumer_offsets",
      offsetof(struct broker_options, offsets_topic_partitions),
      {{"cleanup.policy", "compact"},
       {"compression.type", "producer"},
       {"segment.bytes", "104857600"}}},
-    {"__transaction_state",
+    {COORDINATOR_TXN,
+     "__transaction_state",
      offsetof(struct broker_options, transaction_topic_partitions),
      {{"cleanup.policy", "compact"},
       {"compression.type", "uncompressed"},
@@ -41,6 +44,30 @@ static const struct coordinator_kind *kind_of(struct request *rq)
                                                                         : NULL;
 }
 
+/* One answer: who coordinates the key, at the address by which this client reaches that broker. */
+static void find_one(struct request *rq, struct slice key,
+                     struct find_coordinator_response_coordinator *out)
+{
+    const struct coordinator_kind *k = kind_of(rq);
+    int port = -1;
+    out->key = key;
+    out->node_id = -1;
+    out->host = SL("");
+    out->port = -1;
+    if (!k) {
+        out->error_code = KERR_INVALID_REQUEST;
+        return;
+    }
+    int32_t node = brokers_coordinator(&rq->broker->brokers, k->key_kind, key);
+    if (node < 0) {
+        out->error_code = KERR_COORDINATOR_NOT_AVAILABLE;
+        return;
+    }
+    out->node_id = node;
+    out->host = request_address_of(rq, node, &port);
+    out->port = port;
+}
+
 static void answer(void *arg)
 {
     struct request *rq = arg;
@@ -50,31 +77,21 @@ static void answer(void *arg)
         request_drop(rq);
         return;
     }
-    int16_t code = kind_of(rq) ? KERR_NONE : KERR_INVALID_REQUEST;
-    int32_t node = code == KERR_NONE ? request_node_id(rq) : -1;
-    struct slice host = SL("");
-    int port = -1;
-    if (code == KERR_NONE)
-        host = request_advertised(rq, &port);
     if (rq->version < 4) {
-        out->error_code = code;
-        out->node_id = node;
-        out->host = host;
-        out->port = port;
+        struct find_coordinator_response_coordinator one = {0};
+        find_one(rq, in->key, &one);
+        out->error_code = one.error_code;
+        out->node_id = one.node_id;
+        out->host = one.host;
+        out->port = one.port;
         request_reply(rq);
         return;
     }
     out->coordinators_count = MAX(in->coordinator_keys_count, 0);
     out->coordinators =
         find_coordinator_response_coordinator_array(&rq->arena, out->coordinators_count);
-    for (int32_t i = 0; i < out->coordinators_count; i++) {
-        struct find_coordinator_response_coordinator *c = &out->coordinators[i];
-        c->key = in->coordinator_keys[i];
-        c->error_code = code;
-        c->node_id = node;
-        c->host = host;
-        c->port = port;
-    }
+    for (int32_t i = 0; i < out->coordinators_count; i++)
+        find_one(rq, in->coordinator_keys[i], &out->coordinators[i]);
     request_reply(rq);
 }
 
@@ -91,7 +108,7 @@ static void make_topic(void *arg)
     struct broker_topic_spec spec = {
         .name = slice_cstr(k->topic),
         .partitions = *(const int32_t *)((const char *)rq->broker->o + k->partitions),
-        .replication_factor = -1,
+        .replication_factor = (int16_t)MIN(rq->broker->brokers.count, 3),
         .configs = &configs,
         .asked_by = "the coordinator"};
     enum err r = broker_topic_create(rq->broker, &spec, &e);

@@ -48,6 +48,7 @@ struct fetch {
     int32_t session_id; /* of an incremental fetch; 0: a full one */
     bool wants_session; /* a full one that shall begin a session */
     bool committed_only, any_error, parked;
+    uint32_t leaders; /* of partitions that another broker leads */
     size_t max_bytes, min_bytes;
     int64_t deadline_ms;
     struct loop_timer timer;
@@ -67,6 +68,50 @@ static void part_error(struct fetch *f, struct fetch_part *part, int16_t code)
     part->p = NULL;
 }
 
+/* KERR_NONE when this broker may answer: it leads, or the client reads from followers (version 11)
+ * and this is one. SPEC: broker 6.1 */
+static int16_t may_read(const struct fetch *f, struct partition *p)
+{
+    struct placement place;
+    int16_t code = api_check_leader(f->rq, p);
+    if (LIKELY(code == KERR_NONE))
+        return code;
+    partition_placement(p, &place);
+    return f->rq->version >= 11 && place.leader >= 0 && placement_in_sync(&place, f->rq->node_id)
+               ? KERR_NONE
+               : code;
+}
+
+/* In a lab: another broker leads it. Versions 12 and 16 tell who and where. */
+static void not_leader(struct fetch *f, struct fetch_part *part, int16_t code)
+{
+    struct placement place;
+    partition_placement(part->p, &place);
+    part->out->last_stable_offset = part->out->log_start_offset = -1;
+    part->out->has_current_leader = true;
+    part->out->current_leader.leader_id = place.leader;
+    part->out->current_leader.leader_epoch = place.epoch;
+    if (place.leader >= 0)
+        f->leaders |= 1u << (place.leader - f->rq->broker->brokers.first);
+    part_error(f, part, code);
+}
+
+static void add_endpoints(struct fetch *f)
+{
+    struct request *rq = f->rq;
+    struct fetch_response *out = rq->out;
+    struct api_endpoint v[BROKERS_MAX];
+    int32_t n = api_endpoints(rq, f->leaders, v);
+    out->node_endpoints = fetch_response_node_endpoint_array(&rq->arena, n);
+    out->node_endpoints_count = n;
+    for (int32_t i = 0; i < n; i++) {
+        out->node_endpoints[i].node_id = v[i].node_id;
+        out->node_endpoints[i].host = v[i].host;
+        out->node_endpoints[i].port = v[i].port;
+        out->node_endpoints[i].rack = rq->broker->o->rack;
+    }
+}
+
 static void resolve_part(struct fetch *f, struct topic *t, int16_t unknown, struct fetch_part *part)
 {
     part->out->partition_index = part->in->partition;
@@ -76,6 +121,11 @@ static void resolve_part(struct fetch *f, struct topic *t, int16_t unknown, stru
     part->p = t ? topic_partition(t, part->in->partition) : NULL;
     if (!part->p) {
         part_error(f, part, t ? KERR_UNKNOWN_TOPIC_OR_PARTITION : unknown);
+        return;
+    }
+    int16_t refused = may_read(f, part->p);
+    if (refused) {
+        not_leader(f, part, refused);
         return;
     }
     int32_t want = part->in->current_leader_epoch, have = partition_leader_epoch(part->p);
@@ -375,10 +425,15 @@ static void answer(struct fetch *f)
     rq->send_cut = send_cut;
     for (int32_t i = 0; i < f->count; i++) {
         struct fetch_part *part = &f->parts[i];
+        int16_t refused = part->p ? may_read(f, part->p) : KERR_NONE;
+        if (refused) /* since it was parked */
+            not_leader(f, part, refused);
         if (part->p)
             used += read_part(f, part, used < f->max_bytes ? f->max_bytes - used : 0, used == 0);
     }
     fill_answer(f);
+    if (f->leaders)
+        add_endpoints(f);
     request_reply(rq);
 }
 
@@ -395,7 +450,8 @@ static bool enough(struct fetch *f)
     for (int32_t i = 0; i < f->count; i++) {
         const struct fetch_part *part = &f->parts[i];
         struct partition_offsets o;
-        if (partition_offsets(part->p, &o) != KERR_NONE || part->in->fetch_offset < o.start)
+        if (may_read(f, part->p) || partition_offsets(part->p, &o) != KERR_NONE ||
+            part->in->fetch_offset < o.start)
             return true; /* the read tells which */
         size_t cap = (size_t)MAX(part->in->partition_max_bytes, 0);
         size_t some = partition_available(part->p, part->in->fetch_offset, f->committed_only,

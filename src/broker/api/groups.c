@@ -9,6 +9,9 @@
 
 static void came_back(struct group_call *call)
 {
+    struct request *rq = call->arg;
+    if (rq->api->key == KAPI_LIST_GROUPS)
+        api_keep_own_groups(rq);
     request_post_reply(call->arg);
 }
 

@@ -83,35 +83,40 @@ void api_api_versions(struct request *rq)
 /* --- Metadata -----------------------------------------------------------------------------------
  */
 
-static int32_t *node_list(struct request *rq, int32_t node)
+static void fill_partition(struct request *rq, struct topic *t, int32_t id,
+                           struct metadata_response_partition *out)
 {
-    int32_t *v = arena_alloc(&rq->arena, sizeof *v);
-    *v = node;
-    return v;
+    struct placement place;
+    int32_t offline[REPLICAS_MAX];
+    struct broker_ids ids = brokers_ids(&rq->broker->brokers);
+    struct partition *p = topic_partition(t, id);
+    partition_placement(p, &place);
+    partition_unref(p);
+    out->partition_index = id;
+    out->error_code = place.leader < 0 ? KERR_LEADER_NOT_AVAILABLE : KERR_NONE;
+    out->leader_id = place.leader;
+    out->leader_epoch = place.epoch;
+    out->replica_nodes = api_ids(rq, place.replicas, place.replica_count);
+    out->replica_nodes_count = place.replica_count;
+    out->isr_nodes = api_ids(rq, place.isr, place.isr_count);
+    out->isr_nodes_count = place.isr_count;
+    out->offline_replicas_count = placement_offline(&place, &ids, offline);
+    out->offline_replicas = api_ids(rq, offline, out->offline_replicas_count);
 }
 
-static void fill_topic(struct request *rq, struct topic *t, int32_t node, int32_t *nodes,
-                       struct metadata_response_topic *out)
+static void fill_topic(struct request *rq, struct topic *t, struct metadata_response_topic *out)
 {
     out->name = arena_dup(&rq->arena, topic_name(t));
     out->topic_id = topic_id(t);
     out->is_internal = topic_is_internal(t);
     out->partitions_count = topic_partition_count(t);
     out->partitions = metadata_response_partition_array(&rq->arena, out->partitions_count);
-    for (int32_t i = 0; i < out->partitions_count; i++) {
-        struct metadata_response_partition *p = &out->partitions[i];
-        struct partition *q = topic_partition(t, i);
-        p->partition_index = i;
-        p->leader_id = node;
-        p->leader_epoch = q ? partition_leader_epoch(q) : 0;
-        p->replica_nodes = p->isr_nodes = nodes;
-        p->replica_nodes_count = p->isr_nodes_count = 1;
-        partition_unref(q);
-    }
+    for (int32_t i = 0; i < out->partitions_count; i++)
+        fill_partition(rq, t, i, &out->partitions[i]);
 }
 
-static void fill_named(struct request *rq, const struct metadata_request_topic *in, int32_t node,
-                       int32_t *nodes, struct metadata_response_topic *out)
+static void fill_named(struct request *rq, const struct metadata_request_topic *in,
+                       struct metadata_response_topic *out)
 {
     struct error e;
     struct topic *t = NULL;
@@ -129,7 +134,7 @@ static void fill_named(struct request *rq, const struct metadata_request_topic *
                                   : KERR_INVALID_TOPIC_EXCEPTION;
     }
     if (t)
-        fill_topic(rq, t, node, nodes, out);
+        fill_topic(rq, t, out);
     topic_unref(t);
 }
 
@@ -144,16 +149,15 @@ static bool seen_before(const struct metadata_request *in, int32_t i)
     return false;
 }
 
-static enum err fill_topics(struct request *rq, int32_t node, bool all)
+static enum err fill_topics(struct request *rq, bool all)
 {
     const struct metadata_request *in = rq->in;
     struct metadata_response *out = rq->out;
-    int32_t *nodes = node_list(rq, node);
     if (!all) {
         out->topics = metadata_response_topic_array(&rq->arena, MAX(in->topics_count, 0));
         for (int32_t i = 0; i < in->topics_count; i++) {
             if (!seen_before(in, i))
-                fill_named(rq, &in->topics[i], node, nodes, &out->topics[out->topics_count++]);
+                fill_named(rq, &in->topics[i], &out->topics[out->topics_count++]);
         }
         return E_OK;
     }
@@ -165,7 +169,7 @@ static enum err fill_topics(struct request *rq, int32_t node, bool all)
     out->topics_count = (int32_t)n;
     out->topics = metadata_response_topic_array(&rq->arena, out->topics_count);
     for (size_t i = 0; i < n; i++) {
-        fill_topic(rq, v[i], node, nodes, &out->topics[i]);
+        fill_topic(rq, v[i], &out->topics[i]);
         topic_unref(v[i]);
     }
     return E_OK;
@@ -180,20 +184,21 @@ static void answer_metadata(void *arg)
         request_drop(rq);
         return;
     }
-    int port;
-    int32_t node = request_node_id(rq);
-    out->brokers_count = 1;
-    out->brokers = metadata_response_broker_array(&rq->arena, 1);
-    out->brokers[0].node_id = node;
-    out->brokers[0].host = request_advertised(rq, &port);
-    out->brokers[0].port = port;
-    out->brokers[0].rack = rq->broker->o->rack;
+    struct api_endpoint v[BROKERS_MAX];
+    out->brokers_count = api_endpoints(rq, UINT32_MAX, v);
+    out->brokers = metadata_response_broker_array(&rq->arena, out->brokers_count);
+    for (int32_t i = 0; i < out->brokers_count; i++) {
+        out->brokers[i].node_id = v[i].node_id;
+        out->brokers[i].host = v[i].host;
+        out->brokers[i].port = v[i].port;
+        out->brokers[i].rack = rq->broker->o->rack;
+    }
     out->cluster_id = slice_cstr(rq->broker->cluster_id);
-    out->controller_id = node;
+    out->controller_id = brokers_controller(&rq->broker->brokers);
     if (in->include_cluster_authorized_operations)
         out->cluster_authorized_operations = request_operations(rq, ACL_CLUSTER, ACL_CLUSTER_NAME);
     bool all = in->topics_count < 0 || (rq->version == 0 && in->topics_count == 0);
-    if (fill_topics(rq, node, all) != E_OK) {
+    if (fill_topics(rq, all) != E_OK) {
         request_close(rq, "no memory for the list of topics");
         return;
     }
@@ -279,15 +284,17 @@ void api_describe_cluster(struct request *rq)
         request_reply(rq);
         return;
     }
-    int port;
+    struct api_endpoint v[BROKERS_MAX];
     out->cluster_id = slice_cstr(rq->broker->cluster_id);
-    out->controller_id = request_node_id(rq);
-    out->brokers_count = 1;
-    out->brokers = describe_cluster_response_broker_array(&rq->arena, 1);
-    out->brokers[0].broker_id = request_node_id(rq);
-    out->brokers[0].host = request_advertised(rq, &port);
-    out->brokers[0].port = port;
-    out->brokers[0].rack = rq->broker->o->rack;
+    out->controller_id = brokers_controller(&rq->broker->brokers);
+    out->brokers_count = api_endpoints(rq, UINT32_MAX, v);
+    out->brokers = describe_cluster_response_broker_array(&rq->arena, out->brokers_count);
+    for (int32_t i = 0; i < out->brokers_count; i++) {
+        out->brokers[i].broker_id = v[i].node_id;
+        out->brokers[i].host = v[i].host;
+        out->brokers[i].port = v[i].port;
+        out->brokers[i].rack = rq->broker->o->rack;
+    }
     if (in->include_cluster_authorized_operations)
         out->cluster_authorized_operations = request_operations(rq, ACL_CLUSTER, ACL_CLUSTER_NAME);
     request_reply(rq);
@@ -301,9 +308,36 @@ void api_describe_cluster(struct request *rq)
 struct dtp_page {
     struct request *rq;
     int32_t left;
-    int32_t *nodes;
     bool full;
 };
+
+static void dtp_partition(struct request *rq, struct topic *t, int32_t id,
+                          struct describe_topic_partitions_response_partition *out)
+{
+    struct placement place;
+    int32_t offline[REPLICAS_MAX];
+    struct broker_ids ids = brokers_ids(&rq->broker->brokers);
+    struct partition *p = topic_partition(t, id);
+    partition_placement(p, &place);
+    partition_unref(p);
+    out->error_code = place.leader < 0 ? KERR_LEADER_NOT_AVAILABLE : KERR_NONE;
+    out->partition_index = id;
+    out->leader_id = place.leader;
+    out->leader_epoch = place.epoch;
+    out->replica_nodes = api_ids(rq, place.replicas, place.replica_count);
+    out->replica_nodes_count = place.replica_count;
+    out->isr_nodes = api_ids(rq, place.isr, place.isr_count);
+    out->isr_nodes_count = place.isr_count;
+    out->offline_replicas_count = placement_offline(&place, &ids, offline);
+    out->offline_replicas = api_ids(rq, offline, out->offline_replicas_count);
+    if (!brokers_are_several(&rq->broker->brokers))
+        return;
+    out->eligible_leader_replicas = api_ids(rq, place.elr, place.elr_count);
+    out->eligible_leader_replicas_count = place.elr_count;
+    out->last_known_elr_count = place.leader < 0 && place.elr_count ? 1 : 0;
+    out->last_known_elr = api_ids(rq, place.elr_count ? &place.elr[place.elr_count - 1] : place.elr,
+                                  out->last_known_elr_count);
+}
 
 static void dtp_topic(struct dtp_page *page, struct slice name, int32_t from)
 {
@@ -324,16 +358,8 @@ static void dtp_topic(struct dtp_page *page, struct slice name, int32_t from)
     to->topic_authorized_operations = request_operations(rq, ACL_TOPIC, to->name);
     to->partitions_count = n;
     to->partitions = describe_topic_partitions_response_partition_array(&rq->arena, n);
-    for (int32_t i = 0; i < n; i++) {
-        struct describe_topic_partitions_response_partition *p = &to->partitions[i];
-        struct partition *q = topic_partition(t, from + i);
-        p->partition_index = from + i;
-        p->leader_id = *page->nodes;
-        p->leader_epoch = q ? partition_leader_epoch(q) : 0;
-        p->replica_nodes = p->isr_nodes = page->nodes;
-        p->replica_nodes_count = p->isr_nodes_count = 1;
-        partition_unref(q);
-    }
+    for (int32_t i = 0; i < n; i++)
+        dtp_partition(rq, t, from + i, &to->partitions[i]);
     page->left -= n;
     if (from + n < total) {
         page->full = true;
@@ -354,7 +380,7 @@ void api_describe_topic_partitions(struct request *rq)
     const struct describe_topic_partitions_request *in = rq->in;
     struct describe_topic_partitions_response *out = rq->out;
     int32_t limit = MIN(in->response_partition_limit, PARTITIONS_A_PAGE);
-    struct dtp_page page = {rq, MAX(limit, 1), node_list(rq, request_node_id(rq)), false};
+    struct dtp_page page = {rq, MAX(limit, 1), false};
     struct slice *names;
     size_t n = 0;
     if (in->topics_count > 0) {

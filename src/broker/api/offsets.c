@@ -107,6 +107,8 @@ static void list_offsets(void *arg)
             row->partition_index = from->partition_index;
             if (!p)
                 row->error_code = KERR_UNKNOWN_TOPIC_OR_PARTITION;
+            else if (api_check_leader(rq, p) != KERR_NONE)
+                row->error_code = api_check_leader(rq, p);
             else if (appears_twice(&in->topics[t], i))
                 row->error_code = KERR_INVALID_REQUEST;
             else if (!is_known_time(from->timestamp, rq->version))
@@ -147,7 +149,8 @@ void api_list_offsets(struct request *rq)
 /* --- OffsetForLeaderEpoch -----------------------------------------------------------------------
  */
 
-static void epoch_one(struct topic *t, const struct offset_for_leader_epoch_request_partition *in,
+static void epoch_one(const struct request *rq, struct topic *t,
+                      const struct offset_for_leader_epoch_request_partition *in,
                       struct offset_for_leader_epoch_response_partition *out)
 {
     struct partition *p = t ? topic_partition(t, in->partition) : NULL;
@@ -157,7 +160,10 @@ static void epoch_one(struct topic *t, const struct offset_for_leader_epoch_requ
         return;
     }
     int32_t epoch = partition_leader_epoch(p);
-    if (in->current_leader_epoch >= 0 && in->current_leader_epoch != epoch)
+    out->error_code = api_check_leader(rq, p);
+    if (out->error_code != KERR_NONE)
+        ; /* another broker of a lab knows */
+    else if (in->current_leader_epoch >= 0 && in->current_leader_epoch != epoch)
         out->error_code =
             in->current_leader_epoch < epoch ? KERR_FENCED_LEADER_EPOCH : KERR_UNKNOWN_LEADER_EPOCH;
     else
@@ -180,7 +186,7 @@ void api_offset_for_leader_epoch(struct request *rq)
         to->partitions =
             offset_for_leader_epoch_response_partition_array(&rq->arena, to->partitions_count);
         for (int32_t p = 0; p < to->partitions_count; p++)
-            epoch_one(t, &from->partitions[p], &to->partitions[p]);
+            epoch_one(rq, t, &from->partitions[p], &to->partitions[p]);
         topic_unref(t);
     }
     request_reply(rq);

@@ -27,6 +27,7 @@ struct produce {
     bool any_error;
     _Atomic int32_t open;         /* partitions not durable yet, and the handler itself */
     int16_t refused;              /* the code for every transactional batch, 0 none */
+    uint32_t leaders;             /* of partitions that another broker leads */
     int32_t next;                 /* number of the partition, in order of the request */
     struct admission *admissions; /* by that number; NULL: nobody had to be asked */
 };
@@ -61,6 +62,47 @@ static void fail(struct produce *pr, struct produce_response_partition *out, int
     out->log_append_time_ms = -1;
     out->log_start_offset = -1;
     pr->any_error = true;
+}
+
+/* In a lab: another broker leads it. Version 10 tells who, so that the client need not ask. */
+static void not_leader(struct produce *pr, struct partition *p, int16_t code,
+                       struct produce_response_partition *out)
+{
+    struct placement place;
+    const struct brokers *s = &pr->rq->broker->brokers;
+    fail(pr, out, code, SLICE_NULL);
+    partition_placement(p, &place);
+    out->has_current_leader = true;
+    out->current_leader.leader_id = place.leader;
+    out->current_leader.leader_epoch = place.epoch;
+    if (place.leader >= 0)
+        pr->leaders |= 1u << (place.leader - s->first);
+}
+
+static void add_endpoints(struct produce *pr)
+{
+    struct request *rq = pr->rq;
+    struct produce_response *out = rq->out;
+    struct api_endpoint v[BROKERS_MAX];
+    int32_t n = api_endpoints(rq, pr->leaders, v);
+    out->node_endpoints = produce_response_node_endpoint_array(&rq->arena, n);
+    out->node_endpoints_count = n;
+    for (int32_t i = 0; i < n; i++) {
+        out->node_endpoints[i].node_id = v[i].node_id;
+        out->node_endpoints[i].host = v[i].host;
+        out->node_endpoints[i].port = v[i].port;
+        out->node_endpoints[i].rack = rq->broker->o->rack;
+    }
+}
+
+/* In a lab: acks=all asks for min.insync.replicas, as far as there are so many replicas. */
+static bool too_few_in_sync(const struct request *rq, struct topic *t, struct partition *p)
+{
+    struct placement place;
+    if (!brokers_are_several(&rq->broker->brokers))
+        return false;
+    partition_placement(p, &place);
+    return place.isr_count < MIN(topic_config(t)->min_insync_replicas, place.replica_count);
 }
 
 static void answer(struct produce *pr, bool same_thread)
@@ -213,6 +255,7 @@ static void one_partition(struct produce *pr, struct topic *t, int16_t unknown,
     struct admission none = {0, KERR_NONE}, *admission = &none;
     if (pr->admissions)
         admission = &pr->admissions[pr->next++];
+    int16_t code = p ? api_check_leader(pr->rq, p) : KERR_NONE;
     out->index = in->index;
     out->base_offset = -1;
     if (all->acks < -1 || all->acks > 1)
@@ -221,6 +264,10 @@ static void one_partition(struct produce *pr, struct topic *t, int16_t unknown,
         fail(pr, out, t ? KERR_UNKNOWN_TOPIC_OR_PARTITION : unknown, SLICE_NULL);
     else if (topic_is_internal(t) && !slice_eq(pr->rq->client_id, SL("__admin_client")))
         fail(pr, out, KERR_INVALID_TOPIC_EXCEPTION, SLICE_NULL);
+    else if (code != KERR_NONE)
+        not_leader(pr, p, code, out);
+    else if (all->acks == -1 && too_few_in_sync(pr->rq, t, p))
+        fail(pr, out, KERR_NOT_ENOUGH_REPLICAS, SLICE_NULL);
     else if (in->records.n == 0)
         fail(pr, out, KERR_INVALID_RECORD, SLICE_NULL);
     else if (admission->code != KERR_NONE)
@@ -258,6 +305,8 @@ static void append_all(struct produce *pr)
             one_partition(pr, t, unknown, &from->partition_data[p], &to->partition_responses[p]);
         topic_unref(t);
     }
+    if (pr->leaders)
+        add_endpoints(pr);
     if (atomic_fetch_sub(&pr->open, 1) == 1)
         answer(pr, true);
 }

@@ -40,11 +40,11 @@ static enum err bad(struct error *e, int16_t code, const char *text)
     return E_INVALID;
 }
 
-/* Manual assignments: ids 0..n-1, each once. With the clamp any node is this node. */
-static enum err check_assignments(struct request *rq, const struct create_topics_request_topic *in,
-                                  int32_t *partitions, struct error *e)
+/* Manual assignments: partitions 0..n-1, each once. With the clamp any node is this node. */
+static enum err read_assignments(struct request *rq, const struct create_topics_request_topic *in,
+                                 struct broker_topic_spec *spec, struct error *e)
 {
-    *partitions = in->num_partitions;
+    spec->partitions = in->num_partitions;
     if (in->assignments_count <= 0)
         return E_OK;
     if (in->num_partitions != -1)
@@ -56,18 +56,18 @@ static enum err check_assignments(struct request *rq, const struct create_topics
             e, KERR_INVALID_REQUEST,
             "A manual partition assignment was specified, but replication factor was not set "
             "to -1.");
-    *partitions = in->assignments_count;
-    for (int32_t id = 0; id < in->assignments_count; id++) {
-        const struct create_topics_request_assignment *found = NULL;
-        for (int32_t i = 0; i < in->assignments_count; i++) {
-            if (in->assignments[i].partition_index == id)
-                found = &in->assignments[i];
-        }
-        if (!found)
+    int32_t n = spec->partitions = in->assignments_count;
+    const int32_t **ids = arena_calloc(&rq->arena, (size_t)n, sizeof *ids);
+    int32_t *counts = arena_calloc(&rq->arena, (size_t)n, sizeof *counts);
+    for (int32_t i = 0; i < n; i++) {
+        const struct create_topics_request_assignment *a = &in->assignments[i];
+        if (a->partition_index < 0 || a->partition_index >= n || ids[a->partition_index])
             return bad(e, KERR_INVALID_REPLICA_ASSIGNMENT,
                        "partitions should be a consecutive 0-based integer sequence");
+        ids[a->partition_index] = a->broker_ids;
+        counts[a->partition_index] = MAX(a->broker_ids_count, 0);
         struct slice why;
-        int16_t code = api_check_replicas(rq, found->broker_ids, found->broker_ids_count,
+        int16_t code = api_check_replicas(rq, a->broker_ids, a->broker_ids_count,
                                           rq->broker->o->replication_factor_clamp, &why);
         if (code != KERR_NONE) {
             error_set(e, E_INVALID, PRI_SL, ARG_SL(why));
@@ -75,6 +75,8 @@ static enum err check_assignments(struct request *rq, const struct create_topics
             return E_INVALID;
         }
     }
+    spec->assignments = ids;
+    spec->assignment_counts = counts;
     return E_OK;
 }
 
@@ -106,13 +108,18 @@ static void describe_created(struct request *rq, struct create_topics_response_t
     const struct opt_row *rows = topic_option_rows();
     int32_t n = 0;
     struct topic *t = in->validate_only ? NULL : topics_get(rq->broker->topics, out->name);
-    if (t)
+    struct placement place = {.replica_count = 1};
+    if (t) {
+        struct partition *p = topic_partition(t, 0);
         out->topic_id = topic_id(t);
-    else
+        partition_placement(p, &place);
+        partition_unref(p);
+    } else {
         uuid_random(&out->topic_id); /* what it might have been */
+    }
     topic_unref(t);
     out->num_partitions = partitions > 0 ? partitions : rq->broker->o->num_partitions;
-    out->replication_factor = 1;
+    out->replication_factor = (int16_t)place.replica_count;
     while (rows[n].name)
         n++;
     out->configs = create_topics_response_config_array(&rq->arena, n);
@@ -139,7 +146,7 @@ static void create_one(struct request *rq, const struct create_topics_request_to
                                      .replication_factor = in->replication_factor,
                                      .configs = &configs,
                                      .validate_only = all->validate_only};
-    enum err r = check_assignments(rq, in, &spec.partitions, &e);
+    enum err r = read_assignments(rq, in, &spec, &e);
     if (r == E_OK)
         r = gather_configs(in, &configs, &e);
     if (r == E_OK)
@@ -293,9 +300,10 @@ static void add_one(struct request *rq, const struct create_partitions_request_t
         if (row->error_code != KERR_NONE)
             return;
     }
-    enum err r = all->validate_only
-                     ? topics_add_partitions(rq->broker->topics, in->name, in->count, true, &e)
-                     : broker_topic_add_partitions(rq->broker, in->name, in->count, &e);
+    enum err r =
+        all->validate_only
+            ? topics_add_partitions(rq->broker->topics, in->name, in->count, NULL, true, &e)
+            : broker_topic_add_partitions(rq->broker, in->name, in->count, &e);
     row->error_code = api_code(r, &e);
     if (r != E_OK)
         row->error_message = text_of(rq, row->error_code, &e);

@@ -12,6 +12,9 @@
 
 static void came_back(struct txn_call *call)
 {
+    struct request *rq = call->arg;
+    if (rq->api->key == KAPI_LIST_TRANSACTIONS)
+        api_keep_own_txns(rq);
     request_post_reply(call->arg);
 }
 

@@ -190,7 +190,14 @@ static enum err load_epochs(struct plog *l, bool was_cut, struct error *e)
     if (!was_cut)
         return E_OK;
     /* somebody may have read what is gone: a new epoch tells clients */
-    struct epoch_entry next = {plog_epoch(l) + 1, l->end};
+    return plog_begin_epoch(l, plog_epoch(l) + 1, e);
+}
+
+enum err plog_begin_epoch(struct plog *l, int32_t epoch, struct error *e)
+{
+    struct epoch_entry next = {epoch, l->end};
+    if (epoch <= plog_epoch(l))
+        return E_OK;
     while (l->epochs_count > 1 && l->epochs[l->epochs_count - 1].start >= l->end)
         l->epochs_count--;
     l->epochs = xrealloc(l->epochs, (l->epochs_count + 1) * sizeof *l->epochs);

@@ -56,6 +56,8 @@ static inline struct segment *plog_active(const struct plog *l)
     return l->segments[l->count - 1];
 }
 int32_t plog_epoch(const struct plog *l);
+/* A new leader epoch begins at the log's end; nothing happens unless it is above the last one. */
+enum err plog_begin_epoch(struct plog *l, int32_t epoch, struct error *e) MUST_CHECK;
 int64_t plog_bytes(const struct plog *l);
 
 /* Whether this batch belongs into a new segment (SPEC: broker 4.2). */

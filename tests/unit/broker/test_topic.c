@@ -152,7 +152,7 @@ static void test_restart(void)
     CHECK_INT(append_records(p, 3, NULL), KERR_NONE);
     partition_unref(p);
     topic_unref(t);
-    CHECK_OK(topics_add_partitions(w.topics, SL("orders"), 4, false, NULL));
+    CHECK_OK(topics_add_partitions(w.topics, SL("orders"), 4, NULL, false, NULL));
     world_reopen(&w);
     CHECK_STR(topics_cluster_id(w.topics), cluster);
     t = topics_get(w.topics, SL("orders"));
@@ -177,14 +177,14 @@ static void test_add_partitions(void)
     world_open(&w, test_dir());
     struct topic *t = world_topic(&w, "x", 3, NULL);
     struct partition *p = topic_partition(t, 2);
-    CHECK_ERR(topics_add_partitions(w.topics, SL("x"), 3, false, &e), E_INVALID);
+    CHECK_ERR(topics_add_partitions(w.topics, SL("x"), 3, NULL, false, &e), E_INVALID);
     CHECK_STR(e.msg, "Topic already has 3 partition(s).");
-    CHECK_ERR(topics_add_partitions(w.topics, SL("x"), 2, false, &e), E_INVALID);
+    CHECK_ERR(topics_add_partitions(w.topics, SL("x"), 2, NULL, false, &e), E_INVALID);
     CHECK_STR(e.msg, "The topic x currently has 3 partition(s); 2 would not be an increase.");
-    CHECK_ERR(topics_add_partitions(w.topics, SL("nosuch"), 9, false, &e), E_NOT_FOUND);
-    CHECK_OK(topics_add_partitions(w.topics, SL("x"), 5, true, &e));
+    CHECK_ERR(topics_add_partitions(w.topics, SL("nosuch"), 9, NULL, false, &e), E_NOT_FOUND);
+    CHECK_OK(topics_add_partitions(w.topics, SL("x"), 5, NULL, true, &e));
     CHECK_INT(topic_partition_count(t), 3);
-    CHECK_OK(topics_add_partitions(w.topics, SL("x"), 5, false, &e));
+    CHECK_OK(topics_add_partitions(w.topics, SL("x"), 5, NULL, false, &e));
     CHECK_INT(topic_partition_count(t), 5);
     struct partition *again = topic_partition(t, 2), *added = topic_partition(t, 4);
     CHECK(again == p);

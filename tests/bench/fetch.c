@@ -4,7 +4,7 @@
  *
  * Two clients, rounds interleaved:
  *  - librdkafka's consumer, as fast as it goes: MB/s and the servers' CPU seconds a GB;
- *  - one that only reads: Fetch requests of version 4, one in flight, answers thrown away. Its peer
+ *  - one that only reads: Fetch requests of version 11, one in flight, answers thrown away. Its peer
  *    is a thread of this program that answers the same sizes with sendfile from a file of its own. */
 #include "bench.h"
 
@@ -107,10 +107,15 @@ static char *put32(char *p, uint32_t v)
     return p + 4;
 }
 
+static char *put64(char *p, int64_t v)
+{
+    return put32(put32(p, (uint32_t)(v >> 32)), (uint32_t)v);
+}
+
 static void ask(int fd, int64_t offset)
 {
     char b[200], *p = b + 4;
-    *p++ = 0, *p++ = 1, *p++ = 0, *p++ = 4; /* Fetch, version 4 */
+    *p++ = 0, *p++ = 1, *p++ = 0, *p++ = 11; /* Fetch, version 11 */
     p = put32(p, 7);
     *p++ = 0, *p++ = 1, *p++ = 'b'; /* client id */
     p = put32(p, UINT32_MAX);       /* replica */
@@ -118,14 +123,19 @@ static void ask(int fd, int64_t offset)
     p = put32(p, 1);                /* least bytes */
     p = put32(p, 2 * FETCH_BYTES);  /* most bytes */
     *p++ = 0;                       /* isolation */
+    p = put32(p, 0);
+    p = put32(p, UINT32_MAX); /* no session */
     p = put32(p, 1);
     *p++ = 0, *p++ = (char)strlen(TOPIC);
     p = stpcpy(p, TOPIC);
     p = put32(p, 1);
     p = put32(p, 0);
-    p = put32(p, (uint32_t)(offset >> 32));
-    p = put32(p, (uint32_t)offset);
+    p = put32(p, UINT32_MAX); /* leader epoch */
+    p = put64(p, offset);
+    p = put64(p, -1); /* log start */
     p = put32(p, FETCH_BYTES);
+    p = put32(p, 0);
+    *p++ = 0, *p++ = 0; /* rack */
     put32(b, (uint32_t)(p - b - 4));
     if (send(fd, b, (size_t)(p - b), 0) != p - b)
         die("send");
@@ -134,9 +144,10 @@ static void ask(int fd, int64_t offset)
 /* Where the records of an answer begin, and how many bytes they are. */
 static char *records_of(char *answer, size_t *n)
 {
-    char *p = answer + 4 + 4 + 4 + 2 + strlen(TOPIC) + 4 + 4 + 2 + 8 + 8;
+    /* correlation, throttling, error, session, topics; partitions, index, error, three offsets */
+    char *p = answer + 4 + 4 + 2 + 4 + 4 + 2 + strlen(TOPIC) + 4 + 4 + 2 + 8 + 8 + 8;
     uint32_t aborted = be32(p);
-    p += 4 + (aborted == UINT32_MAX ? 0 : aborted * 16);
+    p += 4 + (aborted == UINT32_MAX ? 0 : aborted * 16) + 4;
     *n = be32(p);
     return p + 4;
 }

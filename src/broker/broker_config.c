@@ -450,14 +450,18 @@ static enum err check_value(struct slice name, struct slice value, struct error 
     if (!strcmp(row->name, "log.roll.ms") && slice_to_i64(slice_trim(value), &n) == E_OK && n < 1)
         return refuse(e, KERR_INVALID_REQUEST,
                       "requirement failed: log.roll.ms must be greater than or equal to 1");
-    static const char *const threads[] = {
-        "background.threads", "num.io.threads", "num.network.threads",
-        "num.recovery.threads.per.data.dir", "num.replica.fetchers"};
+    static const struct {
+        const char *name;
+        int least;
+    } limits[] = {{"background.threads", 1},     {"max.connections", 0},
+                  {"max.connections.per.ip", 0}, {"num.io.threads", 1},
+                  {"num.network.threads", 1},    {"num.recovery.threads.per.data.dir", 1},
+                  {"num.replica.fetchers", 1}};
     const struct opt_row *rules = rules_of(row, &copy);
-    for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
-        if (!strcmp(row->name, threads[i])) {
+    for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
+        if (!strcmp(row->name, limits[i].name)) {
             copy = *row;
-            copy.min = 1;
+            copy.min = limits[i].least;
             copy.has_min = true;
             rules = &copy;
         }

@@ -7,7 +7,9 @@
 #include "broker/access.h"
 #include "broker/acl.h"
 
+/* Two spellings: Kafka's controller answers for changes, its broker for questions. */
 #define NO_AUTHORIZER "No Authorizer is configured on the broker"
+#define NO_AUTHORIZER_TO_CHANGE "No Authorizer is configured."
 
 static void reply(void *arg)
 {
@@ -19,7 +21,7 @@ static int16_t refused(struct request *rq, enum acl_op op, struct slice *text)
 {
     *text = SLICE_NULL;
     if (!rq->broker->security.acls) {
-        *text = SL(NO_AUTHORIZER);
+        *text = op == ACL_DESCRIBE ? SL(NO_AUTHORIZER) : SL(NO_AUTHORIZER_TO_CHANGE);
         return KERR_SECURITY_DISABLED;
     }
     if (request_allowed_cluster(rq, op))

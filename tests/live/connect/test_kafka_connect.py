@@ -158,8 +158,9 @@ def test_what_the_worker_keeps(tmp_path):
         differences = []
         for step in transcripts.parse(os.path.join(SHARED, "golden", "cli", "connect-topics.txt"), "connect-topics"):
             command = step.command.replace("localhost:9092", weir.bootstrap).replace("localhost:8083", f"127.0.0.1:{worker.port}")
+            command = command.replace("--timeout-ms 9000", "--timeout-ms 25000")  # patience, of which nothing is printed
             done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=tools.environment(), stdin=subprocess.DEVNULL, capture_output=True,
-                                  text=True, timeout=60)
+                                  text=True, timeout=120)
             out = done.stdout
             if "--topic connect-status" in command:  # five partitions, in any order; and a worker may say a thing twice
                 out = re.sub(r'"generation":\d+', '"generation":<N>', re.sub(r'"discoverTimestamp":\d+', '"discoverTimestamp":<MS>', out))

@@ -259,7 +259,7 @@ static const struct {
     {"listeners", "PLAINTEXT://:9092"},
     {"node.id", NULL},
     {"offsets.topic.replication.factor", "3"},
-    {"process.roles", ""},
+    {"process.roles", NULL},
     {"share.coordinator.state.topic.replication.factor", "3"},
     {"socket.listen.backlog.size", "50"},
     {"socket.receive.buffer.bytes", "102400"},

@@ -1,99 +1,7 @@
-/* cdc/filter.c - Java regular expressions by PCRE2, with a match limit so that no pattern from a
- * configuration can hang a task. SPEC: cdc-mysql 1.5 */
+/* cdc/filter.c - include and exclude lists. SPEC: cdc-mysql 1.5 */
 #include "cdc/filter.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
 #include "base/mem.h"
-
-#define MATCH_LIMIT 200000
-#define PATTERN_MAX 65536
-
-struct regex {
-    pcre2_code *code;
-    pcre2_match_data *data;
-    pcre2_match_context *context;
-};
-
-/* PCRE2's error in the words of Java's compiler, with the line of the caret that it prints. */
-static enum err java_error(int code, size_t at, struct slice pattern, struct error *e)
-{
-    const char *text = NULL;
-    bool caret = true;
-    switch (code) {
-    case PCRE2_ERROR_MISSING_SQUARE_BRACKET:
-        text = "Unclosed character class";
-        at = pattern.n ? pattern.n - 1 : 0;
-        break;
-    case PCRE2_ERROR_MISSING_CLOSING_PARENTHESIS:
-        text = "Unclosed group";
-        at = pattern.n;
-        caret = false;
-        break;
-    case PCRE2_ERROR_UNMATCHED_CLOSING_PARENTHESIS:
-        text = "Unmatched closing ')'";
-        at = at >= 2 ? at - 2 : 0;
-        break;
-    case PCRE2_ERROR_QUANTIFIER_INVALID:
-        at = at ? at - 1 : 0;
-        return error_set(e, E_INVALID,
-                         "Dangling meta character '%c' near index %zu\n" PRI_SL "\n%*s^",
-                         at < pattern.n ? pattern.p[at] : '*', at, ARG_SL(pattern), (int)at, "");
-    default:
-        break;
-    }
-    char buf[160] = "";
-    if (!text) {
-        pcre2_get_error_message(code, (PCRE2_UCHAR *)buf, sizeof buf);
-        text = buf;
-    }
-    if (!caret)
-        return error_set(e, E_INVALID, "%s near index %zu\n" PRI_SL, text, at, ARG_SL(pattern));
-    return error_set(e, E_INVALID, "%s near index %zu\n" PRI_SL "\n%*s^", text, at, ARG_SL(pattern),
-                     (int)MIN(at, (size_t)200), "");
-}
-
-enum err regex_new(struct regex **out, struct slice pattern, struct error *e)
-{
-    int code;
-    PCRE2_SIZE at;
-    *out = NULL;
-    if (pattern.n > PATTERN_MAX)
-        return error_set(e, E_TOO_LARGE, "the regular expression is too long");
-    pcre2_code *c =
-        pcre2_compile((PCRE2_SPTR)(pattern.p ? pattern.p : ""), pattern.n,
-                      PCRE2_UTF | PCRE2_CASELESS | PCRE2_DOLLAR_ENDONLY, &code, &at, NULL);
-    if (!c)
-        return java_error(code, at, pattern, e);
-    struct regex *r = xmalloc(sizeof *r);
-    r->code = c;
-    r->data = pcre2_match_data_create(1, NULL);
-    r->context = pcre2_match_context_create(NULL);
-    if (!r->data || !r->context) {
-        regex_free(r);
-        return error_set(e, E_NOMEM, "no memory for a regular expression");
-    }
-    pcre2_set_match_limit(r->context, MATCH_LIMIT);
-    *out = r;
-    return E_OK;
-}
-
-void regex_free(struct regex *r)
-{
-    if (!r)
-        return;
-    pcre2_match_context_free(r->context);
-    pcre2_match_data_free(r->data);
-    pcre2_code_free(r->code);
-    mem_free(r);
-}
-
-bool regex_matches(const struct regex *r, struct slice text)
-{
-    return pcre2_match(r->code, (PCRE2_SPTR)(text.p ? text.p : ""), text.n, 0,
-                       PCRE2_ANCHORED | PCRE2_ENDANCHORED, r->data, r->context) >= 0;
-}
 
 /* --- lists
  * ------------------------------------------------------------------------------------------- */
@@ -127,7 +35,7 @@ enum err regex_list_parse(struct regex_list *l, struct slice text, struct error 
         struct regex *r;
         if (element.n == 0)
             continue;
-        rc = regex_new(&r, element, e);
+        rc = regex_compile(&r, element, REGEX_ANY_CASE, e);
         if (rc)
             break;
         l->items = xrealloc(l->items, (l->count + 1) * sizeof(struct regex *));

@@ -6,15 +6,8 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "base/regex.h"
 #include "base/str.h"
-
-struct regex;
-/* E_INVALID: e->msg is the text of Java's PatternSyntaxException ("Unclosed group near index
- * 4\nc.(d"). */
-enum err regex_new(struct regex **out, struct slice pattern, struct error *e) MUST_CHECK;
-void regex_free(struct regex *r); /* NULL allowed */
-/* Whole text, any case. False too when the match limit is reached or the text is not UTF-8. */
-bool regex_matches(const struct regex *r, struct slice text);
 
 struct regex_list {
     struct regex **items;

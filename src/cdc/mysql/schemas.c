@@ -19,7 +19,8 @@ static enum err parse_key_rules(struct shape_rules *r, struct slice text, struct
         struct regex *table;
         if (colon <= 0)
             continue;
-        enum err rc = regex_new(&table, slice_trim(slice_sub(part, 0, (size_t)colon)), e);
+        enum err rc =
+            regex_compile(&table, slice_trim(slice_sub(part, 0, (size_t)colon)), REGEX_ANY_CASE, e);
         if (rc)
             return rc;
         r->keys = xrealloc(r->keys, (r->key_count + 1) * sizeof *r->keys);

@@ -14,7 +14,8 @@ python=$(tools/venv.sh) || exit 1
 mapfile -t cases < <(if [[ $# -gt 0 ]]; then printf '%s\n' "$@"; else grep -vE '^(#|$)|# differs:' tests/golden.list | awk '{print $1}'; fi)
 [[ ${#cases[@]} -gt 0 ]] || { echo "0 passed, 0 failed"; exit 0; }
 work=$(mktemp -d) weir=${WEIR:-$PWD/build/weir} pid=
-offset=$((1000 + RANDOM % 8000))
+# Below the range that the kernel takes the ports of outgoing connections from.
+offset=$((-(4000 + RANDOM % 16000)))
 cleanup() {
     [[ -n $pid ]] && kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
     for db in "$work"/db/*/; do "$shared/services/db.sh" stop "$db" 2>/dev/null; done

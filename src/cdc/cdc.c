@@ -1,7 +1,8 @@
-/* cdc/cdc.c - the plugin arrays of this module. A new connector is one more row. */
+/* cdc/cdc.c - the plugin arrays of this module. A new connector or transform is one more row. */
 #include "cdc/cdc.h"
 
 #include "cdc/mysql/connector.h"
+#include "cdc/transforms/transforms.h"
 
 static const struct connector_ops *const connectors[] = {
     &mysql_connector_ops,
@@ -9,6 +10,12 @@ static const struct connector_ops *const connectors[] = {
     NULL,
 };
 
+static const struct transform_ops *const transforms[] = {
+    &smt_extract_new_record,
+    NULL,
+};
+
 const struct connect_plugins cdc_plugins = {
     .connectors = connectors,
+    .transforms = transforms,
 };

@@ -1,4 +1,5 @@
-/* cdc/cdc.h - change data capture: the connectors that this module brings to Connect. */
+/* cdc/cdc.h - change data capture: the connectors and transforms that this module brings to
+ * Connect. */
 #ifndef WEIR_CDC_CDC_H
 #define WEIR_CDC_CDC_H
 

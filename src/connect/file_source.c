@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -131,6 +132,7 @@ static enum err add_line(struct file_task *t, struct record_batch *out, struct s
     if (!r)
         return E_NOMEM;
     r->topic = t->topic;
+    r->timestamp_ms = clock_wall_ms();
     r->value_schema = schema_plain(SCHEMA_STRING, false);
     r->value = value_string(arena_dup(&out->arena, line));
     return r->value.kind == VALUE_STRING ? E_OK : E_NOMEM;

@@ -56,6 +56,7 @@ struct record *record_batch_add(struct record_batch *b)
     memset(r, 0, sizeof *r);
     r->partition = RECORD_NO_PARTITION;
     r->timestamp_ms = RECORD_NO_TIMESTAMP;
+    r->kafka_offset = -1;
     r->offset_index = b->offsets_count ? (uint32_t)(b->offsets_count - 1) : 0;
     return r;
 }

@@ -47,7 +47,7 @@ struct record {
     int64_t timestamp_ms; /* RECORD_NO_TIMESTAMP: none (the runtime takes now) */
     struct record_headers headers;
     struct record_text text; /* source side */
-    /* Sink side: where it was read. */
+    /* Sink side: where it was read; -1 in a source. */
     int64_t kafka_offset;
     struct slice raw_key, raw_value; /* as consumed, for the dead-letter queue */
     /* Source side: index into the batch's offsets that holds once this record is in the log. */

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "connect/converters/converters.h"
 #include "connect/file_source.h"
+#include "connect/transforms/transforms.h"
 
 /* The common beginning of all ops structs. */
 struct named {
@@ -66,6 +67,8 @@ void registry_init(struct registry *r, const struct connect_plugins *const *plug
     static const struct connector_ops *const own[] = {&file_source_connector, NULL};
     add_all(&c, (const void *const *)own);
     add_all(&v, (const void *const *)connect_converters);
+    add_all(&t, (const void *const *)connect_transforms);
+    add_all(&p, (const void *const *)connect_predicates);
     for (; plugins && *plugins; plugins++) {
         add_all(&c, (const void *const *)(*plugins)->connectors);
         add_all(&v, (const void *const *)(*plugins)->converters);

@@ -1,0 +1,387 @@
+/* cdc/transforms/extract_new_record.c - ExtractNewRecordState: the row instead of the envelope.
+ *
+ *   event                    tombstone   rewrite             delete-to-tombstone   drop
+ *   create, read, update     after       after + __deleted   after                 after
+ *   delete                   null        before + __deleted  null, no schema       -
+ *   tombstone behind it      -           - (or kept)         -                     -
+ *
+ * What is no envelope (heartbeats, schema changes) passes unchanged. SPEC: connect 7.1.
+ * Thread: the task's. */
+#include "cdc/transforms/transforms.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "cdc/transforms/reference.h"
+#include "connect/transforms/smt.h"
+
+enum deletes { DELETES_DROP, DELETES_NULL, DELETES_REWRITE, DELETES_NO_SCHEMA };
+struct unwrap {
+    struct smt smt;
+    enum deletes deletes;
+    bool keep_tombstones, keep_truncates;
+    struct slice route_field; /* null: none */
+    struct references fields, headers;
+    struct slice drop_header; /* null: none */
+    bool drop_from_key, drop_compatible;
+};
+
+static void release(void *smt)
+{
+    struct unwrap *s = smt;
+    references_release(&s->fields);
+    references_release(&s->headers);
+    smt_free(s);
+}
+
+/* --- options ------------------------------------------------------------------------------------
+ */
+
+static const char *const modes[] = {
+    "drop", "tombstone", "rewrite", "rewrite-with-tombstone", "delete-to-tombstone", NULL};
+static const char *const old_modes[] = {"drop", "none", "rewrite", NULL};
+
+static enum err invalid_mode(const char *option, struct slice text, struct error *e)
+{
+    return error_set(e, E_INVALID,
+                     "org.apache.kafka.connect.errors.ConnectException: Unable to validate config: "
+                     "The '%s' value is invalid: Value must be one of the known ones (is " PRI_SL
+                     ")",
+                     option, ARG_SL(text));
+}
+
+/* The options of before 3.0, which most tutorials have. */
+static enum err old_deletes(struct unwrap *s, struct error *e)
+{
+    struct slice mode = smt_text(&s->smt, "delete.handling.mode");
+    s->keep_tombstones = s->keep_truncates = !smt_flag(&s->smt, "drop.tombstones", true);
+    if (!mode.p || slice_ieq(mode, SL("drop")))
+        s->deletes = DELETES_DROP;
+    else if (slice_ieq(mode, SL("none")))
+        s->deletes = DELETES_NULL;
+    else if (slice_ieq(mode, SL("rewrite")))
+        s->deletes = DELETES_REWRITE;
+    else
+        return invalid_mode("delete.handling.mode", mode, e);
+    return E_OK;
+}
+
+static enum err set_deletes(struct unwrap *s, struct error *e)
+{
+    struct slice mode = smt_text(&s->smt, "delete.tombstone.handling.mode");
+    if (!mode.p &&
+        (smt_text(&s->smt, "delete.handling.mode").p || smt_text(&s->smt, "drop.tombstones").p))
+        return old_deletes(s, e);
+    static const enum deletes deletes[] = {DELETES_DROP, DELETES_NULL, DELETES_REWRITE,
+                                           DELETES_REWRITE, DELETES_NO_SCHEMA};
+    if (!mode.p)
+        mode = SL("tombstone");
+    for (int i = 0; modes[i]; i++) {
+        if (slice_ieq(mode, slice_cstr(modes[i]))) {
+            s->deletes = deletes[i];
+            s->keep_tombstones = i == 3;
+            return E_OK;
+        }
+    }
+    return invalid_mode("delete.tombstone.handling.mode", mode, e);
+}
+
+static struct slice or_null(struct slice text)
+{
+    return text.n ? text : SLICE_NULL;
+}
+
+static enum err configure(void **smt, const struct strmap *config, const char *class_name,
+                          struct error *e)
+{
+    struct unwrap *s = *smt = smt_new(sizeof *s, config, class_name);
+    s->route_field = or_null(smt_text(&s->smt, "route.by.field"));
+    s->drop_header = or_null(smt_text(&s->smt, "drop.fields.header.name"));
+    s->drop_from_key = smt_flag(&s->smt, "drop.fields.from.key", false);
+    s->drop_compatible = smt_flag(&s->smt, "drop.fields.keep.schema.compatible", true);
+    references_parse(&s->fields, smt_text(&s->smt, "add.fields"),
+                     smt_text(&s->smt, "add.fields.prefix"));
+    references_parse(&s->headers, smt_text(&s->smt, "add.headers"),
+                     smt_text(&s->smt, "add.headers.prefix"));
+    return set_deletes(s, e);
+}
+
+/* --- headers ------------------------------------------------------------------------------------
+ */
+
+static enum err add_headers(const struct unwrap *s, struct record_batch *b, struct record *r,
+                            struct error *e)
+{
+    struct record_header *h =
+        arena_try_alloc(&b->arena, (r->headers.count + s->headers.count + 1) * sizeof *h);
+    if (!h)
+        return smt_no_memory(e);
+    size_t n = r->headers.count;
+    if (n)
+        memcpy(h, r->headers.items, n * sizeof *h);
+    for (size_t i = 0; i < s->headers.count; i++) {
+        const struct reference *ref = &s->headers.v[i];
+        struct referred x;
+        if (r->value.kind == VALUE_NULL) { /* a tombstone tells that it follows a delete */
+            if (!slice_eq(ref->field, SL("op")) || ref->owner.p)
+                continue;
+            x = (struct referred){schema_plain(SCHEMA_STRING, false), value_string(SL("d"))};
+        } else if (!reference_find(ref, r->value_schema, r->value, &x)) {
+            continue;
+        }
+        h[n++] = (struct record_header){.name = ref->name, .schema = x.schema, .value = x.value};
+    }
+    r->headers = (struct record_headers){.items = h, .count = n};
+    return E_OK;
+}
+
+/* --- the row ------------------------------------------------------------------------------------
+ */
+
+static const struct schema *optional_copy(const struct schema *s)
+{
+    if (s->optional)
+        return schema_ref(s);
+    struct schema_builder *b = schema_builder_from(s);
+    schema_builder_optional(b);
+    return schema_build(b);
+}
+
+static const struct schema *row_schema(struct unwrap *s, struct record_batch *b,
+                                       const struct schema *envelope, const struct schema *row)
+{
+    const struct schema *to = smt_cache_get(&s->smt.cache, row);
+    if (to)
+        return to;
+    struct schema_builder *builder = smt_struct_like(row);
+    for (size_t i = 0; i < row->fields_count; i++)
+        schema_builder_field(builder, row->fields[i].name, schema_ref(row->fields[i].schema));
+    if (s->deletes == DELETES_REWRITE)
+        schema_builder_field(builder, SL("__deleted"), schema_plain(SCHEMA_STRING, true));
+    for (size_t i = 0; i < s->fields.count; i++) {
+        struct referred x;
+        if (reference_find(&s->fields.v[i], envelope, value_null(), &x))
+            schema_builder_field(builder, s->fields.v[i].name, optional_copy(x.schema));
+    }
+    return smt_cache_put(&s->smt.cache, b, row, schema_build(builder));
+}
+
+/* The value becomes the row in `field` of the envelope, with what is added. */
+static enum err take_row(struct unwrap *s, struct record_batch *b, struct record *r, int field,
+                         bool deleted, struct error *e)
+{
+    const struct schema *envelope = r->value_schema, *row = envelope->fields[field].schema;
+    struct value from = r->value.u.v[field];
+    struct value *to = arena_try_alloc(&b->arena, (from.n + s->fields.count + 2) * sizeof *to);
+    if (!to)
+        return smt_no_memory(e);
+    uint32_t n = 0;
+    bool rewrite = s->deletes == DELETES_REWRITE;
+    for (; n < from.n; n++)
+        to[n] = rewrite ? smt_field(&s->smt, row, from, n) : from.u.v[n];
+    if (rewrite)
+        to[n++] = value_string(deleted ? SL("true") : SL("false"));
+    for (size_t i = 0; i < s->fields.count; i++) {
+        struct referred x;
+        if (reference_find(&s->fields.v[i], envelope, r->value, &x))
+            to[n++] = x.value;
+    }
+    r->value_schema = row_schema(s, b, envelope, row);
+    r->value = (struct value){.kind = VALUE_STRUCT, .n = n, .u.v = to};
+    return E_OK;
+}
+
+/* The topic that the row names in route.by.field. */
+static void route(const struct unwrap *s, struct record *r, int field)
+{
+    const struct schema *row = r->value_schema->fields[field].schema;
+    struct value v = r->value.u.v[field];
+    int at = row->type == SCHEMA_STRUCT ? schema_field_index(row, s->route_field) : -1;
+    if (at < 0 || v.kind != VALUE_STRUCT || v.u.v[at].kind != VALUE_STRING)
+        return;
+    struct slice topic = value_slice(v.u.v[at]);
+    if (slice_trim(topic).n)
+        r->topic = topic;
+}
+
+/* --- drop.fields.header.name --------------------------------------------------------------------
+ */
+
+static bool is_dropped(struct value names, struct slice name)
+{
+    for (uint32_t i = 0; names.kind == VALUE_ARRAY && i < names.n; i++)
+        if (names.u.v[i].kind == VALUE_STRING && slice_eq(value_slice(names.u.v[i]), name))
+            return true;
+    return false;
+}
+
+static enum err drop_fields(const struct unwrap *s, struct record_batch *b,
+                            const struct schema **schema, struct value *v, struct value names,
+                            struct error *e)
+{
+    if (!*schema || v->kind != VALUE_STRUCT)
+        return E_OK;
+    struct value *to = arena_try_alloc(&b->arena, (v->n + 1) * sizeof *to);
+    if (!to)
+        return smt_no_memory(e);
+    struct schema_builder *builder = smt_struct_like(*schema);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < v->n; i++) {
+        const struct schema_field *f = &(*schema)->fields[i];
+        if (is_dropped(names, f->name) && !(s->drop_compatible && !f->schema->optional))
+            continue;
+        schema_builder_field(builder, f->name, schema_ref(f->schema));
+        to[n++] = v->u.v[i];
+    }
+    const struct schema *made = schema_build(builder); /* names differ from record to record */
+    record_batch_keep(b, made);
+    schema_unref(made);
+    *schema = made;
+    v->n = n;
+    v->u.v = to;
+    return E_OK;
+}
+
+static enum err drop_named(const struct unwrap *s, struct record_batch *b, struct record *r,
+                           struct error *e)
+{
+    struct value names = value_null();
+    for (size_t i = 0; i < r->headers.count; i++)
+        if (slice_eq(r->headers.items[i].name, s->drop_header))
+            names = r->headers.items[i].value;
+    if (names.kind != VALUE_ARRAY)
+        return E_OK;
+    enum err rc = drop_fields(s, b, &r->value_schema, &r->value, names, e);
+    if (rc == E_OK && s->drop_from_key)
+        rc = drop_fields(s, b, &r->key_schema, &r->key, names, e);
+    return rc;
+}
+
+/* --- records ------------------------------------------------------------------------------------
+ */
+
+static bool is_envelope(const struct record *r)
+{
+    return r->value_schema && r->value.kind == VALUE_STRUCT && r->value_schema->name.p &&
+           slice_ends(r->value_schema->name, SL("Envelope"));
+}
+
+static enum err apply_tombstone(struct unwrap *s, struct record_batch *b, struct record *r,
+                                struct error *e)
+{
+    enum err rc = s->headers.count ? add_headers(s, b, r, e) : E_OK;
+    r->dropped = !s->keep_tombstones;
+    return rc;
+}
+
+static enum err apply_delete(struct unwrap *s, struct record_batch *b, struct record *r, int before,
+                             int after, struct error *e)
+{
+    if (s->route_field.p)
+        route(s, r, before);
+    switch (s->deletes) {
+    case DELETES_REWRITE:
+        return take_row(s, b, r, before, true, e);
+    case DELETES_NULL:
+        r->value_schema = r->value_schema->fields[after].schema;
+        r->value = value_null();
+        return E_OK;
+    case DELETES_NO_SCHEMA:
+        r->value_schema = NULL;
+        r->value = value_null();
+        return E_OK;
+    default:
+        r->dropped = true;
+        return E_OK;
+    }
+}
+
+static enum err apply(void *smt, struct record_batch *b, struct record *r, struct error *e)
+{
+    struct unwrap *s = smt;
+    if (r->value.kind == VALUE_NULL)
+        return apply_tombstone(s, b, r, e);
+    if (!is_envelope(r))
+        return E_OK;
+    int before = schema_field_index(r->value_schema, SL("before"));
+    int after = schema_field_index(r->value_schema, SL("after"));
+    if (after < 0)
+        return E_OK;
+    enum err rc = s->headers.count ? add_headers(s, b, r, e) : E_OK;
+    if (rc)
+        return rc;
+    bool has_before = before >= 0 && r->value.u.v[before].kind == VALUE_STRUCT;
+    if (r->value.u.v[after].kind == VALUE_STRUCT) {
+        if (s->route_field.p)
+            route(s, r, after);
+        rc = take_row(s, b, r, after, false, e);
+    } else if (has_before) {
+        rc = apply_delete(s, b, r, before, after, e);
+    } else { /* TRUNCATE */
+        r->dropped = !s->keep_truncates;
+        r->value_schema = r->value_schema->fields[after].schema;
+        r->value = value_null();
+    }
+    if (rc == E_OK && s->drop_header.p && !r->dropped)
+        rc = drop_named(s, b, r, e);
+    return rc;
+}
+
+#define ROW(name_, type_, def_, importance_, doc_)                                                 \
+    {                                                                                              \
+        .name = name_, .type = type_, .def = def_, .offset = OPT_NO_FIELD,                         \
+        .importance = importance_, .order = -1, .width = OPT_W_LONG, .display = name_, .doc = doc_ \
+    }
+static const struct opt_row rows[] = {
+    ROW("drop.fields.header.name", OPT_STRING, NULL, OPT_LOW,
+        "Header that lists fields to leave out."),
+    ROW("drop.fields.from.key", OPT_BOOLEAN, "false", OPT_LOW, "Leave them out of the key too."),
+    ROW("drop.fields.keep.schema.compatible", OPT_BOOLEAN, "true", OPT_LOW,
+        "Leave out optional fields only."),
+    {.name = "delete.tombstone.handling.mode",
+     .type = OPT_STRING,
+     .def = "tombstone",
+     .offset = OPT_NO_FIELD,
+     .importance = OPT_MEDIUM,
+     .order = -1,
+     .width = OPT_W_MEDIUM,
+     .display = "Handle delete records",
+     .choices = modes,
+     .flags = OPT_ANY_CASE,
+     .doc = "What becomes of delete events and the tombstones behind them."},
+    ROW("route.by.field", OPT_STRING, "", OPT_LOW, "Field of the row that names the topic."),
+    ROW("add.fields.prefix", OPT_STRING, "__", OPT_LOW, "Stands before the names of added fields."),
+    ROW("add.fields", OPT_LIST, "", OPT_LOW,
+        "Metadata to add as fields: op, table, source.ts_ms, ts_ms:name ..."),
+    ROW("add.headers.prefix", OPT_STRING, "__", OPT_LOW,
+        "Stands before the names of added headers."),
+    ROW("add.headers", OPT_LIST, "", OPT_LOW, "Metadata to add as headers."),
+    SMT_NULL_ROW,
+    {.name = "delete.handling.mode",
+     .type = OPT_STRING,
+     .offset = OPT_NO_FIELD,
+     .importance = OPT_LOW,
+     .order = -1,
+     .display = "delete.handling.mode",
+     .choices = old_modes,
+     .flags = OPT_INTERNAL | OPT_ANY_CASE,
+     .doc = "Older form of delete.tombstone.handling.mode."},
+    {.name = "drop.tombstones",
+     .type = OPT_BOOLEAN,
+     .offset = OPT_NO_FIELD,
+     .importance = OPT_LOW,
+     .order = -1,
+     .display = "drop.tombstones",
+     .flags = OPT_INTERNAL,
+     .doc = "Older form of delete.tombstone.handling.mode."},
+    {.name = NULL},
+};
+static const char *const aliases[] = {"ExtractNewRecordState", NULL};
+const struct transform_ops smt_extract_new_record = {
+    .class_name = "io.debezium.transforms.ExtractNewRecordState",
+    .aliases = aliases,
+    .version = "3.5.0.Final",
+    .rows = rows,
+    .configure = configure,
+    .apply = apply,
+    .release = release,
+};

@@ -1,0 +1,201 @@
+/* connect/transforms/smt.c - see the header. */
+#include "connect/transforms/smt.h"
+
+#include "base/mem.h"
+#include "base/opt.h"
+
+/* --- schemas ------------------------------------------------------------------------------------
+ */
+
+const struct schema *smt_cache_get(const struct smt_cache *c, const struct schema *from)
+{
+    for (size_t i = 0; i < SMT_CACHE; i++)
+        if (c->v[i].to && c->v[i].from == from)
+            return c->v[i].to;
+    return NULL;
+}
+
+const struct schema *smt_cache_put(struct smt_cache *c, struct record_batch *b,
+                                   const struct schema *from, const struct schema *to)
+{
+    size_t i = c->next++ % SMT_CACHE;
+    if (c->v[i].to) {
+        record_batch_keep(b, c->v[i].to);
+        record_batch_keep(b, c->v[i].from);
+        schema_unref(c->v[i].to);
+        schema_unref(c->v[i].from);
+    }
+    c->v[i].from = schema_ref(from);
+    c->v[i].to = to;
+    return to;
+}
+
+void smt_cache_release(struct smt_cache *c)
+{
+    for (size_t i = 0; i < SMT_CACHE; i++) {
+        schema_unref(c->v[i].from);
+        schema_unref(c->v[i].to);
+    }
+    memset(c, 0, sizeof *c);
+}
+
+/* --- state and options --------------------------------------------------------------------------
+ */
+
+void *smt_new(size_t size, const struct strmap *config, const char *class_name)
+{
+    struct smt *s = xcalloc(1, size);
+    strmap_init(&s->options);
+    strmap_copy(&s->options, config);
+    s->key = slice_ends(slice_cstr(class_name), SL("$Key"));
+    s->null_to_default = smt_flag(s, "replace.null.with.default", true);
+    return s;
+}
+
+void smt_free(void *smt)
+{
+    struct smt *s = smt;
+    smt_cache_release(&s->cache);
+    strmap_release(&s->options);
+    mem_free(s);
+}
+
+struct slice smt_text(const struct smt *s, const char *option)
+{
+    struct slice text = strmap_get_c(&s->options, option);
+    return text.p ? slice_trim(text) : text;
+}
+
+bool smt_flag(const struct smt *s, const char *option, bool absent)
+{
+    struct slice text = smt_text(s, option);
+    return text.p ? slice_ieq(text, SL("true")) : absent;
+}
+
+struct slice *smt_list(const struct smt *s, const char *option, size_t *count)
+{
+    struct slice rest = smt_text(s, option), part, *list = NULL;
+    *count = 0;
+    while (rest.p && opt_list_next(&rest, &part)) {
+        list = xrealloc(list, (*count + 1) * sizeof *list);
+        list[(*count)++] = part;
+    }
+    return list;
+}
+
+bool smt_listed(const struct slice *list, size_t count, struct slice name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (slice_eq(list[i], name))
+            return true;
+    return false;
+}
+
+/* --- values -------------------------------------------------------------------------------------
+ */
+
+enum err smt_no_memory(struct error *e)
+{
+    return error_set(e, E_NOMEM, "java.lang.OutOfMemoryError: the record does not fit");
+}
+
+const char *smt_java_class(const struct schema *s, struct value v)
+{
+    static const char *const ints[] = {[SCHEMA_INT8] = "java.lang.Byte",
+                                       [SCHEMA_INT16] = "java.lang.Short",
+                                       [SCHEMA_INT32] = "java.lang.Integer",
+                                       [SCHEMA_INT64] = "java.lang.Long"};
+    switch ((enum value_kind)v.kind) {
+    case VALUE_NULL:
+        return "null";
+    case VALUE_BOOL:
+        return "java.lang.Boolean";
+    case VALUE_INT:
+        if (s && s->logical != LOGICAL_NONE)
+            return "java.util.Date";
+        return s && s->type <= SCHEMA_INT64 ? ints[s->type] : "java.lang.Long";
+    case VALUE_DOUBLE:
+        return (s ? s->type == SCHEMA_FLOAT32 : v.float32) ? "java.lang.Float" : "java.lang.Double";
+    case VALUE_STRING:
+        return "java.lang.String";
+    case VALUE_BYTES:
+        return s && s->logical == LOGICAL_DECIMAL ? "java.math.BigDecimal"
+                                                  : "java.nio.HeapByteBuffer";
+    case VALUE_ARRAY:
+        return "java.util.ArrayList";
+    case VALUE_MAP:
+        return "java.util.HashMap";
+    default:
+        return "org.apache.kafka.connect.data.Struct";
+    }
+}
+
+enum err smt_want_members(const struct smt *s, struct record *r, const char *purpose,
+                          struct error *e)
+{
+    const struct schema *schema = *smt_schema(s, r);
+    struct value v = *smt_value(s, r);
+    if (!schema && v.kind != VALUE_MAP)
+        return error_set(e, E_INVALID,
+                         DATA_EXCEPTION
+                         "Only Map objects supported in absence of schema for [%s], found: %s",
+                         purpose, smt_java_class(NULL, v));
+    if (schema && v.kind != VALUE_STRUCT)
+        return error_set(e, E_INVALID,
+                         DATA_EXCEPTION "Only Struct objects supported for [%s], found: %s",
+                         purpose, smt_java_class(schema, v));
+    return E_OK;
+}
+
+struct value smt_field(const struct smt *s, const struct schema *schema, struct value v, size_t i)
+{
+    const struct schema *f = schema->fields[i].schema;
+    if (v.u.v[i].kind == VALUE_NULL && s->null_to_default && f->has_default)
+        return f->def;
+    return v.u.v[i];
+}
+
+struct value *smt_map_get(struct value map, struct slice key)
+{
+    for (uint32_t i = 0; i < map.n; i++) {
+        struct value k = map.u.v[2 * i];
+        if (k.kind == VALUE_STRING && slice_eq(value_slice(k), key))
+            return &map.u.v[2 * i + 1];
+    }
+    return NULL;
+}
+
+struct value smt_map_copy(struct arena *a, struct value map, size_t more)
+{
+    struct value *v = arena_try_alloc(a, 2 * (map.n + more + 1) * sizeof *v);
+    if (!v)
+        return value_null();
+    memcpy(v, map.u.v, 2 * (size_t)map.n * sizeof *v);
+    return (struct value){.kind = VALUE_MAP, .n = map.n, .u.v = v};
+}
+
+void smt_map_put(struct value *map, struct slice key, struct value v)
+{
+    struct value *there = smt_map_get(*map, key);
+    if (there) {
+        *there = v;
+        return;
+    }
+    map->u.v[2 * map->n] = value_string(key);
+    map->u.v[2 * map->n + 1] = v;
+    map->n++;
+}
+
+struct schema_builder *smt_struct_like(const struct schema *from)
+{
+    struct schema_builder *b = schema_builder_new(SCHEMA_STRUCT);
+    if (from->name.p)
+        schema_builder_name(b, from->name);
+    if (from->has_version)
+        schema_builder_version(b, from->version);
+    if (from->doc.p)
+        schema_builder_doc(b, from->doc);
+    for (size_t i = 0; i < from->params_count; i++)
+        schema_builder_param(b, from->params[i].name, from->params[i].value);
+    return b;
+}

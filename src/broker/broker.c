@@ -243,6 +243,26 @@ static void tell_listeners(const struct broker *b)
     }
 }
 
+static void collect_transactions(struct strbuf *out, struct broker *b)
+{
+    struct txn_coord_stats s;
+    txn_coord_stats(b->txns, &s);
+    strbuf_addf(out,
+                "# HELP weir_transactional_ids Transactional ids that are known\n"
+                "# TYPE weir_transactional_ids gauge\nweir_transactional_ids %lld\n"
+                "# HELP weir_transactions_open Transactions under way\n"
+                "# TYPE weir_transactions_open gauge\nweir_transactions_open %lld\n"
+                "# HELP weir_transactions_total Transactions that ended, by outcome\n"
+                "# TYPE weir_transactions_total counter\n"
+                "weir_transactions_total{outcome=\"commit\"} %lld\n"
+                "weir_transactions_total{outcome=\"abort\"} %lld\n"
+                "# HELP weir_transactions_timed_out_total Transactions that ran too long\n"
+                "# TYPE weir_transactions_timed_out_total counter\n"
+                "weir_transactions_timed_out_total %lld\n",
+                (long long)s.ids, (long long)s.open, (long long)s.committed, (long long)s.aborted,
+                (long long)s.timed_out);
+}
+
 static void collect_metrics(struct strbuf *out, void *arg)
 {
     struct broker *b = arg;
@@ -272,6 +292,7 @@ static void collect_metrics(struct strbuf *out, void *arg)
                 (long long)sessions, (long long)info.connections, (long long)info.topics,
                 (long long)info.partitions, (long long)info.groups, (long long)info.log_bytes,
                 (long long)info.records_in, (long long)info.bytes_in, (long long)info.bytes_out);
+    collect_transactions(out, b);
 }
 
 const struct db_migrations *const *broker_migrations(void)

@@ -41,7 +41,8 @@ static int64_t load_snapshot(struct partition *p, int64_t limit)
     struct strbuf bytes = STRBUF_INIT;
     char *path = plog_snapshot_path(&p->log, at);
     if (fs_read_all(path, STRBUF_MAX_DEFAULT, &bytes, NULL) != E_OK ||
-        producer_state_decode(&p->producers, strbuf_slice(&bytes)) != E_OK) {
+        producer_state_decode(&p->producers, strbuf_slice(&bytes)) != E_OK ||
+        producer_state_last_open(&p->producers) >= at) {
         LOG_WARN(LOG_BROKER_LOG, "%s is damaged; reading the whole log instead", path);
         producer_state_clear(&p->producers);
         at = -1;

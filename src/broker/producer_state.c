@@ -212,6 +212,12 @@ int64_t producer_state_first_open(const struct producer_state *s)
     return k ? list_entry(k, struct producer, open)->txn_first_offset : -1;
 }
 
+int64_t producer_state_last_open(const struct producer_state *s)
+{
+    struct link *k = list_empty(&s->open) ? NULL : s->open.head.prev;
+    return k ? list_entry(k, struct producer, open)->txn_first_offset : -1;
+}
+
 int64_t producer_state_first_open_without(const struct producer_state *s, int64_t id)
 {
     list_each (&s->open, k) {

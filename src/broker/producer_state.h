@@ -75,6 +75,8 @@ static inline bool producer_is_known(const struct producer *p)
 }
 /* Forgets producers that wrote nothing since `before_ms` and have no open transaction. */
 void producer_state_expire(struct producer_state *s, int64_t before_ms);
+/* First offset of the latest open transaction, or -1. */
+int64_t producer_state_last_open(const struct producer_state *s);
 /* First offset of the earliest open transaction; of the earliest but this producer's; -1: none. */
 int64_t producer_state_first_open(const struct producer_state *s);
 int64_t producer_state_first_open_without(const struct producer_state *s, int64_t id);

@@ -168,9 +168,41 @@ static void publish(struct txn_entry *e)
     }
 }
 
+static bool is_open(const struct txn_facts *f)
+{
+    return f->state == TXN_ONGOING || txn_is_prepared(f);
+}
+
+static void count(_Atomic int64_t *what, int64_t by)
+{
+    atomic_fetch_add_explicit(what, by, memory_order_relaxed);
+}
+
+/* The facts change from what they are to `next` (NULL: nothing is known any more). */
+static void count_change(struct txn_entry *e, const struct txn_facts *next)
+{
+    struct txn_coord *tc = e->tc;
+    bool was = e->known && is_open(&e->facts), is = next && is_open(next);
+    count(&tc->ids, (next != NULL) - e->known);
+    count(&tc->open, is - was);
+    if (was && next && !is)
+        count(next->state == TXN_COMPLETE_COMMIT ? &tc->committed : &tc->aborted, 1);
+}
+
+void txn_coord_stats(struct txn_coord *tc, struct txn_coord_stats *out)
+{
+    *out = (struct txn_coord_stats){
+        .ids = atomic_load_explicit(&tc->ids, memory_order_relaxed),
+        .open = atomic_load_explicit(&tc->open, memory_order_relaxed),
+        .committed = atomic_load_explicit(&tc->committed, memory_order_relaxed),
+        .aborted = atomic_load_explicit(&tc->aborted, memory_order_relaxed),
+        .timed_out = atomic_load_explicit(&tc->timed_out, memory_order_relaxed)};
+}
+
 /* Memory follows the database. */
 static void apply(struct txn_entry *e, const struct txn_job *j)
 {
+    count_change(e, &j->facts);
     e->facts = j->facts;
     e->known = true;
     if (j->begins) {
@@ -349,6 +381,7 @@ static void sweep(void *arg)
         LOG_WARN(LOG_BROKER_TXN,
                  "transactional.id=%s: its transaction ran longer than %d ms and is aborted", e->id,
                  e->facts.timeout_ms);
+        count(&tc->timed_out, 1);
         e->busy = true;
         txn_finish(e, &verdict.next, NULL, txn_done);
     }
@@ -361,8 +394,10 @@ static void removed(void *arg, enum err code)
     struct errand *r = j->owner;
     struct txn_entry *e = r->e;
     struct txn_coord *tc = e->tc;
-    if (code == E_OK)
+    if (code == E_OK) {
+        count_change(e, NULL);
         e->known = false;
+    }
     txn_job_free(j);
     txn_done(e, NULL);
     errand_end(tc, r);
@@ -444,6 +479,7 @@ void txn_topic_deleted(struct txn_coord *tc, struct slice topic)
 static void load_txn(void *arg, struct slice id, const struct txn_facts *f)
 {
     struct txn_entry *e = txn_find_or_add(arg, id);
+    count_change(e, f);
     e->facts = *f;
     e->known = true;
 }

@@ -98,6 +98,11 @@ void txn_view_list(struct txn_coord *tc, struct txn_call *call);
 /* A topic is gone: it leaves every transaction. Thread: any; does not wait. */
 void txn_topic_deleted(struct txn_coord *tc, struct slice topic);
 
+struct txn_coord_stats {
+    int64_t ids, open;                     /* transactional ids known; transactions under way */
+    int64_t committed, aborted, timed_out; /* since start */
+};
+void txn_coord_stats(struct txn_coord *tc, struct txn_coord_stats *out); /* Thread: any */
 /* For admin.c: all ids, sorted. On the coordinator loop (loop_call). */
 void txn_coord_list(struct txn_coord *tc, struct arena *a, struct broker_transaction **out,
                     size_t *count);

@@ -42,6 +42,8 @@ struct txn_coord {
     struct map groups;  /* group id -> struct list of txn_group */
     struct loop_timer sweep, expiry;
     bool quiet;
+    /* Statistics: written on the loop, read by any thread; relaxed. */
+    _Atomic int64_t ids, open, committed, aborted, timed_out;
     _Atomic int under_way; /* jobs on other threads that come back here */
 };
 

@@ -2,8 +2,9 @@
  * served afterwards is whole batches in growing order, and the log goes on after them.
  *
  * Input: byte 0 says how (bit 0: the last stop was clean; bit 1: there is a second segment), then
- * four parts, each a 2-byte little-endian length and so many bytes: first segment, second segment,
- * index of the first, producer snapshot. What is left of a short input counts as the part. */
+ * five parts, each a 2-byte little-endian length and so many bytes: first segment, second segment,
+ * index of the first, producer snapshot, aborted transactions of the first. What is left of a short
+ * input counts as the part. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -99,6 +100,23 @@ static int64_t read_all(struct plog *l, bool clean)
     return at;
 }
 
+/* What readers of committed data are told to skip. */
+static void list_aborted(struct plog *l)
+{
+    struct txn_aborted *v;
+    size_t n;
+    struct arena a;
+    arena_init(&a, 0, ARENA_NO_BUDGET);
+    for (int64_t from = 0; from < 8; from++) {
+        enum err err = plog_aborted(l, from, from + 3, &a, &v, &n, NULL);
+        check(err == E_OK || err == E_CORRUPT);
+        for (size_t i = 0; i < n; i++)
+            check(v[i].first_offset < from + 3 && v[i].last_offset >= from &&
+                  (i == 0 || v[i - 1].first_offset <= v[i].first_offset));
+    }
+    arena_release(&a);
+}
+
 static void append_one(struct plog *l)
 {
     struct batch_builder b;
@@ -135,10 +153,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (producer_state_decode(&producers, next_part(&r)) != E_OK)
         check(producers.by_id.count == 0);
     producer_state_release(&producers);
+    put("00000000000000000000.txnindex", next_part(&r));
     if (plog_load(&l, dir(), &how, &done, NULL) == E_OK) {
         check(l.start <= l.end && l.count > 0);
         int64_t end = read_all(&l, how.clean);
         check(how.clean || end == l.end);
+        list_aborted(&l);
         append_one(&l);
     }
     plog_release(&l);

@@ -3,6 +3,7 @@ exactly_once_v2, across kills of weir."""
 import collections
 import os
 import random
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -129,6 +130,29 @@ def test_overtime_and_hanging(classes):
             producers = table(java(weir, TOOL, "describe-producers", "--topic", "t", "--partition", "0").stdout)
             assert [row["CurrentTransactionStartOffset"] for row in producers] == ["None"]
             assert read(weir, "t") == []
+
+
+def test_hanging_transaction_is_found_and_ended(classes):
+    """One that no coordinator knows of (its database was lost): Kafka's tool finds it, and ends it."""
+    with Weir() as weir:
+        make_topic(weir, "t")
+        with Java(classes, "Transactions", weir.bootstrap) as j:
+            j.ok("open a one 1000", "init a", "begin a", "send a t 0 lost")
+        weir.stop()
+        db = sqlite3.connect(os.path.join(weir.dir, "data", "weir.db"))
+        for name in ("txn", "txn_partition"):
+            db.execute(f"DELETE FROM {name}")
+        db.commit()
+        db.close()
+        weir.start()
+        p = producer(weir.bootstrap)
+        p.produce("t", "behind it")
+        assert p.flush(10) == 0
+        time.sleep(1.1)
+        found = java(weir, TOOL, "find-hanging", "--broker-id", "1", "--max-transaction-timeout", "0")
+        assert [(row["Topic"], row["Partition"], row["StartOffset"]) for row in table(found.stdout)] == [("t", "0", "0")]
+        java(weir, TOOL, "abort", "--topic", "t", "--partition", "0", "--start-offset", "0")
+        assert read(weir, "t") == ["behind it"]
 
 
 def test_no_lag_at_the_end(weir):

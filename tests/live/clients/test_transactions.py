@@ -69,6 +69,10 @@ def test_commit_and_abort(weir):
     assert "open" in read(weir, "t", "read_uncommitted")
     p.commit_transaction(20)
     assert read(weir, "t")[-1] == "open"
+    _, text = weir.rest("GET", "/metrics", base=weir.web)
+    for line in ("weir_transactional_ids 1", "weir_transactions_open 0", 'weir_transactions_total{outcome="commit"} 3',
+                 'weir_transactions_total{outcome="abort"} 2', "weir_transactions_timed_out_total 0"):
+        assert line + "\n" in text
 
 
 def test_offsets_are_part_of_the_transaction(weir):

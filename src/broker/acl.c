@@ -346,8 +346,11 @@ struct acl *acl_store_find(struct acl_store *s, const struct acl *filter, struct
     void *value;
     size_t room = 0;
     pthread_rwlock_rdlock(&s->lock);
-    for (size_t k = 0; map_next(&s->resources, &k, &key, &value);)
-        room += ((const struct resource *)value)->count;
+    for (size_t k = 0; map_next(&s->resources, &k, &key, &value);) {
+        const struct resource *r = value;
+        for (size_t i = 0; i < r->count; i++)
+            room += acl_matches(filter, &r->v[i]);
+    }
     struct acl *v = arena_calloc(arena, room + 1, sizeof *v);
     *count = 0;
     for (size_t k = 0; map_next(&s->resources, &k, &key, &value);) {

@@ -22,7 +22,7 @@
 #define SPARE_REQUESTS 64
 #define REPLY_MAX ((size_t)256 << 20)
 #define BUDGET_BASE ((size_t)4 << 20)
-#define BUDGET_PER_BYTE 64 /* decoded structs are larger than their wire form */
+#define BUDGET_PER_BYTE 20 /* decoded structs are larger than their wire form, strings up to 16x */
 
 struct api_metrics {
     struct metric *count, *us, *bytes_in, *bytes_out;

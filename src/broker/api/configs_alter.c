@@ -6,6 +6,7 @@
 #include "base/base.h"
 #include "base/log.h"
 #include "broker/api/configs.h"
+#include "broker/api/repeats.h"
 #include "broker/topic.h"
 
 #include <stdarg.h>
@@ -152,21 +153,17 @@ static int16_t change_one(struct request *rq, const struct change *c, bool valid
     return code;
 }
 
-static bool same_resource(const struct change *a, const struct change *b)
-{
-    return a->type == b->type && slice_eq(a->name, b->name);
-}
-
 /* Judges each resource by itself; one named twice is refused both times. */
 static void change_all(struct request *rq, const struct change *v, int32_t n, bool validate_only,
                        int16_t *codes, struct slice *texts)
 {
+    struct slice *keys = repeats_keys(&rq->arena, n);
+    for (int32_t i = 0; i < n; i++)
+        keys[i] = slice_cstr(arena_printf(&rq->arena, "%d " PRI_SL, v[i].type, ARG_SL(v[i].name)));
+    const uint8_t *again = repeats_of(&rq->arena, keys, n);
     for (int32_t i = 0; i < n; i++) {
-        bool twice = false;
-        for (int32_t k = 0; k < n; k++)
-            twice |= k != i && same_resource(&v[i], &v[k]);
         texts[i] = SLICE_NULL;
-        if (twice) {
+        if (again[i]) {
             codes[i] = KERR_INVALID_REQUEST;
             texts[i] = SL("Each resource must appear at most once.");
         } else {

@@ -8,6 +8,7 @@
 #include "base/base.h"
 #include "base/log.h"
 #include "broker/access.h"
+#include "broker/api/repeats.h"
 #include "broker/features.h"
 #include "broker/topic.h"
 
@@ -138,15 +139,15 @@ static void fill_named(struct request *rq, const struct metadata_request_topic *
     topic_unref(t);
 }
 
-static bool seen_before(const struct metadata_request *in, int32_t i)
+/* Each name or id is answered once. */
+static const uint8_t *repeated(struct request *rq)
 {
-    for (int32_t k = 0; k < i; k++) {
-        if (in->topics[i].name.p ? slice_eq(in->topics[k].name, in->topics[i].name)
-                                 : !in->topics[k].name.p && !memcmp(&in->topics[k].topic_id,
-                                                                    &in->topics[i].topic_id, 16))
-            return true;
-    }
-    return false;
+    const struct metadata_request *in = rq->in;
+    struct slice *keys = repeats_keys(&rq->arena, in->topics_count);
+    for (int32_t i = 0; i < in->topics_count; i++)
+        keys[i] = in->topics[i].name.p ? in->topics[i].name
+                                       : slice_of(&in->topics[i].topic_id, sizeof(struct uuid));
+    return repeats_of(&rq->arena, keys, in->topics_count);
 }
 
 static enum err fill_topics(struct request *rq, bool all)
@@ -154,9 +155,10 @@ static enum err fill_topics(struct request *rq, bool all)
     const struct metadata_request *in = rq->in;
     struct metadata_response *out = rq->out;
     if (!all) {
+        const uint8_t *again = repeated(rq);
         out->topics = metadata_response_topic_array(&rq->arena, MAX(in->topics_count, 0));
         for (int32_t i = 0; i < in->topics_count; i++) {
-            if (!seen_before(in, i))
+            if (again[i] != REPEAT_EARLIER)
                 fill_named(rq, &in->topics[i], &out->topics[out->topics_count++]);
         }
         return E_OK;

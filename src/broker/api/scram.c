@@ -6,6 +6,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/access.h"
+#include "broker/api/repeats.h"
+
+#define CHANGES_MAX 1000 /* in one request; tools send a few */
 
 static void reply(void *arg)
 {
@@ -66,15 +69,13 @@ void api_describe_scram(struct request *rq)
     out->results = describe_user_scram_credentials_response_user_array(&rq->arena, rows);
     for (int32_t i = 0; in->users_count <= 0 && i < rows; i++)
         fill(rq, &all[i], &out->results[out->results_count++]);
+    struct slice *names = repeats_keys(&rq->arena, in->users_count);
+    for (int32_t i = 0; i < in->users_count; i++)
+        names[i] = in->users[i].name;
+    const uint8_t *again = repeats_of(&rq->arena, names, in->users_count);
     for (int32_t i = 0; i < in->users_count; i++) {
-        bool twice = false, earlier = false;
-        for (int32_t k = 0; k < in->users_count; k++) {
-            bool same = k != i && slice_eq(in->users[k].name, in->users[i].name);
-            twice |= same;
-            earlier |= same && k < i;
-        }
-        if (!earlier)
-            describe_named(rq, all, n, in->users[i].name, twice,
+        if (again[i] != REPEAT_EARLIER)
+            describe_named(rq, all, n, in->users[i].name, again[i] != REPEAT_NONE,
                            &out->results[out->results_count++]);
     }
     request_reply(rq);
@@ -188,5 +189,10 @@ static void alter(void *arg)
 
 void api_alter_scram(struct request *rq)
 {
+    const struct alter_user_scram_credentials_request *in = rq->in;
+    if (MAX(in->deletions_count, 0) + (int64_t)MAX(in->upsertions_count, 0) > CHANGES_MAX) {
+        request_close(rq, "too many credentials in one request");
+        return;
+    }
     pool_submit(rq->broker->pool, rq->broker->security.scram, alter, rq->bl->loop, reply, rq);
 }

@@ -4,6 +4,7 @@
 #include "broker/api/api.h"
 
 #include "base/base.h"
+#include "broker/api/repeats.h"
 #include "broker/topic.h"
 
 #include <sys/statvfs.h>
@@ -56,6 +57,8 @@ static enum err read_assignments(struct request *rq, const struct create_topics_
             e, KERR_INVALID_REQUEST,
             "A manual partition assignment was specified, but replication factor was not set "
             "to -1.");
+    if (in->assignments_count > rq->broker->o->max_partitions)
+        return bad(e, KERR_INVALID_PARTITIONS, "There are more partitions than max.partitions.");
     int32_t n = spec->partitions = in->assignments_count;
     const int32_t **ids = arena_calloc(&rq->arena, (size_t)n, sizeof *ids);
     int32_t *counts = arena_calloc(&rq->arena, (size_t)n, sizeof *counts);
@@ -165,18 +168,16 @@ static void create_topics(void *arg)
     const struct create_topics_request *in = rq->in;
     struct create_topics_response *out = rq->out;
     out->topics = create_topics_response_topic_array(&rq->arena, MAX(in->topics_count, 0));
+    struct slice *names = repeats_keys(&rq->arena, in->topics_count);
+    for (int32_t i = 0; i < in->topics_count; i++)
+        names[i] = in->topics[i].name;
+    const uint8_t *again = repeats_of(&rq->arena, names, in->topics_count);
     for (int32_t i = 0; i < in->topics_count; i++) {
-        int32_t same = 0, earlier = 0;
-        for (int32_t k = 0; k < in->topics_count; k++) {
-            bool equal = slice_eq(in->topics[k].name, in->topics[i].name);
-            same += equal;
-            earlier += equal && k < i;
-        }
-        if (earlier)
+        if (again[i] == REPEAT_EARLIER)
             continue;
         struct create_topics_response_topic *row = &out->topics[out->topics_count++];
         row->name = in->topics[i].name;
-        if (same > 1) {
+        if (again[i]) {
             row->error_code = KERR_INVALID_REQUEST;
             row->error_message = SL("Duplicate topic name.");
         } else {
@@ -227,18 +228,6 @@ static void delete_one(struct request *rq, struct delete_topics_response_topic *
         row->error_message = text_of(rq, row->error_code, &e);
 }
 
-static bool named_twice(const struct delete_topics_response *out, int32_t i, bool earlier_only)
-{
-    const struct delete_topics_response_topic *a = &out->responses[i];
-    for (int32_t k = 0; k < (earlier_only ? i : out->responses_count); k++) {
-        const struct delete_topics_response_topic *b = &out->responses[k];
-        if (k != i && (a->name.p ? slice_eq(a->name, b->name)
-                                 : !b->name.p && !memcmp(&a->topic_id, &b->topic_id, 16)))
-            return true;
-    }
-    return false;
-}
-
 static void delete_topics(void *arg)
 {
     struct request *rq = arg;
@@ -247,16 +236,18 @@ static void delete_topics(void *arg)
     int32_t n = rq->version >= 6 ? in->topics_count : in->topic_names_count;
     out->responses_count = MAX(n, 0);
     out->responses = delete_topics_response_topic_array(&rq->arena, out->responses_count);
-    bool *twice = arena_calloc(&rq->arena, (size_t)out->responses_count + 1, sizeof *twice);
+    struct slice *keys = repeats_keys(&rq->arena, out->responses_count);
     for (int32_t i = 0; i < out->responses_count; i++) {
         out->responses[i].name = rq->version >= 6 ? in->topics[i].name : in->topic_names[i];
         if (rq->version >= 6)
             out->responses[i].topic_id = in->topics[i].topic_id;
+        keys[i] = out->responses[i].name.p
+                      ? out->responses[i].name
+                      : slice_of(&out->responses[i].topic_id, sizeof(struct uuid));
     }
-    for (int32_t i = 0; i < out->responses_count; i++)
-        twice[i] = named_twice(out, i, false);
+    const uint8_t *again = repeats_of(&rq->arena, keys, out->responses_count);
     for (int32_t i = 0; i < out->responses_count; i++) {
-        if (twice[i]) {
+        if (again[i]) {
             out->responses[i].error_code = KERR_INVALID_REQUEST;
             out->responses[i].error_message = SL("Duplicate topic name.");
         } else {
@@ -316,12 +307,13 @@ static void create_partitions(void *arg)
     struct create_partitions_response *out = rq->out;
     out->results_count = MAX(in->topics_count, 0);
     out->results = create_partitions_response_topic_array(&rq->arena, out->results_count);
+    struct slice *names = repeats_keys(&rq->arena, out->results_count);
+    for (int32_t i = 0; i < out->results_count; i++)
+        names[i] = in->topics[i].name;
+    const uint8_t *again = repeats_of(&rq->arena, names, out->results_count);
     for (int32_t i = 0; i < out->results_count; i++) {
-        bool twice = false;
-        for (int32_t k = 0; k < in->topics_count; k++)
-            twice |= k != i && slice_eq(in->topics[k].name, in->topics[i].name);
         out->results[i].name = in->topics[i].name;
-        if (twice) {
+        if (again[i]) {
             out->results[i].error_code = KERR_INVALID_REQUEST;
             out->results[i].error_message = SL("Duplicate topic name.");
         } else {

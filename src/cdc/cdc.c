@@ -12,6 +12,7 @@ static const struct connector_ops *const connectors[] = {
 
 static const struct transform_ops *const transforms[] = {
     &smt_extract_new_record,
+    &smt_event_router,
     NULL,
 };
 

@@ -463,8 +463,7 @@ static enum err job_topics(struct db *d, void *arg, struct error *e)
 {
     struct call *c = arg;
     sqlite3_stmt *s = stmt_named(
-        d, "SELECT topic FROM connect_topics WHERE connector = ?1 ORDER BY discovered_ms, topic",
-        c->name);
+        d, "SELECT topic FROM connect_topics WHERE connector = ?1 ORDER BY topic", c->name);
     enum err err;
     while ((err = db_step(d, s, e)) == E_OK) {
         c->texts = grow(c->a, c->texts, c->count, sizeof *c->texts);

@@ -259,12 +259,6 @@ static enum err drop_named(const struct unwrap *s, struct record_batch *b, struc
 /* --- records ------------------------------------------------------------------------------------
  */
 
-static bool is_envelope(const struct record *r)
-{
-    return r->value_schema && r->value.kind == VALUE_STRUCT && r->value_schema->name.p &&
-           slice_ends(r->value_schema->name, SL("Envelope"));
-}
-
 static enum err apply_tombstone(struct unwrap *s, struct record_batch *b, struct record *r,
                                 struct error *e)
 {
@@ -300,7 +294,7 @@ static enum err apply(void *smt, struct record_batch *b, struct record *r, struc
     struct unwrap *s = smt;
     if (r->value.kind == VALUE_NULL)
         return apply_tombstone(s, b, r, e);
-    if (!is_envelope(r))
+    if (!smt_is_envelope(r))
         return E_OK;
     int before = schema_field_index(r->value_schema, SL("before"));
     int after = schema_field_index(r->value_schema, SL("after"));

@@ -1,0 +1,90 @@
+/* The outbox router. SPEC: connect 7.2; the recorded cases outbox/ have the rest. */
+#include "cdc/transforms/transforms.h"
+
+#include "connect/transforms/smt_case.h"
+#include "helpers.h"
+
+#define TEXT(name) "{\"type\":\"string\",\"optional\":true,\"field\":\"" name "\"}"
+#define ROW(field)                                                                                 \
+    "{\"type\":\"struct\",\"fields\":[" TEXT("id") "," TEXT("aggregatetype") "," TEXT(             \
+        "aggregateid") "," TEXT("payload") ",{\"type\":\"int32\",\"optional\":true,\"field\":"     \
+                                           "\"part\"}],\"optional\":true,\"name\":\"p.d.t."        \
+                                           "Value\",\"field\":\"" field "\"}"
+#define ENVELOPE                                                                                   \
+    "{\"type\":\"struct\",\"fields\":[" ROW("before") "," ROW("after") "," TEXT(                   \
+        "op") ",{\"type\":"                                                                        \
+              "\"int64\",\"optional\":true,\"field\":\"ts_ms\"}],\"optional\":false,\"name\":"     \
+              "\"p.d.t.Envelope\"}"
+#define EVENT(op, payload)                                                                         \
+    "{\"before\":null,\"after\":{\"id\":\"e\",\"aggregatetype\":\"order\",\"aggregateid\":\"k\","  \
+    "\"payload\":" payload ",\"part\":3},\"op\":\"" op "\",\"ts_ms\":5}"
+#define DELETE                                                                                     \
+    "{\"before\":{\"id\":\"e\",\"aggregatetype\":\"order\",\"aggregateid\":\"k\",\"payload\":"     \
+    "null,\"part\":3},\"after\":null,\"op\":\"d\",\"ts_ms\":5}"
+
+static void run(const char *config, const char *schema, const char *value, const char *want)
+{
+    struct smt_case c = {&smt_event_router, config, schema, value, want, false};
+    smt_case_run(&c, 0);
+}
+
+static void test_events(void)
+{
+    run("", ENVELOPE, EVENT("c", "\"text\""), "outbox.event.order \"k\" \"text\" id=\"e\"");
+    run("", ENVELOPE, EVENT("r", "\"text\""), "outbox.event.order \"k\" \"text\" id=\"e\"");
+    run("", ENVELOPE, EVENT("u", "\"text\""), "dropped");
+    run("table.op.invalid.behavior=fatal", ENVELOPE, EVENT("u", "\"text\""),
+        "java.lang.IllegalStateException: Unexpected update message received t, fail.");
+    run("", ENVELOPE, DELETE, "dropped");
+    run("", NULL, "null", "dropped");
+    run("", "{\"type\":\"string\",\"optional\":false}", "\"no event\"", "t null \"no event\"");
+}
+
+static void test_options(void)
+{
+    run("route.topic.replacement=x.${routedByValue}\n"
+        "table.fields.additional.placement=part:header:p,id:envelope:copy",
+        ENVELOPE, EVENT("c", "\"text\""),
+        "x.order \"k\" {\"payload\":\"text\",\"copy\":\"e\"} id=\"e\" p=3");
+    run("table.fields.additional.placement=nosuch:header", ENVELOPE, EVENT("c", "null"),
+        "org.apache.kafka.connect.errors.DataException: nosuch is not a valid field name");
+    run("table.fields.additional.placement=nosuch:header\n"
+        "table.fields.additional.error.on.missing=false",
+        ENVELOPE, EVENT("c", "null"), "outbox.event.order \"k\" null id=\"e\"");
+    run("table.fields.additional.placement=part:nowhere", ENVELOPE, EVENT("c", "null"),
+        "org.apache.kafka.common.config.ConfigException: Invalid value part:nowhere for "
+        "configuration table.fields.additional.placement: part:nowhere is not column:header, "
+        "column:envelope or column:partition with an :alias");
+    run("table.field.event.payload=nosuch", ENVELOPE, EVENT("c", "null"),
+        "org.apache.kafka.connect.errors.ConnectException: Unable to find payload field nosuch in "
+        "event");
+    run("table.field.event.timestamp=part", ENVELOPE, EVENT("c", "null"),
+        "org.apache.kafka.connect.errors.ConnectException: Unsupported field type INT32 (without "
+        "logical schema name) for event timestamp");
+    run("route.topic.regex=(", ENVELOPE, EVENT("c", "null"),
+        "org.apache.kafka.common.config.ConfigException: Invalid value ( for configuration "
+        "route.topic.regex: Unclosed group near index 1\n(");
+}
+
+static void test_payloads(void)
+{
+#define EXPAND "table.expand.json.payload=true"
+    run(EXPAND, ENVELOPE, EVENT("c", "\"{\\\"a\\\":[1,null],\\\"n\\\":null,\\\"o\\\":{}}\""),
+        "outbox.event.order \"k\" {\"a\":[1,null],\"o\":{}} id=\"e\"");
+    run(EXPAND, ENVELOPE, EVENT("c", "\"[{\\\"a\\\":1},{\\\"b\\\":true}]\""),
+        "outbox.event.order \"k\" [{\"b\":null,\"a\":1},{\"b\":true,\"a\":null}] id=\"e\"");
+    run(EXPAND, ENVELOPE, EVENT("c", "\"{\\\"a\\\":[1,\\\"x\\\"]}\""),
+        "outbox.event.order \"k\" \"{\\\"a\\\":[1,\\\"x\\\"]}\" id=\"e\"");
+    run(EXPAND, ENVELOPE, EVENT("c", "\"{\\\"big\\\":18446744073709551616}\""),
+        "outbox.event.order \"k\" \"{\\\"big\\\":18446744073709551616}\" id=\"e\"");
+    run("route.tombstone.on.empty.payload=true", ENVELOPE, EVENT("c", "\"  \""),
+        "outbox.event.order \"k\" null id=\"e\"");
+}
+
+static const struct test_case tests[] = {
+    {"events", test_events},
+    {"options", test_options},
+    {"payloads", test_payloads},
+    {NULL, NULL},
+};
+const struct test_suite test_event_router = {"cdc/transforms/event_router", tests, NULL, NULL};

@@ -170,7 +170,8 @@ struct value smt_map_copy(struct arena *a, struct value map, size_t more)
     struct value *v = arena_try_alloc(a, 2 * (map.n + more + 1) * sizeof *v);
     if (!v)
         return value_null();
-    memcpy(v, map.u.v, 2 * (size_t)map.n * sizeof *v);
+    if (map.n)
+        memcpy(v, map.u.v, 2 * (size_t)map.n * sizeof *v);
     return (struct value){.kind = VALUE_MAP, .n = map.n, .u.v = v};
 }
 

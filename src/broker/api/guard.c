@@ -4,8 +4,9 @@
  *   wholes   a resource named in the request (or the cluster) decides about all of it
  *   items    each entry of a list is a resource of its own; refused ones stand in the answer
  *   lists    answers from which entries vanish
- * CreateAcls, DeleteAcls, AlterClientQuotas and AlterUserScramCredentials, whose answers repeat the
- * request in their own ways, ask in their handlers.
+ * What no table says is in guard_special.c. CreateAcls, DeleteAcls, AlterClientQuotas and
+ * AlterUserScramCredentials, whose answers repeat the request in their own ways, ask in their
+ * handlers.
  * Fields are found by the names of their schema rows: a refused entry takes over its name, id and
  * partitions into the answer, with the error where the answer has one. */
 #include "broker/api/guard.h"
@@ -13,6 +14,7 @@
 #include "base/base.h"
 #include "broker/access.h"
 #include "broker/api/api.h"
+#include "broker/api/guard_special.h"
 #include "broker/topic.h"
 
 /* --- fields by name -----------------------------------------------------------------------------
@@ -90,7 +92,6 @@ static const struct whole {
     {KAPI_DESCRIBE_CLIENT_QUOTAS, ACL_DESCRIBE_CONFIGS, ACL_CLUSTER, NULL},
     {KAPI_DESCRIBE_USER_SCRAM_CREDENTIALS, ACL_DESCRIBE, ACL_CLUSTER, NULL},
     {KAPI_DESCRIBE_LOG_DIRS, ACL_DESCRIBE, ACL_CLUSTER, NULL},
-    {KAPI_ALTER_REPLICA_LOG_DIRS, ACL_ALTER, ACL_CLUSTER, NULL},
     {KAPI_DESCRIBE_QUORUM, ACL_DESCRIBE, ACL_CLUSTER, NULL},
     {KAPI_ELECT_LEADERS, ACL_ALTER, ACL_CLUSTER, NULL},
     {KAPI_LIST_PARTITION_REASSIGNMENTS, ACL_DESCRIBE, ACL_CLUSTER, NULL},
@@ -106,7 +107,6 @@ static int16_t may_create(struct request *rq, void *item, struct slice name);
 static int16_t may_delete(struct request *rq, void *item, struct slice name);
 static int16_t may_describe_configs(struct request *rq, void *item, struct slice name);
 static int16_t may_alter_configs(struct request *rq, void *item, struct slice name);
-static int16_t may_find(struct request *rq, void *item, struct slice name);
 
 static const struct items {
     int16_t key;
@@ -132,7 +132,7 @@ static const struct items {
     {KAPI_OFFSET_COMMIT, ACL_READ, ACL_TOPIC, "topics", "topics", NULL},
     {KAPI_OFFSET_DELETE, ACL_READ, ACL_TOPIC, "topics", "topics", NULL},
     {KAPI_TXN_OFFSET_COMMIT, ACL_READ, ACL_TOPIC, "topics", "topics", NULL},
-    {KAPI_FIND_COORDINATOR, 0, 0, "coordinator_keys", "coordinators", may_find},
+    {KAPI_FIND_COORDINATOR, 0, 0, "coordinator_keys", "coordinators", guard_may_find},
     {KAPI_DESCRIBE_GROUPS, ACL_DESCRIBE, ACL_GROUP, "groups", "groups", NULL},
     {KAPI_CONSUMER_GROUP_DESCRIBE, ACL_DESCRIBE, ACL_GROUP, "group_ids", "groups", NULL},
     {KAPI_DELETE_GROUPS, ACL_DELETE, ACL_GROUP, "groups_names", "results", NULL},
@@ -159,11 +159,6 @@ static const struct lists {
 /* --- judging ------------------------------------------------------------------------------------
  */
 
-static int16_t judge(struct request *rq, enum acl_op op, enum acl_type type, struct slice name)
-{
-    return request_allowed(rq, op, type, name) ? KERR_NONE : access_denied_code(type);
-}
-
 static int16_t may_describe_or_create(struct request *rq, void *item, struct slice name)
 {
     const struct metadata_request *in = rq->in;
@@ -181,14 +176,14 @@ static int16_t may_create(struct request *rq, void *item, struct slice name)
 {
     (void)item;
     return request_allowed_cluster(rq, ACL_CREATE) ? KERR_NONE
-                                                   : judge(rq, ACL_CREATE, ACL_TOPIC, name);
+                                                   : guard_judge(rq, ACL_CREATE, ACL_TOPIC, name);
 }
 
 static int16_t may_delete(struct request *rq, void *item, struct slice name)
 {
     (void)item;
-    int16_t code = judge(rq, ACL_DESCRIBE, ACL_TOPIC, name);
-    return code ? code : judge(rq, ACL_DELETE, ACL_TOPIC, name);
+    int16_t code = guard_judge(rq, ACL_DESCRIBE, ACL_TOPIC, name);
+    return code ? code : guard_judge(rq, ACL_DELETE, ACL_TOPIC, name);
 }
 
 /* Kafka's numbers of configuration resources; loggers and metrics hang on the cluster. */
@@ -196,11 +191,11 @@ static int16_t judge_config(struct request *rq, enum acl_op op, int8_t resource,
 {
     switch (resource) {
     case 2:
-        return judge(rq, op, ACL_TOPIC, name);
+        return guard_judge(rq, op, ACL_TOPIC, name);
     case 32:
-        return judge(rq, op, ACL_GROUP, name);
+        return guard_judge(rq, op, ACL_GROUP, name);
     default:
-        return judge(rq, op, ACL_CLUSTER, ACL_CLUSTER_NAME);
+        return guard_judge(rq, op, ACL_CLUSTER, ACL_CLUSTER_NAME);
     }
 }
 
@@ -219,15 +214,6 @@ static int16_t may_alter_configs(struct request *rq, void *item, struct slice na
                            0,
                    "may_alter_configs reads both");
     return judge_config(rq, ACL_ALTER_CONFIGS, resource, name);
-}
-
-static int16_t may_find(struct request *rq, void *item, struct slice name)
-{
-    const struct find_coordinator_request *in = rq->in;
-    (void)item;
-    return in->key_type == 0   ? judge(rq, ACL_DESCRIBE, ACL_GROUP, name)
-           : in->key_type == 1 ? judge(rq, ACL_DESCRIBE, ACL_TRANSACTIONAL_ID, name)
-                               : judge(rq, ACL_CLUSTER_ACTION, ACL_CLUSTER, ACL_CLUSTER_NAME);
 }
 
 /* --- refused entries ----------------------------------------------------------------------------
@@ -266,7 +252,7 @@ static int16_t judge_item(struct request *rq, const struct guard *g, void *item)
     if (!name.p)
         return KERR_NONE; /* a topic id that is not known: the handler says so */
     return g->row->judge ? g->row->judge(rq, item, name)
-                         : judge(rq, g->row->op, g->row->type, name);
+                         : guard_judge(rq, g->row->op, g->row->type, name);
 }
 
 /* Moves refused entries behind the others. all: code for every one of them; 0: judges each. */
@@ -384,225 +370,6 @@ static void append_refused(struct request *rq, struct guard *g)
     *count = have + refused;
 }
 
-/* --- APIs that need more ------------------------------------------------------------------------
- */
-
-/* Offsets of several groups, each with topics. A refused group stays in the request, with no topics
- * and in the answer with its error. */
-static void offset_fetch_topics(struct request *rq, struct slice group,
-                                struct offset_fetch_response_topic *v, int32_t *count,
-                                int16_t *error)
-{
-    int32_t kept = 0;
-    *error = judge(rq, ACL_DESCRIBE, ACL_GROUP, group) ? KERR_GROUP_AUTHORIZATION_FAILED : *error;
-    for (int32_t i = 0; i < *count; i++) {
-        struct slice name = v[i].name;
-        if (rq->version >= 10) {
-            struct topic *t = topics_get_id(rq->broker->topics, &v[i].topic_id);
-            name = t ? arena_dup(&rq->arena, topic_name(t)) : SLICE_NULL;
-            topic_unref(t);
-        }
-        bool denied = *error || (name.p && judge(rq, ACL_DESCRIBE, ACL_TOPIC, name));
-        for (int32_t p = 0; denied && p < v[i].partitions_count; p++) {
-            struct offset_fetch_response_partition *row = &v[i].partitions[p];
-            row->committed_offset = -1;
-            row->committed_leader_epoch = -1;
-            row->metadata = SL("");
-            row->error_code = *error ? *error : KERR_TOPIC_AUTHORIZATION_FAILED;
-        }
-        if (!*error || rq->version < 2)
-            v[kept++] = v[i];
-    }
-    *count = kept;
-}
-
-/* Drops topics that the client may not see from an answer about all topics of a group. */
-static void offset_fetch_hide(bool all, struct offset_fetch_response_topic *v, int32_t *count)
-{
-    int32_t kept = 0;
-    for (int32_t i = 0; all && i < *count; i++) {
-        if (v[i].partitions_count == 0 ||
-            v[i].partitions[0].error_code != KERR_TOPIC_AUTHORIZATION_FAILED)
-            v[kept++] = v[i];
-    }
-    if (all)
-        *count = kept;
-}
-
-static void after_offset_fetch(struct request *rq)
-{
-    const struct offset_fetch_request *in = rq->in;
-    struct offset_fetch_response *out = rq->out;
-    if (rq->version < 8) {
-        offset_fetch_topics(rq, in->group_id, out->topics, &out->topics_count, &out->error_code);
-        offset_fetch_hide(in->topics_count < 0, out->topics, &out->topics_count);
-        return;
-    }
-    for (int32_t i = 0; i < out->groups_count; i++) {
-        struct offset_fetch_response_group *g = &out->groups[i];
-        bool all = i < in->groups_count && in->groups[i].topics_count < 0;
-        offset_fetch_topics(rq, g->group_id, g->topics, &g->topics_count, &g->error_code);
-        offset_fetch_hide(all, g->topics, &g->topics_count);
-    }
-}
-
-static void after_create_topics(struct request *rq)
-{
-    struct create_topics_response *out = rq->out;
-    for (int32_t i = 0; i < out->topics_count; i++) {
-        struct create_topics_response_topic *t = &out->topics[i];
-        if (t->error_code == KERR_TOPIC_AUTHORIZATION_FAILED)
-            t->error_message = SL("Authorization failed.");
-        if (t->error_code || request_allowed(rq, ACL_DESCRIBE_CONFIGS, ACL_TOPIC, t->name))
-            continue;
-        t->topic_config_error_code = KERR_TOPIC_AUTHORIZATION_FAILED;
-        t->num_partitions = -1;
-        t->replication_factor = -1;
-        t->configs_count = 0;
-    }
-}
-
-static void after_describe_groups(struct request *rq)
-{
-    const struct describe_groups_request *in = rq->in;
-    struct describe_groups_response *out = rq->out;
-    for (int32_t i = 0; in->include_authorized_operations && i < out->groups_count; i++) {
-        if (out->groups[i].error_code != KERR_GROUP_AUTHORIZATION_FAILED)
-            out->groups[i].authorized_operations =
-                request_operations(rq, ACL_GROUP, out->groups[i].group_id);
-    }
-}
-
-static void after_consumer_group_describe(struct request *rq)
-{
-    const struct consumer_group_describe_request *in = rq->in;
-    struct consumer_group_describe_response *out = rq->out;
-    for (int32_t i = 0; in->include_authorized_operations && i < out->groups_count; i++) {
-        if (out->groups[i].error_code != KERR_GROUP_AUTHORIZATION_FAILED)
-            out->groups[i].authorized_operations =
-                request_operations(rq, ACL_GROUP, out->groups[i].group_id);
-    }
-}
-
-static void after_describe_transactions(struct request *rq)
-{
-    struct describe_transactions_response *out = rq->out;
-    for (int32_t i = 0; i < out->transaction_states_count; i++) {
-        struct describe_transactions_response_transaction *t = &out->transaction_states[i];
-        int32_t kept = 0;
-        for (int32_t k = 0; k < t->topics_count; k++) {
-            if (request_allowed(rq, ACL_DESCRIBE, ACL_TOPIC, t->topics[k].topic))
-                t->topics[kept++] = t->topics[k];
-        }
-        t->topics_count = MIN(kept, t->topics_count);
-    }
-}
-
-/* One topic that may not be written fails all: the others say that nothing was tried. */
-static bool before_add_partitions(struct request *rq)
-{
-    const struct add_partitions_to_txn_request *in = rq->in;
-    struct add_partitions_to_txn_response *out = rq->out;
-    if (rq->version >= 4) { /* brokers among themselves */
-        out->error_code = judge(rq, ACL_CLUSTER_ACTION, ACL_CLUSTER, ACL_CLUSTER_NAME);
-        if (out->error_code)
-            request_reply(rq);
-        return !out->error_code;
-    }
-    int16_t whole = judge(rq, ACL_WRITE, ACL_TRANSACTIONAL_ID, in->v3_and_below_transactional_id);
-    bool bad = whole != 0;
-    int32_t n = MAX(in->v3_and_below_topics_count, 0);
-    for (int32_t i = 0; i < n && !bad; i++)
-        bad = judge(rq, ACL_WRITE, ACL_TOPIC, in->v3_and_below_topics[i].name) != 0;
-    if (!bad)
-        return true;
-    out->results_by_topic_v3_and_below_count = n;
-    out->results_by_topic_v3_and_below = add_partitions_to_txn_response_topic_array(&rq->arena, n);
-    for (int32_t i = 0; i < n; i++) {
-        const struct add_partitions_to_txn_request_topic *from = &in->v3_and_below_topics[i];
-        struct add_partitions_to_txn_response_topic *to = &out->results_by_topic_v3_and_below[i];
-        int16_t code = whole ? whole : judge(rq, ACL_WRITE, ACL_TOPIC, from->name);
-        to->name = from->name;
-        to->results_by_partition_count = MAX(from->partitions_count, 0);
-        to->results_by_partition = add_partitions_to_txn_response_partition_array(
-            &rq->arena, to->results_by_partition_count);
-        for (int32_t p = 0; p < to->results_by_partition_count; p++) {
-            to->results_by_partition[p].partition_index = from->partitions[p];
-            to->results_by_partition[p].partition_error_code =
-                code ? code : KERR_OPERATION_NOT_ATTEMPTED;
-        }
-    }
-    request_reply(rq);
-    return false;
-}
-
-static bool before_init_producer_id(struct request *rq)
-{
-    const struct init_producer_id_request *in = rq->in;
-    struct init_producer_id_response *out = rq->out;
-    if (in->transactional_id.p || request_allowed_cluster(rq, ACL_IDEMPOTENT_WRITE) ||
-        request_allowed_some(rq, ACL_WRITE, ACL_TOPIC))
-        return true;
-    out->error_code = KERR_CLUSTER_AUTHORIZATION_FAILED;
-    request_reply(rq);
-    return false;
-}
-
-static bool before_consumer_group_heartbeat(struct request *rq)
-{
-    const struct consumer_group_heartbeat_request *in = rq->in;
-    struct consumer_group_heartbeat_response *out = rq->out;
-    for (int32_t i = 0; i < in->subscribed_topic_names_count; i++)
-        out->error_code = out->error_code
-                              ? out->error_code
-                              : judge(rq, ACL_DESCRIBE, ACL_TOPIC, in->subscribed_topic_names[i]);
-    if (out->error_code)
-        request_reply(rq);
-    return !out->error_code;
-}
-
-static bool before_find_coordinator(struct request *rq)
-{
-    const struct find_coordinator_request *in = rq->in;
-    struct find_coordinator_response *out = rq->out;
-    if (rq->version >= 4)
-        return true; /* each key is judged by itself */
-    out->error_code = may_find(rq, NULL, in->key);
-    if (!out->error_code)
-        return true;
-    out->node_id = -1;
-    out->port = -1;
-    request_reply(rq);
-    return false;
-}
-
-static void after_find_coordinator(struct request *rq)
-{
-    struct find_coordinator_response *out = rq->out;
-    for (int32_t i = 0; i < out->coordinators_count; i++) {
-        if (out->coordinators[i].error_code) {
-            out->coordinators[i].node_id = -1;
-            out->coordinators[i].port = -1;
-        }
-    }
-}
-
-static const struct more {
-    int16_t key;
-    bool (*before)(struct request *rq);
-    void (*after)(struct request *rq);
-} more[] = {
-    {KAPI_OFFSET_FETCH, NULL, after_offset_fetch},
-    {KAPI_CREATE_TOPICS, NULL, after_create_topics},
-    {KAPI_DESCRIBE_GROUPS, NULL, after_describe_groups},
-    {KAPI_CONSUMER_GROUP_DESCRIBE, NULL, after_consumer_group_describe},
-    {KAPI_DESCRIBE_TRANSACTIONS, NULL, after_describe_transactions},
-    {KAPI_ADD_PARTITIONS_TO_TXN, before_add_partitions, NULL},
-    {KAPI_INIT_PRODUCER_ID, before_init_producer_id, NULL},
-    {KAPI_CONSUMER_GROUP_HEARTBEAT, before_consumer_group_heartbeat, NULL},
-    {KAPI_FIND_COORDINATOR, before_find_coordinator, after_find_coordinator},
-};
-
 /* --- before and after ---------------------------------------------------------------------------
  */
 
@@ -647,16 +414,14 @@ bool guard_before(struct request *rq)
         struct slice name = ACL_CLUSTER_NAME;
         if (wholes[i].name)
             name = text(rq->in, field(rq->api->request->body, wholes[i].name));
-        int16_t code = name.p ? judge(rq, wholes[i].op, wholes[i].type, name) : KERR_NONE;
+        int16_t code = name.p ? guard_judge(rq, wholes[i].op, wholes[i].type, name) : KERR_NONE;
         if (code) {
             refuse_whole(rq, g, code);
             return false;
         }
     }
-    for (size_t i = 0; i < ARRAY_LEN(more); i++) {
-        if (more[i].key == rq->api->key && more[i].before && !more[i].before(rq))
-            return false;
-    }
+    if (!guard_special_before(rq))
+        return false;
     if (g->row) {
         int32_t named = *count_of(rq->in, g->in);
         g->all =
@@ -701,8 +466,5 @@ void guard_after(struct request *rq)
     }
     if (g->row)
         append_refused(rq, g);
-    for (size_t i = 0; i < ARRAY_LEN(more); i++) {
-        if (more[i].key == rq->api->key && more[i].after)
-            more[i].after(rq);
-    }
+    guard_special_after(rq);
 }

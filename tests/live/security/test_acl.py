@@ -1,9 +1,8 @@
 """Access control lists with the clients that people use. SPEC: broker 11.5"""
-import os
 import time
 
 import pytest
-from secure import PLAIN_JAAS, Certificates, SecureWeir, missing, run
+from secure import PLAIN_JAAS, Certificates, SecureWeir, missing
 from weirproc import wait_until
 
 try:
@@ -13,7 +12,6 @@ try:
 except ImportError:
     AdminClient = None
 
-STACK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "..", "shared", "oracle", "stack.sh")
 AUTHORIZER = {"authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer", "super.users": "User:admin;User:ANONYMOUS"}
 
 
@@ -184,21 +182,3 @@ def test_certificates_are_principals(tmp_path):
             b = AclBinding(ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, principal, "*", AclOperation.DESCRIBE, AclPermissionType.ALLOW)
             admin.create_acls([b])[b].result(20)
         assert set(AdminClient({"bootstrap.servers": w.at["TLS"], **own}).list_topics(timeout=20).topics) == {"dn"}
-
-
-def test_kafka_acls(guarded):
-    """Kafka's own kafka-acls, as people type it."""
-    if not os.path.exists(STACK):
-        missing("the folder with Kafka's own tools (../shared)")
-
-    def acls(*arguments):
-        return run(["bash", STACK, "tool", "org.apache.kafka.tools.AclCommand", "--bootstrap-server", guarded.at["PLAINTEXT"], *arguments],
-                   timeout=120).stdout
-    out = acls("--add", "--allow-principal", "User:bob", "--operation", "Read", "--operation", "Write", "--topic", "test")
-    assert "Adding ACLs for resource `ResourcePattern(resourceType=TOPIC, name=test, patternType=LITERAL)`:" in out
-    assert "(principal=User:bob, host=*, operation=READ, permissionType=ALLOW)" in out
-    out = acls("--list", "--topic", "test")
-    assert "Current ACLs for resource `ResourcePattern(resourceType=TOPIC, name=test, patternType=LITERAL)`:" in out
-    assert "(principal=User:bob, host=*, operation=WRITE, permissionType=ALLOW)" in out
-    acls("--remove", "--force", "--topic", "test")
-    assert acls("--list").strip() == ""

@@ -127,6 +127,16 @@ enum err fs_datasync(const struct fs_file *f, struct error *e)
     return sys == 0 ? E_OK : error_sys(e, sys, "syncing %s", f->path);
 }
 
+enum err fs_sync_all(const struct fs_file *f, struct error *e)
+{
+    int sys = FS_FAULT(fs_fault_sync());
+    if (sys == 0 && syncfs(f->fd) != 0)
+        sys = errno;
+    if (sys == 0)
+        FS_NOTE(fs_power_all_synced(f->path));
+    return sys == 0 ? E_OK : error_sys(e, sys, "syncing what holds %s", f->path);
+}
+
 enum err fs_truncate(const struct fs_file *f, int64_t size, struct error *e)
 {
     int rc;
@@ -271,6 +281,12 @@ enum err fs_unlink(const char *path, struct error *e)
     int sys = unlink(path) != 0 && errno != ENOENT ? errno : 0;
     FS_NOTE(fs_power_unlinked(path));
     return sys == 0 ? E_OK : error_sys(e, sys, "deleting %s", path);
+}
+
+int64_t fs_size_of(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 ? st.st_size : -1;
 }
 
 bool fs_exists(const char *path)

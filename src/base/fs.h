@@ -26,6 +26,8 @@ enum err fs_pread(const struct fs_file *f, void *p, size_t n, int64_t at, size_t
 enum err fs_pwrite(const struct fs_file *f, const void *p, size_t n, int64_t at,
                    struct error *e) MUST_CHECK;
 enum err fs_datasync(const struct fs_file *f, struct error *e) MUST_CHECK;
+/* Everything on the file system that holds this file: for many files at once. */
+enum err fs_sync_all(const struct fs_file *f, struct error *e) MUST_CHECK;
 enum err fs_truncate(const struct fs_file *f, int64_t size, struct error *e) MUST_CHECK;
 /* Reserves blocks beyond the end without changing the size; best effort. */
 void fs_preallocate(const struct fs_file *f, int64_t from, int64_t n);
@@ -46,6 +48,7 @@ enum err fs_unlink(const char *path, struct error *e) MUST_CHECK; /* absent is f
 enum err fs_remove_tree(const char *path, struct error *e) MUST_CHECK;
 enum err fs_sync_dir(const char *path, struct error *e) MUST_CHECK;
 bool fs_exists(const char *path);
+int64_t fs_size_of(const char *path); /* -1: there is no such file */
 /* Calls fn for each name but . and .., in any order, until it returns false. */
 enum err fs_list(const char *dir, bool (*fn)(const char *name, void *arg), void *arg,
                  struct error *e) MUST_CHECK;

@@ -271,6 +271,13 @@ static void forget_below(const char *dir)
     }
 }
 
+void fs_power_all_synced(const char *dir)
+{
+    pthread_mutex_lock(&mutex);
+    forget_below(dir);
+    pthread_mutex_unlock(&mutex);
+}
+
 void fs_power_forget_tree(const char *path)
 {
     pthread_mutex_lock(&mutex);

@@ -35,6 +35,7 @@ void fs_power_truncated(const char *path, int64_t size, bool ok);
 void fs_power_synced(const char *path, bool ok);
 void fs_power_renamed(const char *from, const char *to, bool ok);
 void fs_power_unlinked(const char *path);
+void fs_power_all_synced(const char *dir);          /* without fs_power_lock before it */
 void fs_power_dir_synced(const char *dir, bool ok); /* without fs_power_lock before it */
 void fs_power_forget_tree(const char *path);        /* the same */
 

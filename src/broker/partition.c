@@ -31,6 +31,8 @@ struct durable_wait {
 };
 
 static void flush_now(struct flush_item *item);
+static void flush_begin(struct flush_item *item);
+static void flush_end(struct flush_item *item, enum err err, const struct error *why);
 
 /* --- life --------------------------------------------------------------------------------------
  */
@@ -50,6 +52,8 @@ struct partition *partition_new(struct topic *t, int32_t id, const char *dir, bo
     p->cleaned_to = fresh ? -1 : checkpoint_get(&env->cleaned, topic_name(t), id);
     p->dir = xstrdup(dir);
     p->flush.flush = flush_now;
+    p->flush.begin = flush_begin;
+    p->flush.end = flush_end;
     p->expire_at = EXPIRE_AT_LEAST;
     placement_single(&p->place, env->node_id);
     p->leader = env->node_id;
@@ -112,7 +116,7 @@ static struct plog_load how_to_load(const struct partition *p)
     struct slice name = topic_name(p->topic);
     if (p->fresh)
         return (struct plog_load){.clean = true, .recovery_point = 0, .start = -1};
-    return (struct plog_load){.clean = p->env->clean,
+    return (struct plog_load){.clean = p->env->clean || p->untouched,
                               .recovery_point =
                                   checkpoint_get(&p->env->recovery_points, name, p->id),
                               .start = checkpoint_get(&p->env->log_starts, name, p->id)};
@@ -172,10 +176,21 @@ int16_t partition_enter(struct partition *p)
     return code;
 }
 
+/* Lock held. */
+static const struct tail *known_tail(const struct partition *p)
+{
+    return p->fresh || !(p->env->clean || p->untouched)
+               ? NULL
+               : tails_get(&p->env->tails, topic_name(p->topic), p->id);
+}
+
 /* Of log and placement, the larger one. Lock held. */
 static int32_t epoch_locked(struct partition *p)
 {
-    if (p->known_epoch < 0) { /* Metadata of all topics must not load all logs */
+    const struct tail *tail = p->known_epoch < 0 ? known_tail(p) : NULL;
+    if (tail) { /* Metadata of all topics must not load all logs, nor read ten thousand files */
+        p->known_epoch = tail->epoch;
+    } else if (p->known_epoch < 0) {
         struct epoch_entry *epochs;
         size_t count;
         char *path = xasprintf("%s/leader-epoch-checkpoint", p->dir);
@@ -282,6 +297,42 @@ void partition_positions(struct partition *p, int64_t *recovery_point, int64_t *
     *recovery_point = p->loaded ? p->log.recovery_point : how.recovery_point;
     *log_start = p->loaded ? p->log.start : how.start;
     pthread_mutex_unlock(&p->lock);
+}
+
+bool partition_tail(struct partition *p, struct tail *out)
+{
+    pthread_mutex_lock(&p->lock);
+    const struct plog *l = &p->log;
+    const struct tail *known = p->loaded ? NULL : known_tail(p);
+    bool found = p->loaded ? !l->failed && l->recovery_point == l->end && !l->dir_dirty
+                           : !p->broken && (p->fresh || known);
+    *out = (struct tail){0};
+    if (found && p->loaded)
+        *out = (struct tail){plog_active(l)->base, l->end, plog_active(l)->size, plog_epoch(l)};
+    else if (known)
+        *out = *known;
+    pthread_mutex_unlock(&p->lock);
+    return found;
+}
+
+static int64_t log_size(const struct partition *p, int64_t base)
+{
+    char name[64];
+    segment_file_name(base, ".log", name);
+    char *path = xasprintf("%s/%s", p->dir, name);
+    int64_t size = fs_size_of(path);
+    mem_free(path);
+    return size;
+}
+
+bool partition_is_untouched(struct partition *p)
+{
+    const struct tail *t = tails_get(&p->env->tails, topic_name(p->topic), p->id);
+    if (p->fresh || !t || MAX(log_size(p, t->base), 0) != t->size ||
+        (t->end != t->base && log_size(p, t->end) >= 0)) /* a segment that was begun since */
+        return false;
+    p->untouched = true;
+    return true;
 }
 
 /* Answers waits that were taken off a partition. */
@@ -535,6 +586,37 @@ static void flush_now(struct flush_item *item)
     struct error e = {0};
     enum err err = sync_now(p, &e);
     (void)err; /* settle has told everybody */
+    partition_unref(p);
+}
+
+/* The same with many others: what is dirty now is known at the beginning, the sync is the
+ * flusher's. */
+static void flush_begin(struct flush_item *item)
+{
+    struct partition *p = container_of(item, struct partition, flush);
+    pthread_mutex_lock(&p->sync_lock);
+    pthread_mutex_lock(&p->lock);
+    p->flush_failed = p->log.failed;
+    if (!p->flush_failed)
+        plog_dirty_take(&p->log, &p->flushing);
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* When the sync of everything has failed, that need not be because of this log: its own files tell.
+ */
+static void flush_end(struct flush_item *item, enum err err, const struct error *why)
+{
+    struct partition *p = container_of(item, struct partition, flush);
+    struct error e = *why;
+    if (p->flush_failed) {
+        err = error_set(&e, E_IO, "%s: a write failed earlier", p->dir);
+    } else if (err) {
+        err = plog_dirty_sync(&p->flushing, &e);
+    } else {
+        plog_dirty_release(&p->flushing);
+    }
+    settle(p, err ? 0 : p->flushing.end, err, &e);
+    pthread_mutex_unlock(&p->sync_lock);
     partition_unref(p);
 }
 

@@ -21,6 +21,7 @@ struct partition {
     _Atomic int32_t leader; /* place.leader, for those who do not lock */
     struct placement place;
     bool fresh, loaded, broken, deleted;
+    bool untouched;            /* since the checkpoint of tails was written: files are trusted */
     int32_t measured_segments; /* of a log that is not loaded; 0: not measured yet */
     int64_t measured_bytes;
     int64_t stable;        /* last stable offset; follows the end while no transaction is open */
@@ -37,6 +38,8 @@ struct partition {
     struct wait_list waits;
     struct list durable; /* struct durable_wait, by time of arrival */
     struct flush_item flush;
+    struct plog_dirty flushing; /* between the two steps of a flush; sync_lock */
+    bool flush_failed;
 };
 
 /* partition_producers.c; the lock is held. */

@@ -23,6 +23,7 @@ struct partition_env {
      * The partition's lock is held. */
     void (*rolled)(void *arg, struct partition *p);
     void *rolled_arg;
+    struct tails tails; /* as read at start */
     /* Writes the log starts of all partitions to their checkpoint. No partition's lock is held. */
     enum err (*save_starts)(void *arg, struct error *e);
     void *arg;
@@ -43,6 +44,11 @@ enum err partition_load(struct partition *p, struct error *e) MUST_CHECK;
 enum err partition_close(struct partition *p, int64_t *recovery_point, int64_t *log_start,
                          struct error *e) MUST_CHECK;
 void partition_positions(struct partition *p, int64_t *recovery_point, int64_t *log_start);
+/* Where the log ends when all of it is durable; false: it is not, or nobody knows. */
+bool partition_tail(struct partition *p, struct tail *out);
+/* After a crash, before anybody uses it: true when its files are as they were at the last
+ * checkpoint of tails. It is then loaded at first use as after an orderly stop. */
+bool partition_is_untouched(struct partition *p);
 /* From now on it answers that it is gone; wakes whoever waits. */
 void partition_mark_deleted(struct partition *p);
 

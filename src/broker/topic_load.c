@@ -28,45 +28,88 @@ static enum err save(const struct topics *t, const struct checkpoint *c, const c
     return r;
 }
 
-/* Notes one partition; positions below zero are not known and are left out. */
-static void note(struct checkpoint *recovery, struct checkpoint *starts, struct slice name,
-                 int32_t partition, int64_t point, int64_t start)
+/* What the files say. */
+struct positions {
+    struct checkpoint recovery, starts;
+    struct tails tails;
+};
+
+static void positions_init(struct positions *x)
 {
-    if (point >= 0)
-        checkpoint_set(recovery, name, partition, point);
-    if (start > 0)
-        checkpoint_set(starts, name, partition, start);
+    checkpoint_init(&x->recovery);
+    checkpoint_init(&x->starts);
+    tails_init(&x->tails);
 }
 
-enum err topics_save_positions(struct topics *t, struct error *e)
+static void positions_release(struct positions *x)
 {
-    struct checkpoint recovery, starts;
+    checkpoint_release(&x->recovery);
+    checkpoint_release(&x->starts);
+    tails_release(&x->tails);
+}
+
+/* Notes one partition; positions below zero are not known and are left out. */
+static void note(struct positions *x, struct slice name, int32_t id, struct partition *p,
+                 int64_t point, int64_t start)
+{
+    struct tail tail;
+    if (point >= 0)
+        checkpoint_set(&x->recovery, name, id, point);
+    if (start > 0)
+        checkpoint_set(&x->starts, name, id, start);
+    if (partition_tail(p, &tail))
+        tails_set(&x->tails, name, id, &tail);
+}
+
+static enum err note_all(struct topics *t, struct positions *x)
+{
     struct arena a;
     struct topic **v;
     size_t count;
-    checkpoint_init(&recovery);
-    checkpoint_init(&starts);
     arena_init(&a, 0, ARENA_NO_BUDGET);
-    pthread_mutex_lock(&t->save);
     enum err r = topics_list(t, &a, &v, &count);
     for (size_t i = 0; i < count; i++) {
         struct partition_set *set = topic_parts(v[i]);
         for (int32_t p = 0; p < set->count; p++) {
             int64_t point, start;
             partition_positions(set->v[p], &point, &start);
-            note(&recovery, &starts, topic_name(v[i]), p, point, start);
+            note(x, topic_name(v[i]), p, set->v[p], point, start);
         }
         topic_unref(v[i]);
     }
-    if (r == E_OK)
-        r = save(t, &starts, LOGDIR_LOG_STARTS, e);
-    if (r == E_OK)
-        r = save(t, &recovery, LOGDIR_RECOVERY_POINTS, e);
-    pthread_mutex_unlock(&t->save);
-    checkpoint_release(&recovery);
-    checkpoint_release(&starts);
     arena_release(&a);
     return r;
+}
+
+static enum err save_tails(const struct topics *t, const struct positions *x, struct error *e)
+{
+    char *path = logdir_path(&t->dir, LOGDIR_TAILS);
+    enum err r = tails_save(&x->tails, path, e);
+    mem_free(path);
+    return r;
+}
+
+/* everything: not the log starts alone */
+static enum err save_positions(struct topics *t, bool everything, struct error *e)
+{
+    struct positions x;
+    positions_init(&x);
+    pthread_mutex_lock(&t->save);
+    enum err r = note_all(t, &x);
+    if (r == E_OK)
+        r = save(t, &x.starts, LOGDIR_LOG_STARTS, e);
+    if (r == E_OK && everything)
+        r = save(t, &x.recovery, LOGDIR_RECOVERY_POINTS, e);
+    if (r == E_OK && everything)
+        r = save_tails(t, &x, e);
+    pthread_mutex_unlock(&t->save);
+    positions_release(&x);
+    return r;
+}
+
+enum err topics_save_positions(struct topics *t, struct error *e)
+{
+    return save_positions(t, true, e);
 }
 
 enum err topics_save_cleaned(struct topics *t, struct error *e)
@@ -100,7 +143,7 @@ enum err topics_save_cleaned(struct topics *t, struct error *e)
 
 static enum err save_starts(void *arg, struct error *e)
 {
-    return topics_save_positions(arg, e);
+    return save_positions(arg, false, e);
 }
 
 /* On the flusher's thread after a round. */
@@ -117,11 +160,11 @@ static void after_flush(void *arg)
 }
 
 /* Whether a checkpoint has lines of topics that are not there. */
-static bool is_stale(const struct topics *t, const struct checkpoint *c)
+static bool is_stale(const struct topics *t, const struct map *lines)
 {
     struct slice key;
     void *value;
-    for (size_t i = 0; map_next(&c->offsets, &i, &key, &value);) {
+    for (size_t i = 0; map_next(lines, &i, &key, &value);) {
         struct slice name = slice_sub(key, 0, (size_t)MAX(slice_find_char(key, ' '), 0));
         if (!map_get(&t->by_name, name))
             return true;
@@ -287,21 +330,25 @@ static enum err load_topics(struct topics *t, struct error *e)
     return r;
 }
 
-/* After a crash every log is looked at before anybody is served. A partition that cannot be read is
- * logged and answers errors; the others go on. */
+/* After a crash every log that was written to since the last checkpoint is looked at before anybody
+ * is served. A partition that cannot be read is logged and answers errors; the others go on. */
 static void recover_all(struct topics *t)
 {
     int64_t began = clock_mono_ms();
-    size_t bad = 0;
+    size_t bad = 0, checked = 0;
     for (size_t i = 0; i < t->count; i++) {
         struct partition_set *set = topic_parts(t->sorted[i]);
-        for (int32_t p = 0; p < set->count; p++)
+        for (int32_t p = 0; p < set->count; p++) {
+            if (partition_is_untouched(set->v[p]))
+                continue;
+            checked++;
             bad += partition_load(set->v[p], NULL) != E_OK;
+        }
     }
     LOG_INFO(LOG_BROKER_LOG,
-             "the last stop was not orderly: checked the logs partitions=%zu "
+             "the last stop was not orderly: checked the logs partitions=%zu of=%zu "
              "unreadable=%zu ms=%lld",
-             topics_partition_count(t), bad, (long long)(clock_mono_ms() - began));
+             checked, topics_partition_count(t), bad, (long long)(clock_mono_ms() - began));
 }
 
 static void load_checkpoint(struct topics *t, struct checkpoint *c, const char *name)
@@ -322,6 +369,7 @@ static void topics_free(struct topics *t)
     checkpoint_release(&t->env.recovery_points);
     checkpoint_release(&t->env.log_starts);
     checkpoint_release(&t->env.cleaned);
+    tails_release(&t->env.tails);
     trash_release(&t->env.trash);
     pthread_mutex_destroy(&t->change);
     pthread_mutex_destroy(&t->save);
@@ -359,16 +407,21 @@ enum err topics_open(struct topics **out, const struct topics_options *o, struct
     load_checkpoint(t, &t->env.recovery_points, LOGDIR_RECOVERY_POINTS);
     load_checkpoint(t, &t->env.log_starts, LOGDIR_LOG_STARTS);
     load_checkpoint(t, &t->env.cleaned, LOGDIR_CLEANED);
-    r = flusher_start(&t->env.flusher, after_flush, t, e);
+    char *tails = logdir_path(&t->dir, LOGDIR_TAILS);
+    tails_init(&t->env.tails);
+    tails_load(&t->env.tails, tails);
+    mem_free(tails);
+    r = flusher_start(&t->env.flusher, o->dir, after_flush, t, e);
     if (r == E_OK)
         r = load_topics(t, e);
     if (r == E_OK)
         r = logdir_begin(&t->dir, e);
     if (r == E_OK && !t->dir.clean && t->count)
         recover_all(t);
-    if (r == E_OK && (is_stale(t, &t->env.log_starts) || is_stale(t, &t->env.recovery_points)))
+    if (r == E_OK && (is_stale(t, &t->env.log_starts.offsets) || is_stale(t, &t->env.tails.of) ||
+                      is_stale(t, &t->env.recovery_points.offsets)))
         r = topics_save_positions(t, e);
-    if (r == E_OK && is_stale(t, &t->env.cleaned))
+    if (r == E_OK && is_stale(t, &t->env.cleaned.offsets))
         r = topics_save_cleaned(t, e);
     if (r != E_OK) {
         if (t->env.flusher)
@@ -387,11 +440,10 @@ enum err topics_open(struct topics **out, const struct topics_options *o, struct
 /* True when everything is on the disk as the checkpoints say. */
 static bool close_logs(struct topics *t)
 {
-    struct checkpoint recovery, starts;
+    struct positions x;
     struct error e;
     bool clean = true;
-    checkpoint_init(&recovery);
-    checkpoint_init(&starts);
+    positions_init(&x);
     for (size_t i = 0; i < t->count; i++) {
         struct partition_set *set = topic_parts(t->sorted[i]);
         for (int32_t p = 0; p < set->count; p++) {
@@ -401,17 +453,16 @@ static bool close_logs(struct topics *t)
                         t->sorted[i]->name, p);
                 clean = false;
             }
-            note(&recovery, &starts, topic_name(t->sorted[i]), p, point, start);
+            note(&x, topic_name(t->sorted[i]), p, set->v[p], point, start);
         }
     }
-    if (save(t, &starts, LOGDIR_LOG_STARTS, &e) != E_OK ||
-        save(t, &recovery, LOGDIR_RECOVERY_POINTS, &e) != E_OK ||
-        save(t, &recovery, LOGDIR_HIGH_WATERMARKS, &e) != E_OK) {
+    if (save(t, &x.starts, LOGDIR_LOG_STARTS, &e) != E_OK ||
+        save(t, &x.recovery, LOGDIR_RECOVERY_POINTS, &e) != E_OK ||
+        save(t, &x.recovery, LOGDIR_HIGH_WATERMARKS, &e) != E_OK || save_tails(t, &x, &e) != E_OK) {
         LOG_ERR(LOG_BROKER_LOG, LOG_L_WARN, &e, "writing checkpoints");
         clean = false;
     }
-    checkpoint_release(&recovery);
-    checkpoint_release(&starts);
+    positions_release(&x);
     return clean;
 }
 

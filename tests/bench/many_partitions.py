@@ -11,8 +11,8 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "live"))
+from confluent_kafka import Producer  # noqa: E402
 from confluent_kafka.admin import AdminClient, NewTopic  # noqa: E402
-from kafka_io import producer  # noqa: E402
 from weirproc import Weir  # noqa: E402
 
 TOPICS, PARTITIONS = int((sys.argv + ["1000"])[1]), int((sys.argv + ["", "10"])[2])
@@ -44,14 +44,14 @@ def report(w, what):
 
 
 with Weir("--set", "max.partitions=100000") as w:
-    admin = AdminClient({"bootstrap.servers": w.bootstrap})
+    admin = AdminClient({"bootstrap.servers": w.bootstrap, "log_level": 0})
     began = time.perf_counter()
     for i in range(0, TOPICS, 100):
         for f in admin.create_topics([NewTopic(f"topic-{k:04}", PARTITIONS) for k in range(i, min(i + 100, TOPICS))]).values():
             f.result(120)
     print(f"RESULT created {TOPICS} topics of {PARTITIONS} partitions in {time.perf_counter() - began:.1f} s", flush=True)
     report(w, "fresh")
-    p = producer(w.bootstrap, linger_ms=5)
+    p = Producer({"bootstrap.servers": w.bootstrap, "linger.ms": 5, "log_level": 0})
     for k in range(TOPICS):
         for n in range(PARTITIONS):
             while True:
@@ -61,17 +61,21 @@ with Weir("--set", "max.partitions=100000") as w:
                 except BufferError:
                     p.poll(0.1)
     assert p.flush(240) == 0
+    del p
     report(w, "written")
-    w.stop()
+    began = time.perf_counter()
+    w.stop(timeout=300)
+    print(f"RESULT stopped in {time.perf_counter() - began:.1f} s", flush=True)
     w.start()
     report(w, "after a stop")
     w.kill()
     w.start(timeout=120)
     report(w, "after kill -9, nothing written")
-    p = producer(w.bootstrap)
+    p = Producer({"bootstrap.servers": w.bootstrap, "log_level": 0})
     for k in range(20):
         p.produce(f"topic-{k:04}", b"w" * 100, partition=0)
     assert p.flush(60) == 0
+    del p
     w.kill()
     w.start(timeout=120)
     report(w, "after kill -9, 20 partitions written to")

@@ -80,6 +80,79 @@ enum err checkpoint_save(const struct checkpoint *c, const char *path, struct er
     return err;
 }
 
+/* --- tails -------------------------------------------------------------------------------------
+ */
+
+void tails_init(struct tails *t)
+{
+    map_init(&t->of);
+}
+
+void tails_release(struct tails *t)
+{
+    map_release(&t->of, mem_free);
+}
+
+void tails_set(struct tails *t, struct slice topic, int32_t partition, const struct tail *tail)
+{
+    char room[280];
+    struct tail *value = xmalloc(sizeof *value);
+    *value = *tail;
+    mem_free(map_put(&t->of, key_of(room, topic, partition), value));
+}
+
+const struct tail *tails_get(const struct tails *t, struct slice topic, int32_t partition)
+{
+    char room[280];
+    return map_get(&t->of, key_of(room, topic, partition));
+}
+
+static void tails_line(struct tails *t, const struct slice *w)
+{
+    struct tail tail;
+    int64_t partition, epoch;
+    if (slice_to_i64(w[1], &partition) == E_OK && slice_to_i64(w[2], &tail.base) == E_OK &&
+        slice_to_i64(w[3], &tail.end) == E_OK && slice_to_i64(w[4], &tail.size) == E_OK &&
+        slice_to_i64(w[5], &epoch) == E_OK && partition >= 0 && partition <= INT32_MAX &&
+        epoch >= 0 && epoch <= INT32_MAX) {
+        tail.epoch = (int32_t)epoch;
+        tails_set(t, w[0], (int32_t)partition, &tail);
+    }
+}
+
+void tails_load(struct tails *t, const char *path)
+{
+    struct strbuf text = STRBUF_INIT;
+    if (fs_exists(path) && fs_read_all(path, CHECKPOINT_MAX, &text, NULL) == E_OK) {
+        struct slice rest = strbuf_slice(&text), w[6];
+        if (next_line(&rest, w, 1) && slice_eq_c(w[0], "0") && next_line(&rest, w, 1))
+            while (next_line(&rest, w, 6))
+                tails_line(t, w);
+    }
+    strbuf_release(&text);
+}
+
+enum err tails_save(const struct tails *t, const char *path, struct error *e)
+{
+    struct strbuf text = STRBUF_INIT;
+    struct slice key;
+    void *value;
+    strbuf_addf(&text, "0\n%zu\n", t->of.count);
+    for (size_t i = 0; map_next(&t->of, &i, &key, &value);) {
+        const struct tail *x = value;
+        strbuf_addf(&text, PRI_SL " %lld %lld %lld %d\n", ARG_SL(key), (long long)x->base,
+                    (long long)x->end, (long long)x->size, x->epoch);
+    }
+    enum err err = strbuf_err(&text);
+    if (!err)
+        err = fs_replace(path, strbuf_slice(&text), e);
+    strbuf_release(&text);
+    return err;
+}
+
+/* --- leader epochs -----------------------------------------------------------------------------
+ */
+
 void epochs_load(const char *path, struct epoch_entry **out, size_t *count)
 {
     struct strbuf text = STRBUF_INIT;

@@ -17,9 +17,14 @@ struct flush_item {
     /* On a thread of the flusher, no lock held; drops the reference that flusher_add's caller took.
      */
     void (*flush)(struct flush_item *);
+    /* The same in two steps, for rounds of many items: between them everything on the file system
+     * is synced at once. Both on one thread. */
+    void (*begin)(struct flush_item *);
+    void (*end)(struct flush_item *, enum err err, const struct error *e);
 };
-/* after (may be NULL): called on the flusher's thread after each round. */
-enum err flusher_start(struct flusher **out, void (*after)(void *arg), void *arg,
+/* dir: what is flushed lies below it. after (may be NULL): called on the flusher's thread after each
+ * round. */
+enum err flusher_start(struct flusher **out, const char *dir, void (*after)(void *arg), void *arg,
                        struct error *e) MUST_CHECK;
 void flusher_stop(struct flusher *f); /* flushes what is queued, then ends */
 /* Queues the item unless it is queued already: true when it was not (the caller then holds a

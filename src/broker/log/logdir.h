@@ -9,6 +9,7 @@
  *   log-start-offset-checkpoint
  *   replication-offset-checkpoint      high watermarks
  *   cleaner-offset-checkpoint          where compaction goes on
+ *   weir-tails-checkpoint              how long files were when all of them was durable
  *   NAME-N/                            partition N of topic NAME
  *   NAME-N.HEX-delete/                 on its way out
  *
@@ -24,6 +25,7 @@
 #define LOGDIR_LOG_STARTS "log-start-offset-checkpoint"
 #define LOGDIR_HIGH_WATERMARKS "replication-offset-checkpoint"
 #define LOGDIR_CLEANED "cleaner-offset-checkpoint"
+#define LOGDIR_TAILS "weir-tails-checkpoint"
 #define LOGDIR_DELETED "-delete"
 
 struct logdir {

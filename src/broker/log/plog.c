@@ -163,8 +163,10 @@ static enum err load_segments(struct plog *l, const struct plog_load *how, int64
 {
     qsort(l->segments, l->count, sizeof *l->segments, by_base);
     enum err err = size_segments(l, e);
+    /* Below the log start there may be the rest of what retention took. */
     if (!err && !how->clean)
-        err = recover_log(l, how->recovery_point, how->recovery_point, bytes_cut, e);
+        err =
+            recover_log(l, MAX(how->recovery_point, how->start), how->recovery_point, bytes_cut, e);
     if (!err)
         err = find_end(l, e);
     if (err == E_CORRUPT && how->clean) { /* the mark lied, or the disk did: look at everything */
@@ -441,14 +443,20 @@ enum err plog_dirty_sync(struct plog_dirty *d, struct error *e)
             err = segment_sync_index(d->segments[i], e);
         if (!err)
             err = txn_index_sync(d->segments[i]->stem, e);
-        segment_unref(d->segments[i]);
     }
     if (!err && d->dir)
         err = fs_sync_dir(d->dir, e);
+    plog_dirty_release(d);
+    return err;
+}
+
+void plog_dirty_release(struct plog_dirty *d)
+{
+    for (size_t i = 0; i < d->count; i++)
+        segment_unref(d->segments[i]);
     mem_free(d->segments);
     mem_free(d->dir);
     *d = (struct plog_dirty){.end = d->end};
-    return err;
 }
 
 void plog_park(struct plog *l, bool active_too)

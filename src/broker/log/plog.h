@@ -83,6 +83,7 @@ struct plog_dirty {
 };
 void plog_dirty_take(struct plog *l, struct plog_dirty *out);
 enum err plog_dirty_sync(struct plog_dirty *d, struct error *e) MUST_CHECK; /* releases d */
+void plog_dirty_release(struct plog_dirty *d);                              /* all but `end` */
 /* Gives files and indexes back that nobody uses: all segments, or all but the active one. */
 void plog_park(struct plog *l, bool active_too);
 

@@ -37,6 +37,17 @@ char *render_utf8(const struct render_op *op, const struct mysql_cell *cell, cha
     return to;
 }
 
+static char *put_ascii(const struct render_op *op, const struct mysql_cell *cell, char *to)
+{
+    const uint8_t *p = cell->p, *end = p + cell->n;
+    uint64_t high = 0;
+    for (; end - p >= 8; p += 8)
+        high |= load_le64(p);
+    for (; p < end; p++)
+        high |= *p;
+    return UNLIKELY(high & UINT64_C(0x8080808080808080)) ? NULL : render_utf8(op, cell, to);
+}
+
 char *render_base64(const struct render_op *op, const struct mysql_cell *cell, char *to)
 {
     (void)op;
@@ -121,6 +132,9 @@ void render_choose_cell(struct render_op *op)
         break;
     case CODEC_UTF8:
         op->fn = render_utf8;
+        break;
+    case CODEC_ASCII:
+        op->fn = put_ascii;
         break;
     case CODEC_BYTES:
         op->fn = render_base64;

@@ -106,6 +106,7 @@ void render_choose_text(struct render_op *op)
     case CODEC_ZONED:
         op->fn = put_zoned;
         break;
+    case CODEC_ASCII:
     case CODEC_OTHER:
         break;
     }

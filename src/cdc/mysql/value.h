@@ -50,6 +50,7 @@ enum codec_form {
     CODEC_UNSIGNED, /* the same; above INT64_MAX it wraps */
     CODEC_NUMBER,   /* from_cell or from_text makes a number and needs no environment */
     CODEC_UTF8,     /* the cell is the text */
+    CODEC_ASCII,    /* the same as long as no byte is above 0x7f */
     CODEC_BYTES,    /* the cell is the bytes */
     CODEC_DECIMAL,  /* the cell is a decimal, the value its unscaled bytes */
     CODEC_ZONED,    /* time stamp as text, with zone */

@@ -264,6 +264,21 @@ static enum err cell_inet(const struct codec *c, struct value_env *env,
  * ----------------------------------------------------------------------------------------------------
  */
 
+/* Charsets in which ASCII is ASCII: most, but for the wide ones and a few national ones. */
+static enum codec_form charset_form(const struct mysql_charset *charset)
+{
+    struct strbuf out = STRBUF_INIT;
+    bool same = true;
+    for (int i = 0; i < 128 && same; i++) {
+        char byte = (char)i;
+        strbuf_reset(&out);
+        mysql_charset_to_utf8(charset, slice_of(&byte, 1), &out);
+        same = out.n == 1 && out.p[0] == byte;
+    }
+    strbuf_release(&out);
+    return same ? CODEC_ASCII : CODEC_OTHER;
+}
+
 void codec_init_string(struct codec *c, struct schema_builder **b)
 {
     const struct mysql_column *col = c->column;
@@ -298,6 +313,8 @@ void codec_init_string(struct codec *c, struct schema_builder **b)
         c->from_cell = col->compressed                                        ? cell_compressed
                        : !col->charset || mysql_charset_is_utf8(col->charset) ? cell_utf8
                                                                               : cell_charset;
-        c->form = c->from_cell == cell_utf8 ? CODEC_UTF8 : CODEC_OTHER;
+        c->form = c->from_cell == cell_utf8      ? CODEC_UTF8
+                  : c->from_cell == cell_charset ? charset_form(col->charset)
+                                                 : CODEC_OTHER;
     }
 }

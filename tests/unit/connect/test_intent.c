@@ -123,7 +123,10 @@ static void test_each_step(void)
     static const struct {
         const char *name, *more;
         int32_t partitions;
-    } shapes[] = {{"one", "\"x\":1", 1}, {"keys", "\"parts\":1", 3}, {"sticky", "\"x\":1", 3}};
+    } shapes[] = {{"one", "\"x\":1", 1},
+                  {"keys", "\"parts\":1", 3},
+                  {"sticky", "\"x\":1", 3},
+                  {"texts", "\"parts\":1,\"text\":1", 3}};
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
         for (size_t k = 0; k < ARRAY_LEN(shapes); k++) {
             char name[60];
@@ -173,17 +176,21 @@ static void test_worker_restart(void)
 }
 
 /* A topic that is deleted while it is written to is made again. */
-static void test_deleted_topic(void)
+static void delete_while_writing(const char *name, bool text)
 {
     struct error e = {0};
-    create("gone", "\"limit\":100000,\"batch\":3,\"pause.ms\":2");
-    CHECK(topic_count(&w, "gone", 9) >= 9);
-    CHECK_OK(broker_topic_delete(w.broker, SL("gone"), &e));
-    CHECK(topic_count(&w, "gone", 9) >= 9);
-    ASK(&w, "PUT", "/connectors/gone/pause", NULL, 202, "");
-    CHECK(ask_until(&w, "/connectors/gone/status", "\"tasks\":[{\"id\":0,\"state\":\"PAUSED\""));
+    char path[100];
+    create(name, text ? "\"limit\":100000,\"batch\":3,\"pause.ms\":2,\"parts\":1,\"text\":1"
+                      : "\"limit\":100000,\"batch\":3,\"pause.ms\":2");
+    CHECK(topic_count(&w, name, 9) >= 9);
+    CHECK_OK(broker_topic_delete(w.broker, slice_cstr(name), &e));
+    CHECK(topic_count(&w, name, 9) >= 9);
+    snprintf(path, sizeof path, "/connectors/%s/pause", name);
+    ASK(&w, "PUT", path, NULL, 202, "");
+    snprintf(path, sizeof path, "/connectors/%s/status", name);
+    CHECK(ask_until(&w, path, "\"tasks\":[{\"id\":0,\"state\":\"PAUSED\""));
     /* Nothing came twice: as many different numbers as records. */
-    char *got = topic_numbers(&w, "gone");
+    char *got = topic_numbers(&w, name);
     for (char *p = got; p && *p;) {
         long long v = strtoll(p, &p, 10);
         if (*p == ',' && strtoll(p + 1, NULL, 10) != v + 1) {
@@ -193,7 +200,13 @@ static void test_deleted_topic(void)
         p += *p == ',';
     }
     mem_free(got);
-    drop("gone");
+    drop(name);
+}
+
+static void test_deleted_topic(void)
+{
+    delete_while_writing("gone", false);
+    delete_while_writing("gone-text", true);
 }
 
 static enum err other_boot(struct db *d, void *arg, struct error *e)

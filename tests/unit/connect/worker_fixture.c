@@ -17,7 +17,7 @@
 struct counter {
     struct task_ctx *ctx;
     int64_t next, limit, batch, fail_at, parts, pause_ms, deaf_ms;
-    bool vary;
+    bool vary, text;
     struct slice topic;
 };
 
@@ -39,6 +39,7 @@ static enum err counter_start(void **task, struct task_ctx *ctx, struct error *e
     c->fail_at = option(ctx->config, "fail.at", -1);
     c->parts = option(ctx->config, "parts", 0);
     c->vary = strmap_get_c(ctx->config, "vary").p != NULL;
+    c->text = strmap_get_c(ctx->config, "text").p != NULL;
     c->pause_ms = option(ctx->config, "pause.ms", 0);
     c->deaf_ms = option(ctx->config, "deaf.ms", 0);
     if (slice_eq(strmap_get_c(ctx->config, "start"), SL("fails")))
@@ -52,6 +53,22 @@ static enum err counter_start(void **task, struct task_ctx *ctx, struct error *e
 }
 
 atomic_int counters_deaf;
+
+/* The record as the converters would write it. */
+static void write_text(const struct counter *c, struct record_batch *out, struct record *r,
+                       const char *text)
+{
+    struct record_text *t = &r->text;
+    *t = (struct record_text){.used = true, .key_null = !c->parts, .key_at = out->text.n};
+    if (c->parts && c->ctx->direct->key.schemas)
+        t->key_head = SL("{\"schema\":{\"type\":\"string\",\"optional\":false},\"payload\":");
+    if (c->parts)
+        strbuf_addf(&out->text, "\"%s\"%s", text, c->ctx->direct->key.schemas ? "}" : "");
+    t->key_n = out->text.n - t->key_at;
+    t->value_at = out->text.n;
+    strbuf_adds(&out->text, text);
+    t->value_n = out->text.n - t->value_at;
+}
 
 static enum err counter_poll(void *task, struct record_batch *out, struct error *e)
 {
@@ -80,6 +97,12 @@ static enum err counter_poll(void *task, struct record_batch *out, struct error 
         char text[32];
         snprintf(text, sizeof text, "%lld", (long long)c->next);
         r->topic = c->topic;
+        if (c->text) {
+            if (!c->ctx->direct)
+                return error_set(e, E_INVALID, "the worker wants no texts");
+            write_text(c, out, r, text);
+            continue;
+        }
         r->value_schema = schema_plain(SCHEMA_INT64, false);
         r->value = value_int(c->next);
         if (c->parts) {

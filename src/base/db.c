@@ -7,12 +7,14 @@
  * giving up the whole transaction (disk full, I/O error): then all jobs before it in the batch fail
  * too.
  *   3. The thread outlives every error; the next batch tries again.
+ *   4. Whoever set `running` uses the connection, alone: the thread, or a caller of db_run that
+ *      found nothing running and nothing queued. It then needs no other thread to be scheduled twice.
  *
  * Durability with synchronous=NORMAL: COMMIT writes the WAL without a sync, and db_sync's thread
  * syncs it within a second, so a power cut costs at most that. A new file is set up without any
  * sync (nothing is in it) and synced by the thread before its first report.
  *
- * Owner of the connection: db_open's caller until the thread starts, then the thread alone. */
+ * Owner of the connection: db_open's caller until the thread starts, then invariant 4. */
 #include "base/db.h"
 
 #include <errno.h>
@@ -49,12 +51,15 @@ struct db {
     bool full_sync, fresh;
     struct map statements; /* address of the literal -> sqlite3_stmt */
     pthread_t thread;
-    pthread_mutex_t mutex; /* queue, stopping */
+    pthread_mutex_t mutex; /* queue, stopping, running, runner */
     pthread_cond_t wake;
     struct list queue;
     bool stopping;
+    bool starting;    /* the thread has the connection, before its first job */
+    bool running;     /* somebody uses the connection */
+    pthread_t runner; /* while running */
     struct db_sync *sync;
-    int frames; /* the thread's: of the WAL after the last commit */
+    int frames; /* of the WAL after the last commit; the runner's */
 };
 
 /* --- errors
@@ -358,8 +363,9 @@ static void *db_main(void *arg)
     struct db *d = arg;
     sync_fresh(d);
     pthread_mutex_lock(&d->mutex);
+    d->starting = false;
     for (;;) {
-        while (list_empty(&d->queue) && !d->stopping)
+        while (d->running || (list_empty(&d->queue) && !d->stopping))
             pthread_cond_wait(&d->wake, &d->mutex);
         struct list jobs;
         struct link *k;
@@ -367,11 +373,14 @@ static void *db_main(void *arg)
         while ((k = list_pop_front(&d->queue)))
             list_push_back(&jobs, k);
         bool end = d->stopping && list_empty(&jobs);
+        d->running = !end;
+        d->runner = pthread_self();
         pthread_mutex_unlock(&d->mutex);
         if (end)
             return NULL;
         run_queue(d, &jobs);
         pthread_mutex_lock(&d->mutex);
+        d->running = false;
     }
 }
 
@@ -385,11 +394,50 @@ static void enqueue(struct db *d, struct job *j)
     pthread_mutex_unlock(&d->mutex);
 }
 
+/* Takes the connection when nobody uses or waits for it. */
+static bool take_connection(struct db *d)
+{
+    pthread_mutex_lock(&d->mutex);
+    /* A job may not wait for another one. */
+    invariant(!d->running || !pthread_equal(d->runner, pthread_self()));
+    bool free = !d->running && !d->starting && list_empty(&d->queue) && !d->stopping;
+    if (free) {
+        d->running = true;
+        d->runner = pthread_self();
+    }
+    pthread_mutex_unlock(&d->mutex);
+    return free;
+}
+
+static void give_connection(struct db *d)
+{
+    pthread_mutex_lock(&d->mutex);
+    d->running = false;
+    if (!list_empty(&d->queue) || d->stopping)
+        pthread_cond_signal(&d->wake);
+    pthread_mutex_unlock(&d->mutex);
+}
+
+static enum err run_here(struct db *d, struct job *j)
+{
+    struct list jobs;
+    list_init(&jobs);
+    list_push_back(&jobs, &j->link);
+    run_jobs(d, &jobs);
+    sync_fresh(d);
+    if (j->code != E_OK && j->waiter_error)
+        *j->waiter_error = j->error;
+    shorten_wal(d);
+    give_connection(d);
+    return j->code;
+}
+
 enum err db_run(struct db *d, db_job_fn fn, void *arg, struct error *e)
 {
     sem_t done;
     struct job j = {.fn = fn, .arg = arg, .waiter = &done, .waiter_error = e};
-    invariant(!pthread_equal(pthread_self(), d->thread));
+    if (take_connection(d))
+        return run_here(d, &j);
     sem_init(&done, 0, 0);
     enqueue(d, &j);
     while (sem_wait(&done) != 0 && errno == EINTR)
@@ -546,6 +594,7 @@ enum err db_open(struct db **out, const char *path, bool full_sync,
     enum err rc = set_up(d, m, e);
     if (rc == E_OK)
         rc = db_sync_start(&d->sync, path, full_sync, e);
+    d->starting = true;
     if (rc == E_OK)
         rc = thread_start(&d->thread, "db", db_main, d, e);
     if (rc != E_OK) {

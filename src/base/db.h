@@ -1,7 +1,8 @@
 /* base/db.h - the one SQLite file of weir: WAL, one writing connection on a thread of its own.
  *
  * Writers post jobs; the db thread runs all that are waiting inside one transaction (grouped
- * commit) and then reports to each. synchronous=NORMAL by default: kill -9 loses nothing committed;
+ * commit) and then reports to each. Who would have to wait for the report (db_run) runs its job
+ * itself when nobody else is at it. A thread of its own syncs and checkpoints (db_sync.h). synchronous=NORMAL by default: kill -9 loses nothing committed;
  * a power cut at most the last second (a checkpoint syncs). With durability=sync it is FULL.
  * Readers open their own read-only connection (db_read_open), which never blocks the writer. */
 #ifndef WEIR_BASE_DB_H
@@ -27,7 +28,8 @@ enum err db_open(struct db **out, const char *path, bool full_sync,
 void db_close(struct db *d); /* runs what is queued, checkpoints, ends the thread */
 
 /* A job: statements on the writing connection. Returns E_OK or an error, which rolls back this job
- * alone (savepoint). Runs on the db thread; must not wait for other threads. */
+ * alone (savepoint). Runs on the db thread or in db_run, one at a time; must not wait for other
+ * threads. */
 typedef enum err (*db_job_fn)(struct db *d, void *arg, struct error *e);
 /* Blocks until the job's transaction is committed. Any thread but loops that serve sockets. */
 enum err db_run(struct db *d, db_job_fn fn, void *arg, struct error *e) MUST_CHECK;

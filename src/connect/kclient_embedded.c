@@ -17,9 +17,9 @@
 #include "base/mem.h"
 #include "broker/admin.h"
 #include "broker/proto/batch.h"
+#include "connect/builder_pool.h"
 
-enum { SPLIT_BYTES = 1 << 20, READ_BYTES = 1 << 20, SPARE_BUILDERS = 8 };
-#define SPARE_BYTES ((size_t)2 << 20) /* bigger builders are not kept */
+enum { SPLIT_BYTES = 1 << 20, READ_BYTES = 1 << 20 };
 
 struct kclient {
     struct broker *broker;
@@ -68,9 +68,7 @@ struct kproducer {
     size_t parts_cap;
     struct batch_headers heads;
     struct strbuf joined; /* a key in two pieces, to be hashed */
-    struct batch_builder *spare[SPARE_BUILDERS];
-    size_t spare_count;
-    enum codec codec;
+    struct builder_pool builders;
     int fault_after; /* tests: batches until the fault + 1; 0 none */
 };
 
@@ -124,12 +122,12 @@ enum err kproducer_open(struct kproducer **out, struct kclient *k, const char *n
     p->k = k;
     p->name = xstrdup(name);
     p->id = -1;
-    p->codec = CODEC_NONE;
+    p->builders.codec = CODEC_NONE;
     map_init(&p->topics);
     strbuf_init(&p->heads.bytes, 0);
     strbuf_init(&p->joined, 0);
     *out = p;
-    if (!codec.p || codec_parse(codec, &p->codec) == E_OK)
+    if (!codec.p || codec_parse(codec, &p->builders.codec) == E_OK)
         return E_OK;
     kproducer_close(p);
     *out = NULL;
@@ -138,34 +136,6 @@ enum err kproducer_open(struct kproducer **out, struct kclient *k, const char *n
                      " for configuration compression.type: String must be one of: gzip, lz4, none, "
                      "snappy, zstd",
                      ARG_SL(codec));
-}
-
-static void builder_free(struct batch_builder *b)
-{
-    if (!b)
-        return;
-    batch_builder_release(b);
-    mem_free(b);
-}
-
-static struct batch_builder *builder_take(struct kproducer *p)
-{
-    if (p->spare_count)
-        return p->spare[--p->spare_count];
-    struct batch_builder *b = xmalloc(sizeof *b);
-    batch_builder_init(b, p->codec, CODEC_LEVEL_DEFAULT, 0);
-    return b;
-}
-
-static void builder_return(struct kproducer *p, struct batch_builder *b)
-{
-    if (!b)
-        return;
-    batch_builder_reset(b);
-    if (p->spare_count < SPARE_BUILDERS && b->plain.cap + b->packed.cap <= SPARE_BYTES)
-        p->spare[p->spare_count++] = b;
-    else
-        builder_free(b);
 }
 
 static void slot_free(struct slot *s)
@@ -183,10 +153,10 @@ static void slot_free(struct slot *s)
 /* Forgets what is pending. */
 static void empty_slot(struct kproducer *p, struct slot *s)
 {
-    builder_return(p, s->open);
+    builder_pool_give(&p->builders, s->open);
     s->open = NULL;
     for (size_t i = 0; i < s->sealed_count; i++)
-        builder_return(p, s->sealed[i].builder);
+        builder_pool_give(&p->builders, s->sealed[i].builder);
     s->sealed_count = 0;
     s->count = s->open_count = s->appended = s->skipped = 0;
     s->sticky_used = false;
@@ -207,8 +177,7 @@ void kproducer_close(struct kproducer *p)
     if (!p)
         return;
     map_release(&p->topics, ktopic_free);
-    while (p->spare_count)
-        builder_free(p->spare[--p->spare_count]);
+    builder_pool_release(&p->builders);
     strbuf_release(&p->joined);
     strbuf_release(&p->heads.bytes);
     mem_free(p->used);
@@ -409,7 +378,7 @@ static enum err add_to_slot(struct kproducer *p, struct slot *s, int64_t timesta
     if (err)
         return err;
     if (!s->open)
-        s->open = builder_take(p);
+        s->open = builder_pool_take(&p->builders);
     const struct slice k[2] = {key->head, key->body}, v[2] = {value->head, value->body};
     err =
         batch_builder_add_parts(s->open, timestamp_ms, (struct batch_text){k, key->body.p ? 2 : -1},

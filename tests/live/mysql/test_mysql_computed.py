@@ -33,6 +33,7 @@ def test_images_without_generated_columns(weir):
             cursor.execute(table)
             weir.create_connector("comp", db.connector("comp", database_include_list="comp"))
             weir.wait_running("comp")
+            wait_until(lambda: "Connected to binlog" in weir.log())  # the rows are not for the snapshot
             values = ", ".join(c[2] for c in COLUMNS)
             cursor.execute(f"INSERT INTO comp.t (id, {', '.join(f'`{n}`' for n in names)}) VALUES (1, {values}), (2, {values}), (3, {', '.join(['NULL'] * len(names))})")
             cursor.execute("UPDATE comp.t SET touched = id")

@@ -177,6 +177,15 @@ void loop_call(struct loop *l, loop_fn fn, void *arg)
     sem_destroy(&c.done);
 }
 
+int64_t loop_cpu_us(const struct loop *l)
+{
+    clockid_t clock;
+    struct timespec t;
+    if (pthread_getcpuclockid(l->thread, &clock) != 0 || clock_gettime(clock, &t) != 0)
+        return 0;
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 bool loop_is_current(const struct loop *l)
 {
     return current == l;

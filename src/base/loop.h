@@ -23,6 +23,8 @@ void loop_stop(struct loop *l);
 void loop_post(struct loop *l, loop_fn fn, void *arg);
 /* The same, returning after fn has run. Not from the loop itself (runs fn at once there). */
 void loop_call(struct loop *l, loop_fn fn, void *arg);
+/* CPU time that the loop's thread has used. Thread: any, while the loop is there. */
+int64_t loop_cpu_us(const struct loop *l);
 bool loop_is_current(const struct loop *l);
 #ifdef WEIR_DEBUG
 #define loop_assert(l) invariant(loop_is_current(l))

@@ -5,18 +5,12 @@
  * mutex of their own, because they may register series while they run. */
 #include "base/metrics.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/clock.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/metrics_host.h"
 
 enum { BUCKET_FIRST = 4, BUCKET_LAST = 24, BUCKETS = BUCKET_LAST - BUCKET_FIRST + 1 };
 
@@ -186,6 +180,13 @@ static void add_head(struct strbuf *out, const char *name, const char *help, enu
     strbuf_addf(out, "\n# TYPE %s %s\n", name, kinds[kind]);
 }
 
+void metrics_head(struct strbuf *out, const char *name, const char *help, const char *kind)
+{
+    strbuf_addf(out, "# HELP %s ", name);
+    add_escaped(out, slice_cstr(help), false);
+    strbuf_addf(out, "\n# TYPE %s %s\n", name, kind);
+}
+
 static void add_histogram(struct strbuf *out, const char *name, const struct series *s)
 {
     const struct histogram *h = &s->u.histogram;
@@ -224,74 +225,6 @@ static void add_family(struct strbuf *out, const struct family *f)
     }
 }
 
-/* --- process_*
- * ------------------------------------------------------------------------------------ */
-
-static size_t read_proc(const char *path, char *text, size_t size)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd >= 0 ? read(fd, text, size - 1) : 0;
-    if (fd >= 0)
-        close(fd);
-    n = MAX(n, 0);
-    text[n] = 0;
-    return (size_t)n;
-}
-
-static int count_fds(void)
-{
-    DIR *d = opendir("/proc/self/fd");
-    int n = -1; /* the one that counts */
-    if (!d)
-        return 0;
-    while (readdir(d))
-        n++;
-    closedir(d);
-    return n - 2; /* . and .. */
-}
-
-/* Field 22 of /proc/self/stat: clock ticks from boot to the start of the process. */
-static double start_seconds(void)
-{
-    char text[1024], *p;
-    struct timespec wall, boot;
-    read_proc("/proc/self/stat", text, sizeof text);
-    p = strrchr(text, ')');
-    for (int field = 2; p && field < 22; field++)
-        p = strchr(p + 1, ' ');
-    double ticks = p ? strtod(p, NULL) : 0;
-    clock_gettime(CLOCK_REALTIME, &wall);
-    clock_gettime(CLOCK_BOOTTIME, &boot);
-    return (double)(wall.tv_sec - boot.tv_sec) + ticks / (double)sysconf(_SC_CLK_TCK);
-}
-
-static void add_process(struct strbuf *out)
-{
-    struct rusage ru;
-    char text[256];
-    long long size = 0, resident = 0, page = sysconf(_SC_PAGESIZE);
-    getrusage(RUSAGE_SELF, &ru);
-    read_proc("/proc/self/statm", text, sizeof text);
-    if (sscanf(text, "%lld %lld", &size, &resident) != 2)
-        resident = 0;
-    struct rlimit files;
-    getrlimit(RLIMIT_NOFILE, &files);
-    add_head(out, "process_cpu_seconds_total", "User and system CPU time in seconds.", COUNTER);
-    strbuf_addf(out, "process_cpu_seconds_total %.2f\n",
-                (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) +
-                    (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6);
-    add_head(out, "process_resident_memory_bytes", "Resident memory in bytes.", GAUGE);
-    strbuf_addf(out, "process_resident_memory_bytes %lld\n", resident * page);
-    add_head(out, "process_virtual_memory_bytes", "Virtual memory in bytes.", GAUGE);
-    strbuf_addf(out, "process_virtual_memory_bytes %lld\n", size * page);
-    add_head(out, "process_open_fds", "Open file descriptors.", GAUGE);
-    strbuf_addf(out, "process_open_fds %d\n", count_fds());
-    add_head(out, "process_max_fds", "Limit on open file descriptors.", GAUGE);
-    strbuf_addf(out, "process_max_fds %llu\n", (unsigned long long)files.rlim_cur);
-    add_head(out, "process_start_time_seconds", "Start of the process, seconds since 1970.", GAUGE);
-    strbuf_addf(out, "process_start_time_seconds %.2f\n", start_seconds());
-}
-
 void metrics_dump(struct strbuf *out)
 {
     struct strbuf extra = STRBUF_INIT;
@@ -307,5 +240,49 @@ void metrics_dump(struct strbuf *out)
     pthread_mutex_unlock(&mutex);
     strbuf_add_slice(out, strbuf_slice(&extra));
     strbuf_release(&extra);
-    add_process(out);
+    metrics_host(out);
+}
+
+/* "name rest" of a comment line after its keyword. */
+static struct slice first_word(struct slice *rest)
+{
+    struct slice word = SLICE_NULL;
+    (void)slice_split(rest, ' ', &word);
+    return word;
+}
+
+/* Type of the family that a HELP line begins: its TYPE line comes next. */
+static bool is_counter(struct slice after, struct slice name)
+{
+    struct slice line, keyword;
+    if (!slice_split(&after, '\n', &line) || !slice_starts(line, SL("# TYPE ")))
+        return false;
+    line = slice_sub(line, 7, line.n);
+    keyword = first_word(&line);
+    return slice_eq(keyword, name) && slice_eq(line, SL("counter"));
+}
+
+void metrics_openmetrics(struct slice dump, struct strbuf *out)
+{
+    struct slice line;
+    bool counter = false;
+    while (slice_split(&dump, '\n', &line)) {
+        bool help = slice_starts(line, SL("# HELP ")), type = slice_starts(line, SL("# TYPE "));
+        if (!help && !type) {
+            strbuf_add_slice(out, line);
+            if (line.n)
+                strbuf_addc(out, '\n');
+            continue;
+        }
+        struct slice rest = slice_sub(line, 7, line.n), name = first_word(&rest);
+        if (help)
+            counter = is_counter(dump, name);
+        bool total = slice_ends(name, SL("_total"));
+        struct slice family = counter && total ? slice_sub(name, 0, name.n - 6) : name;
+        if (type && counter && !total) /* a counter must end in _total there */
+            rest = SL("unknown");
+        strbuf_addf(out, "# %s " PRI_SL " " PRI_SL "\n", help ? "HELP" : "TYPE", ARG_SL(family),
+                    ARG_SL(rest));
+    }
+    strbuf_adds(out, "# EOF\n");
 }

@@ -38,6 +38,10 @@ void metrics_label(struct strbuf *out, const char *name, struct slice value);
 typedef void (*metrics_collect_fn)(struct strbuf *out, void *arg);
 void metrics_collector(metrics_collect_fn fn, void *arg);
 void metrics_collector_remove(metrics_collect_fn fn, void *arg);
-void metrics_dump(struct strbuf *out); /* everything, process_* included */
+void metrics_dump(struct strbuf *out); /* everything, process_* and the machine's included */
+/* "# HELP" and "# TYPE" lines of a family whose samples follow. kind: "counter", "gauge". */
+void metrics_head(struct strbuf *out, const char *name, const char *help, const char *kind);
+/* A dump in OpenMetrics' form: counters are named without _total in their heads, # EOF ends it. */
+void metrics_openmetrics(struct slice dump, struct strbuf *out);
 
 #endif

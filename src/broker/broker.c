@@ -13,6 +13,7 @@
 #include "broker/acceptor.h"
 #include "broker/broker_state.h"
 #include "broker/care.h"
+#include "broker/metrics_view.h"
 #include "broker/quota.h"
 #include "broker/topic.h"
 #include "broker/txn_coord.h"
@@ -243,58 +244,6 @@ static void tell_listeners(const struct broker *b)
     }
 }
 
-static void collect_transactions(struct strbuf *out, struct broker *b)
-{
-    struct txn_coord_stats s;
-    txn_coord_stats(b->txns, &s);
-    strbuf_addf(out,
-                "# HELP weir_transactional_ids Transactional ids that are known\n"
-                "# TYPE weir_transactional_ids gauge\nweir_transactional_ids %lld\n"
-                "# HELP weir_transactions_open Transactions under way\n"
-                "# TYPE weir_transactions_open gauge\nweir_transactions_open %lld\n"
-                "# HELP weir_transactions_total Transactions that ended, by outcome\n"
-                "# TYPE weir_transactions_total counter\n"
-                "weir_transactions_total{outcome=\"commit\"} %lld\n"
-                "weir_transactions_total{outcome=\"abort\"} %lld\n"
-                "# HELP weir_transactions_timed_out_total Transactions that ran too long\n"
-                "# TYPE weir_transactions_timed_out_total counter\n"
-                "weir_transactions_timed_out_total %lld\n",
-                (long long)s.ids, (long long)s.open, (long long)s.committed, (long long)s.aborted,
-                (long long)s.timed_out);
-}
-
-static void collect_metrics(struct strbuf *out, void *arg)
-{
-    struct broker *b = arg;
-    struct broker_info info;
-    broker_info(b, &info);
-    int64_t sessions = 0;
-    for (int i = 0; i < b->loop_count; i++)
-        sessions += atomic_load(&b->loops[i].fetch_sessions.open);
-    strbuf_addf(out,
-                "# HELP weir_fetch_sessions Clients whose fetches are remembered\n"
-                "# TYPE weir_fetch_sessions gauge\nweir_fetch_sessions %lld\n"
-                "# HELP weir_kafka_connections Kafka connections that are open\n"
-                "# TYPE weir_kafka_connections gauge\nweir_kafka_connections %lld\n"
-                "# HELP weir_topics Topics\n# TYPE weir_topics gauge\nweir_topics %lld\n"
-                "# HELP weir_partitions Partitions\n# TYPE weir_partitions gauge\n"
-                "weir_partitions %lld\n"
-                "# HELP weir_groups Consumer groups\n# TYPE weir_groups gauge\nweir_groups %lld\n"
-                "# HELP weir_log_bytes Bytes in segment files\n# TYPE weir_log_bytes gauge\n"
-                "weir_log_bytes %lld\n"
-                "# HELP weir_records_appended_total Records appended\n"
-                "# TYPE weir_records_appended_total counter\nweir_records_appended_total %lld\n"
-                "# HELP weir_kafka_received_bytes_total Bytes received from Kafka clients\n"
-                "# TYPE weir_kafka_received_bytes_total counter\n"
-                "weir_kafka_received_bytes_total %lld\n"
-                "# HELP weir_kafka_sent_bytes_total Bytes sent to Kafka clients\n"
-                "# TYPE weir_kafka_sent_bytes_total counter\nweir_kafka_sent_bytes_total %lld\n",
-                (long long)sessions, (long long)info.connections, (long long)info.topics,
-                (long long)info.partitions, (long long)info.groups, (long long)info.log_bytes,
-                (long long)info.records_in, (long long)info.bytes_in, (long long)info.bytes_out);
-    collect_transactions(out, b);
-}
-
 const struct db_migrations *const *broker_migrations(void)
 {
     static const struct db_migrations *const all[] = {
@@ -370,7 +319,7 @@ enum err broker_start(struct broker **out, const struct broker_config *c, struct
     fill_infos(b);
     tell_listeners(b);
     dispatch_init_metrics();
-    metrics_collector(collect_metrics, b);
+    metrics_collector(broker_collect_metrics, b);
     b->collecting = true;
     b->acceptor = acceptor_start(b);
     *out = b;
@@ -421,7 +370,7 @@ void broker_stop(struct broker *b)
     if (!b)
         return;
     if (b->collecting)
-        metrics_collector_remove(collect_metrics, b);
+        metrics_collector_remove(broker_collect_metrics, b);
     acceptor_stop(b->acceptor);
     b->acceptor = NULL;
     if (b->coord)

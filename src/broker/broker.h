@@ -37,8 +37,9 @@ struct broker_options {
     struct slice controller_listeners; /* controller.listener.names: those are not served */
     struct slice rack;                 /* broker.rack, null */
     int32_t node_id;
-    int32_t lab_brokers;    /* lab.brokers: this many brokers on one log; 0, 1: no lab */
-    struct slice lab_ports; /* lab.ports: first ports of further rows of listeners */
+    int32_t lab_brokers;            /* lab.brokers: this many brokers on one log; 0, 1: no lab */
+    int32_t metrics_partitions_max; /* metrics.partitions.max */
+    struct slice lab_ports;         /* lab.ports: first ports of further rows of listeners */
     int64_t connections_max_idle_ms;
     int32_t socket_request_max_bytes;
     int32_t socket_listen_backlog;

@@ -29,6 +29,12 @@ struct acceptor;
 struct care;
 struct txn_coord;
 
+/* What the last scrape of /metrics saw, for rates; under the lock of the collectors. */
+struct scrape {
+    int64_t at_us;
+    int64_t opened[BROKER_LOOPS_MAX], closed[BROKER_LOOPS_MAX], cpu_us[BROKER_LOOPS_MAX];
+};
+
 struct broker {
     const struct broker_options *o;
     struct db *db;
@@ -52,7 +58,8 @@ struct broker {
     struct txn_coord *txns;
     char cluster_id[24];
     int64_t started_ms;
-    bool collecting;            /* metrics ask us */
+    bool collecting; /* metrics ask us */
+    struct scrape scrape;
     _Atomic int64_t records_in; /* relaxed; a statistic */
 };
 

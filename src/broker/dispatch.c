@@ -52,6 +52,7 @@ void broker_loop_init(struct broker_loop *bl, struct broker *b, struct loop *loo
     list_init(&bl->live);
     list_init(&bl->spare);
     fetch_sessions_init(&bl->fetch_sessions, 0);
+    request_stats_init(&bl->stats, KAPI_LIMIT);
     conn_loop_init(&bl->conns, loop);
     bl->conns.owner = bl;
     bl->conns.on_frame = dispatch_frame;
@@ -76,6 +77,7 @@ void broker_loop_release(struct broker_loop *bl)
         list_remove(&bl->spare, k);
         request_free(list_entry(k, struct request, link));
     }
+    request_stats_release(&bl->stats);
     conn_loop_release(&bl->conns);
     fetch_sessions_release(&bl->fetch_sessions);
 }
@@ -116,8 +118,12 @@ static void finish(struct request *rq, enum conn_result result)
     int64_t pause_ms = rq->pause_ms;
     if (rq->api) {
         struct api_metrics *m = &metrics_of[rq->api->key];
+        int64_t now_us = clock_mono_us(), total_us = now_us - rq->start_us;
+        int64_t local_us = rq->handled_us ? rq->handled_us - rq->start_us : total_us;
         metric_add(m->count, 1);
-        metric_add(m->us, clock_mono_us() - rq->start_us);
+        metric_add(m->us, total_us);
+        request_stats_note(&bl->stats, rq->api->key, rq->version, rq->failed, now_us, total_us,
+                           MIN(local_us, total_us));
     }
     if (c)
         c->user = NULL;
@@ -216,6 +222,19 @@ static void send_reply(struct request *rq, struct strbuf *b, const struct codec_
     }
 }
 
+/* Whether the top level of the answer has an error code that is not 0. */
+static bool has_error(const struct request *rq)
+{
+    const struct struct_desc *d = rq->api->response->body;
+    for (size_t i = 0; i < d->field_count && i < 4; i++) { /* it stands in front everywhere */
+        const struct field_desc *f = &d->fields[i];
+        if (f->type == FIELD_I16 && f->from <= rq->version && f->to >= rq->version &&
+            !strcmp(f->name, "error_code"))
+            return *(const int16_t *)(const void *)((const char *)rq->out + f->at) != 0;
+    }
+    return false;
+}
+
 void request_reply(struct request *rq)
 {
     loop_assert(rq->bl->loop);
@@ -247,6 +266,7 @@ void request_reply(struct request *rq)
         request_close(rq, "the answer could not be encoded");
         return;
     }
+    rq->failed = has_error(rq);
     size_t outside = 0;
     for (size_t i = 0; i < cuts.count; i++)
         outside += cuts.v[i].length;
@@ -421,8 +441,9 @@ enum conn_result dispatch_frame(struct conn *c, struct rbuf *buf, struct slice f
     execute(rq, frame);
     rq->in_handler = false;
     if (!rq->finished) {
+        rq->handled_us = clock_mono_us();
         if (UNLIKELY(quotas_any(rq->broker->quotas)))
-            rq->busy_us = (uint32_t)(clock_mono_us() - rq->start_us);
+            rq->busy_us = (uint32_t)(rq->handled_us - rq->start_us);
         return CONN_PARKED;
     }
     enum conn_result result = rq->result;

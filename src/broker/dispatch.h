@@ -19,6 +19,7 @@
 #include "broker/fetch_session.h"
 #include "broker/proto/codec.h"
 #include "broker/proto/messages.h"
+#include "broker/request_stats.h"
 
 struct broker;
 struct request;
@@ -30,6 +31,7 @@ struct broker_loop {
     struct conn_loop conns;
     struct list live;  /* requests in execution */
     struct list spare; /* kept for reuse */
+    struct request_stats stats;
     struct fetch_sessions fetch_sessions;
     int index;
 };
@@ -52,6 +54,8 @@ struct request {
     void *in;           /* decoded request */
     void *out;          /* response with its defaults, for the handler to fill */
     int64_t start_us;
+    int64_t handled_us;           /* when the handler left it waiting; 0: it did not */
+    bool failed;                  /* the answer's top level has an error */
     struct slice principal, host; /* of the client; only set while there is an authorizer */
     struct guard *guard;          /* api/guard.h; NULL: nothing to do with the answer */
     uint32_t busy_us;             /* time on its loop; only measured while there are quotas */

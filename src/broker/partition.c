@@ -20,6 +20,7 @@
 #include "broker/proto/batch.h"
 #include "broker/proto/kerr.h"
 #include "broker/topic.h"
+#include "broker/topic_stats.h"
 
 #define EXPIRE_AT_LEAST 1000 /* producers */
 
@@ -466,6 +467,8 @@ static int16_t append_new(struct partition *p, void *batch, size_t n,
     out->base_offset = base;
     out->end_offset = p->log.end;
     out->log_append_ms = now_ms;
+    topic_stat_add(p->topic, TOPIC_MESSAGES_IN, batch_count(batch));
+    topic_stat_add(p->topic, TOPIC_BYTES_IN, (int64_t)n);
     wait_list_take(&p->waits, woken);
     if (flusher_add(p->env->flusher, &p->flush, flush_within(p, c)))
         partition_ref(p); /* the flusher's */

@@ -357,3 +357,22 @@ enum err topics_check_new_name(struct topics *t, struct slice name, struct error
     topic_unref(other);
     return r;
 }
+
+/* --- counting -----------------------------------------------------------------------------------
+ */
+
+void topic_stat_add(struct topic *t, enum topic_stat what, int64_t n)
+{
+    atomic_fetch_add_explicit(&t->stats.v[what], n, memory_order_relaxed);
+    atomic_fetch_add_explicit(&t->owner->stats.v[what], n, memory_order_relaxed);
+}
+
+int64_t topic_counted(const struct topic *t, enum topic_stat what)
+{
+    return atomic_load_explicit(&t->stats.v[what], memory_order_relaxed);
+}
+
+int64_t topics_counted(const struct topics *t, enum topic_stat what)
+{
+    return atomic_load_explicit(&t->stats.v[what], memory_order_relaxed);
+}

@@ -10,6 +10,7 @@
 #include "broker/log/logdir.h"
 #include "broker/partition_life.h"
 #include "broker/topic.h"
+#include "broker/topic_stats.h"
 #include "broker/topic_store.h"
 
 #define TOPIC_NAME_MAX 249
@@ -35,6 +36,7 @@ struct topic {
     struct strmap own;                     /* owner's rwlock */
     _Atomic(struct partition_set *) parts; /* the newest; `older` ones hold no other partitions */
     _Atomic(struct config_box *) config;
+    struct topic_stats stats;
 };
 
 struct topics {
@@ -51,6 +53,7 @@ struct topics {
     _Atomic int64_t generation; /* relaxed: whoever sees it grow looks again under the lock */
     _Atomic size_t partitions;  /* relaxed; a number to show and to compare with a limit */
     pthread_mutex_t save;       /* one writer of the checkpoint files; innermost but `lock` */
+    struct topic_stats stats;   /* of all, those that are gone included */
     int64_t saved_ms;           /* the flusher's: when checkpoints were last written */
 };
 

@@ -22,11 +22,15 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "base/metrics_host.h"
 #include "base/pool.h"
 #include "base/sdnotify.h"
 #include "broker/broker.h"
 #include "connect/connect.h"
+#include "web/metrics.h"
 #include "web/web.h"
+
+#define METRICS_PORTS_MAX 8
 
 struct runtime {
     char *data_dir;
@@ -38,6 +42,8 @@ struct runtime {
     struct loop *http;
     struct connect *connect;
     struct web *web;
+    struct metrics_server *metrics[METRICS_PORTS_MAX];
+    size_t metrics_count;
     char **allowed_hosts; /* ends with NULL */
     struct runtime_addresses where;
 };
@@ -191,6 +197,27 @@ static void url_of(const struct http_listen *at, char *out, size_t room)
              v6 ? "]" : "", at->port);
 }
 
+static enum err start_metrics(struct runtime *r, struct slice list, struct error *e)
+{
+    struct slice part;
+    while (opt_list_next(&list, &part)) {
+        struct http_listen at;
+        if (part.n == 0)
+            continue;
+        if (r->metrics_count == METRICS_PORTS_MAX)
+            return error_set(e, E_INVALID, "metrics-listen: more than %d addresses",
+                             METRICS_PORTS_MAX);
+        enum err err = parse_listen(part, &at, e);
+        if (!err)
+            err = metrics_server_start(&r->metrics[r->metrics_count], &at, r->http, r->pool, e);
+        if (err)
+            return err;
+        char *url = r->where.metrics[r->metrics_count++];
+        url_of(&at, url, sizeof r->where.metrics[0]);
+    }
+    return E_OK;
+}
+
 static enum err start_http(struct runtime *r, struct server_config *c,
                            const struct connect_plugins *const *plugins, struct error *e)
 {
@@ -218,7 +245,7 @@ static enum err start_http(struct runtime *r, struct server_config *c,
         return err;
     url_of(&web, r->where.web, sizeof r->where.web);
     r->where.web_port = web.port;
-    return E_OK;
+    return start_metrics(r, c->o.metrics_listen, e);
 }
 
 /* A partition in use holds a file: as many as the system allows. */
@@ -243,6 +270,7 @@ enum err runtime_start(struct runtime **out, struct server_config *c,
     r->broker_dir = xasprintf("%s/kafka-logs", r->data_dir);
     r->allowed_hosts = split_hosts(c->o.allowed_hosts);
     r->where.data_dir = r->data_dir;
+    metrics_host_dir(r->data_dir);
     enum err err = set_log_level(c->o.log_level, e);
     if (!err && c->o.log_file.p && c->o.log_file.n) {
         char *path = slice_dup(c->o.log_file);
@@ -287,6 +315,8 @@ static _Noreturn void leave_unfinished(const struct runtime *r)
 void runtime_stop(struct runtime *r)
 {
     sdnotify("STOPPING=1");
+    for (size_t i = 0; i < r->metrics_count; i++)
+        metrics_server_stop(r->metrics[i]);
     if (r->web)
         web_stop(r->web);
     if (!connect_stop(r->connect))
@@ -310,12 +340,31 @@ const struct runtime_addresses *runtime_addresses(const struct runtime *r)
     return &r->where;
 }
 
+/* Beside the first address: those of further listeners, and of a lab's brokers. */
+static void add_listeners(const struct runtime *r, struct strbuf *out)
+{
+    size_t n;
+    const struct broker_listener_info *l = broker_listeners(r->broker, &n);
+    for (size_t i = 0; n > 1 && i < n; i++) {
+        const char *host = l[i].host[0] ? l[i].host : "0.0.0.0";
+        if (i == 0 || strcmp(l[i].name, l[i - 1].name) != 0)
+            strbuf_addf(out, "%s  %-8s", i ? "\n" : "", l[i].name);
+        strbuf_addf(out, " broker %d on %s:%d as %s;", (int)l[i].node_id, host, l[i].port,
+                    l[i].advertised);
+    }
+    if (n > 1)
+        strbuf_addc(out, '\n');
+}
+
 void runtime_banner(const struct runtime *r, struct strbuf *out)
 {
     strbuf_addf(out, "weir %s, ready in %lld ms; data in %s\n", WEIR_VERSION,
                 (long long)r->where.start_ms, r->data_dir);
     strbuf_addf(out, "  Kafka    %s\n  Connect  %s\n  Web page %s\n", r->where.kafka,
                 r->where.connect, r->where.web);
+    for (size_t i = 0; i < r->metrics_count; i++)
+        strbuf_addf(out, "  Metrics  %s/metrics\n", r->where.metrics[i]);
+    add_listeners(r, out);
 }
 
 /* --- signals

@@ -20,6 +20,7 @@ struct runtime_addresses {
     const char *data_dir;
     char kafka[280];             /* localhost:9092 */
     char connect[280], web[280]; /* http://127.0.0.1:8083 */
+    char metrics[8][280];        /* further ones; "" beyond the last */
     int kafka_port, connect_port, web_port;
     int64_t start_ms; /* from process start to ready */
 };

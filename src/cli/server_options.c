@@ -39,6 +39,13 @@ const struct opt_row server_option_rows[] = {
      .offset = FIELD(web_listen),
      .display = "HOST:PORT",
      .doc = "address of the web page and its API"},
+    {.name = "metrics-listen",
+     .type = OPT_LIST,
+     .def = "",
+     .offset = FIELD(metrics_listen),
+     .display = "HOST:PORT,...",
+     .doc = "further addresses that serve /metrics alone, to any Host, such as 0.0.0.0:9308 "
+            "(kafka_exporter's port) and 0.0.0.0:7071 (jmx_exporter's)"},
     {.name = "lab-brokers",
      .type = OPT_STRING,
      .offset = FIELD(lab_brokers),

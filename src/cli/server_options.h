@@ -15,9 +15,10 @@
 #include "broker/broker.h"
 
 struct server_options {
-    struct slice data_dir;     /* null: the default of server_data_dir */
-    struct slice kafka_listen; /* HOST:PORT */
-    struct slice lab_brokers;  /* number, or null */
+    struct slice data_dir;       /* null: the default of server_data_dir */
+    struct slice kafka_listen;   /* HOST:PORT */
+    struct slice metrics_listen; /* list of HOST:PORT */
+    struct slice lab_brokers;    /* number, or null */
     struct slice connect_listen;
     struct slice web_listen;
     struct slice config;        /* path of a properties file, or null */

@@ -9,10 +9,10 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/metrics.h"
 #include "connect/connect.h"
 #include "web/api.h"
 #include "web/assets.h"
+#include "web/metrics.h"
 
 /* --- static files ---------------------------------------------------------------------------- */
 
@@ -128,10 +128,7 @@ static void actuator_info(struct http_request *r, void *arg)
 static void metrics(struct http_request *r, void *arg)
 {
     (void)arg;
-    struct strbuf b = STRBUF_INIT;
-    metrics_dump(&b);
-    http_reply(r, 200, "text/plain; version=0.0.4; charset=utf-8", strbuf_slice(&b));
-    strbuf_release(&b);
+    metrics_reply(r);
 }
 
 /* --- routes ---------------------------------------------------------------------------------- */

@@ -22,6 +22,7 @@
 #include "broker/proto/batch.h"
 #include "broker/proto/legacy.h"
 #include "broker/topic.h"
+#include "broker/topic_stats.h"
 #include "broker/wait.h"
 
 struct fetch;
@@ -64,6 +65,8 @@ static void part_error(struct fetch *f, struct fetch_part *part, int16_t code)
     part->out->error_code = code;
     part->out->high_watermark = -1;
     f->any_error = true;
+    if (part->p)
+        topic_stat_add(partition_topic(part->p), TOPIC_FAILED_FETCH, 1);
     partition_unref(part->p);
     part->p = NULL;
 }
@@ -306,6 +309,13 @@ static size_t read_part(struct fetch *f, struct fetch_part *part, size_t room, b
         read_for_old_client(f, part);
     else if (r.range.n)
         part->out->records = codec_out_of_band(r.range.n);
+    if (part->p) {
+        struct topic *t = partition_topic(part->p);
+        topic_stat_add(t, TOPIC_FETCH_REQUESTS, 1);
+        topic_stat_add(t, TOPIC_BYTES_OUT, (int64_t)part->out->records.n);
+        if (f->rq->version < 4 && part->out->records.n)
+            topic_stat_add(t, TOPIC_FETCH_CONVERSIONS, 1);
+    }
     return part->out->records.n;
 }
 

@@ -17,6 +17,7 @@
 #include "broker/proto/batch.h"
 #include "broker/proto/legacy.h"
 #include "broker/topic.h"
+#include "broker/topic_stats.h"
 #include "broker/txn_coord.h"
 
 #include <stdatomic.h>
@@ -246,6 +247,20 @@ static void append(struct produce *pr, struct topic *t, struct partition *p, str
     partition_on_durable(p, a.end_offset, on_durable, d);
 }
 
+static void count_request(const struct produce *pr, struct topic *t,
+                          const struct produce_request_partition *in,
+                          const struct produce_response_partition *out)
+{
+    topic_stat_add(t, TOPIC_PRODUCE_REQUESTS, 1);
+    if (pr->rq->version < 3)
+        topic_stat_add(t, TOPIC_PRODUCE_CONVERSIONS, 1);
+    if (out->error_code == KERR_NONE)
+        return;
+    topic_stat_add(t, TOPIC_FAILED_PRODUCE, 1);
+    if (out->error_code == KERR_MESSAGE_TOO_LARGE || out->error_code == KERR_RECORD_LIST_TOO_LARGE)
+        topic_stat_add(t, TOPIC_BYTES_REJECTED, (int64_t)in->records.n);
+}
+
 static void one_partition(struct produce *pr, struct topic *t, int16_t unknown,
                           const struct produce_request_partition *in,
                           struct produce_response_partition *out)
@@ -274,6 +289,8 @@ static void one_partition(struct produce *pr, struct topic *t, int16_t unknown,
         fail(pr, out, admission->code, SLICE_NULL);
     else
         append(pr, t, p, in->records, admission->guard, out);
+    if (t)
+        count_request(pr, t, in, out);
     partition_unref(p);
 }
 

@@ -120,6 +120,36 @@ static void process(void)
     strbuf_release(&out);
 }
 
+static void openmetrics(void)
+{
+    struct strbuf out = STRBUF_INIT;
+    metrics_openmetrics(SL("# HELP a_total All of it.\n# TYPE a_total counter\na_total{x=\"1\"} 2\n"
+                           "# HELP b Of b.\n# TYPE b gauge\nb 1\n"
+                           "# HELP c Odd.\n# TYPE c counter\nc 3\n"),
+                        &out);
+    CHECK_STR(out.p, "# HELP a All of it.\n# TYPE a counter\na_total{x=\"1\"} 2\n"
+                     "# HELP b Of b.\n# TYPE b gauge\nb 1\n"
+                     "# HELP c Odd.\n# TYPE c unknown\nc 3\n# EOF\n");
+    strbuf_release(&out);
+}
+
+/* Figures of the machine: those that every Linux has, each family once. */
+static void host(void)
+{
+    struct strbuf out = STRBUF_INIT;
+    metrics_dump(&out);
+    static const char *const names[] = {"node_memory_MemTotal_bytes", "node_boot_time_seconds",
+                                        "node_load1", "process_threads", "jvm_threads_current"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        CHECK(value_of(out.p, names[i]) >= 0);
+    CHECK(value_of(out.p, "node_memory_MemTotal_bytes") > 1e6);
+    CHECK(strstr(out.p, "\nnode_cpu_seconds_total{cpu=\"0\",mode=\"idle\"} ") != NULL);
+    CHECK(strstr(out.p, "\nnode_filesystem_avail_bytes{") != NULL);
+    const char *first = strstr(out.p, "# TYPE node_cpu_seconds_total ");
+    CHECK(first && !strstr(first + 1, "# TYPE node_cpu_seconds_total "));
+    strbuf_release(&out);
+}
+
 static void notify(void)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
@@ -140,7 +170,9 @@ static void notify(void)
 }
 
 static const struct test_case tests[] = {
-    {"series", series},   {"histogram", histogram}, {"collectors", collectors},
-    {"process", process}, {"notify", notify},       {NULL, NULL},
+    {"series", series},           {"histogram", histogram},
+    {"collectors", collectors},   {"process", process},
+    {"openmetrics", openmetrics}, {"host", host},
+    {"notify", notify},           {NULL, NULL},
 };
 const struct test_suite test_metrics = {"base/metrics", tests};

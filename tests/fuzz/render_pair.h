@@ -218,8 +218,10 @@ static void choose_cell(struct choices *c, struct strbuf *out, const struct mysq
         for (uint32_t v = (1900 + choose(c, 200)) << 9 | choose(c, 14) << 5 | choose(c, 32), i = 0;
              i < 3; i++, v >>= 8)
             strbuf_addc(&cell, (char)v);
-    else if (usual && m->type == WIRE_JSON && choose(c, 4))
-        strbuf_add(&cell, choose(c, 2) ? "\x0c\3a\"b" : "\x05\x10\x80", choose(c, 2) ? 5 : 3);
+    else if (usual && m->type == WIRE_JSON && choose(c, 4) && choose(c, 2))
+        strbuf_add(&cell, "\x0c\3a\"b", 5);
+    else if (usual && m->type == WIRE_JSON && choose(c, 2))
+        strbuf_add(&cell, "\x05\x10\x80", 3);
     else if (m->layout == CELL_FIXED)
         random_bytes(c, &cell, m->size);
     else if (usual)

@@ -6,7 +6,6 @@
 
 #include "base/base.h"
 #include "base/clock.h"
-#include "broker/access.h"
 #include "broker/features.h"
 #include "broker/topic.h"
 
@@ -72,11 +71,6 @@ void api_describe_quorum(struct request *rq)
 {
     const struct describe_quorum_request *in = rq->in;
     struct describe_quorum_response *out = rq->out;
-    if (!request_allowed_cluster(rq, ACL_DESCRIBE)) {
-        out->error_code = KERR_CLUSTER_AUTHORIZATION_FAILED;
-        request_reply(rq);
-        return;
-    }
     if (in->topics_count != 1 || in->topics[0].partitions_count != 1) {
         out->error_code = KERR_INVALID_REQUEST;
         request_reply(rq);
@@ -120,14 +114,11 @@ void api_elect_leaders(struct request *rq)
 {
     const struct elect_leaders_request *in = rq->in;
     struct elect_leaders_response *out = rq->out;
-    bool allowed = request_allowed_cluster(rq, ACL_ALTER);
-    if (allowed && brokers_are_several(&rq->broker->brokers)) {
+    if (brokers_are_several(&rq->broker->brokers)) {
         api_lab_elect(rq);
         return;
     }
-    if (!allowed)
-        out->error_code = KERR_CLUSTER_AUTHORIZATION_FAILED;
-    out->replica_election_results_count = allowed ? MAX(in->topic_partitions_count, 0) : 0;
+    out->replica_election_results_count = MAX(in->topic_partitions_count, 0);
     out->replica_election_results =
         elect_leaders_response_topic_array(&rq->arena, out->replica_election_results_count);
     for (int32_t i = 0; i < out->replica_election_results_count; i++) {
@@ -202,15 +193,12 @@ void api_alter_reassignments(struct request *rq)
 {
     const struct alter_partition_reassignments_request *in = rq->in;
     struct alter_partition_reassignments_response *out = rq->out;
-    bool allowed = request_allowed_cluster(rq, ACL_ALTER);
-    if (allowed && brokers_are_several(&rq->broker->brokers)) {
+    if (brokers_are_several(&rq->broker->brokers)) {
         api_lab_reassign(rq);
         return;
     }
-    if (!allowed)
-        out->error_code = KERR_CLUSTER_AUTHORIZATION_FAILED;
     out->allow_replication_factor_change = in->allow_replication_factor_change;
-    out->responses_count = allowed ? MAX(in->topics_count, 0) : 0;
+    out->responses_count = MAX(in->topics_count, 0);
     out->responses =
         alter_partition_reassignments_response_topic_array(&rq->arena, out->responses_count);
     for (int32_t i = 0; i < out->responses_count; i++) {
@@ -228,9 +216,6 @@ void api_alter_reassignments(struct request *rq)
 
 void api_list_reassignments(struct request *rq)
 {
-    struct list_partition_reassignments_response *out = rq->out;
-    if (!request_allowed_cluster(rq, ACL_DESCRIBE))
-        out->error_code = KERR_CLUSTER_AUTHORIZATION_FAILED;
     request_reply(rq);
 }
 
@@ -239,7 +224,6 @@ void api_alter_log_dirs(struct request *rq)
     const struct alter_replica_log_dirs_request *in = rq->in;
     struct alter_replica_log_dirs_response *out = rq->out;
     enum config_source source;
-    bool allowed = request_allowed_cluster(rq, ACL_ALTER);
     struct slice own = broker_setting(&rq->broker->settings, SL("log.dirs"), &rq->arena, &source);
     int32_t n = 0;
     for (int32_t d = 0; d < in->dirs_count; d++)
@@ -257,8 +241,7 @@ void api_alter_log_dirs(struct request *rq)
                 struct slice no_topic, no_partition;
                 to->partitions[p].partition_index = from->partitions[p];
                 to->partitions[p].error_code =
-                    !allowed ? KERR_CLUSTER_AUTHORIZATION_FAILED
-                    : !slice_eq(in->dirs[d].path, own)
+                    !slice_eq(in->dirs[d].path, own)
                         ? KERR_LOG_DIR_NOT_FOUND
                         : find_partition(rq, from->name, from->partitions[p], &no_topic,
                                          &no_partition);
@@ -272,9 +255,7 @@ void api_unregister_broker(struct request *rq)
 {
     const struct unregister_broker_request *in = rq->in;
     struct unregister_broker_response *out = rq->out;
-    if (!request_allowed_cluster(rq, ACL_ALTER)) {
-        out->error_code = KERR_CLUSTER_AUTHORIZATION_FAILED;
-    } else if (in->broker_id == rq->node_id) {
+    if (in->broker_id == rq->node_id) {
         out->error_code = KERR_INVALID_REQUEST;
         out->error_message =
             text(rq, "Broker ID %d is this node, which can not leave its cluster.", in->broker_id);
@@ -318,11 +299,6 @@ void api_update_features(struct request *rq)
     const struct update_features_request *in = rq->in;
     struct update_features_response *out = rq->out;
     struct slice why = SLICE_NULL;
-    if (!request_allowed_cluster(rq, ACL_ALTER)) {
-        out->error_code = KERR_CLUSTER_AUTHORIZATION_FAILED;
-        request_reply(rq);
-        return;
-    }
     for (int32_t i = 0; i < in->feature_updates_count && !why.p; i++)
         why = judge_feature(rq, &in->feature_updates[i]);
     if (why.p) { /* all or nothing */
@@ -340,33 +316,36 @@ void api_update_features(struct request *rq)
     request_reply(rq);
 }
 
-/* --- delegation tokens: for clients that have proved who they are, which none has so far -------
+/* --- delegation tokens: not switched on (delegation.token.secret.key); a client that has not proved
+ * who it is could not ask for one anyway
  */
+
+static int16_t no_tokens(const struct request *rq)
+{
+    return rq->conn && rq->conn->principal ? KERR_DELEGATION_TOKEN_AUTH_DISABLED
+                                           : KERR_DELEGATION_TOKEN_REQUEST_NOT_ALLOWED;
+}
 
 void api_create_token(struct request *rq)
 {
-    ((struct create_delegation_token_response *)rq->out)->error_code =
-        KERR_DELEGATION_TOKEN_REQUEST_NOT_ALLOWED;
+    ((struct create_delegation_token_response *)rq->out)->error_code = no_tokens(rq);
     request_reply(rq);
 }
 
 void api_renew_token(struct request *rq)
 {
-    ((struct renew_delegation_token_response *)rq->out)->error_code =
-        KERR_DELEGATION_TOKEN_REQUEST_NOT_ALLOWED;
+    ((struct renew_delegation_token_response *)rq->out)->error_code = no_tokens(rq);
     request_reply(rq);
 }
 
 void api_expire_token(struct request *rq)
 {
-    ((struct expire_delegation_token_response *)rq->out)->error_code =
-        KERR_DELEGATION_TOKEN_REQUEST_NOT_ALLOWED;
+    ((struct expire_delegation_token_response *)rq->out)->error_code = no_tokens(rq);
     request_reply(rq);
 }
 
 void api_describe_tokens(struct request *rq)
 {
-    ((struct describe_delegation_token_response *)rq->out)->error_code =
-        KERR_DELEGATION_TOKEN_REQUEST_NOT_ALLOWED;
+    ((struct describe_delegation_token_response *)rq->out)->error_code = no_tokens(rq);
     request_reply(rq);
 }

@@ -4,7 +4,6 @@
 
 #include "base/base.h"
 #include "base/log.h"
-#include "broker/access.h"
 #include "broker/api/configs.h"
 #include "broker/topic.h"
 
@@ -283,10 +282,6 @@ void api_list_config_resources(struct request *rq)
     if (rq->version > 0 && in->resource_types_count > 0) {
         types = in->resource_types;
         n = in->resource_types_count;
-    }
-    if (!request_allowed_cluster(rq, ACL_DESCRIBE_CONFIGS)) {
-        out->error_code = KERR_CLUSTER_AUTHORIZATION_FAILED;
-        n = 0;
     }
     for (int32_t i = 0; i < n; i++) {
         bool known = false;

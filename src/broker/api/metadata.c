@@ -305,8 +305,6 @@ void api_describe_cluster(struct request *rq)
 /* --- DescribeTopicPartitions --------------------------------------------------------------------
  */
 
-#define PARTITIONS_A_PAGE 2000
-
 struct dtp_page {
     struct request *rq;
     int32_t left;
@@ -381,7 +379,9 @@ void api_describe_topic_partitions(struct request *rq)
 {
     const struct describe_topic_partitions_request *in = rq->in;
     struct describe_topic_partitions_response *out = rq->out;
-    int32_t limit = MIN(in->response_partition_limit, PARTITIONS_A_PAGE);
+    int64_t most =
+        broker_setting_number(&rq->broker->settings, "max.request.partition.size.limit", 2000);
+    int32_t limit = (int32_t)MIN(in->response_partition_limit, most);
     struct dtp_page page = {rq, MAX(limit, 1), false};
     struct slice *names;
     size_t n = 0;

@@ -38,6 +38,11 @@ CHANCE = [
     ("--time max-timestamp", "off.t:0:3", "off.t:0:<N>"),  # which of four had the latest millisecond
     ("--state Asleep", "Valid states are: PreparingRebalance, Dead, Empty, CompletingRebalance, Reconciling, Stable, Assigning", "Valid states are: <S>"),
     ("kafka-reassign-partitions.sh --bootstrap-server localhost:9092 --list", None, "No partition reassignments found."),
+    ("localhost:9999 --list", None, "Error while executing topic command : Timed out waiting for a node assignment. Call: listTopics"),
+    # What the client was about to do when its minute was over.
+    ("shop.orders:7", "Call(callName=listOffsets(api=METADATA), deadlineMs=<N>, tries=<N>, nextAllowedTryMs=<N>) timed out at <N> after <N> attempt(s)", "<T>"),
+    ("shop.orders:7", "Caused by: org.apache.kafka.common.errors.DisconnectException: Cancelled listOffsets(api=METADATA) request with correlation id "
+     "<N> due to node 1 being disconnected", "<usage>"),
 ]
 ANY_ORDER = ["kafka-delete-records.sh", "print.headers=true"]  # of a hash map; of partitions that a producer chose by chance
 
@@ -142,5 +147,5 @@ def test_lines_that_wait(text, tmp_path):
         session = Session(weir, tools, str(tmp_path))
         for step in before:
             session.run(step)
-        difference = session.run(line)
+        difference = session.run(expect(line))
         assert not difference, "\n" + difference

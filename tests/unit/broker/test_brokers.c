@@ -242,7 +242,7 @@ static void test_coordinators(void)
     CHECK(offsets.partitions[31].leader == home);
     CHECK(ask(home == 1 ? 2 : 1)); /* from here on not its home */
     int32_t seen = 0;
-    char name[8];
+    char name[16];
     for (int i = 0; i < 20; i++) {
         snprintf(name, sizeof name, "g%d", i);
         seen |= 1 << coordinator_of(slice_cstr(name));

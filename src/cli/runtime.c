@@ -27,7 +27,6 @@
 #include "base/sdnotify.h"
 #include "broker/broker.h"
 #include "connect/connect.h"
-#include "web/metrics.h"
 #include "web/web.h"
 
 #define METRICS_PORTS_MAX 8

@@ -7,6 +7,7 @@
 #include "base/base.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "web/web.h"
 
 #define TEXT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 #define OPENMETRICS_TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"

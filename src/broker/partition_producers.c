@@ -140,7 +140,7 @@ static enum err load_segment(struct partition *p, struct segment *s, int64_t fro
     for (size_t i = 0; !err && readable && i < s->aborted.count; i++)
         if (s->aborted.v[i].last_offset < from)
             err = txn_index_add(&made, &s->aborted.v[i]);
-    if (!err)
+    if (!err && s->size && from < p->log.end)
         err = scan_segment(p, s, from, &made, e);
     bool changed = !readable || !same_entries(&made, &s->aborted);
     txn_index_release(&s->aborted);
@@ -154,9 +154,7 @@ static enum err load_from(struct partition *p, int64_t from, struct error *e)
 {
     struct plog *l = &p->log;
     enum err err = E_OK;
-    for (size_t i = plog_segment_of(l, from); !err && from < l->end && i < l->count; i++) {
-        if (l->segments[i]->size == 0)
-            continue;
+    for (size_t i = plog_segment_of(l, from); !err && i < l->count; i++) {
         err = load_segment(p, l->segments[i], from, e);
         plog_park(l, false);
     }

@@ -337,6 +337,10 @@ enum err plog_roll(struct plog *l, struct error *e)
 {
     struct segment *s = segment_new(l->dir, l->end);
     enum err err = segment_open(s, true, e);
+    /* a power cut may have left the list of a segment of this name, and taken the segment */
+    txn_index_init(&s->aborted, true);
+    if (!err)
+        err = txn_index_save(&s->aborted, s->stem, e);
     if (!err)
         err = segment_seal(plog_active(l), e);
     if (err) { /* an empty file left behind would look like the log's end */

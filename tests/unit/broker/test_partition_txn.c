@@ -331,6 +331,95 @@ static void test_lost_index(void)
     }
 }
 
+/* Lists of segments that are not there (a power cut took those alone) say nothing about new ones. */
+static void test_list_without_segment(void)
+{
+    struct log_world w;
+    struct arena a;
+    struct partition_read r;
+    struct fs_file f;
+    static const uint8_t entry[34] = {[9] = 7, [25] = 200, [33] = 201}; /* 7 aborted [0, 200] */
+    arena_init(&a, 0, ARENA_NO_BUDGET);
+    world_open(&w, test_dir());
+    struct partition *p = world_partition(&w, "t", "segment.bytes=300");
+    CHECK_INT(append_records(p, 2, NULL), KERR_NONE);
+    for (int base = 3; base < 40; base++) {
+        char *path = xasprintf("%s/t-0/%020d.txnindex", w.dir, base);
+        CHECK_OK(fs_open(&f, path, FS_WRITE | FS_CREATE, NULL));
+        CHECK_OK(fs_pwrite(&f, entry, sizeof entry, 0, NULL));
+        fs_close(&f);
+        mem_free(path);
+    }
+    for (int i = 0; i < 8; i++) {
+        CHECK_INT(put(p, 7, 0, 2 * i, 2), KERR_NONE);
+        CHECK_INT(end(p, 7, 0, i % 2), KERR_NONE);
+    }
+    size_t found = 0;
+    for (int64_t at = 0; at < 26; at = r.next_offset) {
+        CHECK_INT(partition_read(p, at, 1, true, true, &a, &r), KERR_NONE);
+        for (size_t i = 0; i < r.aborted_count; i++)
+            CHECK(r.aborted[i].first_offset >= 2 && r.aborted[i].last_offset < 26);
+        found += r.aborted_count;
+        if (r.range.n)
+            file_range_release(&r.range);
+        else
+            break;
+    }
+    CHECK(found >= 4);
+    arena_release(&a);
+    partition_unref(p);
+    world_close(&w);
+}
+
+/* The machine goes down: a beginning of the log is there, and all that is said of its transactions
+ * is what was true when it ended there. */
+static void test_power_cut(void)
+{
+    enum { STEPS = 150 };
+    static struct model at[STEPS];
+    for (unsigned seed = 1; seed <= 30; seed++) {
+        struct log_world w, after;
+        struct partition_offsets o;
+        struct model m = {.seed = seed};
+        int found = -1;
+        for (int i = 0; i < PRODUCERS; i++)
+            m.of[i].open = -1;
+        world_init(&w, test_dir());
+        fs_power_begin(w.dir);
+        world_start(&w);
+        struct partition *p = world_partition(&w, "t", "segment.bytes=1500");
+        for (int i = 0; i < STEPS; i++) {
+            model_step(&m, p);
+            at[i] = m;
+            if (rnd(&m, 30) == 0)
+                CHECK_OK(partition_sync(p, NULL));
+        }
+        int64_t synced = partition_synced_offset(p);
+        fs_power_cut(seed);
+        partition_unref(p);
+        world_killed(&after, &w);
+        fs_power_begin(NULL);
+        CHECK_OK(topics_delete(w.topics, SL("t"), NULL)); /* its files are not what it wrote */
+        world_close(&w);
+        world_start(&after);
+        p = partition_of(&after, "t");
+        CHECK_INT(partition_offsets(p, &o), KERR_NONE);
+        CHECK(o.end >= synced);
+        for (int i = 0; i < STEPS; i++)
+            if (at[i].end == o.end)
+                found = i;
+        CHECK(found >= 0 || o.end == 0 || o.start > 0);
+        if (found >= 0 && o.start == 0) {
+            check_model(&at[found], p);
+            for (int i = 0; i < 20; i++) /* and it goes on from there */
+                model_step(&at[found], p);
+            check_model(&at[found], p);
+        }
+        partition_unref(p);
+        world_close(&after);
+    }
+}
+
 /* A disk that fails at the n-th write: the marker is there as a whole, or not at all; after a new
  * start everything is as it was answered. */
 static void marker_fault(int64_t n, int sys)
@@ -426,6 +515,8 @@ static const struct test_case tests[] = {
     {"wakes readers of committed data", test_wakes},
     {"model", test_model},
     {"lost index", test_lost_index},
+    {"list without its segment", test_list_without_segment},
+    {"power cut", test_power_cut},
     {"faults", test_faults},
     {"memory", test_memory},
     {NULL, NULL},

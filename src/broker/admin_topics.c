@@ -256,6 +256,7 @@ enum err broker_topic_delete(struct broker *b, struct slice name, struct error *
     if (r != E_OK)
         return r;
     coord_topic_deleted(b->coord, name);
+    share_sweep(b->shares, broker_keeps_share, b);
     txn_topic_deleted(b->txns, name);
     LOG_INFO(LOG_BROKER, "topic " PRI_SL " deleted", ARG_SL(name));
     return E_OK;

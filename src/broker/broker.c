@@ -66,6 +66,14 @@ static void each_topic(void *arg, void (*fn)(void *to, struct slice name), void 
     arena_release(&a);
 }
 
+static struct slice topic_name_of(void *arg, const struct uuid *id, struct arena *a)
+{
+    struct topic *t = topics_get_id(((struct broker *)arg)->topics, id);
+    struct slice name = t ? arena_dup(a, topic_name(t)) : SLICE_NULL;
+    topic_unref(t);
+    return name;
+}
+
 static int64_t topics_now(void *arg)
 {
     return topics_generation(((struct broker *)arg)->topics);
@@ -120,10 +128,23 @@ static enum err start_care(struct broker *b, struct error *e)
     return care_start(&b->care, &o, e);
 }
 
+bool broker_keeps_share(void *arg, const struct share_key *key)
+{
+    struct topic *t = topics_get_id(((struct broker *)arg)->topics, &key->topic_id);
+    topic_unref(t);
+    return t != NULL;
+}
+
 static enum err start_coordinator(struct broker *b, struct error *e)
 {
     const struct broker_options *o = b->o;
+    const struct share_options s = {o->group_share_max_locks, o->group_share_delivery_limit,
+                                    o->group_share_max_sessions};
     b->group_configs = (struct group_configs){o, &b->resources};
+    enum err r = share_groups_open(&b->shares, &s, b->db, e);
+    if (r != E_OK)
+        return r;
+    share_sweep(b->shares, broker_keeps_share, b);
     const struct coord_options c = {
         .rules = {.initial_rebalance_delay_ms = o->group_initial_rebalance_delay_ms,
                   .min_session_timeout_ms = o->group_min_session_timeout_ms,
@@ -135,7 +156,8 @@ static enum err start_coordinator(struct broker *b, struct error *e)
         .partition_exists = partition_exists,
         .arg = b,
         .configs = &b->group_configs,
-        .topics = {topic_by_name, each_topic, topics_now, b},
+        .topics = {topic_by_name, each_topic, topics_now, topic_name_of, b},
+        .shares = b->shares,
         .consumer_max_size = o->group_consumer_max_size,
         .share_max_size = o->group_share_max_size};
     return coord_start(&b->coord, &c, b->db, e);
@@ -247,13 +269,8 @@ static void tell_listeners(const struct broker *b)
 const struct db_migrations *const *broker_migrations(void)
 {
     static const struct db_migrations *const all[] = {
-        &broker_state_migrations,
-        &topic_migrations,
-        &scram_migrations,
-        &txn_migrations,
-        &acl_migrations,
-        &quota_migrations,
-        NULL,
+        &broker_state_migrations, &topic_migrations, &scram_migrations, &txn_migrations,
+        &acl_migrations,          &quota_migrations, &share_migrations, NULL,
     };
     return all;
 }
@@ -386,6 +403,7 @@ void broker_stop(struct broker *b)
     }
     txn_coord_stop(b->txns);
     coord_stop(b->coord);
+    share_groups_close(b->shares);
     care_stop(b->care);
     brokers_close(&b->brokers);
     topics_close(b->topics);

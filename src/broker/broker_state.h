@@ -20,6 +20,7 @@
 #include "broker/producer_ids.h"
 #include "broker/resource_config.h"
 #include "broker/security.h"
+#include "broker/share_groups.h"
 
 #define BROKER_LOOPS_MAX 16
 
@@ -53,6 +54,7 @@ struct broker {
     struct care *care;
     struct group_configs group_configs;
     struct brokers brokers;
+    struct share_groups *shares;
     struct coord *coord;
     struct producer_ids producer_ids;
     struct txn_coord *txns;
@@ -65,6 +67,9 @@ struct broker {
 
 struct partition;
 struct opt_row;
+
+/* Whether the topic of a share group's partition is still there; for share_sweep. */
+bool broker_keeps_share(void *broker, const struct share_key *key);
 
 /* admin_*.c, for the handlers too */
 void broker_partition_view(struct broker *b, struct partition *p,

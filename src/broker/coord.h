@@ -15,11 +15,13 @@
 #include "broker/group_next.h"
 
 struct group_configs;
+struct share_groups;
 
 struct coord_options {
     struct group_rules rules;
     const struct group_configs *configs; /* must outlive the coordinator */
     struct next_topics topics;
+    struct share_groups *shares; /* must outlive it too */
     int32_t consumer_max_size, share_max_size;
     int32_t offset_metadata_max_bytes;
     int64_t offsets_retention_ms, offsets_check_ms;
@@ -53,6 +55,11 @@ void coord_describe_groups(struct coord *c, struct group_call *call);
 void coord_delete_groups(struct coord *c, struct group_call *call);
 void coord_consumer_heartbeat(struct coord *c, struct group_call *call);
 void coord_consumer_describe(struct coord *c, struct group_call *call);
+void coord_share_heartbeat(struct coord *c, struct group_call *call);
+void coord_share_describe(struct coord *c, struct group_call *call);
+void coord_share_describe_offsets(struct coord *c, struct group_call *call);
+void coord_share_alter_offsets(struct coord *c, struct group_call *call);
+void coord_share_delete_offsets(struct coord *c, struct group_call *call);
 
 /* A topic is gone: its offsets go too, in all groups. Thread: any; does not wait. */
 void coord_topic_deleted(struct coord *c, struct slice topic);

@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "broker/coord.h"
 #include "broker/coord_internal.h"
+#include "broker/share_groups.h"
 
 static bool in_filter(const struct slice *filter, int32_t count, const char *value)
 {
@@ -117,8 +118,11 @@ static void deleted(void *arg, enum err code)
         d->row->error_code = KERR_COORDINATOR_NOT_AVAILABLE;
     else if (g && coord_member_count(g)) /* somebody joined meanwhile; its offsets are gone */
         offset_map_release(&g->g->offsets);
-    else
+    else {
+        if (g && g->kind == GROUP_SHARE)
+            share_forget(d->c->o.shares, j->group, NULL, NULL);
         coord_forget(d->c, j->group);
+    }
     struct group_call *call = d->call;
     bool last = --d->state->open == 0;
     offset_job_free(j);

@@ -8,7 +8,7 @@ static const struct broker_feature features[] = {
     {"group.version", 0, 1, 1},
     {"kraft.version", 0, 1, 0},
     {"metadata.version", 7, 27, 27}, /* 3.3-IV3 to 4.1-IV1 */
-    {"share.version", 0, 1, 0},
+    {"share.version", 0, 1, 1},
     {"transaction.version", 0, 2, 2},
 };
 

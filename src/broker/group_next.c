@@ -263,6 +263,8 @@ void next_member_remove(struct group_next *g, struct next_member *m)
     next_disown(g, &m->pending, m);
     map_del(&g->by_id, slice_cstr(m->id));
     list_remove(&g->members, &m->link);
+    if (g->removed)
+        g->removed(g->removed_arg, slice_cstr(m->id));
     member_free(m);
     next_bump(g);
     if (g->members.count == 0) {

@@ -40,6 +40,8 @@ struct next_topics {
     /* fn for every topic's name, in order. */
     void (*each)(void *arg, void (*fn)(void *to, struct slice name), void *to);
     int64_t (*generation)(void *arg); /* grows with every change of topics */
+    /* Its name, in the arena; null when there is no such topic. */
+    struct slice (*name_of)(void *arg, const struct uuid *id, struct arena *a);
     void *arg;
 };
 
@@ -91,6 +93,9 @@ struct group_next {
     bool dirty;               /* subscriptions have changed: look again */
     const struct next_topics *view;
     int64_t empty_since_ms; /* wall clock */
+    /* A member has left or was removed; may be NULL. */
+    void (*removed)(void *arg, struct slice member_id);
+    void *removed_arg;
 };
 
 struct next_timing { /* of this group, as configured */
@@ -114,6 +119,10 @@ bool group_next_subscribes(const struct group_next *g, struct slice topic);
  * of this kind. now: monotonic ms. */
 void group_next_heartbeat(struct group_next *g, const struct group_call *call,
                           const struct next_timing *t, int64_t now);
+/* The same for ShareGroupHeartbeat: group_next_share.c. */
+void group_next_share_heartbeat(struct group_next *g, const struct group_call *call,
+                                const struct next_timing *t, int64_t now);
+int16_t group_next_check_share_request(const struct group_call *call, struct slice *text);
 /* Checks of a heartbeat that need no group. KERR_NONE, or a code with its text. */
 int16_t group_next_check_request(const struct group_call *call, struct slice *text);
 /* May this commit be stored, or these offsets be read? Codes 25, 35, 113. */

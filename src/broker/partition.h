@@ -33,6 +33,9 @@ void file_range_release(struct file_range *r); /* again does nothing */
 /* Copies the bytes to the end of out. E_IO, E_NOMEM, E_TOO_LARGE. */
 enum err file_range_read(const struct file_range *r, struct strbuf *out,
                          struct error *e) MUST_CHECK;
+/* n bytes from the at-th on. E_IO, E_CORRUPT: the file is shorter. */
+enum err file_range_peek(const struct file_range *r, size_t at, void *out, size_t n,
+                         struct error *e) MUST_CHECK;
 
 struct partition *partition_ref(struct partition *p);
 void partition_unref(struct partition *p); /* NULL allowed */

@@ -140,6 +140,16 @@ enum err file_range_read(const struct file_range *r, struct strbuf *out, struct 
     return err;
 }
 
+enum err file_range_peek(const struct file_range *r, size_t at, void *out, size_t n,
+                         struct error *e)
+{
+    size_t got;
+    enum err err = fs_pread(&r->segment->log, out, n, r->pos + (int64_t)at, &got, e);
+    if (!err && got != n)
+        err = error_set(e, E_CORRUPT, "%s.log is shorter than it was", r->segment->stem);
+    return err;
+}
+
 /* --- lookup by time ----------------------------------------------------------------------------
  */
 

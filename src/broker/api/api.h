@@ -29,6 +29,13 @@ typedef void (*api_fn)(struct request *rq);
     X(SYNC_GROUP, sync_group, api_sync_group)                                                      \
     X(CONSUMER_GROUP_HEARTBEAT, consumer_group_heartbeat, api_consumer_group_heartbeat)            \
     X(CONSUMER_GROUP_DESCRIBE, consumer_group_describe, api_consumer_group_describe)               \
+    X(SHARE_GROUP_HEARTBEAT, share_group_heartbeat, api_share_group_heartbeat)                     \
+    X(SHARE_GROUP_DESCRIBE, share_group_describe, api_share_group_describe)                        \
+    X(SHARE_FETCH, share_fetch, api_share_fetch)                                                   \
+    X(SHARE_ACKNOWLEDGE, share_acknowledge, api_share_acknowledge)                                 \
+    X(DESCRIBE_SHARE_GROUP_OFFSETS, describe_share_group_offsets, api_describe_share_offsets)      \
+    X(ALTER_SHARE_GROUP_OFFSETS, alter_share_group_offsets, api_alter_share_offsets)               \
+    X(DELETE_SHARE_GROUP_OFFSETS, delete_share_group_offsets, api_delete_share_offsets)            \
     X(DESCRIBE_GROUPS, describe_groups, api_describe_groups)                                       \
     X(LIST_GROUPS, list_groups, api_list_groups)                                                   \
     X(API_VERSIONS, api_versions, api_api_versions)                                                \

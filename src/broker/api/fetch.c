@@ -5,9 +5,7 @@
  *            ^                 | no
  *            +--- woken ---- park: one wait on all partitions, one timer
  *
- * A parked fetch hangs on its partitions by a counted struct wait; the appender's thread posts to
- * this loop. What it posts is counted too (struct wake) and knows whether the fetch is still there.
- * Records are file ranges which the connection sends; only versions below 4 (other formats) and
+ * A parked fetch hangs on its partitions by a counted struct wait (see park.h). Records are file ranges which the connection sends; only versions below 4 (other formats) and
  * below 10 (zstd not allowed) look into batches. What a session remembers is in fetch_session.h; here
  * an incremental request differs from a full one in where its partitions come from and in which of
  * them the answer holds. SPEC: broker 6.1, 6.2. */
@@ -18,19 +16,12 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/access.h"
+#include "broker/api/park.h"
 #include "broker/fetch_session.h"
 #include "broker/proto/batch.h"
 #include "broker/proto/legacy.h"
 #include "broker/topic.h"
 #include "broker/topic_stats.h"
-#include "broker/wait.h"
-
-struct fetch;
-struct wake { /* what a wait posts */
-    _Atomic int refs;
-    struct loop *loop;
-    struct fetch *fetch; /* NULL once that is over; on the loop only */
-};
 
 struct fetch_part {
     const struct fetch_request_partition *in;
@@ -48,13 +39,11 @@ struct fetch {
     int32_t next_cut;   /* first part whose range was not handed to the connection yet */
     int32_t session_id; /* of an incremental fetch; 0: a full one */
     bool wants_session; /* a full one that shall begin a session */
-    bool committed_only, any_error, parked;
+    bool committed_only, any_error;
     uint32_t leaders; /* of partitions that another broker leads */
     size_t max_bytes, min_bytes;
     int64_t deadline_ms;
-    struct loop_timer timer;
-    struct wait *wait;
-    struct wake *wake;
+    struct park park;
 };
 
 /* --- resolving ----------------------------------------------------------------------------------
@@ -349,37 +338,22 @@ static void send_cut(struct request *rq, const struct codec_cut *cut)
     conn_send_file(rq->conn, range->fd, range->pos, range->n, sent_range, range);
 }
 
-static void unpark(struct fetch *f)
+static void unhang(struct fetch *f)
 {
-    if (f->wait) {
-        wait_give_up(f->wait);
-        for (int32_t i = 0; i < f->count; i++) {
-            if (f->parts[i].p)
-                partition_unwait(f->parts[i].p, f->wait);
-        }
-        wait_unref(f->wait);
-        f->wait = NULL;
+    if (!f->park.wait)
+        return;
+    park_give_up(&f->park);
+    for (int32_t i = 0; i < f->count; i++) {
+        if (f->parts[i].p)
+            partition_unwait(f->parts[i].p, f->park.wait);
     }
-}
-
-static void wake_unref(void *arg)
-{
-    struct wake *k = arg;
-    if (atomic_fetch_sub(&k->refs, 1) == 1)
-        mem_free(k);
+    park_unhung(&f->park);
 }
 
 static void end_parking(struct fetch *f)
 {
-    unpark(f);
-    if (f->parked)
-        loop_timer_release(&f->timer);
-    if (f->wake) {
-        f->wake->fetch = NULL;
-        wake_unref(f->wake);
-        f->wake = NULL;
-    }
-    f->parked = false;
+    unhang(f);
+    park_end(&f->park);
 }
 
 /* Groups what the answer holds by topic; its rows move to the front. `tell` NULL: all parts. */
@@ -473,35 +447,17 @@ static bool enough(struct fetch *f)
     return false;
 }
 
-static void go_on(struct fetch *f);
-
-static void woken(void *arg)
-{
-    struct wake *k = arg;
-    if (k->fetch)
-        go_on(k->fetch);
-    wake_unref(k);
-}
-
-static void fire(void *arg) /* on the appender's thread */
-{
-    struct wake *k = arg;
-    atomic_fetch_add(&k->refs, 1);
-    loop_post(k->loop, woken, k);
-}
-
 /* Hangs on every partition. True when one of them has moved meanwhile. */
 static bool hang(struct fetch *f)
 {
-    atomic_fetch_add(&f->wake->refs, 1);
-    f->wait = wait_new(fire, wake_unref, f->wake);
+    struct wait *w = park_hang(&f->park);
     for (int32_t i = 0; i < f->count; i++) {
         struct fetch_part *part = &f->parts[i];
         struct partition_offsets o;
         if (partition_offsets(part->p, &o) != KERR_NONE)
             return true;
         int64_t seen = MAX(part->in->fetch_offset, f->committed_only ? o.stable : o.end);
-        if (partition_wait(part->p, seen, f->committed_only, f->wait))
+        if (partition_wait(part->p, seen, f->committed_only, w))
             return true;
     }
     return false;
@@ -518,31 +474,22 @@ static void on_gone(struct request *rq)
     request_drop(rq);
 }
 
-static void park(struct fetch *f)
-{
-    struct request *rq = f->rq;
-    f->wake = xcalloc(1, sizeof *f->wake);
-    f->wake->refs = 1;
-    f->wake->loop = rq->bl->loop;
-    f->wake->fetch = f;
-    f->parked = true;
-    rq->on_gone = on_gone;
-    loop_timer_init(&f->timer, rq->bl->loop, on_deadline, f);
-    loop_timer_set(&f->timer, f->deadline_ms - clock_mono_ms());
-}
-
 /* Answers, or hangs on the partitions. What arrives before the waits are hung is seen by the second
  * look, what arrives after by the waits. */
-static void go_on(struct fetch *f)
+static void go_on(void *arg)
 {
+    struct fetch *f = arg;
     for (;;) {
-        unpark(f);
+        unhang(f);
         if (enough(f) || clock_mono_ms() >= f->deadline_ms) {
             answer(f);
             return;
         }
-        if (!f->parked)
-            park(f);
+        if (!park_is_on(&f->park)) {
+            f->rq->on_gone = on_gone;
+            park_begin(&f->park, f->rq->bl->loop, go_on, on_deadline, f);
+            park_until(&f->park, f->deadline_ms);
+        }
         if (!hang(f)) {
             if (enough(f))
                 answer(f);

@@ -88,3 +88,28 @@ void api_consumer_group_describe(struct request *rq)
 {
     submit(rq, coord_consumer_describe);
 }
+
+void api_share_group_heartbeat(struct request *rq)
+{
+    submit(rq, coord_share_heartbeat);
+}
+
+void api_share_group_describe(struct request *rq)
+{
+    submit(rq, coord_share_describe);
+}
+
+void api_describe_share_offsets(struct request *rq)
+{
+    submit(rq, coord_share_describe_offsets);
+}
+
+void api_alter_share_offsets(struct request *rq)
+{
+    submit(rq, coord_share_alter_offsets);
+}
+
+void api_delete_share_offsets(struct request *rq)
+{
+    submit(rq, coord_share_delete_offsets);
+}

@@ -48,7 +48,7 @@ static int64_t now_generation(void *arg)
     return generation;
 }
 
-static const struct next_topics topics = {by_name, each, now_generation, NULL};
+static const struct next_topics topics = {by_name, each, now_generation, NULL, NULL};
 static const struct next_timing timing = {45000, 5000, 5};
 static struct arena arena;
 static struct group_next *g;
@@ -470,7 +470,8 @@ static void random_step(struct client *c, bool *alive, int64_t *now)
         alive[i] = false;
     } else if (what < 13) { /* topics change */
         int t = rand() % 4;
-        world[t].partitions = MIN(16, world[t].partitions + rand() % 3);
+        world[t].partitions += rand() % 3;
+        world[t].partitions = MIN(16, world[t].partitions);
         generation++;
     } else if (what < 18) { /* an answer is lost */
         bool said = c[i].says_owned;

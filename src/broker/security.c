@@ -46,6 +46,16 @@ struct slice security_option(const struct broker_config *c, const char *listener
     return row ? slice_cstr(row->def) : SLICE_NULL;
 }
 
+/* The listener's own value alone, or null. */
+static struct slice own_option(const struct broker_config *c, const char *listener,
+                               const char *name)
+{
+    char lower_name[256];
+    snprintf(lower_name, sizeof lower_name, "%s", listener);
+    lower(lower_name);
+    return given(c, "listener.name.%s.%s", lower_name, name);
+}
+
 static int64_t number(const struct broker_config *c, const char *listener, const char *mechanism,
                       const char *name)
 {
@@ -81,6 +91,9 @@ static enum err open_tls(struct security *s, const struct broker_config *c, stru
     };
     for (size_t i = 0; i < ARRAY_LEN(options); i++)
         *options[i].to = security_option(c, l->name, NULL, options[i].name);
+    /* Where SASL tells who a client is, only a listener's own option asks for certificates too. */
+    if (!strcmp(l->protocol, "SASL_SSL") && !own_option(c, l->name, "ssl.client.auth").p)
+        o.client_auth = SL("none");
     enum err r = tls_context_new(&s->tls[at], &o, e);
     if (r != E_OK)
         return r;

@@ -109,8 +109,8 @@ static bool is_worker_option(struct slice name)
 
 static bool is_known(const struct opt_row *extra, struct slice name)
 {
-    return row_of(server_option_rows, name) || row_of(extra, name) ||
-           row_of(broker_option_rows(), name) || is_worker_option(name);
+    return row_of(server_option_rows, name) || row_of(extra, name) || broker_option_find(name) ||
+           is_worker_option(name);
 }
 
 /* An option of server, demo (extra), broker or worker, unless a stronger source has set it. */

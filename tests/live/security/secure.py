@@ -42,11 +42,6 @@ class Certificates:
         return os.path.join(self.dir, name)
 
 
-def sets(options):
-    """{"a": "b"} as --set arguments."""
-    return [part for key, value in options.items() for part in ("--set", f"{key}={value}")]
-
-
 class SecureWeir(Weir):
     """weir with named listeners: SecureWeir({"PLAINTEXT": "PLAINTEXT", "SASL": "SASL_PLAINTEXT"}, {...}); w.at["SASL"] is
     an address. Ports are kept over a restart."""
@@ -60,7 +55,12 @@ class SecureWeir(Weir):
     def start(self, timeout=30):
         text = ",".join(f"{name}://127.0.0.1:{port}" for name, port in self.listener_ports.items())
         mapping = ",".join(f"{name}:{protocol}" for name, protocol in self.listeners.items())
-        self.options = sets({"listeners": text, "listener.security.protocol.map": mapping, **self.settings})
+        path = os.path.join(self.dir, "server.properties")
+        with open(path, "w") as f:  # as people write them
+            for key, value in {"listeners": text, "listener.security.protocol.map": mapping, **self.settings}.items():
+                escaped = value.replace("\\", "\\\\").replace("\n", "\\n")
+                f.write(f"{key}={escaped}\n")
+        self.options = ["--config", path]
         return super().start(timeout)
 
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from secure import OAUTH_JAAS, PLAIN_JAAS, Certificates, SecureWeir, jwt, missing, run, tool
-from weirproc import wait_until
+from weirproc import Weir, free_port, wait_until
 
 try:
     from confluent_kafka import Consumer, KafkaError, Producer
@@ -37,7 +37,7 @@ def secure(certs):
     with SecureWeir(
             {"PLAINTEXT": "PLAINTEXT", "TLS": "SSL", "SASL": "SASL_PLAINTEXT", "BOTH": "SASL_SSL"},
             {"ssl.keystore.location": certs.path("server.pem"), "ssl.truststore.location": certs.path("ca.pem"),
-             "listener.name.tls.ssl.client.auth": "requested",
+             "ssl.client.auth": "required", "listener.name.tls.ssl.client.auth": "requested",  # SASL_SSL asks for none
              "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER",
              "listener.name.sasl.plain.sasl.jaas.config": PLAIN_JAAS, "listener.name.both.plain.sasl.jaas.config": PLAIN_JAAS,
              "listener.name.sasl.oauthbearer.sasl.jaas.config": OAUTH_JAAS,
@@ -164,6 +164,15 @@ def test_oauth_tokens_that_are_refused(secure, certs):
     options = confluent(certs, "SASL", "OAUTHBEARER")
     options["oauth_cb"] = lambda config: (jwt(sub="admin", exp=time.time() - 10), time.time() + 60)
     assert '{"status":"invalid_token"}' in errors_of(secure.at["SASL"], options)
+
+
+def test_settings_of_kafkas_image(certs):
+    """The same by the variables of Kafka's container image, options of one listener among them."""
+    port = free_port()
+    with Weir(env={"KAFKA_LISTENERS": f"SASL://127.0.0.1:{port}", "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "SASL:SASL_PLAINTEXT",
+                   "KAFKA_SASL_ENABLED_MECHANISMS": "PLAIN", "KAFKA_LISTENER_NAME_SASL_PLAIN_SASL_JAAS_CONFIG": PLAIN_JAAS}) as w:
+        round_trip(f"localhost:{port}", confluent(certs, "SASL", "PLAIN"), "image", count=3)
+        assert "alice-secret" not in w.log()
 
 
 def test_unsupported_mechanism(certs):

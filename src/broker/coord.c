@@ -367,6 +367,8 @@ void coord_sync_group(struct coord *c, struct group_call *call)
     struct group *g = coord_find(c, in->group_id);
     if (c->quiet)
         sync_error(call, KERR_COORDINATOR_NOT_AVAILABLE);
+    else if (call->version >= 5 && (!in->protocol_type.p || !in->protocol_name.p))
+        sync_error(call, KERR_INCONSISTENT_GROUP_PROTOCOL);
     else if (in->group_id.n == 0)
         sync_error(call, KERR_INVALID_GROUP_ID);
     else if (!g)

@@ -301,8 +301,12 @@ void coord_offset_delete(struct coord *c, struct group_call *call)
     struct offset_delete_response *out = call->out;
     struct coord_group *cg = coord_entry(c, in->group_id);
     struct group *g = cg ? cg->g : NULL;
-    if (c->quiet || !g)
-        out->error_code = c->quiet ? KERR_COORDINATOR_NOT_AVAILABLE : KERR_GROUP_ID_NOT_FOUND;
+    if (c->quiet)
+        out->error_code = KERR_COORDINATOR_NOT_AVAILABLE;
+    else if (in->group_id.n == 0)
+        out->error_code = KERR_INVALID_GROUP_ID;
+    else if (!g)
+        out->error_code = KERR_GROUP_ID_NOT_FOUND;
     else if (cg->kind == GROUP_SHARE)
         out->error_code = KERR_GROUP_ID_NOT_FOUND;
     else if (g->members.count && !slice_eq(g->protocol_type, SL("consumer")))

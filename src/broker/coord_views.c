@@ -71,6 +71,7 @@ static void describe(struct coord *c, struct group_call *call, struct slice id,
         out->group_state = SL("Dead");
         if (call->version >= 6) {
             out->error_code = KERR_GROUP_ID_NOT_FOUND;
+            out->authorized_operations = INT32_MIN; /* not told */
             out->error_message = slice_cstr(arena_printf(
                 call->arena,
                 cg ? "Group " PRI_SL " is not a classic group." : "Group " PRI_SL " not found.",

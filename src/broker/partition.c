@@ -498,7 +498,7 @@ int16_t partition_append_txn(struct partition *p, void *batch, size_t n, uint64_
         out->duplicate = true;
         out->base_offset = duplicate->first_offset;
         out->end_offset = duplicate->last_offset + 1;
-        out->log_append_ms = c->log_append_time ? duplicate->timestamp : -1;
+        out->log_append_ms = duplicate->timestamp;
     } else if (!code) {
         code = append_new(p, batch, n, NULL, c, out, &woken);
     }

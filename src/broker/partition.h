@@ -56,7 +56,7 @@ bool partition_is_deleted(struct partition *p);
 struct partition_appended {
     int64_t base_offset, end_offset; /* end = next offset after this batch */
     int64_t log_start;
-    int64_t log_append_ms; /* -1 unless the topic has LogAppendTime */
+    int64_t log_append_ms; /* -1 unless the topic has LogAppendTime; of a duplicate its time */
     bool duplicate;        /* was there already: base_offset is the original one */
 };
 /* Appends one batch whose bytes batch_validate has accepted; they are changed in place (offset,

@@ -209,6 +209,8 @@ void api_describe_configs(struct request *rq)
         default:
             to->error_code = KERR_INVALID_REQUEST;
         }
+        if (!to->error_message.p)
+            to->error_message = slice_cstr(to->error_code ? kerr_message(to->error_code) : "");
     }
     request_reply(rq);
 }

@@ -19,6 +19,8 @@ struct coordinator_kind {
     const char *configs[5][2];
 };
 
+#define KEY_TYPE_SHARE 2 /* its keys have a form of their own, so nothing is said about them */
+
 /* By key type. */
 static const struct coordinator_kind kinds[] = {
     {COORDINATOR_GROUP,
@@ -54,8 +56,11 @@ static void find_one(struct request *rq, struct slice key,
     out->node_id = -1;
     out->host = SL("");
     out->port = -1;
+    out->error_message = SL("");
     if (!k) {
         out->error_code = KERR_INVALID_REQUEST;
+        if (((const struct find_coordinator_request *)rq->in)->key_type != KEY_TYPE_SHARE)
+            out->error_message = slice_cstr(kerr_message(out->error_code));
         return;
     }
     int32_t node = brokers_coordinator(&rq->broker->brokers, k->key_kind, key);
@@ -81,6 +86,7 @@ static void answer(void *arg)
         struct find_coordinator_response_coordinator one = {0};
         find_one(rq, in->key, &one);
         out->error_code = one.error_code;
+        out->error_message = one.error_code ? slice_cstr(kerr_message(one.error_code)) : SL("NONE");
         out->node_id = one.node_id;
         out->host = one.host;
         out->port = one.port;

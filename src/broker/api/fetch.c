@@ -112,6 +112,7 @@ static void resolve_part(struct fetch *f, struct topic *t, int16_t unknown, stru
     part->out->records = SL("");
     part->p = t ? topic_partition(t, part->in->partition) : NULL;
     if (!part->p) {
+        part->out->aborted_transactions_count = 0;
         part_error(f, part, t ? KERR_UNKNOWN_TOPIC_OR_PARTITION : unknown);
         return;
     }

@@ -252,6 +252,7 @@ void api_metadata(struct request *rq)
             out->topics_count = 1;
             out->topics = metadata_response_topic_array(&rq->arena, 1);
             out->topics[0].name = t->name.p ? t->name : SL("");
+            out->topics[0].topic_id = t->topic_id;
             out->topics[0].error_code = KERR_INVALID_REQUEST;
             request_reply(rq);
             return;

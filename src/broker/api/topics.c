@@ -48,15 +48,15 @@ static enum err read_assignments(struct request *rq, const struct create_topics_
     spec->partitions = in->num_partitions;
     if (in->assignments_count <= 0)
         return E_OK;
-    if (in->num_partitions != -1)
-        return bad(
-            e, KERR_INVALID_REQUEST,
-            "A manual partition assignment was specified, but numPartitions was not set to -1.");
     if (in->replication_factor != -1)
         return bad(
             e, KERR_INVALID_REQUEST,
             "A manual partition assignment was specified, but replication factor was not set "
             "to -1.");
+    if (in->num_partitions != -1)
+        return bad(
+            e, KERR_INVALID_REQUEST,
+            "A manual partition assignment was specified, but numPartitions was not set to -1.");
     if (in->assignments_count > rq->broker->o->max_partitions)
         return bad(e, KERR_INVALID_PARTITIONS, "There are more partitions than max.partitions.");
     int32_t n = spec->partitions = in->assignments_count;
@@ -209,6 +209,7 @@ static void delete_one(struct request *rq, struct delete_topics_response_topic *
         struct topic *t = topics_get_id(rq->broker->topics, &row->topic_id);
         if (!t) {
             row->error_code = KERR_UNKNOWN_TOPIC_ID;
+            row->error_message = slice_cstr(kerr_message(row->error_code));
             return;
         }
         row->name = arena_dup(&rq->arena, topic_name(t));
@@ -224,8 +225,11 @@ static void delete_one(struct request *rq, struct delete_topics_response_topic *
     row->error_code = api_code(r, &e);
     if (row->error_code == KERR_TOPIC_DELETION_DISABLED && rq->version < 3)
         row->error_code = KERR_INVALID_REQUEST;
-    if (r != E_OK)
+    if (r != E_OK) {
         row->error_message = text_of(rq, row->error_code, &e);
+        if (!row->error_message.p)
+            row->error_message = slice_cstr(kerr_message(row->error_code));
+    }
 }
 
 static void delete_topics(void *arg)

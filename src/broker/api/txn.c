@@ -101,6 +101,10 @@ void api_init_producer_id(struct request *rq)
 {
     const struct init_producer_id_request *in = rq->in;
     int64_t id;
+    if ((in->producer_id == -1) != (in->producer_epoch == -1)) { /* both or none */
+        request_fail(rq, KERR_INVALID_REQUEST);
+        return;
+    }
     if (in->transactional_id.p) {
         txn_submit(rq->broker->txns, &txn_op_init_producer_id, call_of(rq, in->transactional_id));
         return;
@@ -194,6 +198,7 @@ static void producers_of(struct request *rq, struct topic *t,
     size_t n;
     if (!p) {
         out->error_code = KERR_UNKNOWN_TOPIC_OR_PARTITION;
+        out->error_message = slice_cstr(kerr_message(out->error_code));
         return;
     }
     enum err r = partition_producers(p, &rq->arena, &v, &n);

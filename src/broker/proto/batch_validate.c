@@ -133,7 +133,7 @@ static void judge_record(struct judge *j, const struct batch_record *r, int32_t 
     if (rules->compacted && slice_is_null(r->key)) {
         snprintf(text, sizeof text,
                  "Compacted topic cannot accept message without key in topic partition " PRI_SL
-                 "-%d.",
+                 "-%d",
                  ARG_SL(rules->topic), rules->partition);
         note(j, KERR_INVALID_RECORD, index, text);
     }

@@ -1,6 +1,8 @@
 """Three brokers on one log (--lab-brokers 3): clients of several libraries see a cluster, and keep going while a broker
 is stopped and started; what was acknowledged is there, once."""
 import json
+import os
+import shutil
 import subprocess
 import threading
 import time
@@ -103,21 +105,21 @@ def test_offline_partition_and_min_insync(weir):
     assert result[3] is None
 
 
-def roll(weir, done):
+def roll(weir, done, pace):
     """Stops and starts one broker after the other, until told that it is enough."""
     k = 0
     while not done.is_set():
         broker = str(k % 3 + 1)
         lab(weir, "stop-broker", broker)
-        done.wait(0.7)
+        done.wait(0.7 * pace)
         lab(weir, "start-broker", broker)
-        done.wait(0.4)
+        done.wait(0.4 * pace)
         k += 1
 
 
-def rolling(weir, work):
+def rolling(weir, work, pace=1):
     done = threading.Event()
-    thread = threading.Thread(target=roll, args=(weir, done))
+    thread = threading.Thread(target=roll, args=(weir, done, pace))
     thread.start()
     try:
         work()
@@ -226,3 +228,83 @@ def test_state_over_restarts(weir):
     after = json.dumps([[p["leader"], [r["broker"] for r in p["replicas"]]] for p in
                         weir.rest("GET", "/api/clusters/local/topics/t", base=weir.web)[1]["partitions"]])
     assert after == before
+
+
+def missing(what):
+    if os.environ.get("STRICT") == "1":
+        pytest.fail(f"{what} is not installed, and STRICT=1 asks for it")
+    pytest.skip(f"{what} is not installed")
+
+
+def tool(name):
+    return shutil.which(name) or missing(name)
+
+
+STACK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "..", "shared", "oracle", "stack.sh")
+
+
+def java(weir, name, *arguments, stdin=None):
+    if not os.path.exists(STACK):
+        missing("the folder with Kafka's own tools (../shared)")
+    done = subprocess.run(["bash", STACK, "tool", name, "--bootstrap-server", bootstrap(weir), *arguments], input=stdin,
+                          capture_output=True, text=True, timeout=120)
+    return done.stdout
+
+
+def test_kafkas_own_tools(weir):
+    java(weir, "org.apache.kafka.tools.TopicCommand", "--create", "--topic", "m", "--replica-assignment", "2:3,3:1")
+    lab(weir, "stop-broker", "2")
+    out = java(weir, "org.apache.kafka.tools.TopicCommand", "--describe", "--topic", "m")
+    assert "Partition: 0\tLeader: 3\tReplicas: 2,3\tIsr: 3\t" in out and "Partition: 1\tLeader: 3\tReplicas: 3,1\tIsr: 3,1\t" in out
+    assert "PREFERRED" in java(weir, "org.apache.kafka.tools.LeaderElectionCommand", "--election-type", "preferred", "--topic", "m",
+                               "--partition", "0")  # could not be elected: it is stopped
+    lab(weir, "start-broker", "2")
+    out = java(weir, "org.apache.kafka.tools.LeaderElectionCommand", "--election-type", "preferred", "--all-topic-partitions")
+    assert "Successfully completed leader election (PREFERRED) for partitions m-0" in out
+    plan = os.path.join(weir.dir, "plan.json")
+    with open(plan, "w") as f:
+        json.dump({"version": 1, "partitions": [{"topic": "m", "partition": 0, "replicas": [1, 2]}]}, f)
+    command = ["org.apache.kafka.tools.reassign.ReassignPartitionsCommand", "--reassignment-json-file", plan]
+    assert "Successfully started partition reassignment for m-0" in java(weir, *command, "--execute")
+    assert "Reassignment of partition m-0 is completed." in java(weir, *command, "--verify")
+    assert "Partition: 0\tLeader: 2\tReplicas: 1,2\tIsr: 1,2\t" in java(weir, "org.apache.kafka.tools.TopicCommand", "--describe",
+                                                                        "--topic", "m")
+
+
+def test_java_console_fails_over(weir):
+    create(weir, "t")
+    lines = [f"line {i}" for i in range(3000)]
+    got = []
+
+    def write():
+        # by itself it gives a record up after three tries within a second
+        java(weir, "org.apache.kafka.tools.ConsoleProducer", "--topic", "t", "--message-send-max-retries", "1000", "--retry-backoff-ms", "100",
+             "--request-timeout-ms", "10000", stdin="".join(f"{s}\n" for s in lines))
+
+    def read():
+        got.extend(java(weir, "org.apache.kafka.tools.consumer.ConsoleConsumer", "--topic", "t", "--group", "g", "--from-beginning",
+                        "--max-messages", "3000", "--timeout-ms", "40000").splitlines())
+
+    rolling(weir, write)
+    rolling(weir, read, 4)  # Java's consumer pauses up to a second before it connects again
+    assert set(got) == set(lines)
+    assert len(read_all(bootstrap(weir), "t", 3000)) == 3000  # each once
+
+
+def test_kcat_reads_on(weir):
+    create(weir, "t", 3)
+    servers = bootstrap(weir)
+    producer = Producer({"bootstrap.servers": servers})
+    kcat = subprocess.Popen([tool("kcat"), "-b", servers, "-C", "-t", "t", "-o", "beginning", "-c", "300", "-q", "-u"], stdout=subprocess.PIPE,
+                            stderr=subprocess.DEVNULL, text=True)
+
+    def work():
+        for i in range(300):
+            producer.produce("t", str(i).encode())
+            producer.poll(0)
+            time.sleep(0.005)
+        assert producer.flush(60) == 0
+        out, _ = kcat.communicate(timeout=60)
+        assert {int(line) for line in out.split()} == set(range(300))
+
+    rolling(weir, work)

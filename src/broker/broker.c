@@ -326,6 +326,7 @@ enum err broker_start(struct broker **out, const struct broker_config *c, struct
     b->pool = pool;
     b->started_ms = clock_wall_ms();
     producer_ids_init(&b->producer_ids, db);
+    diagnosis_init(&b->diagnosis);
     conn_limit_init(&b->conn_limit);
     enum err r = start_parts(b, c, e);
     if (r != E_OK) {
@@ -414,5 +415,6 @@ void broker_stop(struct broker *b)
     broker_settings_release(&b->settings);
     resource_configs_release(&b->resources);
     producer_ids_release(&b->producer_ids);
+    diagnosis_release(&b->diagnosis);
     mem_free(b);
 }

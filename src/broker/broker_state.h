@@ -14,6 +14,7 @@
 #include "broker/brokers.h"
 #include "broker/conn_limit.h"
 #include "broker/coord.h"
+#include "broker/diagnosis.h"
 #include "broker/dispatch.h"
 #include "broker/group_config.h"
 #include "broker/listener.h"
@@ -61,6 +62,7 @@ struct broker {
     char cluster_id[24];
     int64_t started_ms;
     bool collecting; /* metrics ask us */
+    struct diagnosis diagnosis;
     struct scrape scrape;
     _Atomic int64_t records_in; /* relaxed; a statistic */
 };

@@ -99,6 +99,7 @@ struct conn {
     char *principal;          /* "User:alice"; NULL: nobody has said who */
     union sockaddr_any peer;
     uint64_t requests;
+    bool works;        /* has sent what only a client sends that reaches its broker (diagnosis.h) */
     char software[48]; /* "apache-kafka-java 3.9.0", from ApiVersions */
 };
 

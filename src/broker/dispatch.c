@@ -381,6 +381,14 @@ static void identify(struct request *rq)
     rq->host = slice_cstr(arena_strdup(&rq->arena, ip));
 }
 
+/* Requests that a client sends to the broker which Metadata named, not to a bootstrap address. */
+static bool tells_that_it_works(int16_t api)
+{
+    return api != KAPI_API_VERSIONS && api != KAPI_METADATA && api != KAPI_SASL_HANDSHAKE &&
+           api != KAPI_SASL_AUTHENTICATE && api != KAPI_FIND_COORDINATOR &&
+           api != KAPI_DESCRIBE_CLUSTER;
+}
+
 static void execute(struct request *rq, struct slice frame)
 {
     struct reader r = reader_of(frame.p, frame.n);
@@ -417,6 +425,12 @@ static void execute(struct request *rq, struct slice frame)
         snprintf(why, sizeof why, "a request that does not parse (%s)", err_name(e));
         request_close(rq, why);
         return;
+    }
+    if (UNLIKELY(!rq->conn->works) && tells_that_it_works(h.api_key)) {
+        char ip[INET6_ADDRSTRLEN];
+        sockaddr_ip(&rq->conn->peer, ip);
+        rq->conn->works = true;
+        diagnosis_works(&rq->broker->diagnosis, ip);
     }
     if (UNLIKELY(rq->broker->security.acls != NULL)) {
         identify(rq);

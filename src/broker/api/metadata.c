@@ -177,6 +177,23 @@ static enum err fill_topics(struct request *rq, bool all)
     return E_OK;
 }
 
+/* A client that only ever asks for Metadata does not reach what it was told. SPEC: broker 11.1 */
+static void notice(struct request *rq, const struct metadata_response *out)
+{
+    char ip[INET6_ADDRSTRLEN];
+    if (rq->conn->works || out->brokers_count == 0)
+        return;
+    sockaddr_ip(&rq->conn->peer, ip);
+    if (!diagnosis_metadata(&rq->broker->diagnosis, ip))
+        return;
+    LOG_WARN(LOG_BROKER_CONN,
+             "the client at %s keeps asking where the broker is and never comes there: it was "
+             "told " PRI_SL
+             ":%d, which it may not reach; advertised.listeners (or advertise.name) says another "
+             "address listener=%s",
+             ip, ARG_SL(out->brokers[0].host), out->brokers[0].port, rq->conn->listener->name);
+}
+
 static void answer_metadata(void *arg)
 {
     struct request *rq = arg;
@@ -197,6 +214,7 @@ static void answer_metadata(void *arg)
     }
     out->cluster_id = slice_cstr(rq->broker->cluster_id);
     out->controller_id = brokers_controller(&rq->broker->brokers);
+    notice(rq, out);
     if (in->include_cluster_authorized_operations)
         out->cluster_authorized_operations = request_operations(rq, ACL_CLUSTER, ACL_CLUSTER_NAME);
     bool all = in->topics_count < 0 || (rq->version == 0 && in->topics_count == 0);

@@ -107,14 +107,43 @@ static void after_describe_groups(struct request *rq)
     }
 }
 
+static bool may_see(struct request *rq,
+                    const struct consumer_group_describe_response_assignment *assignment)
+{
+    for (int32_t i = 0; i < assignment->topic_partitions_count; i++) {
+        if (!request_allowed(rq, ACL_DESCRIBE, ACL_TOPIC,
+                             assignment->topic_partitions[i].topic_name))
+            return false;
+    }
+    return true;
+}
+
+/* A group is shown only to who may see all topics that its members have. */
+static void hide_members(struct request *rq, struct consumer_group_describe_response_group *g)
+{
+    bool seen = true;
+    for (int32_t i = 0; i < g->members_count && seen; i++)
+        seen =
+            may_see(rq, &g->members[i].assignment) && may_see(rq, &g->members[i].target_assignment);
+    if (seen)
+        return;
+    g->error_code = KERR_TOPIC_AUTHORIZATION_FAILED;
+    g->error_message =
+        SL("The group has described topic(s) that the client is not authorized to describe.");
+    g->members_count = 0;
+}
+
 static void after_consumer_group_describe(struct request *rq)
 {
     const struct consumer_group_describe_request *in = rq->in;
     struct consumer_group_describe_response *out = rq->out;
-    for (int32_t i = 0; in->include_authorized_operations && i < out->groups_count; i++) {
-        if (out->groups[i].error_code != KERR_GROUP_AUTHORIZATION_FAILED)
-            out->groups[i].authorized_operations =
-                request_operations(rq, ACL_GROUP, out->groups[i].group_id);
+    for (int32_t i = 0; i < out->groups_count; i++) {
+        struct consumer_group_describe_response_group *g = &out->groups[i];
+        if (g->error_code == KERR_GROUP_AUTHORIZATION_FAILED)
+            continue;
+        hide_members(rq, g);
+        if (in->include_authorized_operations)
+            g->authorized_operations = request_operations(rq, ACL_GROUP, g->group_id);
     }
 }
 

@@ -56,6 +56,10 @@ static enum conn_result on_frame(struct conn *c, struct rbuf *buf, struct slice 
         mem_free(big);
         return CONN_DONE;
     }
+    case 'W': /* answered, and the next one waits, as quotas make it */
+        reply(c, frame);
+        conn_pause(c, 20);
+        return CONN_PARKED;
     default:
         reply(c, frame);
         return CONN_DONE;
@@ -408,7 +412,25 @@ static void test_idle_limit(void)
     end();
 }
 
+/* The answer goes out at once, what follows it is worked off after the pause. */
+static void test_pause_after_an_answer(void)
+{
+    begin();
+    send_frame("WWWWWWWW");
+    send_frame("12345678");
+    send_frame("WWWWWWWW");
+    send_frame("87654321");
+    CHECK_STR(receive(2000), "WWWWWWWW");
+    CHECK_STR(receive(2000), "12345678");
+    CHECK_STR(receive(2000), "WWWWWWWW");
+    CHECK_STR(receive(2000), "87654321");
+    send_frame("WWWWWWWW"); /* and one that ends in its pause */
+    CHECK_STR(receive(2000), "WWWWWWWW");
+    end();
+}
+
 static const struct test_case tests[] = {
+    {"a pause after an answer", test_pause_after_an_answer},
     {"frames in pieces", test_frames_in_pieces},
     {"pipelined replies keep their order", test_pipelined_replies_keep_their_order},
     {"an idle connection holds nothing", test_idle_connection_holds_nothing},

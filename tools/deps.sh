@@ -23,7 +23,8 @@ esac
 command -v npm >/dev/null || want+=(nodejs npm)
 # Go builds the programs of the client tests; from 1.19 on, which is Debian 12's.
 command -v go >/dev/null || [[ $1 == demo ]] || want+=(golang-go)
-command -v java >/dev/null || [[ $1 == demo ]] || want+=(openjdk-17-jre-headless)
+# The compiler is for the Java programs of the client tests.
+command -v javac >/dev/null || [[ $1 == demo ]] || want+=(openjdk-17-jdk-headless)
 command -v mvn >/dev/null || [[ $1 == demo ]] || want+=(maven)
 [[ ${2:-} == --list ]] && { printf '%s\n' "${want[@]}"; exit; }
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-# bench.sh BUILD-DIR [NAME...]: all benchmarks, or startup, idle, produce, fetch, roundtrip, catchup, capture, latency, debezium. Each prints
+# bench.sh BUILD-DIR [NAME...]: all benchmarks, or startup, idle, partitions, produce, fetch, roundtrip, catchup, capture, latency, debezium. Each prints
 # RESULT lines: ratios to a peer measured in the same run, with their spread. The real Kafka is a peer of produce, fetch and roundtrip
 # where it can be had beside this clone; WEIR_BENCH_KAFKA=0 leaves it out, 1 insists on it.
 set -uo pipefail
@@ -50,6 +50,7 @@ for name in $want; do
     [[ $name == produce || $name == fetch || $name == roundtrip ]] || kafka_stop
     case $name in
     startup) "$python" tests/bench/startup.py ;;
+    partitions) "$python" tests/bench/many_partitions.py ;;
     idle) "$python" tests/bench/idle.py ;;
     produce) warm 3000; brokers produce; "$build/bench-produce" "${MESSAGES:-2000000}" "${BENCH_ROUNDS:-5}" $targets; stop ;;
     fetch) warm 3000; brokers fetch; (cd "$work" && "$build/bench-fetch" "${MEGABYTES:-1000}" "${BENCH_ROUNDS:-5}" $targets); stop ;;

@@ -24,6 +24,8 @@
 
 #define EXPIRE_AT_LEAST 1000 /* producers */
 
+#define SMALL_LOG 65536 /* bytes; one without producers needs no snapshot at the end */
+
 struct durable_wait {
     struct link link;
     int64_t end_offset;
@@ -271,7 +273,8 @@ static enum err close_locked(struct partition *p, struct error *e)
     if (err)
         return err;
     l->recovery_point = l->end;
-    if (l->end == 0 || plog_newest_snapshot(l, l->end) == l->end)
+    if (l->end == 0 || (!p->producers.by_id.count && plog_bytes(l) < SMALL_LOG) ||
+        plog_newest_snapshot(l, l->end) == l->end)
         return E_OK;
     err = partition_save_producers(p, e);
     if (!err)

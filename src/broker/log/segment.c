@@ -322,6 +322,10 @@ enum err segment_seal(struct segment *s, struct error *e)
     s->reserved = 0;
     if (err || !s->indexed || !s->index_dirty)
         return err;
+    if (!s->index.offsets_count) { /* as quickly read itself as an index of it would be */
+        s->index_dirty = false;
+        return E_OK;
+    }
     if (s->max_timestamp >= 0) /* the last entry tells the largest timestamp without a scan */
         seg_index_add_time(&s->index, s->max_timestamp,
                            (int32_t)(s->max_timestamp_offset - s->base));

@@ -53,13 +53,12 @@ def test_full_disk(small_disk):
         assert [m.offset() for m in read_all(w.bootstrap, "t")] == acked  # consumers do not notice
         assert w.process.poll() is None
         ballast = os.path.join(small_disk, "ballast")
-        with open(ballast, "wb") as f:  # not one byte is left
-            try:
-                while True:
-                    f.write(bytes(4096))
-                    f.flush()
-            except OSError:
-                pass
+        fd = os.open(ballast, os.O_CREAT | os.O_WRONLY)  # not one byte is left
+        try:
+            while True:
+                os.write(fd, bytes(4096))
+        except OSError:
+            os.close(fd)
         assert fill_up(w, "t", []) == "KAFKA_STORAGE_ERROR"
         assert fill_up(w, "other", []) == "KAFKA_STORAGE_ERROR"
         os.unlink(ballast)
@@ -72,6 +71,8 @@ def test_full_disk(small_disk):
             p.produce("t", b"again", on_delivery=lambda e, m: done.append(e))
             p.flush(5)
             return done == [None]
+        wait_until(works, 30, 0.3)
+        wait_until(lambda: read_all(w.bootstrap, "t")[0].offset() > acked[0], 30, 0.3)
         wait_until(works, 30, 0.3)
         stored = read_all(w.bootstrap, "t")
         assert stored[-1].value() == b"again"

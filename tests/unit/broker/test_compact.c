@@ -14,7 +14,9 @@
 #include "log_helpers.h"
 
 #define NOW 1000000000000
-#define SMALL "cleanup.policy=compact segment.bytes=2000 min.cleanable.dirty.ratio=0.01"
+#define SMALL                                                                                      \
+    "cleanup.policy=compact segment.bytes=2000 min.cleanable.dirty.ratio=0.01 "                    \
+    "index.interval.bytes=100"
 enum { KEYS = 20 };
 
 static bool no_pace(void *arg, size_t bytes)

@@ -23,6 +23,22 @@ def stored(weir, topic):
     return [(m.offset(), m.key(), m.value()) for m in read_all(weir.bootstrap, topic, timeout=60)]
 
 
+def visible(weir, topic, isolation):
+    """(key, value) of what a consumer sees, up to the end; the last offset may be a marker's."""
+    c = Consumer({"bootstrap.servers": weir.bootstrap, "group.id": "c", "isolation.level": isolation, "enable.partition.eof": True})
+    c.assign([TopicPartition(topic, 0, 0)])
+    out = []
+    while True:
+        m = c.poll(20)
+        assert m is not None, "neither a record nor the end"
+        if m.error():
+            assert m.error().name() == "_PARTITION_EOF", m.error()
+            break
+        out.append((m.key(), m.value()))
+    c.close()
+    return out
+
+
 class Reader(threading.Thread):
     """Reads from the beginning again and again, and notes what a consumer must never see."""
 
@@ -163,18 +179,8 @@ def test_kafkas_reader_of_transactions(tmp_path):
                 p.abort_transaction(20)
             else:
                 p.commit_transaction(20)
-        wait_until(lambda: len(stored(w, "t")) < 300, 30, 0.3)
-        rows = {}
-        c = Consumer({"bootstrap.servers": w.bootstrap, "group.id": "c", "isolation.level": "read_committed",
-                      "auto.offset.reset": "earliest", "enable.partition.eof": True})
-        c.assign([TopicPartition("t", 0, 0)])
-        while True:
-            m = c.poll(10)
-            assert m is not None
-            if m.error():
-                break
-            rows[m.key()] = m.value().split()[0]
-        c.close()
+        wait_until(lambda: len(visible(w, "t", "read_uncommitted")) < 300, 30, 0.3)
+        rows = {key: value.split()[0] for key, value in visible(w, "t", "read_committed")}
         assert rows == {b"k%d" % k: b"39" for k in range(20)}
         w.stop()
         names = [n for n in files(w, "t") if n.endswith((".log", ".index", ".timeindex", ".snapshot", ".txnindex"))]

@@ -170,6 +170,11 @@ export interface Validation {
   configs: { value: { name: string; errors: string[] } }[]
 }
 
+export interface Lab {
+  lab: boolean
+  brokers: { id: number; running: boolean; host: string; port: number; leaders: number; replicas: number; inSync: number }[]
+}
+
 const enc = encodeURIComponent
 const at = (cluster: string, ...rest: (string | number)[]) =>
   ['api/clusters', enc(cluster), ...rest.map((part) => enc(part))].join('/')
@@ -183,6 +188,8 @@ export const api = {
   clusters: (signal?: Signal) => request<Cluster[]>('GET', 'api/clusters', { signal }),
   stats: (c: string, signal?: Signal) => request<ClusterStats>('GET', at(c, 'stats'), { signal }),
   brokers: (c: string, signal?: Signal) => request<Broker[]>('GET', at(c, 'brokers'), { signal }),
+  lab: (signal?: Signal) => request<Lab>('GET', 'api/lab', { signal }),
+  labBroker: (id: number, action: 'start' | 'stop') => request<Lab>('POST', `api/lab/brokers/${id}/${action}`),
   brokerConfigs: (c: string, id: number, signal?: Signal) => request<Setting[]>('GET', at(c, 'brokers', id, 'configs'), { signal }),
 
   topics: (c: string, query: Record<string, string | number | boolean>, signal?: Signal) =>

@@ -1,9 +1,10 @@
 import { Heading, Loaded, Tile, Tiles, useTitle } from '../components/basic'
 import { Table, type Column } from '../components/table'
 import { t } from '../i18n/i18n'
-import { api, type Broker, type ClusterStats } from '../lib/api'
+import { api, type Broker, type ClusterStats, type Lab } from '../lib/api'
 import { clusters } from '../lib/clusters'
 import { bytes, count, NONE } from '../lib/format'
+import { attempt } from '../lib/notify'
 import { usePolled } from '../lib/polled'
 import type { Params } from '../lib/router'
 import { urls } from '../lib/urls'
@@ -38,19 +39,51 @@ function columnsFor(c: string, stats: ClusterStats): Column<Broker>[] {
   ]
 }
 
+// The brokers of `weir server --lab-brokers 3`, stopped ones too, with the buttons that stop and start them.
+function LabBrokers({ lab, reload }: { lab: Lab; reload: () => void }) {
+  const turn = async (id: number, running: boolean) => {
+    await attempt(() => api.labBroker(id, running ? 'stop' : 'start'), t(running ? 'brokers.stoppedNow' : 'brokers.started', { id }))
+    reload()
+  }
+  return (
+    <Table
+      caption={t('brokers.lab')}
+      rows={lab.brokers}
+      rowKey={(b) => String(b.id)}
+      empty=""
+      columns={[
+        { id: 'id', head: t('brokers.id'), cell: (b) => b.id },
+        { id: 'address', head: t('common.host'), cell: (b) => <span class="mono">{`${b.host}:${b.port}`}</span> },
+        { id: 'state', head: t('brokers.state'), cell: (b) => t(b.running ? 'brokers.running' : 'brokers.stopped') },
+        { id: 'leaders', head: t('brokers.leaders'), number: true, cell: (b) => count(b.leaders) },
+        { id: 'isr', head: t('brokers.isr'), number: true, cell: (b) => t('brokers.of', { n: count(b.inSync), all: count(b.replicas) }) },
+        {
+          id: 'turn',
+          head: '',
+          cell: (b) => (
+            <button type="button" class="button" onClick={() => void turn(b.id, b.running)}>
+              {t(b.running ? 'brokers.stop' : 'brokers.start', { id: b.id })}
+            </button>
+          ),
+        },
+      ]}
+    />
+  )
+}
+
 export default function BrokersPage({ params }: { params: Params }) {
   const c = params.c ?? ''
   useTitle(t('nav.brokers'), c)
   const polled = usePolled(c, async (signal) => {
-    const [stats, brokers] = await Promise.all([api.stats(c, signal), api.brokers(c, signal)])
-    return { stats, brokers }
+    const [stats, brokers, lab] = await Promise.all([api.stats(c, signal), api.brokers(c, signal), api.lab(signal)])
+    return { stats, brokers, lab }
   })
   const controller = clusters.value?.find((cluster) => cluster.name === c) ? 'KRaft' : NONE
   return (
     <>
       <Heading title={t('nav.brokers')} />
       <Loaded {...polled}>
-        {({ stats, brokers }) => (
+        {({ stats, brokers, lab }) => (
           <>
             <Tiles>
               <Tile label={t('brokers.count')}>{count(stats.brokerCount)}</Tile>
@@ -68,6 +101,7 @@ export default function BrokersPage({ params }: { params: Params }) {
               <Tile label={t('brokers.controllerType')}>{controller}</Tile>
             </Tiles>
             <Table caption={t('nav.brokers')} rows={brokers} columns={columnsFor(c, stats)} rowKey={(b) => String(b.id)} empty={t('brokers.empty')} />
+            {lab.lab && <LabBrokers lab={lab} reload={polled.reload} />}
           </>
         )}
       </Loaded>

@@ -321,10 +321,10 @@ static void test_fencing(void)
     stop();
 }
 
-static void test_version_2(void)
+static void version_2(const char *name, const char *const *options)
 {
     struct who w, next, again;
-    start("txn-v2", NULL);
+    start(name, options);
     CHECK_INT(init(&w), KERR_NONE);
     CHECK_INT(end_as(w, true, 5, &next), KERR_INVALID_TXN_STATE);
     CHECK_INT(end_as(w, false, 5, &next), KERR_NONE); /* of nothing: the epoch goes up */
@@ -350,6 +350,18 @@ static void test_version_2(void)
     CHECK_INT(produce(again, 0, TV1), KERR_NONE);
     CHECK_INT(end(again, true), KERR_NONE);
     stop();
+}
+
+static void test_version_2(void)
+{
+    version_2("txn-v2", NULL);
+}
+
+/* Markers are durable before an end is complete. */
+static void test_sync(void)
+{
+    static const char *const options[] = {"durability", "sync", NULL};
+    version_2("txn-sync", options);
 }
 
 static void test_offsets(void)
@@ -711,6 +723,7 @@ static void test_markers_by_force(void)
 static const struct test_case tests[] = {
     {"version 1", test_version_1},
     {"version 2", test_version_2},
+    {"durability=sync", test_sync},
     {"codes of InitProducerId", test_init_codes},
     {"fencing", test_fencing},
     {"offsets", test_offsets},

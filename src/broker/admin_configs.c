@@ -223,10 +223,10 @@ enum err broker_configs(struct broker *b, struct arena *a, struct broker_config_
 
 enum err broker_change_configs(struct broker *b, bool for_broker,
                                const struct broker_config_change *changes, size_t count,
-                               bool validate_only, struct error *e)
+                               bool replace, bool validate_only, struct error *e)
 {
-    enum err r =
-        broker_settings_alter(&b->settings, b->db, for_broker, changes, count, validate_only, e);
+    enum err r = broker_settings_alter(&b->settings, b->db, for_broker, changes, count, replace,
+                                       validate_only, e);
     if (r == E_OK && !validate_only)
         topics_refresh_configs(b->topics);
     return r;
@@ -235,5 +235,5 @@ enum err broker_change_configs(struct broker *b, bool for_broker,
 enum err broker_alter_configs(struct broker *b, const struct broker_config_change *changes,
                               size_t count, struct error *e)
 {
-    return broker_change_configs(b, false, changes, count, false, e);
+    return broker_change_configs(b, false, changes, count, false, false, e);
 }

@@ -573,6 +573,19 @@ static enum err gather(struct broker_settings *s, const struct broker_config_cha
     return r;
 }
 
+/* Values that are set and were not named. min.insync.replicas stays: see check_min_isr. */
+static void drop_others(struct broker_settings *s, bool for_broker, struct strmap *set)
+{
+    const struct strmap *now = for_broker ? &s->dyn_broker : &s->dyn_default;
+    pthread_rwlock_rdlock(&s->lock);
+    for (size_t i = 0; i < now->count; i++) {
+        struct slice name = now->entries[i].key;
+        if (!strmap_has(set, name) && !slice_eq(name, SL("min.insync.replicas")))
+            strmap_set(set, name, SLICE_NULL);
+    }
+    pthread_rwlock_unlock(&s->lock);
+}
+
 static void publish(struct broker_settings *s, bool for_broker, const struct strmap *set)
 {
     struct strmap *to = for_broker ? &s->dyn_broker : &s->dyn_default;
@@ -592,7 +605,7 @@ static void publish(struct broker_settings *s, bool for_broker, const struct str
 
 enum err broker_settings_alter(struct broker_settings *s, struct db *db, bool for_broker,
                                const struct broker_config_change *changes, size_t count,
-                               bool validate_only, struct error *e)
+                               bool replace, bool validate_only, struct error *e)
 {
     struct error own;
     struct strmap set;
@@ -602,6 +615,8 @@ enum err broker_settings_alter(struct broker_settings *s, struct db *db, bool fo
     enum err r = gather(s, changes, count, &set, e);
     if (r == E_OK)
         r = check_dynamic(changes, count, for_broker, e);
+    if (r == E_OK && replace)
+        drop_others(s, for_broker, &set);
     for (size_t i = 0; r == E_OK && i < set.count; i++)
         if (set.entries[i].value.p)
             r = check_value(set.entries[i].key, set.entries[i].value, e);

@@ -76,9 +76,10 @@ void broker_settings_unknown(struct broker_settings *s, struct arena *a,
 /* The text of a list after an APPEND or a SUBTRACT. */
 void config_edit_list(struct slice now, const struct broker_config_change *c, struct strbuf *out);
 /* Checks and stores changes; all or nothing. for_broker: this broker alone, else cluster-wide.
+ * replace: what is set there and not named goes back to its default.
  * Blocks on the db. Kafka code in e->sys. */
 enum err broker_settings_alter(struct broker_settings *s, struct db *db, bool for_broker,
                                const struct broker_config_change *changes, size_t count,
-                               bool validate_only, struct error *e) MUST_CHECK;
+                               bool replace, bool validate_only, struct error *e) MUST_CHECK;
 
 #endif

@@ -84,6 +84,6 @@ enum err broker_topic_change_configs(struct broker *b, struct slice topic,
                                      bool replace, bool validate_only, struct error *e) MUST_CHECK;
 enum err broker_change_configs(struct broker *b, bool for_broker,
                                const struct broker_config_change *changes, size_t count,
-                               bool validate_only, struct error *e) MUST_CHECK;
+                               bool replace, bool validate_only, struct error *e) MUST_CHECK;
 
 #endif

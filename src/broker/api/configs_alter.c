@@ -131,7 +131,8 @@ static int16_t change_one(struct request *rq, const struct change *c, bool valid
                                         validate_only, &e);
         break;
     case CONFIG_RESOURCE_BROKER:
-        r = broker_change_configs(rq->broker, which == 1, c->changes, c->count, validate_only, &e);
+        r = broker_change_configs(rq->broker, which == 1, c->changes, c->count, c->replace,
+                                  validate_only, &e);
         break;
     case CONFIG_RESOURCE_LOGGER:
         r = change_loggers(c, validate_only, &e);

@@ -70,7 +70,7 @@ static enum err alter(struct broker_settings *s, bool for_broker, const char *na
                       const char *value, enum broker_config_op op, struct error *e)
 {
     struct broker_config_change c = {slice_cstr(name), slice_cstr(value), op};
-    return broker_settings_alter(s, db, for_broker, &c, 1, false, e);
+    return broker_settings_alter(s, db, for_broker, &c, 1, false, false, e);
 }
 
 static void test_changes_while_running(void)
@@ -184,9 +184,20 @@ static void test_synonyms(void)
         {SL("log.dirs"), SL("/x"), BROKER_CONFIG_SET},
         {SL("num.io.threads"), SL("9"), BROKER_CONFIG_SET},
         {SL("node.id"), SL("3"), BROKER_CONFIG_SET}};
-    CHECK_ERR(broker_settings_alter(&s, db, true, two, 3, false, &e), E_INVALID);
+    CHECK_ERR(broker_settings_alter(&s, db, true, two, 3, false, false, &e), E_INVALID);
     CHECK_STR(e.msg, "Cannot update these configs dynamically: Set(log.dirs, node.id)");
     CHECK_STR(synonyms(&s, "num.io.threads", &a), "num.io.threads=8/5"); /* nothing was changed */
+    /* a replacement (AlterConfigs) drops what it does not name, but for min.insync.replicas */
+    CHECK_OK(broker_settings_alter(&s, db, true, &two[1], 1, true, false, &e));
+    CHECK_STR(synonyms(&s, "num.io.threads", &a), "num.io.threads=9/2 num.io.threads=8/5");
+    CHECK_STR(synonyms(&s, "log.retention.ms", &a),
+              "log.retention.ms=7/3 log.retention.hours=24/4 log.retention.hours=168/5");
+    broker_settings_unknown(&s, &a, &unknown, &n);
+    CHECK_INT(n, 0);
+    CHECK_OK(broker_settings_alter(&s, db, false, NULL, 0, true, false, &e));
+    CHECK_STR(synonyms(&s, "log.retention.ms", &a), "");
+    CHECK_STR(synonyms(&s, "min.insync.replicas", &a),
+              "min.insync.replicas=2/3 min.insync.replicas=1/5");
     CHECK_ERR(alter(&s, false, "sasl.jaas.config", "x", BROKER_CONFIG_SET, &e), E_INVALID);
     CHECK_STR(e.msg, "Cannot update these configs at default cluster level, broker id must be "
                      "specified: Set(sasl.jaas.config)");

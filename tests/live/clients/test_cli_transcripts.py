@@ -33,8 +33,10 @@ OTHERWISE = [  # command, what goes from the recorded lines, why
     ("--topic nosuch1", "{nosuch1=UNKNOWN_TOPIC_OR_PARTITION}", "a topic is there when the first answer leaves"),
     ("--topic nosuch2", "{nosuch2=UNKNOWN_TOPIC_OR_PARTITION}", "a topic is there when the first answer leaves"),
 ]
-# What was chance, or lost, when it was recorded: command, recorded, what to expect.
+# What was chance, or lost, when it was recorded, or differs in a word: command, recorded, what to expect.
 CHANCE = [
+    ("kafka-features.sh --bootstrap-server localhost:9092 describe", "share.version\tSupportedMinVersion: 0\tSupportedMaxVersion: 1\tFinalizedVersionLevel: 0",
+     "share.version\tSupportedMinVersion: 0\tSupportedMaxVersion: 1\tFinalizedVersionLevel: 1"),  # share groups are switched on
     ("--time max-timestamp", "off.t:0:3", "off.t:0:<N>"),  # which of four had the latest millisecond
     ("--state Asleep", "Valid states are: PreparingRebalance, Dead, Empty, CompletingRebalance, Reconciling, Stable, Assigning", "Valid states are: <S>"),
     ("kafka-reassign-partitions.sh --bootstrap-server localhost:9092 --list", None, "No partition reassignments found."),

@@ -50,7 +50,8 @@ def test_full_disk(small_disk):
             f.result(20)
         acked = []
         assert fill_up(w, "t", acked) == "KAFKA_STORAGE_ERROR"
-        assert [m.offset() for m in read_all(w.bootstrap, "t")] == acked  # consumers do not notice
+        missed = [sorted(set(acked) - {m.offset() for m in read_all(w.bootstrap, "t")}) for _ in range(3)]
+        assert missed == [[], [], []]  # consumers do not notice
         assert w.process.poll() is None
         ballast = os.path.join(small_disk, "ballast")
         fd = os.open(ballast, os.O_CREAT | os.O_WRONLY)  # not one byte is left

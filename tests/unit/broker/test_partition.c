@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fs.h"
@@ -663,6 +664,31 @@ static void test_threads(void)
     world_close(&w);
 }
 
+/* flush.messages: the append that reaches it waits; flush.ms: sooner than the usual. */
+static void test_flush_settings(void)
+{
+    struct log_world w;
+    world_open(&w, test_dir());
+    struct partition *p = world_partition(&w, "t", "flush.messages=3");
+    CHECK_INT(append_records(p, 2, NULL), KERR_NONE);
+    CHECK(!partition_is_sync(p) || partition_synced_offset(p) == 2);
+    CHECK_INT(append_records(p, 3, NULL), KERR_NONE);
+    while (partition_is_sync(p)) /* the flusher was told that it is urgent */
+        usleep(1000);
+    CHECK(partition_synced_offset(p) >= 3);
+    partition_unref(p);
+    p = world_partition(&w, "one", "flush.messages=1");
+    CHECK(partition_is_sync(p));
+    partition_unref(p);
+    p = world_partition(&w, "ms", "flush.ms=1");
+    CHECK(!partition_is_sync(p));
+    CHECK_INT(append_records(p, 2, NULL), KERR_NONE);
+    while (partition_synced_offset(p) < 2)
+        usleep(1000);
+    partition_unref(p);
+    world_close(&w);
+}
+
 static const struct test_case tests[] = {
     {"append and read", test_append_and_read},
     {"roll", test_roll},
@@ -679,6 +705,7 @@ static const struct test_case tests[] = {
     {"wait", test_wait},
     {"durable", test_durable},
     {"background sync", test_background_sync},
+    {"flush settings", test_flush_settings},
     {"threads", test_threads},
     {NULL, NULL},
 };

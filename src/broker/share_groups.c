@@ -15,8 +15,6 @@
 
 #include <stdlib.h>
 
-#define SESSION_PARTS_MAX 10000
-
 static const char *const steps[] = {
     "CREATE TABLE share_state (group_id TEXT NOT NULL, topic_id BLOB NOT NULL,"
     " partition INTEGER NOT NULL, start_offset INTEGER NOT NULL, state BLOB NOT NULL,"
@@ -394,7 +392,7 @@ static void change_parts(struct share_session *x, const struct share_key *add, s
                          const struct share_key *forget, size_t forget_count)
 {
     for (size_t i = 0; i < add_count; i++) {
-        if (position(x, &add[i]) < x->n || x->n >= SESSION_PARTS_MAX)
+        if (position(x, &add[i]) < x->n || x->n >= SHARE_PARTS_MAX)
             continue;
         if (x->n == x->cap) {
             x->cap = x->cap ? x->cap * 2 : 8;

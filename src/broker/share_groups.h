@@ -78,6 +78,8 @@ void share_sweep(struct share_groups *g, bool (*keep)(void *arg, const struct sh
 /* What the member holds becomes free. */
 void share_release(struct share_groups *g, struct slice group, struct slice member);
 
+#define SHARE_PARTS_MAX 2000 /* partitions of a session, or of one request */
+
 /* --- sessions ---------------------------------------------------------------------------------- */
 enum { SHARE_EPOCH_FINAL = -1, SHARE_EPOCH_INITIAL = 0 };
 /* A ShareFetch: begins, goes on with or ends the session of (group, member) with the broker `node`

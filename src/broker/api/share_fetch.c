@@ -21,6 +21,7 @@
 #include "broker/proto/batch.h"
 #include "broker/share_groups.h"
 #include "broker/topic.h"
+#include "broker/topic_stats.h"
 
 #define BATCHES_A_LOOK 2000  /* headers that are read for one partition */
 #define ACQUIRED_MAX 2000    /* runs of one partition in an answer */
@@ -310,12 +311,12 @@ static enum err look(struct share_fetch *f, const struct partition_read *r, stru
 static bool take(struct share_fetch *f, struct share_part *part, int64_t from,
                  const struct batch_at *v, size_t n, size_t *first, size_t *end)
 {
-    struct share_acquired *got = arena_alloc(&f->rq->arena, ACQUIRED_MAX * sizeof *got);
+    size_t most = (size_t)MIN(f->max_records, ACQUIRED_MAX), runs = 0;
+    struct share_acquired *got = arena_alloc(&f->rq->arena, most * sizeof *got);
     struct share_fetch_response_partition *out = part->out;
     bool changed = false;
-    size_t runs = 0;
     *first = *end = 0;
-    for (size_t i = 0; i < n && f->max_records > 0 && runs < ACQUIRED_MAX; i++) {
+    for (size_t i = 0; i < n && f->max_records > 0 && runs < most; i++) {
         struct share_partition *p = &part->st->p;
         if (v[i].base > from && from >= p->start) {
             share_give_up(p, from, v[i].base - 1); /* not in the log */
@@ -328,7 +329,7 @@ static bool take(struct share_fetch *f, struct share_part *part, int64_t from,
             continue;
         }
         size_t k = share_acquire(p, f->member, v[i].base, v[i].last, f->max_records,
-                                 clock_mono_ms() + f->lock_ms, &got[runs], ACQUIRED_MAX - runs);
+                                 clock_mono_ms() + f->lock_ms, &got[runs], most - runs);
         for (size_t j = runs; j < runs + k; j++)
             f->max_records -= got[j].last - got[j].first + 1;
         if (k && *end == 0)
@@ -395,6 +396,8 @@ static size_t acquire(struct share_fetch *f, struct share_part *part, size_t roo
     part->range.pos += (int64_t)first;
     part->range.n = end - first;
     part->out->records = codec_out_of_band(part->range.n);
+    topic_stat_add(partition_topic(part->p), TOPIC_FETCH_REQUESTS, 1);
+    topic_stat_add(partition_topic(part->p), TOPIC_BYTES_OUT, (int64_t)part->range.n);
     return part->range.n;
 }
 
@@ -557,7 +560,8 @@ struct key_list {
     size_t n;
 };
 
-static void list_keys(const struct share_fetch_request *in, struct arena *a, struct key_list *add,
+/* False: more than anybody needs. */
+static bool list_keys(const struct share_fetch_request *in, struct arena *a, struct key_list *add,
                       struct key_list *forget, bool *acks)
 {
     size_t n = 0, m = 0;
@@ -566,6 +570,8 @@ static void list_keys(const struct share_fetch_request *in, struct arena *a, str
         n += (size_t)MAX(in->topics[t].partitions_count, 0);
     for (int32_t t = 0; t < in->forgotten_topics_data_count; t++)
         m += (size_t)MAX(in->forgotten_topics_data[t].partitions_count, 0);
+    if (n > SHARE_PARTS_MAX || m > SHARE_PARTS_MAX)
+        return false;
     add->v = arena_calloc(a, n + 1, sizeof *add->v);
     forget->v = arena_calloc(a, m + 1, sizeof *forget->v);
     for (int32_t t = 0; t < in->topics_count; t++) {
@@ -580,6 +586,7 @@ static void list_keys(const struct share_fetch_request *in, struct arena *a, str
             forget->v[forget->n++] = (struct share_key){in->forgotten_topics_data[t].topic_id,
                                                         in->forgotten_topics_data[t].partitions[i]};
     }
+    return true;
 }
 
 void api_share_fetch(struct request *rq)
@@ -593,7 +600,10 @@ void api_share_fetch(struct request *rq)
         refuse(rq, KERR_INVALID_REQUEST, "A share fetch needs a group id and a member id.");
         return;
     }
-    list_keys(in, &rq->arena, &add, &forget, &acks);
+    if (!list_keys(in, &rq->arena, &add, &forget, &acks)) {
+        refuse(rq, KERR_INVALID_REQUEST, "Too many partitions for one share fetch.");
+        return;
+    }
     if (acks && in->share_session_epoch == SHARE_EPOCH_INITIAL) {
         refuse(rq, KERR_INVALID_REQUEST, "The first share fetch can not acknowledge records.");
         return;

@@ -176,7 +176,7 @@ struct broker_appended {
 /* Appends one complete record batch (magic 2, as batch_builder made it: its checksum is believed;
  * producer id, epoch and sequence in its header; base offset and leader epoch are patched in place, so `batch`
  * is written to). With durability=sync returns after the fdatasync. Bounded by max.message.bytes
- * only when the user set it on the topic (DESIGN 2.18). E_NOT_FOUND (deleted), E_TOO_LARGE,
+ * only when the user set it on the topic. E_NOT_FOUND (deleted), E_TOO_LARGE,
  * E_CONFLICT (sequence, fenced epoch: e->sys 45, 47), E_INVALID, E_IO. Blocks: disk write. */
 enum err broker_append(struct broker_target *t, void *batch, size_t n, struct broker_appended *out,
                        struct error *e) MUST_CHECK;

@@ -205,7 +205,7 @@ static void arm_all(struct coord *c)
         coord_rearm(c, ((struct coord_group *)cg)->g);
 }
 
-/* Rows come in on the db thread while this waits: nothing of a group needs the loop until its first
+/* Rows come in from a database job while this waits: nothing of a group needs the loop until its first
  * timer. */
 static void load_on_loop(void *arg)
 {

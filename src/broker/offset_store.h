@@ -43,7 +43,7 @@ bool offset_map_del(struct offset_map *m, struct slice topic, int32_t partition)
 /* Topics sorted by name, in the arena. */
 struct offset_topic **offset_map_topics(const struct offset_map *m, struct arena *a, size_t *count);
 
-/* A change of stored rows, for one group. Built on the coordinator's loop, run on the db thread;
+/* A change of stored rows, for one group. Built on the coordinator's loop, run as a database job;
  * the coordinator applies it to memory when it is committed, then frees it. */
 enum offset_job_kind {
     OFFSET_JOB_COMMIT,       /* entries */

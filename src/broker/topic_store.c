@@ -1,4 +1,4 @@
-/* broker/topic_store.c - see topic_store.h. One job on the db thread per change, so that a change
+/* broker/topic_store.c - see topic_store.h. One database job per change, so that a change
  * is there completely or not at all. */
 #include "broker/topic_store.h"
 

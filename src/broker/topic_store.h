@@ -1,5 +1,5 @@
 /* broker/topic_store.h - the registry's tables in SQLite: which topics there are, and what they
- * were configured with. Used by topic.c alone; calls block on the db thread, so no loop may make
+ * were configured with. Used by topic.c alone; calls block on the database, so no loop may make
  * them.
  *
  *   topics          name, id (16 bytes), number of partitions

@@ -547,7 +547,7 @@ struct start_arg {
     enum err result;
 };
 
-/* Rows come in on the db thread while this waits. */
+/* Rows come in from a database job while this waits. */
 static void start_on_loop(void *arg)
 {
     struct start_arg *s = arg;

@@ -6,7 +6,7 @@
  *   txn_group      groups whose offsets are part of it
  *   txn_offset     offsets that become the group's with the commit
  *
- * Jobs are built on the coordinator's loop and run on the db thread; each is one step, all or
+ * Jobs are built on the coordinator's loop and run as database jobs; each is one step, all or
  * nothing. SPEC: broker 7.3. */
 #ifndef WEIR_BROKER_TXN_STORE_H
 #define WEIR_BROKER_TXN_STORE_H

@@ -122,7 +122,7 @@ struct connector_ops {
     enum err (*check_offset)(const struct strmap *config, struct slice partition,
                              struct slice offset, struct error *e);
     /* The connector was deleted, or its offsets were reset: forget what the module stored itself
-     * (schema history). Runs on the db thread inside the deleting job. May be NULL. */
+     * (schema history). Runs inside the deleting database job. May be NULL. */
     enum err (*forget)(struct db *d, const char *connector, struct error *e);
     const struct db_migrations *migrations; /* tables of the module's own; may be NULL */
 };

@@ -1,4 +1,4 @@
-/* connect/kclient.h - the seam between Connect and a Kafka cluster (DESIGN 2.7): the embedded
+/* connect/kclient.h - the seam between Connect and a Kafka cluster: the embedded
  * broker (append straight into the log, no socket) or an external cluster (librdkafka). Nothing
  * else in Connect knows which. Calls block; thread: any task or pool thread, never a loop. */
 #ifndef WEIR_CONNECT_KCLIENT_H
@@ -62,7 +62,7 @@ void kproducer_abort(struct kproducer *p);
 /* The headers section of heads, for kheads.encoded; appends. */
 void khead_encode(struct strbuf *out, const struct khead *heads, size_t count);
 
-/* --- exactly once (DESIGN 2.6)
+/* --- exactly once
  * ------------------------------------------------------------------------ */
 /* Reading a source from its last stored offset gives the same records in the same order. Of those
  * for one partition, the first `skip` of this batch are in the log already, the next `count` carry

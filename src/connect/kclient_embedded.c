@@ -1,5 +1,5 @@
 /* connect/kclient_embedded.c - kclient on the embedded broker: record batches are built here and
- * appended straight to the partition's log. SPEC: connect 8.1; DESIGN 2.6, 2.7.
+ * appended straight to the partition's log. SPEC: connect 8.1.
  *
  * A producer keeps one slot per partition that it writes to: an open batch, sealed batches before
  * it (a batch is sealed at SPLIT_BYTES, so that consumers with small buffers stay happy), and the

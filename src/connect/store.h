@@ -1,5 +1,5 @@
 /* connect/store.h - what Connect keeps in SQLite: connectors with their target states, statuses,
- * source offsets, intents (exactly once, DESIGN 2.6), active topics, logger levels.
+ * source offsets, intents (exactly once, see task_intent.c), active topics, logger levels.
  *
  * Every call blocks until its transaction is committed, except store_status, which is posted.
  * Thread: any but loops that serve sockets. Errors: E_IO and what db.h says. */

@@ -1,4 +1,4 @@
-/* connect/task_intent.c - exactly once for our own sources (DESIGN 2.6).
+/* connect/task_intent.c - exactly once for our own sources (docs/ARCHITECTURE.md, Offsets).
  *
  * Before each append one SQLite transaction stores the offsets reached so far together with an
  * intent: the offsets after this batch and, per partition, which sequence numbers it will carry.

@@ -4,7 +4,7 @@
  *   poll -> batch -> stages -> producer (batches per partition) -> intent row -> append -> reached
  *
  * Reached offsets go to SQLite together with the next intent, or as soon as a poll brings nothing.
- * SPEC: connect 4.5, 8.1; DESIGN 2.6. Thread: the task's. */
+ * SPEC: connect 4.5, 8.1. Thread: the task's. */
 #include "connect/task_internal.h"
 
 #include "base/clock.h"

@@ -4,7 +4,7 @@
  * packets are framed here out of one large buffer: `at`..`end` is what has arrived, an event is
  * handed out in place. A packet of exactly 16 MiB - 1 goes on in the next: such an event is put
  * together in `joined`. With TLS whole packets come from dump_tls.c. An eventfd wakes the wait for
- * cancel and for the TLS reader. SPEC: cdc-mysql 2.4. DESIGN 2.9. */
+ * cancel and for the TLS reader. SPEC: cdc-mysql 2.4. */
 #include "cdc/mysql/dump.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
  * Without TLS the socket is read directly into one large buffer (several events a system call);
  * with TLS packets come from mysql_net_read_packet. Events above 16 MiB arrive in several packets
  * and are put together under a ceiling. The bytes of an event stay valid until the next call. SPEC:
- * cdc-mysql 2.4. DESIGN 2.9. Thread: one; mysql_dump_cancel: any. */
+ * cdc-mysql 2.4. Thread: one; mysql_dump_cancel: any. */
 #ifndef WEIR_CDC_MYSQL_DUMP_H
 #define WEIR_CDC_MYSQL_DUMP_H
 

@@ -45,7 +45,7 @@ enum err history_store(struct history *h, const struct history_record *records, 
 enum err history_recover(struct history *h, struct mysql_schema *schema,
                          const struct mysql_offset *offset, size_t *count,
                          struct error *e) MUST_CHECK;
-/* For connector_ops.forget: on the db thread. */
+/* For connector_ops.forget: inside a database job. */
 enum err history_forget(struct db *d, const char *connector, struct error *e);
 
 #endif

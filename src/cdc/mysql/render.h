@@ -6,7 +6,7 @@
  * times) is written once; per row it is copied, only `row` differs. The general way (values,
  * emit.h, converter) stays for transforms, other converters and for every row that the plan does
  * not take: both give the same bytes, which tests/unit/cdc/mysql/test_mysql_render.c and
- * tests/fuzz/fuzz_render.c hold. DESIGN 2.8. Thread: the task's. */
+ * tests/fuzz/fuzz_render.c hold. Thread: the task's. */
 #ifndef WEIR_CDC_MYSQL_RENDER_H
 #define WEIR_CDC_MYSQL_RENDER_H
 

@@ -27,14 +27,19 @@ struct group *coord_find(struct coord *c, struct slice id)
     return cg ? cg->g : NULL;
 }
 
-static void on_timer(void *arg)
+void coord_tick(struct coord_group *cg)
 {
-    struct coord_group *cg = arg;
-    cg->timer_at = INT64_MAX;
     group_tick(cg->g, clock_mono_ms());
     if (cg->next && group_next_tick(cg->next, clock_mono_ms()))
         coord_settle(cg->c, cg, NULL);
     coord_rearm(cg->c, cg->g);
+}
+
+static void on_timer(void *arg)
+{
+    struct coord_group *cg = arg;
+    cg->timer_at = INT64_MAX;
+    coord_tick(cg);
 }
 
 void coord_rearm(struct coord *c, struct group *g)

@@ -53,6 +53,8 @@ void coord_convert(struct coord *c, struct coord_group *cg, enum group_kind kind
 void coord_settle(struct coord *c, struct coord_group *cg, struct group_call *call);
 /* Sets the group's timer after anything happened to it. */
 void coord_rearm(struct coord *c, struct group *g);
+/* Removes members whose time is up, without waiting for that timer. */
+void coord_tick(struct coord_group *cg);
 void coord_expire_offsets(void *coord);
 /* All groups sorted by id, in the arena. */
 struct coord_group **coord_sorted(struct coord *c, struct arena *a, size_t *count);

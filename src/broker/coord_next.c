@@ -68,6 +68,20 @@ void coord_convert(struct coord *c, struct coord_group *cg, enum group_kind kind
 /* --- storing ------------------------------------------------------------------------------------
  */
 
+/* The heartbeat of either kind: all that it would have told is taken back. */
+static void answer_unstored(struct group_call *call)
+{
+    if (call->fn == coord_consumer_heartbeat) {
+        struct consumer_group_heartbeat_response *out = call->out;
+        consumer_group_heartbeat_response_init(out);
+        out->error_code = KERR_COORDINATOR_NOT_AVAILABLE;
+    } else {
+        struct share_group_heartbeat_response *out = call->out;
+        share_group_heartbeat_response_init(out);
+        out->error_code = KERR_COORDINATOR_NOT_AVAILABLE;
+    }
+}
+
 static void stored(void *arg, enum err code)
 {
     struct offset_job *j = arg;
@@ -80,6 +94,8 @@ static void stored(void *arg, enum err code)
     else if (cg && cg->next)
         cg->stored_epoch = MAX(cg->stored_epoch, j->generation);
     offset_job_free(j);
+    if (call && code != E_OK)
+        answer_unstored(call);
     if (call)
         call->done(call);
 }
@@ -149,6 +165,7 @@ void coord_consumer_heartbeat(struct coord *c, struct group_call *call)
         refuse(call, code, text);
         return;
     }
+    bool fresh = !coord_entry(c, in->group_id);
     struct coord_group *cg = group_of(c, call);
     if (!cg)
         return;
@@ -157,6 +174,11 @@ void coord_consumer_heartbeat(struct coord *c, struct group_call *call)
         group_config_int(c->o.configs, in->group_id, GROUP_CONSUMER_HEARTBEAT_MS),
         c->o.consumer_max_size};
     group_next_heartbeat(cg->next, call, &t, clock_mono_ms());
+    if (fresh && coord_member_count(cg) == 0) { /* the join was refused: there is no such group */
+        coord_forget(c, in->group_id);
+        call->done(call);
+        return;
+    }
     coord_settle(c, cg, call);
 }
 

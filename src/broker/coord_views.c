@@ -142,7 +142,9 @@ void coord_delete_groups(struct coord *c, struct group_call *call)
     for (int32_t i = 0; i < out->results_count; i++) {
         struct delete_groups_response_group *row = &out->results[i];
         row->group_id = in->groups_names[i];
-        const struct coord_group *g = coord_entry(c, row->group_id);
+        struct coord_group *g = coord_entry(c, row->group_id);
+        if (g && !c->quiet)
+            coord_tick(g);
         if (c->quiet)
             row->error_code = KERR_COORDINATOR_NOT_AVAILABLE;
         else if (!g)

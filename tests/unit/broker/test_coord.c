@@ -6,6 +6,9 @@
 #include "base/base.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "broker/broker.h"
+#include "broker/group_config.h"
+#include "broker/resource_config.h"
 #include "helpers.h"
 
 #include <semaphore.h>
@@ -23,6 +26,27 @@ static bool partition_exists(void *arg, struct slice topic, int32_t partition)
     return !slice_eq(topic, SL("nowhere")) && partition >= 0 && partition < 3;
 }
 
+static struct broker_options options;
+static struct resource_configs resources;
+static const struct group_configs configs = {&options, &resources};
+
+static bool no_topic(void *arg, struct slice name, struct uuid *id, int32_t *partitions)
+{
+    (void)arg, (void)name, (void)id, (void)partitions;
+    return false;
+}
+
+static void each_topic(void *arg, void (*fn)(void *to, struct slice name), void *to)
+{
+    (void)arg, (void)fn, (void)to;
+}
+
+static int64_t topics_now(void *arg)
+{
+    (void)arg;
+    return 1;
+}
+
 static void open_coord(int64_t retention_ms, int64_t check_ms)
 {
     struct error e;
@@ -32,8 +56,13 @@ static void open_coord(int64_t retention_ms, int64_t check_ms)
         .offset_metadata_max_bytes = 20,
         .offsets_retention_ms = retention_ms,
         .offsets_check_ms = check_ms,
+        .configs = &configs,
+        .topics = {no_topic, each_topic, topics_now, NULL, NULL},
+        .consumer_max_size = 10,
         .partition_exists = partition_exists};
     CHECK_OK(db_open(&db, db_path, false, migrations, &e));
+    opt_defaults(broker_option_rows(), &options);
+    CHECK_OK(resource_configs_init(&resources, db, &e));
     CHECK_OK(coord_start(&coord, &o, db, &e));
 }
 
@@ -41,6 +70,7 @@ static void close_coord(void)
 {
     coord_quiesce(coord);
     coord_stop(coord);
+    resource_configs_release(&resources);
     db_close(db);
 }
 
@@ -400,7 +430,117 @@ static void test_members_survive_a_restart(void)
     end();
 }
 
+/* --- groups of the new protocol -----------------------------------------------------------------
+ */
+
+static struct consumer_group_heartbeat_response *beat(const char *group, const char *regex)
+{
+    struct consumer_group_heartbeat_request in;
+    struct consumer_group_heartbeat_response *out = arena_alloc(&arena, sizeof *out);
+    struct slice topic = SL("t");
+    consumer_group_heartbeat_request_init(&in);
+    consumer_group_heartbeat_response_init(out);
+    in.group_id = slice_cstr(group);
+    in.member_id = SL("m");
+    in.rebalance_timeout_ms = 60000;
+    in.topic_partitions_count = 0;
+    in.subscribed_topic_names = &topic;
+    in.subscribed_topic_names_count = regex ? 0 : 1;
+    in.subscribed_topic_regex = slice_cstr(regex);
+    run(coord_consumer_heartbeat, &in, out, 1);
+    return out;
+}
+
+static enum err hide_table(struct db *d, void *arg, struct error *e)
+{
+    (void)arg;
+    return db_exec(d, db_stmt(d, "ALTER TABLE group_meta RENAME TO group_gone"), e);
+}
+
+static enum err show_table(struct db *d, void *arg, struct error *e)
+{
+    (void)arg;
+    return db_exec(d, db_stmt(d, "ALTER TABLE group_gone RENAME TO group_meta"), e);
+}
+
+/* An epoch that is not in the store is told to nobody: after a crash it would come again. */
+static void test_no_epoch_before_it_is_stored(void)
+{
+    struct error e;
+    begin();
+    (void)!log_set_level("broker.group", LOG_L_OFF);
+    (void)!log_set_level("db", LOG_L_OFF);
+    CHECK_OK(db_run(db, hide_table, NULL, &e));
+    struct consumer_group_heartbeat_response *out = beat("g", NULL);
+    CHECK_INT(out->error_code, KERR_COORDINATOR_NOT_AVAILABLE);
+    CHECK_INT(out->member_epoch, 0);
+    CHECK(!out->has_assignment);
+    CHECK_OK(db_run(db, show_table, NULL, &e));
+    (void)!log_set_level("db", LOG_L_INFO);
+    out = beat("g", NULL);
+    CHECK_INT(out->error_code, KERR_NONE);
+    int32_t epoch = out->member_epoch;
+    CHECK(epoch > 0);
+    close_coord();
+    open_coord(INT32_MAX, 0);
+    out = beat("g", NULL);
+    CHECK(out->member_epoch > epoch);
+    end();
+}
+
+static void test_a_refused_join_makes_no_group(void)
+{
+    begin();
+    CHECK_INT(beat("g", "foo(")->error_code, KERR_INVALID_REGULAR_EXPRESSION);
+    CHECK_INT(coord_group_count(coord), 0);
+    close_coord();
+    open_coord(INT32_MAX, 0);
+    CHECK_INT(coord_group_count(coord), 0); /* nor a row of it */
+    CHECK_INT(beat("g", "foo.*")->error_code, KERR_NONE);
+    CHECK_INT(beat("g", "foo(")->error_code, KERR_INVALID_REGULAR_EXPRESSION);
+    CHECK_INT(coord_group_count(coord), 1);
+    end();
+}
+
+/* Holds the loop until the member's session is over: no timer has run when the next call does. */
+static void hold_the_loop(struct coord *c, struct group_call *call)
+{
+    (void)c;
+    usleep(60000);
+    call->done(call);
+}
+
+static void test_who_is_overdue_does_not_hold_a_group(void)
+{
+    struct join_group_request in;
+    struct join_group_response out;
+    struct waiter held, deletion;
+    struct delete_groups_request delete;
+    struct delete_groups_response deleted;
+    struct slice name = SL("g");
+    begin();
+    join_in(&in, "g");
+    in.session_timeout_ms = 50;
+    in.group_instance_id = SL("static");
+    join_group_response_init(&out);
+    delete_groups_request_init(&delete);
+    delete_groups_response_init(&deleted);
+    delete.groups_names = &name;
+    delete.groups_names_count = 1;
+    run(coord_join_group, &in, &out, 5);
+    CHECK_INT(out.error_code, 0);
+    start(&held, hold_the_loop, NULL, NULL, 0);
+    start(&deletion, coord_delete_groups, &delete, &deleted, 2);
+    sem_wait(&held.done);
+    sem_wait(&deletion.done);
+    CHECK_INT(deleted.results[0].error_code, KERR_NONE);
+    end();
+}
+
 static const struct test_case tests[] = {
+    {"no epoch is told before it is stored", test_no_epoch_before_it_is_stored},
+    {"a refused join makes no group", test_a_refused_join_makes_no_group},
+    {"who is overdue does not hold a group", test_who_is_overdue_does_not_hold_a_group},
     {"members survive a restart", test_members_survive_a_restart},
     {"commit, fetch, restart", test_commit_fetch_restart},
     {"what a commit is refused for", test_what_a_commit_is_refused_for},

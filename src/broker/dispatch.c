@@ -186,7 +186,10 @@ void request_no_reply(struct request *rq)
 {
     if (rq->conn && UNLIKELY(quotas_any(rq->broker->quotas)))
         throttle(rq);
-    finish(rq, CONN_DONE);
+    if (rq->close_after)
+        request_close(rq, "a part of a request without an answer was refused");
+    else
+        finish(rq, CONN_DONE);
 }
 
 void request_close(struct request *rq, const char *why)

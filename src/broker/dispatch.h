@@ -62,7 +62,7 @@ struct request {
     uint32_t frame_bytes;         /* the same */
     int64_t pause_ms;             /* quotas: the connection waits after the answer */
     bool in_handler, finished;
-    bool close_after; /* the answer is the last one of the connection */
+    bool close_after; /* the connection ends with this request, answered or not */
     enum conn_result result;
 
     /* Set by a handler that waits on this loop and wants to hear of the connection's end. It must

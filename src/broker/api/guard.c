@@ -395,11 +395,21 @@ static struct guard *guard_for(struct request *rq)
     return g;
 }
 
+/* A producer with acks=0 reads no answers: the end of the connection is all it can be told. */
+static bool has_no_answer(const struct request *rq)
+{
+    return rq->api->key == KAPI_PRODUCE && ((const struct produce_request *)rq->in)->acks == 0;
+}
+
 /* The code stands at the top of the answer, or at each entry when there is no place at the top. */
 static void refuse_whole(struct request *rq, struct guard *g, int16_t code)
 {
     const struct field_desc *f = field(rq->api->response->body, "error_code"),
                             *why = field(rq->api->response->body, "error_message");
+    if (has_no_answer(rq)) {
+        request_close(rq, kerr_message(code));
+        return;
+    }
     if (f) {
         const struct slice words = slice_cstr(kerr_message(code));
         memcpy(at(rq->out, f->at), &code, sizeof code);
@@ -435,6 +445,7 @@ bool guard_before(struct request *rq)
             named < 0 ||
             (named == 0 && (rq->version == 0 || rq->api->key == KAPI_DESCRIBE_TOPIC_PARTITIONS));
         set_aside(rq, g, 0);
+        rq->close_after = g->kept < g->total && has_no_answer(rq);
     } else {
         g->all = true;
     }

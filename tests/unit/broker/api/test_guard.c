@@ -7,6 +7,9 @@
 #include "broker/broker_fixture.h"
 #include "helpers.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 static struct broker_fixture f;
 static struct arena a;
 
@@ -275,10 +278,36 @@ static void test_some_is_allowed(void)
     CHECK_OK(acl_store_remove(f.broker->security.acls, rights, 1, &e));
 }
 
+/* A producer with acks=0 hears of a refusal by the end of its connection, and of nothing else. */
+static void check_closed(int16_t version, struct slice transactional_id)
+{
+    struct produce_request in;
+    char byte;
+    produce_request_init(&in);
+    in.transactional_id = transactional_id;
+    in.topic_data_count = 1;
+    in.topic_data = produce_request_topic_array(&a, 1);
+    in.topic_data[0].name = SL("t");
+    in.topic_data[0].partition_data_count = 1;
+    in.topic_data[0].partition_data = produce_request_partition_array(&a, 1);
+    int s = broker_connect(&f);
+    CHECK(broker_send(&f, s, KAPI_PRODUCE, version, &in));
+    CHECK_INT(recv(s, &byte, 1, 0), 0);
+    close(s);
+}
+
+static void test_acks_0(void)
+{
+    check_closed(9, SLICE_NULL);
+    check_closed(9, SL("x"));
+    check_closed(0, SLICE_NULL);
+}
+
 static const struct test_case tests[] = {
     {"nothing is allowed", test_nothing_is_allowed},
     {"lists are empty", test_lists_are_empty},
     {"some is allowed", test_some_is_allowed},
+    {"acks=0", test_acks_0},
     {NULL, NULL},
 };
 const struct test_suite test_guard = {"broker/api/guard", tests, setup, teardown};

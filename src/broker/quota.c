@@ -2,8 +2,9 @@
  *
  * Table client_quotas: one row per entity and key; a part of an entity is NULL when the entity has
  * no such part, "" for the default, "=name" else. Entries are few: they are walked. A meter belongs
- * to whom the deciding entity measures apart: (user, client id), a user, or a client id; meters that
- * were quiet for a whole window are dropped when there are many. */
+ * to whom the deciding entity measures apart: (user, client id), a user, or a client id. There are
+ * METERS_MAX of them: then those that were quiet for a whole window are dropped, once a window at
+ * most, and while there is no room newcomers of one entity share one. */
 #include "broker/quota.h"
 
 #include "base/base.h"
@@ -15,6 +16,7 @@
 
 #define SAMPLES 11 /* quota.window.num */
 #define SAMPLE_MS 1000
+#define WINDOW_MS (SAMPLES * SAMPLE_MS)
 #define METERS_MAX 10000
 #define WAIT_MAX_MS 3600000
 
@@ -60,6 +62,7 @@ struct quotas {
     struct quota_entry *v; /* names are owned */
     size_t count;
     struct map meters; /* text of whom -> struct meter */
+    int64_t swept_ms;  /* when quiet ones were dropped */
     _Atomic bool any;
 };
 
@@ -177,69 +180,111 @@ static enum err load_job(struct db *d, void *arg, struct error *e)
     return r == E_NOT_FOUND ? E_OK : r;
 }
 
-struct change {
-    char *names[QUOTA_KINDS]; /* as stored; NULL */
-    const struct quota_values *set;
-    const bool *gone;
+struct changes {
+    const struct quota_change *v;
+    size_t count;
 };
 
-static void bind_entity(sqlite3_stmt *s, const struct change *c)
+static void bind_entity(sqlite3_stmt *s, char *const names[QUOTA_KINDS])
 {
     for (int k = 0; k < QUOTA_KINDS; k++)
-        db_bind_slice(s, k + 1, slice_cstr(c->names[k]));
+        db_bind_slice(s, k + 1, slice_cstr(names[k]));
+}
+
+static enum err store(struct db *d, const struct quota_change *c, struct error *e)
+{
+    char *names[QUOTA_KINDS] = {NULL}; /* as stored; NULL */
+    enum err r = E_OK;
+    for (int k = 0; k < QUOTA_KINDS; k++) {
+        struct slice name = c->entity.name[k];
+        if (c->entity.has[k])
+            names[k] = name.p ? xasprintf("=" PRI_SL, ARG_SL(name)) : xstrdup("");
+    }
+    for (int k = 0; k < QUOTA_KEYS && r == E_OK; k++) {
+        if (!c->set.set[k] && !c->gone[k])
+            continue;
+        sqlite3_stmt *s = db_stmt(d, "DELETE FROM client_quotas WHERE user IS ?1 AND client_id IS "
+                                     "?2 AND ip IS ?3 AND key = ?4");
+        bind_entity(s, names);
+        db_bind_slice(s, 4, slice_cstr(keys[k]));
+        r = db_exec(d, s, e);
+        if (r != E_OK || !c->set.set[k])
+            continue;
+        s = db_stmt(d, "INSERT INTO client_quotas (user, client_id, ip, key, value) "
+                       "VALUES (?1, ?2, ?3, ?4, ?5)");
+        bind_entity(s, names);
+        db_bind_slice(s, 4, slice_cstr(keys[k]));
+        sqlite3_bind_double(s, 5, c->set.value[k]);
+        r = db_exec(d, s, e);
+    }
+    for (int k = 0; k < QUOTA_KINDS; k++)
+        mem_free(names[k]);
+    return r;
 }
 
 static enum err change_job(struct db *d, void *arg, struct error *e)
 {
-    const struct change *c = arg;
+    const struct changes *c = arg;
     enum err r = E_OK;
-    for (int k = 0; k < QUOTA_KEYS && r == E_OK; k++) {
-        if (!c->set->set[k] && !c->gone[k])
-            continue;
-        sqlite3_stmt *s = db_stmt(d, "DELETE FROM client_quotas WHERE user IS ?1 AND client_id IS "
-                                     "?2 AND ip IS ?3 AND key = ?4");
-        bind_entity(s, c);
-        db_bind_slice(s, 4, slice_cstr(keys[k]));
-        r = db_exec(d, s, e);
-        if (r != E_OK || !c->set->set[k])
-            continue;
-        s = db_stmt(d, "INSERT INTO client_quotas (user, client_id, ip, key, value) "
-                       "VALUES (?1, ?2, ?3, ?4, ?5)");
-        bind_entity(s, c);
-        db_bind_slice(s, 4, slice_cstr(keys[k]));
-        sqlite3_bind_double(s, 5, c->set->value[k]);
-        r = db_exec(d, s, e);
-    }
+    for (size_t i = 0; i < c->count && r == E_OK; i++)
+        r = store(d, &c->v[i], e);
     return r;
 }
 
-enum err quotas_change(struct quotas *q, const struct quota_entity *entity,
-                       const struct quota_values *set, const bool gone[QUOTA_KEYS], struct error *e)
+static bool sets_any(const struct quota_change *c)
 {
-    struct change c = {.set = set, .gone = gone};
-    for (int k = 0; k < QUOTA_KINDS; k++) {
-        if (entity->has[k])
-            c.names[k] =
-                entity->name[k].p ? xasprintf("=" PRI_SL, ARG_SL(entity->name[k])) : xstrdup("");
-    }
-    enum err r = db_run(q->db, change_job, &c, e);
-    for (int k = 0; k < QUOTA_KINDS; k++)
-        mem_free(c.names[k]);
-    if (r != E_OK)
-        return r;
-    pthread_mutex_lock(&q->lock);
-    struct quota_entry *x = find(q, entity);
-    if (!x)
-        x = add(q, entity);
     for (int k = 0; k < QUOTA_KEYS; k++) {
-        if (gone[k])
+        if (c->set.set[k])
+            return true;
+    }
+    return false;
+}
+
+/* Counted without what the changes remove. */
+static enum err check_room(struct quotas *q, const struct quota_change *v, size_t count,
+                           struct error *e)
+{
+    pthread_mutex_lock(&q->lock);
+    size_t total = q->count;
+    for (size_t i = 0; i < count; i++)
+        total += sets_any(&v[i]) && !find(q, &v[i].entity);
+    size_t had = q->count;
+    pthread_mutex_unlock(&q->lock);
+    return total <= QUOTA_ENTITIES_MAX || total == had
+               ? E_OK
+               : error_set(e, E_TOO_LARGE, "No more than %d entities can have quotas.",
+                           QUOTA_ENTITIES_MAX);
+}
+
+/* Under the lock. */
+static void apply(struct quotas *q, const struct quota_change *c)
+{
+    struct quota_entry *x = find(q, &c->entity);
+    if (!x)
+        x = add(q, &c->entity);
+    for (int k = 0; k < QUOTA_KEYS; k++) {
+        if (c->gone[k])
             x->values.set[k] = false;
-        if (set->set[k]) {
+        if (c->set.set[k]) {
             x->values.set[k] = true;
-            x->values.value[k] = set->value[k];
+            x->values.value[k] = c->set.value[k];
         }
     }
     drop_empty(q, x);
+}
+
+enum err quotas_change(struct quotas *q, const struct quota_change *changes, size_t count,
+                       struct error *e)
+{
+    struct changes all = {changes, count};
+    enum err r = check_room(q, changes, count, e);
+    if (r == E_OK)
+        r = db_run(q->db, change_job, &all, e);
+    if (r != E_OK)
+        return r;
+    pthread_mutex_lock(&q->lock);
+    for (size_t i = 0; i < count; i++)
+        apply(q, &changes[i]);
     atomic_store_explicit(&q->any, q->count > 0, memory_order_relaxed);
     pthread_mutex_unlock(&q->lock);
     return E_OK;
@@ -327,17 +372,32 @@ bool quotas_limit(struct quotas *q, struct slice user, struct slice client_id, e
 /* --- measuring ----------------------------------------------------------------------------------
  */
 
-static struct meter *meter_for(struct quotas *q, struct slice whom, int64_t now)
+static void drop_quiet(struct quotas *q, int64_t now)
+{
+    struct slice key;
+    void *value;
+    for (size_t i = 0; map_next(&q->meters, &i, &key, &value);) {
+        const struct meter *m = value;
+        if (now - m->began[m->at] >= WINDOW_MS)
+            mem_free(map_del(&q->meters, key));
+    }
+    q->swept_ms = now;
+}
+
+/* shared: takes the place of whom while there is no room for another meter. */
+static struct meter *meter_for(struct quotas *q, struct slice whom, struct slice shared,
+                               int64_t now)
 {
     struct meter *m = map_get(&q->meters, whom);
     if (m)
         return m;
-    struct slice key;
-    void *value;
-    for (size_t i = 0; q->meters.count >= METERS_MAX && map_next(&q->meters, &i, &key, &value);) {
-        const struct meter *old = value;
-        if (now - old->began[old->at] > SAMPLES * SAMPLE_MS)
-            mem_free(map_del(&q->meters, key));
+    if (q->meters.count >= METERS_MAX && now - q->swept_ms >= WINDOW_MS)
+        drop_quiet(q, now);
+    if (q->meters.count >= METERS_MAX) {
+        whom = shared; /* one more for each entity */
+        m = map_get(&q->meters, whom);
+        if (m)
+            return m;
     }
     m = xcalloc(1, sizeof *m);
     for (int i = 0; i < SAMPLES; i++)
@@ -361,7 +421,7 @@ static int64_t measure(struct meter *m, double amount, double limit, int64_t now
     double total = 0;
     int64_t oldest = now;
     for (int i = 0; i < SAMPLES; i++) {
-        if (m->began[i] == INT64_MIN || now - m->began[i] >= SAMPLES * SAMPLE_MS)
+        if (m->began[i] == INT64_MIN || now - m->began[i] >= WINDOW_MS)
             continue;
         total += m->amount[i];
         oldest = MIN(oldest, m->began[i]);
@@ -376,6 +436,18 @@ static int64_t measure(struct meter *m, double amount, double limit, int64_t now
     return wait < WAIT_MAX_MS ? (int64_t)(wait + 0.5) : WAIT_MAX_MS;
 }
 
+/* Text of a meter's owner: the parts that the deciding entity has (least = DEFAULT), or those that
+ * it names. */
+static void owner(struct strbuf *b, enum quota_key k, size_t which, enum part least,
+                  struct slice user, struct slice client_id)
+{
+    strbuf_addf(b, "%d %zu", (int)k, which);
+    if (precedence[which].user >= least)
+        strbuf_addf(b, " user %zu " PRI_SL, user.n, ARG_SL(user));
+    if (precedence[which].client_id >= least)
+        strbuf_addf(b, " client " PRI_SL, ARG_SL(client_id));
+}
+
 int64_t quotas_charge(struct quotas *q, struct slice user, struct slice client_id, enum quota_key k,
                       double amount, int64_t now)
 {
@@ -384,14 +456,13 @@ int64_t quotas_charge(struct quotas *q, struct slice user, struct slice client_i
     int64_t wait = 0;
     pthread_mutex_lock(&q->lock);
     if (limit_locked(q, user, client_id, k, &limit, &which)) {
-        struct strbuf whom = STRBUF_INIT;
-        strbuf_addf(&whom, "%d", (int)k);
-        if (precedence[which].user != NONE)
-            strbuf_addf(&whom, " user %zu " PRI_SL, user.n, ARG_SL(user));
-        if (precedence[which].client_id != NONE)
-            strbuf_addf(&whom, " client " PRI_SL, ARG_SL(client_id));
-        wait = measure(meter_for(q, strbuf_slice(&whom), now), amount, limit, now);
+        struct strbuf whom = STRBUF_INIT, shared = STRBUF_INIT;
+        owner(&whom, k, which, DEFAULT, user, client_id);
+        owner(&shared, k, which, NAMED, user, client_id);
+        struct meter *m = meter_for(q, strbuf_slice(&whom), strbuf_slice(&shared), now);
+        wait = measure(m, amount, limit, now);
         strbuf_release(&whom);
+        strbuf_release(&shared);
     }
     pthread_mutex_unlock(&q->lock);
     /* Shares of time are waited for in short turns. */
@@ -412,7 +483,7 @@ int64_t quotas_charge_ip(struct quotas *q, struct slice ip, int64_t now)
         struct strbuf whom = STRBUF_INIT;
         double limit = x->values.value[QUOTA_CONNECTIONS];
         strbuf_addf(&whom, "ip " PRI_SL, ARG_SL(ip));
-        wait = measure(meter_for(q, strbuf_slice(&whom), now), 1, limit, now);
+        wait = measure(meter_for(q, strbuf_slice(&whom), SL("ip"), now), 1, limit, now);
         strbuf_release(&whom);
     }
     pthread_mutex_unlock(&q->lock);

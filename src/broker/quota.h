@@ -54,9 +54,15 @@ void quotas_close(struct quotas *q); /* NULL allowed */
 
 /* All entries, in the arena, sorted. */
 struct quota_entry *quotas_list(struct quotas *q, struct arena *a, size_t *count);
-/* Sets what `set` has and removes what `gone` has. */
-enum err quotas_change(struct quotas *q, const struct quota_entity *entity,
-                       const struct quota_values *set, const bool gone[QUOTA_KEYS],
+#define QUOTA_ENTITIES_MAX 10000 /* who has quotas of its own */
+struct quota_change {
+    struct quota_entity entity;
+    struct quota_values set; /* what is set */
+    bool gone[QUOTA_KEYS];   /* what is removed */
+};
+/* All or nothing, in the order of the changes. E_TOO_LARGE: there would be too many entities. Not at
+ * once by two threads. */
+enum err quotas_change(struct quotas *q, const struct quota_change *changes, size_t count,
                        struct error *e) MUST_CHECK;
 
 /* Whether any is set; a relaxed load. */

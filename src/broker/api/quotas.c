@@ -9,6 +9,8 @@
 #include <arpa/inet.h>
 #include <math.h>
 
+#define CHANGES_MAX 1000 /* entries in one request; tools send a few */
+
 static void reply(void *arg)
 {
     request_reply(arg);
@@ -206,53 +208,77 @@ static enum err take_op(const struct quota_entity *x,
     return E_OK;
 }
 
-static enum err alter_one(struct request *rq, const struct alter_client_quotas_request_entry *in,
-                          struct error *e)
+static enum err take_entry(const struct request *rq,
+                           const struct alter_client_quotas_request_entry *in,
+                           struct quota_change *c, struct error *e)
 {
-    const struct alter_client_quotas_request *all = rq->in;
-    struct quota_entity entity;
-    struct quota_values set = {0};
-    bool gone[QUOTA_KEYS] = {0};
+    *c = (struct quota_change){0};
     if (!request_allowed_cluster(rq, ACL_ALTER_CONFIGS))
         return bad(e, KERR_CLUSTER_AUTHORIZATION_FAILED, "%s",
                    kerr_message(KERR_CLUSTER_AUTHORIZATION_FAILED));
-    enum err r = take_entity(in, &entity, e);
+    enum err r = take_entity(in, &c->entity, e);
     for (int32_t i = 0; r == E_OK && i < in->ops_count; i++)
-        r = take_op(&entity, &in->ops[i], &set, gone, e);
-    if (r == E_OK && !all->validate_only) {
-        r = quotas_change(rq->broker->quotas, &entity, &set, gone, e);
-        if (r != E_OK)
-            LOG_ERR(LOG_BROKER, LOG_L_ERROR, e, "client quotas could not be stored");
-    }
+        r = take_op(&c->entity, &in->ops[i], &c->set, c->gone, e);
     return r;
 }
 
+static void fill_altered(struct request *rq, const struct alter_client_quotas_request_entry *from,
+                         struct alter_client_quotas_response_entry *to)
+{
+    to->entity_count = MAX(from->entity_count, 0);
+    to->entity = alter_client_quotas_response_entity_array(&rq->arena, to->entity_count);
+    for (int32_t k = 0; k < to->entity_count; k++) {
+        to->entity[k].entity_type = from->entity[k].entity_type;
+        to->entity[k].entity_name = from->entity[k].entity_name;
+    }
+}
+
+static void refuse(struct request *rq, struct alter_client_quotas_response_entry *to, int16_t code,
+                   const char *text)
+{
+    to->error_code = code;
+    to->error_message = slice_cstr(arena_strdup(&rq->arena, text));
+}
+
+/* The good entries become one change; a bad one keeps its error to itself. */
 static void alter(void *arg)
 {
     struct request *rq = arg;
     const struct alter_client_quotas_request *in = rq->in;
     struct alter_client_quotas_response *out = rq->out;
+    struct error e;
+    size_t good = 0;
     out->entries_count = MAX(in->entries_count, 0);
     out->entries = alter_client_quotas_response_entry_array(&rq->arena, out->entries_count);
+    struct quota_change *v = arena_alloc(&rq->arena, ((size_t)out->entries_count + 1) * sizeof *v);
     for (int32_t i = 0; i < out->entries_count; i++) {
-        const struct alter_client_quotas_request_entry *from = &in->entries[i];
-        struct alter_client_quotas_response_entry *to = &out->entries[i];
-        struct error e;
         error_clear(&e);
-        enum err r = alter_one(rq, from, &e);
-        to->error_code = api_code(r, &e);
+        fill_altered(rq, &in->entries[i], &out->entries[i]);
+        enum err r = take_entry(rq, &in->entries[i], &v[good], &e);
         if (r != E_OK)
-            to->error_message = slice_cstr(arena_strdup(&rq->arena, e.msg));
-        to->entity_count = MAX(from->entity_count, 0);
-        to->entity = alter_client_quotas_response_entity_array(&rq->arena, to->entity_count);
-        for (int32_t k = 0; k < to->entity_count; k++) {
-            to->entity[k].entity_type = from->entity[k].entity_type;
-            to->entity[k].entity_name = from->entity[k].entity_name;
-        }
+            refuse(rq, &out->entries[i], api_code(r, &e), e.msg);
+        good += r == E_OK;
+    }
+    if (!good || in->validate_only)
+        return;
+    error_clear(&e);
+    enum err r = quotas_change(rq->broker->quotas, v, good, &e);
+    if (r == E_OK)
+        return;
+    LOG_ERR(LOG_BROKER, LOG_L_ERROR, &e, "client quotas could not be stored");
+    for (int32_t i = 0; i < out->entries_count; i++) {
+        if (out->entries[i].error_code == KERR_NONE)
+            refuse(rq, &out->entries[i], r == E_TOO_LARGE ? KERR_INVALID_REQUEST : api_code(r, &e),
+                   e.msg);
     }
 }
 
 void api_alter_client_quotas(struct request *rq)
 {
+    const struct alter_client_quotas_request *in = rq->in;
+    if (in->entries_count > CHANGES_MAX) {
+        request_close(rq, "too many quotas in one request");
+        return;
+    }
     pool_submit(rq->broker->pool, rq->broker->quotas, alter, rq->bl->loop, reply, rq);
 }

@@ -25,17 +25,15 @@ static void set(struct quotas *q, const char *user, const char *client, enum quo
                 double value)
 {
     struct error e;
-    struct quota_entity x = {0};
-    struct quota_values v = {0};
-    bool gone[QUOTA_KEYS] = {0};
-    x.has[QUOTA_USER] = user != NULL;
-    x.has[QUOTA_CLIENT_ID] = client != NULL;
-    x.name[QUOTA_USER] = user && *user ? slice_cstr(user) : SLICE_NULL;
-    x.name[QUOTA_CLIENT_ID] = client && *client ? slice_cstr(client) : SLICE_NULL;
-    v.set[k] = value > 0;
-    gone[k] = value <= 0;
-    v.value[k] = value;
-    CHECK_OK(quotas_change(q, &x, &v, gone, &e));
+    struct quota_change c = {0};
+    c.entity.has[QUOTA_USER] = user != NULL;
+    c.entity.has[QUOTA_CLIENT_ID] = client != NULL;
+    c.entity.name[QUOTA_USER] = user && *user ? slice_cstr(user) : SLICE_NULL;
+    c.entity.name[QUOTA_CLIENT_ID] = client && *client ? slice_cstr(client) : SLICE_NULL;
+    c.set.set[k] = value > 0;
+    c.gone[k] = value <= 0;
+    c.set.value[k] = value;
+    CHECK_OK(quotas_change(q, &c, 1, &e));
 }
 
 static double limit(struct quotas *q, const char *user, const char *client)
@@ -105,25 +103,76 @@ static void test_waits(void)
     quotas_close(q);
 }
 
+/* While there is no room for more meters, newcomers share one; it comes back after a window. */
+static void test_many_clients(void)
+{
+    struct quotas *q = open_quotas();
+    set(q, NULL, "", QUOTA_PRODUCER_BYTES, 1000);
+    for (int i = 0; i < 10000; i++) {
+        char name[16];
+        int n = snprintf(name, sizeof name, "c%d", i);
+        CHECK_INT(
+            quotas_charge(q, SL("u"), slice_of(name, (size_t)n), QUOTA_PRODUCER_BYTES, 1, 100000),
+            0);
+    }
+#define CLIENT(name, at) quotas_charge(q, SL("u"), SL(name), QUOTA_PRODUCER_BYTES, 10000, (at))
+    CHECK_INT(CLIENT("new", 100000), 0);
+    CHECK(CLIENT("newer", 100000) > 0);
+    CHECK_INT(quotas_charge(q, SL("u"), SL("c7"), QUOTA_PRODUCER_BYTES, 9999, 100000), 0);
+    CHECK_INT(CLIENT("new", 111000), 0); /* the quiet ones are gone */
+    CHECK_INT(CLIENT("newer", 111000), 0);
+    set(q, NULL, "", QUOTA_PRODUCER_BYTES, 0);
+    quotas_close(q);
+}
+
+static void test_many_entities(void)
+{
+    struct quotas *q = open_quotas();
+    struct error e;
+    size_t n = QUOTA_ENTITIES_MAX + 1, count;
+    struct arena a;
+    arena_init(&a, 0, ARENA_NO_BUDGET);
+    struct quota_change *v = arena_calloc(&a, n, sizeof *v);
+    for (size_t i = 0; i < n; i++) {
+        v[i].entity.has[QUOTA_USER] = true;
+        v[i].entity.name[QUOTA_USER] = slice_cstr(arena_printf(&a, "u%zu", i));
+        v[i].set.set[QUOTA_PRODUCER_BYTES] = true;
+        v[i].set.value[QUOTA_PRODUCER_BYTES] = 5;
+    }
+    CHECK_ERR(quotas_change(q, v, n, &e), E_TOO_LARGE);
+    (void)quotas_list(q, &a, &count);
+    CHECK_INT(count, 0);
+    CHECK_OK(quotas_change(q, v, 3, &e));
+    quotas_close(q);
+    q = open_quotas();
+    (void)quotas_list(q, &a, &count);
+    CHECK_INT(count, 3);
+    for (int i = 0; i < 3; i++) {
+        v[i].set.set[QUOTA_PRODUCER_BYTES] = false;
+        v[i].gone[QUOTA_PRODUCER_BYTES] = true;
+    }
+    CHECK_OK(quotas_change(q, v, 3, &e));
+    CHECK(!quotas_any(q));
+    arena_release(&a);
+    quotas_close(q);
+}
+
 static void test_addresses(void)
 {
     struct quotas *q = open_quotas();
     struct error e;
-    struct quota_entity x = {.has = {[QUOTA_IP] = true}};
-    struct quota_values v = {0};
-    const bool none[QUOTA_KEYS] = {0};
-    bool gone[QUOTA_KEYS] = {0};
+    struct quota_change c = {.entity.has = {[QUOTA_IP] = true}};
     CHECK_INT(quotas_charge_ip(q, SL("1.1.1.1"), 1000), 0);
-    v.set[QUOTA_CONNECTIONS] = true;
-    v.value[QUOTA_CONNECTIONS] = 1;
-    CHECK_OK(quotas_change(q, &x, &v, none, &e));
+    c.set.set[QUOTA_CONNECTIONS] = true;
+    c.set.value[QUOTA_CONNECTIONS] = 1;
+    CHECK_OK(quotas_change(q, &c, 1, &e));
     for (int i = 0; i < 10; i++)
         CHECK_INT(quotas_charge_ip(q, SL("1.1.1.1"), 1000), 0);
     CHECK_INT(quotas_charge_ip(q, SL("1.1.1.1"), 1000), 1000);
     CHECK_INT(quotas_charge_ip(q, SL("2.2.2.2"), 1000), 0);
-    v.set[QUOTA_CONNECTIONS] = false;
-    gone[QUOTA_CONNECTIONS] = true;
-    CHECK_OK(quotas_change(q, &x, &v, gone, &e));
+    c.set.set[QUOTA_CONNECTIONS] = false;
+    c.gone[QUOTA_CONNECTIONS] = true;
+    CHECK_OK(quotas_change(q, &c, 1, &e));
     CHECK(!quotas_any(q));
     quotas_close(q);
 }
@@ -170,6 +219,8 @@ static int teardown(void)
 static const struct test_case tests[] = {
     {"which one holds", test_precedence},
     {"how long a client waits", test_waits},
+    {"more clients than meters", test_many_clients},
+    {"many entities", test_many_entities},
     {"addresses", test_addresses},
     {"connections of an address", test_connections_of_an_address},
     {NULL, NULL},

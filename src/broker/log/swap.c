@@ -58,6 +58,19 @@ static void move_back(const struct segment *s, const char *from, const char *to)
         LOG_WARN(LOG_BROKER_LOG, "%s.log%s could not be renamed back", s->stem, from);
 }
 
+/* When the new log could not take the place of the old ones, the indexes before it have: they would
+ * be taken for those of the old log. */
+static void remove_indexes(const struct segment *made)
+{
+    for (size_t i = 1; i < ARRAY_LEN(segment_suffixes); i++) {
+        struct error e;
+        char *path = named(made, segment_suffixes[i], "");
+        if (fs_unlink(path, &e) != E_OK)
+            LOG_ERR(LOG_BROKER_LOG, LOG_L_WARN, &e, "an index of a failed compaction stays");
+        mem_free(path);
+    }
+}
+
 /* --- the swap ----------------------------------------------------------------------------------
  */
 
@@ -142,8 +155,11 @@ enum err swap_in(struct plog *l, struct segment *const *old, size_t count, struc
     invariant(made->base == old[0]->base && made->size > 0);
     while (!err && moved < count)
         err = move_files(old[moved++], "", PLOG_DELETED, e);
-    if (!err)
+    if (!err) {
         err = move_files(made, SWAP_READY, "", e);
+        if (err)
+            remove_indexes(made);
+    }
     if (err) {
         while (moved-- > 0)
             move_back(old[moved], PLOG_DELETED, "");

@@ -620,6 +620,35 @@ static void test_faults(void)
     CHECK(n > 5);
 }
 
+/* The old log comes back without the new one's indexes, also when it had none of its own. */
+static void test_fault_without_indexes(void)
+{
+    bool hit = true;
+    for (int64_t n = 1; hit && n < 60; n++) {
+        struct log_world w;
+        const struct fs_faults faults = {.fail_rename_at = n};
+        world_open(&w, test_dir());
+        struct partition *p = world_partition(&w, "t", SMALL);
+        fill(p, 12, CODEC_NONE);
+        close_segment(p);
+        world_remove(&w, "t-0/00000000000000000000.index");
+        world_remove(&w, "t-0/00000000000000000000.timeindex");
+        fs_fault_set(&faults);
+        enum err err = partition_compact(p, NOW, &plain);
+        hit = fs_fault_hit();
+        fs_fault_set(NULL);
+        if (err != E_OK) {
+            CHECK(!world_has(&w, "t-0/00000000000000000000.index"));
+            CHECK(!world_has(&w, "t-0/00000000000000000000.timeindex"));
+            CHECK(!world_has(&w, "t-0/00000000000000000000.log.swap"));
+        }
+        struct seen s = see(p);
+        check_last(&s, 11);
+        partition_unref(p);
+        world_close(&w);
+    }
+}
+
 static void test_memory(void)
 {
     struct log_world w;
@@ -677,6 +706,7 @@ static const struct test_case tests[] = {
     {"retention meanwhile", test_retention_meanwhile},
     {"killed", test_killed},
     {"n-th call fails", test_faults},
+    {"faults of logs without indexes", test_fault_without_indexes},
     {"no memory", test_memory},
     {"power cut", test_power_cut},
     {NULL, NULL},

@@ -388,6 +388,16 @@ static enum err refuse(struct error *e, int16_t code, const char *fmt, ...)
     return E_INVALID;
 }
 
+/* Kafka takes these while it runs; here they are read at the start, from the options it was started
+ * with (security.h). */
+static bool is_read_at_start(struct slice name)
+{
+    const struct opt_row *row = broker_option_find(name), *plain = opt_find(rows, name);
+    if (!plain)
+        return row != NULL; /* of one listener or one mechanism */
+    return !strcmp(row->name, "sasl.enabled.mechanisms") || !strcmp(row->name, "sasl.jaas.config");
+}
+
 /* Which of the changes may not be made while running, in one sentence. */
 static enum err check_dynamic(const struct broker_config_change *v, size_t n, bool for_broker,
                               struct error *e)
@@ -401,17 +411,26 @@ static enum err check_dynamic(const struct broker_config_change *v, size_t n, bo
         {"These security configs can be dynamically updated only per-listener using the listener "
          "prefix",
          "HashSet"},
+        {"These configs have no effect when they are set while the broker runs; set them in its "
+         "file "
+         "or on its command line and restart it",
+         "Set"},
     };
-    struct strbuf names[ARRAY_LEN(sentences)] = {STRBUF_INIT, STRBUF_INIT, STRBUF_INIT};
+    struct strbuf names[ARRAY_LEN(sentences)] = {STRBUF_INIT, STRBUF_INIT, STRBUF_INIT,
+                                                 STRBUF_INIT};
     enum err r = E_OK;
     for (size_t i = 0; i < n; i++) {
         const struct opt_row *row = opt_find(rows, v[i].name);
-        if (!row) /* may mean something to somebody: kept */
+        bool at_start = is_read_at_start(v[i].name) && v[i].op != BROKER_CONFIG_DELETE;
+        if (!row && !at_start) /* may mean something to somebody: kept */
             continue;
-        bool dynamic = row->flags & (BROKER_DYN_CLUSTER | BROKER_DYN_BROKER);
+        bool dynamic = !row || row->flags & (BROKER_DYN_CLUSTER | BROKER_DYN_BROKER);
         size_t which = !dynamic ? 0 : slice_starts(v[i].name, SL("ssl.")) ? 2 : 1;
-        if (which == 1 && (for_broker || (row->flags & BROKER_DYN_CLUSTER)))
-            continue;
+        if (which == 1 && (!row || for_broker || (row->flags & BROKER_DYN_CLUSTER))) {
+            if (!at_start)
+                continue;
+            which = 3;
+        }
         strbuf_addf(&names[which], "%s" PRI_SL, names[which].n ? ", " : "", ARG_SL(v[i].name));
     }
     for (size_t i = 0; i < ARRAY_LEN(sentences); i++) {

@@ -14,6 +14,7 @@ OTHERWISE = {
     r"log\.cleaner\.threads=(0|1000)\b|num\.(io\.threads|replica\.fetchers)=(100|0)\b|overrides=x|=/x, SET node":
         "settings without effect on weir are checked by their type",
     r"SET listeners=x": "listeners are opened at the start only",
+    r"BROKER '1' \[SET sasl\.enabled\.mechanisms": "mechanisms are read at the start only, so a change is refused",
     r"feature metadata\.version 26 type 2|feature kraft": "features have one level",
     r"^features =|^feature (group|transaction)\.version": "levels follow what weir serves",
     r"^quorum =": "no directory id: it is one of kraft.version 1, which the question before had switched on",

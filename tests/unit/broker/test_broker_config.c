@@ -101,6 +101,17 @@ static void test_changes_while_running(void)
     CHECK_INT(e.sys, KERR_INVALID_REQUEST);
     CHECK_ERR(alter(&s, false, "advertised.listeners", "A://h:1", BROKER_CONFIG_SET, &e),
               E_INVALID);
+    static const char *const at_start[] = {
+        "listener.name.a.ssl.keystore.location", "listener.name.a.plain.sasl.jaas.config",
+        "plain.sasl.jaas.config", "sasl.jaas.config", "sasl.enabled.mechanisms"};
+    for (size_t i = 0; i < ARRAY_LEN(at_start); i++) {
+        CHECK_ERR(alter(&s, true, at_start[i], "x", BROKER_CONFIG_SET, &e), E_INVALID);
+        CHECK(strstr(e.msg, "set them in its file or on its command line and restart it: Set("));
+        CHECK(strstr(e.msg, at_start[i]));
+        CHECK_OK(alter(&s, true, at_start[i], NULL, BROKER_CONFIG_DELETE, &e));
+    }
+    CHECK_OK(alter(&s, true, "listener.name.a.of.somebody", "x", BROKER_CONFIG_SET, &e));
+    CHECK_OK(alter(&s, true, "listener.name.a.of.somebody", NULL, BROKER_CONFIG_DELETE, &e));
     CHECK_ERR(alter(&s, false, "message.max.bytes", "x", BROKER_CONFIG_SET, &e), E_INVALID);
     CHECK_INT(e.sys, KERR_INVALID_REQUEST);
     CHECK_ERR(alter(&s, true, "log.cleanup.policy", "burn", BROKER_CONFIG_SET, &e), E_INVALID);

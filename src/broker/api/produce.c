@@ -273,7 +273,9 @@ static void one_partition(struct produce *pr, struct topic *t, int16_t unknown,
     int16_t code = p ? api_check_leader(pr->rq, p) : KERR_NONE;
     out->index = in->index;
     out->base_offset = -1;
-    if (all->acks < -1 || all->acks > 1)
+    if (pr->refused == KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED) /* all of the request */
+        fail(pr, out, pr->refused, SLICE_NULL);
+    else if (all->acks < -1 || all->acks > 1)
         fail(pr, out, KERR_INVALID_REQUIRED_ACKS, SLICE_NULL);
     else if (!p)
         fail(pr, out, t ? KERR_UNKNOWN_TOPIC_OR_PARTITION : unknown, SLICE_NULL);
@@ -286,7 +288,10 @@ static void one_partition(struct produce *pr, struct topic *t, int16_t unknown,
     else if (in->records.n == 0)
         fail(pr, out, KERR_INVALID_RECORD, SLICE_NULL);
     else if (admission->code != KERR_NONE)
-        fail(pr, out, admission->code, SLICE_NULL);
+        fail(pr, out, admission->code,
+             admission->code == KERR_INVALID_TXN_STATE
+                 ? SL("Partition was not added to the transaction")
+                 : SLICE_NULL);
     else
         append(pr, t, p, in->records, admission->guard, out);
     if (t)

@@ -3,9 +3,11 @@
 #include "broker/api/api.h"
 
 #include "base/base.h"
+#include "base/clock.h"
 #include "broker/admin.h"
 #include "broker/broker_fixture.h"
 #include "broker/coord.h"
+#include "broker/proto/batch.h"
 #include "helpers.h"
 
 static struct broker_fixture f;
@@ -161,6 +163,50 @@ static void test_init_producer_id(void)
     CHECK_INT(out.producer_id, -1);
 }
 
+/* A transactional batch of a producer, in version 9: the coordinator is asked. */
+static struct produce_response_partition produce_txn(struct slice id, int64_t producer_id)
+{
+    struct batch_builder b;
+    struct slice batch;
+    struct produce_request in;
+    struct produce_response out;
+    batch_builder_init(&b, CODEC_NONE, CODEC_LEVEL_DEFAULT, 0);
+    CHECK_OK(batch_builder_add(&b, clock_wall_ms(), SL("k"), SL("v"), NULL));
+    batch_builder_producer(&b, producer_id, 0, 0, true);
+    CHECK_OK(batch_builder_finish(&b, &batch));
+    produce_request_init(&in);
+    in.transactional_id = id;
+    in.acks = -1;
+    in.topic_data_count = 1;
+    in.topic_data = produce_request_topic_array(&a, 1);
+    in.topic_data[0].name = SL("t");
+    in.topic_data[0].partition_data_count = 1;
+    in.topic_data[0].partition_data = produce_request_partition_array(&a, 1);
+    in.topic_data[0].partition_data[0].records = batch;
+    call(KAPI_PRODUCE, 9, &in, &out);
+    batch_builder_release(&b);
+    CU_ASSERT_FATAL(out.responses_count == 1 && out.responses[0].partition_responses_count == 1);
+    return out.responses[0].partition_responses[0];
+}
+
+static void test_produce_in_transactions(void)
+{
+    struct init_producer_id_request in;
+    struct init_producer_id_response out;
+    init_producer_id_request_init(&in);
+    in.transactional_id = SL("x");
+    in.transaction_timeout_ms = 60000;
+    call(KAPI_INIT_PRODUCER_ID, 4, &in, &out);
+    CHECK_INT(out.error_code, KERR_NONE);
+    struct produce_response_partition p = produce_txn(SL("x"), out.producer_id);
+    CHECK_INT(p.error_code, KERR_INVALID_TXN_STATE);
+    CHECK_SLICE(p.error_message, SL("Partition was not added to the transaction"));
+    /* without a name nobody may, whatever else is wrong */
+    CHECK_INT(produce_txn(SLICE_NULL, out.producer_id).error_code,
+              KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
+    CHECK_INT(produce_txn(SLICE_NULL, -1).error_code, KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
+}
+
 static void test_fetch_of_nothing(void)
 {
     struct fetch_request in;
@@ -186,6 +232,7 @@ static const struct test_case tests[] = {
     {"DescribeConfigs", test_describe_configs},
     {"groups", test_groups},
     {"InitProducerId", test_init_producer_id},
+    {"Produce in transactions", test_produce_in_transactions},
     {"Fetch of nothing", test_fetch_of_nothing},
     {NULL, NULL},
 };

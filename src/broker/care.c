@@ -134,7 +134,7 @@ static void *run_clean(void *arg)
             topics_compact_one(c->o.topics, clock_wall_ms(), &how))
             continue;
         pthread_mutex_lock(&c->lock);
-        wait_until(c, now_ms() + s.cleaner_backoff_ms, false);
+        wait_until(c, now_ms() + MAX(1, s.cleaner_backoff_ms), false);
         pthread_mutex_unlock(&c->lock);
     }
     return NULL;

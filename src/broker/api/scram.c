@@ -8,6 +8,8 @@
 #include "broker/access.h"
 #include "broker/api/repeats.h"
 
+#include <stdlib.h>
+
 #define CHANGES_MAX 1000 /* in one request; tools send a few */
 
 static void reply(void *arg)
@@ -35,6 +37,11 @@ static void fill(struct request *rq, const struct scram_user *u, described *row)
     }
 }
 
+static int name_order(const void *name, const void *user)
+{
+    return slice_cmp(*(const struct slice *)name, ((const struct scram_user *)user)->name);
+}
+
 static void describe_named(struct request *rq, const struct scram_user *all, size_t n,
                            struct slice name, bool twice, described *row)
 {
@@ -47,11 +54,10 @@ static void describe_named(struct request *rq, const struct scram_user *all, siz
                                                      ARG_SL(name)));
         return;
     }
-    for (size_t i = 0; i < n; i++) {
-        if (slice_eq(all[i].name, name)) {
-            fill(rq, &all[i], row);
-            return;
-        }
+    const struct scram_user *u = n ? bsearch(&name, all, n, sizeof *all, name_order) : NULL;
+    if (u) {
+        fill(rq, u, row);
+        return;
     }
     row->error_code = KERR_RESOURCE_NOT_FOUND;
     row->error_message = slice_cstr(arena_printf(

@@ -83,6 +83,7 @@ static void reserve_and_answer(void *arg)
     struct error e;
     int64_t id;
     enum err r = E_AGAIN;
+    error_clear(&e);
     for (int i = 0; i < 3 && r == E_AGAIN; i++) {
         r = producer_ids_reserve(&rq->broker->producer_ids, &e);
         if (r == E_OK)
@@ -90,6 +91,8 @@ static void reserve_and_answer(void *arg)
     }
     if (r == E_OK) {
         give_producer_id(rq, id);
+    } else if (r == E_AGAIN) { /* others took all that were reserved */
+        out->error_code = KERR_COORDINATOR_LOAD_IN_PROGRESS;
     } else {
         LOG_ERR(LOG_BROKER, LOG_L_ERROR, &e, "producer ids could not be reserved");
         out->error_code = KERR_COORDINATOR_NOT_AVAILABLE;

@@ -366,6 +366,7 @@ static void dtp_topic(struct dtp_page *page, struct slice name, int32_t from)
     struct describe_topic_partitions_response_topic *to = &out->topics[out->topics_count++];
     struct error e;
     to->name = arena_dup(&rq->arena, name);
+    to->topic_authorized_operations = request_operations(rq, ACL_TOPIC, to->name);
     if (!t) {
         to->error_code = topic_name_check(name, &e) == E_OK ? KERR_UNKNOWN_TOPIC_OR_PARTITION
                                                             : KERR_INVALID_TOPIC_EXCEPTION;
@@ -374,7 +375,6 @@ static void dtp_topic(struct dtp_page *page, struct slice name, int32_t from)
     int32_t total = topic_partition_count(t), n = MIN(MAX(total - from, 0), page->left);
     to->topic_id = topic_id(t);
     to->is_internal = topic_is_internal(t);
-    to->topic_authorized_operations = request_operations(rq, ACL_TOPIC, to->name);
     to->partitions_count = n;
     to->partitions = describe_topic_partitions_response_partition_array(&rq->arena, n);
     for (int32_t i = 0; i < n; i++)

@@ -105,7 +105,10 @@ void api_init_producer_id(struct request *rq)
     const struct init_producer_id_request *in = rq->in;
     int64_t id;
     if ((in->producer_id == -1) != (in->producer_epoch == -1)) { /* both or none */
-        request_fail(rq, KERR_INVALID_REQUEST);
+        struct init_producer_id_response *out = rq->out;
+        out->error_code = KERR_INVALID_REQUEST;
+        out->producer_id = out->producer_epoch = -1;
+        request_reply(rq);
         return;
     }
     if (in->transactional_id.p) {
@@ -201,7 +204,8 @@ static void producers_of(struct request *rq, struct topic *t,
     size_t n;
     if (!p) {
         out->error_code = KERR_UNKNOWN_TOPIC_OR_PARTITION;
-        out->error_message = slice_cstr(kerr_message(out->error_code));
+        if (!t)
+            out->error_message = slice_cstr(kerr_message(out->error_code));
         return;
     }
     enum err r = partition_producers(p, &rq->arena, &v, &n);

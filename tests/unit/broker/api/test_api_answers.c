@@ -161,6 +161,7 @@ static void test_init_producer_id(void)
     call(KAPI_INIT_PRODUCER_ID, 4, &in, &out); /* both or none */
     CHECK_INT(out.error_code, KERR_INVALID_REQUEST);
     CHECK_INT(out.producer_id, -1);
+    CHECK_INT(out.producer_epoch, -1);
 }
 
 /* A transactional batch of a producer, in version 9: the coordinator is asked. */

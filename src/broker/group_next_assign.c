@@ -115,14 +115,14 @@ static void found_add(struct look *l, struct found *f, struct next_topic *t)
 
 struct scan {
     struct look *l;
-    struct topic_regex *regex;
+    struct topic_regex_scan names;
     struct found *out;
 };
 
 static void scan_name(void *arg, struct slice name)
 {
     struct scan *s = arg;
-    struct next_topic *t = topic_regex_matches(s->regex, name) ? look_name(s->l, name) : NULL;
+    struct next_topic *t = topic_regex_scan_matches(&s->names, name) ? look_name(s->l, name) : NULL;
     if (t)
         found_add(s->l, s->out, t);
 }
@@ -134,9 +134,26 @@ static const struct found *look_regex(struct look *l, struct topic_regex *regex)
     if (f)
         return f;
     f = arena_calloc(&l->a, 1, sizeof *f);
-    l->g->view->each(l->g->view->arg, scan_name, &(struct scan){l, regex, f});
+    struct scan s = {l, {.regex = regex}, f};
+    l->g->view->each(l->g->view->arg, scan_name, &s);
+    if (s.names.over) /* judged when it came; topics have changed since */
+        LOG_WARN(LOG_BROKER_GROUP,
+                 "group %s: the pattern " PRI_SL " takes too many steps: not all topics were tried",
+                 l->g->id, ARG_SL(text));
     map_put(&l->by_regex, text, f);
     return f;
+}
+
+static void try_name(void *arg, struct slice name)
+{
+    (void)topic_regex_scan_matches(arg, name);
+}
+
+bool next_regex_affordable(const struct group_next *g, struct topic_regex *regex)
+{
+    struct topic_regex_scan s = {.regex = regex};
+    g->view->each(g->view->arg, try_name, &s);
+    return !s.over;
 }
 
 /* Topics of every member. Those that no subscription finds any more count as gone. */

@@ -337,8 +337,8 @@ static struct next_member *join(const struct group_call *call, struct group_next
 /* --- the heartbeat ------------------------------------------------------------------------------
  */
 
-static bool take_regex(const struct group_call *call, struct topic_regex **out, bool *changed,
-                       const struct next_member *old)
+static bool take_regex(const struct group_call *call, const struct group_next *g,
+                       struct topic_regex **out, bool *changed, const struct next_member *old)
 {
     const request *in = call->in;
     struct error e;
@@ -349,8 +349,12 @@ static bool take_regex(const struct group_call *call, struct topic_regex **out, 
     *changed = !slice_eq(before, in->subscribed_topic_regex);
     if (!*changed || in->subscribed_topic_regex.n == 0)
         return true;
-    if (topic_regex_new(out, in->subscribed_topic_regex, &e) == E_OK)
-        return true;
+    if (topic_regex_new(out, in->subscribed_topic_regex, &e) == E_OK) {
+        if (next_regex_affordable(g, *out))
+            return true;
+        topic_regex_free(*out);
+        (void)error_set(&e, E_TOO_LARGE, "matching it takes too many steps");
+    }
     REFUSE(call, KERR_INVALID_REGULAR_EXPRESSION,
            "SubscribedTopicRegex `" PRI_SL "` is not a valid regular expression: %s.",
            ARG_SL(in->subscribed_topic_regex), e.msg);
@@ -421,7 +425,7 @@ void group_next_heartbeat(struct group_next *g, const struct group_call *call,
     }
     const struct next_member *old = in->instance_id.p ? group_next_find_instance(g, in->instance_id)
                                                       : group_next_find(g, in->member_id);
-    if (!take_regex(call, &regex, &regex_changed, old))
+    if (!take_regex(call, g, &regex, &regex_changed, old))
         return;
     struct next_member *m = in->member_epoch == 0 ? join(call, g, t) : known_member(call, g);
     if (!m || (in->member_epoch > 0 && !check_epoch(call, m))) {

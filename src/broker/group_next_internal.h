@@ -34,6 +34,9 @@ void next_disown(const struct group_next *g, const struct next_set *s, struct ne
 /* Looks whether topics have changed (new epoch), and makes the target of the newest epoch. */
 void next_update(struct group_next *g);
 
+/* Can the topics that it matches be found in bounded time? */
+bool next_regex_affordable(const struct group_next *g, struct topic_regex *regex);
+
 /* Changes optional text; null leaves it. */
 void next_text(char **to, struct slice s);
 

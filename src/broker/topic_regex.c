@@ -9,7 +9,9 @@
 #include <pcre2.h>
 
 #define TEXT_MAX 8192
-#define MATCH_LIMIT 20000 /* steps for one name */
+#define MATCH_LIMIT 20000  /* steps for one name */
+#define QUICK_LIMIT 200    /* steps that every name of a scan may take */
+#define SCAN_LIMIT 4000000 /* further steps of a scan */
 #define DEPTH_LIMIT 1000
 #define NESTING_MAX 100
 
@@ -92,7 +94,6 @@ static enum err compile(struct topic_regex *r, struct error *e)
     r->limits = pcre2_match_context_create(NULL);
     if (!r->data || !r->limits)
         return error_set(e, E_NOMEM, "no memory for a pattern");
-    pcre2_set_match_limit(r->limits, MATCH_LIMIT);
     pcre2_set_depth_limit(r->limits, DEPTH_LIMIT);
     return E_OK;
 }
@@ -131,7 +132,29 @@ struct slice topic_regex_text(const struct topic_regex *r)
     return r->text;
 }
 
+static int match(struct topic_regex *r, struct slice name, uint32_t limit)
+{
+    pcre2_set_match_limit(r->limits, limit);
+    return pcre2_match(r->code, (PCRE2_SPTR)name.p, name.n, 0, 0, r->data, r->limits);
+}
+
 bool topic_regex_matches(struct topic_regex *r, struct slice name)
 {
-    return pcre2_match(r->code, (PCRE2_SPTR)name.p, name.n, 0, 0, r->data, r->limits) >= 0;
+    return match(r, name, MATCH_LIMIT) >= 0;
+}
+
+/* PCRE2 does not tell how many steps it took: growing limits find it out, about. */
+bool topic_regex_scan_matches(struct topic_regex_scan *s, struct slice name)
+{
+    uint32_t limit = QUICK_LIMIT;
+    if (s->over)
+        return false;
+    int found = match(s->regex, name, limit);
+    while (found == PCRE2_ERROR_MATCHLIMIT && limit < MATCH_LIMIT && !s->over) {
+        limit = MIN(limit * 4, (uint32_t)MATCH_LIMIT);
+        found = match(s->regex, name, limit);
+        s->steps += limit;
+        s->over = s->steps > SCAN_LIMIT;
+    }
+    return found >= 0;
 }

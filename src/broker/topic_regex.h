@@ -18,4 +18,12 @@ struct slice topic_regex_text(const struct topic_regex *r);
 /* Does the whole name match? A match that takes too many steps is none. */
 bool topic_regex_matches(struct topic_regex *r, struct slice name);
 
+/* One look through all names, of bounded time: few of them may take as long as one name may. */
+struct topic_regex_scan {
+    struct topic_regex *regex;
+    int64_t steps; /* taken by names that need more than a few; about */
+    bool over;     /* that were too many: no name matches any more */
+};
+bool topic_regex_scan_matches(struct topic_regex_scan *s, struct slice name);
+
 #endif

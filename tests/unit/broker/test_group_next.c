@@ -33,9 +33,15 @@ static bool by_name(void *arg, struct slice name, struct uuid *id, int32_t *part
     return false;
 }
 
+static int32_t long_names; /* further topics, which only patterns find */
+
 static void each(void *arg, void (*fn)(void *to, struct slice name), void *to)
 {
+    char name[201];
     (void)arg;
+    memset(name, 'a', sizeof name);
+    for (int32_t i = 0; i < long_names; i++)
+        fn(to, slice_of(name, 100 + (size_t)i % 100));
     for (size_t i = 0; i < ARRAY_LEN(world); i++) {
         if (world[i].partitions)
             fn(to, slice_cstr(world[i].name));
@@ -325,6 +331,29 @@ static void test_bad_requests(void)
     end();
 }
 
+/* A pattern may be slow on a few names, not on thousands. */
+static void test_costly_pattern(void)
+{
+    struct client a = {"a", .regex = "(a|a)*[bd]"}, b = {"b", .regex = "a.*[89]|t"};
+    begin();
+    long_names = 10;
+    CHECK_INT(beat(&b, 0)->error_code, KERR_NONE);
+    CHECK_INT(count(&b), 4);
+    CHECK_INT(beat(&a, 0)->error_code, KERR_NONE);
+    a.epoch = 0;
+    a.regex = "(a|a)*[bc]";
+    long_names = 10000;
+    answer *out = call(&a, 1, true, 0);
+    CHECK_INT(out->error_code, KERR_INVALID_REGULAR_EXPRESSION);
+    CHECK_SLICE(out->error_message, SL("SubscribedTopicRegex `(a|a)*[bc]` is not a valid regular "
+                                       "expression: matching it takes too many steps."));
+    b.epoch = 0;
+    b.regex = "a.*[89]|u"; /* an honest one is not refused, however many topics there are */
+    CHECK_INT(call(&b, 1, true, 0)->error_code, KERR_NONE);
+    long_names = 0;
+    end();
+}
+
 static void test_static_members(void)
 {
     struct client a = {"a", "one", .topics = {"t"}}, b = {"b", "two", .topics = {"t"}};
@@ -544,6 +573,7 @@ static const struct test_case tests[] = {
     {"a silent member is removed", test_session_expires},
     {"epochs", test_epochs},
     {"bad requests", test_bad_requests},
+    {"a costly pattern is refused", test_costly_pattern},
     {"static members", test_static_members},
     {"topics come, grow and go", test_topics_change},
     {"the assignor that most wish for", test_assignor_by_vote},

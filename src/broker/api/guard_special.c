@@ -5,6 +5,7 @@
 #include "broker/access.h"
 #include "broker/api/api.h"
 #include "broker/topic.h"
+#include "broker/topic_regex.h"
 
 int16_t guard_judge(struct request *rq, enum acl_op op, enum acl_type type, struct slice name)
 {
@@ -212,6 +213,54 @@ static bool before_init_producer_id(struct request *rq)
     return false;
 }
 
+/* --- ConsumerGroupHeartbeat: a pattern must not find what the client may not see. Topics that are
+ * there are judged when it subscribes, later ones when they would be told. A pattern that is wrong
+ * or takes too long is the coordinator's to refuse.
+ */
+
+static int16_t judge_found(struct request *rq, struct topic_regex *regex)
+{
+    struct topic_regex_scan scan = {.regex = regex};
+    struct topic **v;
+    size_t n;
+    int16_t code = KERR_NONE;
+    if (topics_list(rq->broker->topics, &rq->arena, &v, &n) != E_OK)
+        return KERR_TOPIC_AUTHORIZATION_FAILED;
+    for (size_t i = 0; i < n; i++) {
+        if (code == KERR_NONE && topic_regex_scan_matches(&scan, topic_name(v[i])))
+            code = guard_judge(rq, ACL_DESCRIBE, ACL_TOPIC, topic_name(v[i]));
+        topic_unref(v[i]);
+    }
+    return code;
+}
+
+static int16_t judge_pattern(struct request *rq, struct slice pattern)
+{
+    struct topic_regex *regex;
+    struct error e;
+    if (pattern.n == 0 || topic_regex_new(&regex, pattern, &e) != E_OK)
+        return KERR_NONE;
+    int16_t code = judge_found(rq, regex);
+    topic_regex_free(regex);
+    return code;
+}
+
+static void after_consumer_group_heartbeat(struct request *rq)
+{
+    struct consumer_group_heartbeat_response *out = rq->out;
+    bool denied = false;
+    for (int32_t i = 0; i < out->assignment.topic_partitions_count && !denied; i++) {
+        struct topic *t =
+            topics_get_id(rq->broker->topics, &out->assignment.topic_partitions[i].topic_id);
+        denied = t && guard_judge(rq, ACL_DESCRIBE, ACL_TOPIC, topic_name(t)) != KERR_NONE;
+        topic_unref(t);
+    }
+    if (!denied)
+        return;
+    consumer_group_heartbeat_response_init(out);
+    out->error_code = KERR_TOPIC_AUTHORIZATION_FAILED;
+}
+
 static bool before_consumer_group_heartbeat(struct request *rq)
 {
     const struct consumer_group_heartbeat_request *in = rq->in;
@@ -220,6 +269,8 @@ static bool before_consumer_group_heartbeat(struct request *rq)
         out->error_code = out->error_code ? out->error_code
                                           : guard_judge(rq, ACL_DESCRIBE, ACL_TOPIC,
                                                         in->subscribed_topic_names[i]);
+    if (!out->error_code)
+        out->error_code = judge_pattern(rq, in->subscribed_topic_regex);
     if (out->error_code)
         request_reply(rq);
     return !out->error_code;
@@ -324,7 +375,8 @@ static const struct more {
     {KAPI_WRITE_TXN_MARKERS, before_write_txn_markers, NULL},
     {KAPI_ALTER_REPLICA_LOG_DIRS, before_alter_replica_log_dirs, NULL},
     {KAPI_INIT_PRODUCER_ID, before_init_producer_id, NULL},
-    {KAPI_CONSUMER_GROUP_HEARTBEAT, before_consumer_group_heartbeat, NULL},
+    {KAPI_CONSUMER_GROUP_HEARTBEAT, before_consumer_group_heartbeat,
+     after_consumer_group_heartbeat},
     {KAPI_FIND_COORDINATOR, before_find_coordinator, after_find_coordinator},
 };
 

@@ -303,7 +303,89 @@ static void test_acks_0(void)
     check_closed(0, SLICE_NULL);
 }
 
+/* --- groups of the new protocol -----------------------------------------------------------------
+ */
+
+static struct acl allow(enum acl_type type, enum acl_pattern pattern, enum acl_op op,
+                        struct slice name)
+{
+    return (struct acl){.type = type,
+                        .pattern = pattern,
+                        .op = op,
+                        .permission = ACL_ALLOW,
+                        .name = name,
+                        .principal = SL("User:ANONYMOUS"),
+                        .host = SL("*")};
+}
+
+static struct consumer_group_heartbeat_response beat(const char *regex, int32_t epoch)
+{
+    struct consumer_group_heartbeat_request in;
+    struct consumer_group_heartbeat_response out;
+    consumer_group_heartbeat_request_init(&in);
+    in.group_id = SL("patterns");
+    in.member_id = SL("m");
+    in.member_epoch = epoch;
+    in.rebalance_timeout_ms = 60000;
+    in.subscribed_topic_names_count = -1;
+    in.topic_partitions_count = epoch < 0 ? -1 : 0;
+    in.subscribed_topic_regex = slice_cstr(regex);
+    CHECK(broker_call(&f, KAPI_CONSUMER_GROUP_HEARTBEAT, 1, &in, &out, &a));
+    return out;
+}
+
+static struct consumer_group_describe_response_group describe(void)
+{
+    struct consumer_group_describe_request in;
+    struct consumer_group_describe_response out;
+    struct slice id = SL("patterns");
+    consumer_group_describe_request_init(&in);
+    in.group_ids = &id;
+    in.group_ids_count = 1;
+    CHECK(broker_call(&f, KAPI_CONSUMER_GROUP_DESCRIBE, 0, &in, &out, &a));
+    CHECK_INT(out.groups_count, 1);
+    return out.groups[0];
+}
+
+static void make_topic(struct slice name)
+{
+    struct error e;
+    const struct broker_topic_spec spec = {.name = name, .partitions = 1, .replication_factor = 1};
+    CHECK_OK(broker_topic_create(f.broker, &spec, &e));
+}
+
+/* A pattern finds no topic that the client may not see, be it there already or made later. */
+static void test_patterns_find_what_may_be_seen(void)
+{
+    struct error e;
+    const struct acl group[] = {allow(ACL_GROUP, ACL_LITERAL, ACL_READ, SL("patterns"))};
+    const struct acl mine[] = {allow(ACL_TOPIC, ACL_PREFIXED, ACL_DESCRIBE, SL("mine"))};
+    make_topic(SL("mine-1"));
+    CHECK_OK(acl_store_add(f.broker->security.acls, group, 1, &e));
+    CHECK_INT(beat(".*", 0).error_code, KERR_TOPIC_AUTHORIZATION_FAILED);
+    CHECK_INT(beat("t", 0).error_code, KERR_TOPIC_AUTHORIZATION_FAILED);
+    CHECK_INT(beat("mine.*", 0).error_code, KERR_TOPIC_AUTHORIZATION_FAILED);
+    CHECK_OK(acl_store_add(f.broker->security.acls, mine, 1, &e));
+    CHECK_INT(beat("foo(", 0).error_code, KERR_INVALID_REGULAR_EXPRESSION);
+    CHECK_INT(beat(".*", 0).error_code, KERR_TOPIC_AUTHORIZATION_FAILED);
+    struct consumer_group_heartbeat_response out = beat("mine.*|later", 0);
+    CHECK_INT(out.error_code, KERR_NONE);
+    CHECK_INT(out.assignment.topic_partitions_count, 1);
+    CHECK_INT(describe().members_count, 1);
+    make_topic(SL("later"));
+    out = beat(NULL, out.member_epoch);
+    CHECK_INT(out.error_code, KERR_TOPIC_AUTHORIZATION_FAILED);
+    CHECK(!out.has_assignment);
+    struct consumer_group_describe_response_group g = describe();
+    CHECK_INT(g.error_code, KERR_TOPIC_AUTHORIZATION_FAILED);
+    CHECK_INT(g.members_count, 0);
+    CHECK_INT(beat(NULL, -1).error_code, KERR_NONE);
+    CHECK_OK(acl_store_remove(f.broker->security.acls, group, 1, &e));
+    CHECK_OK(acl_store_remove(f.broker->security.acls, mine, 1, &e));
+}
+
 static const struct test_case tests[] = {
+    {"patterns find what may be seen", test_patterns_find_what_may_be_seen},
     {"nothing is allowed", test_nothing_is_allowed},
     {"lists are empty", test_lists_are_empty},
     {"some is allowed", test_some_is_allowed},

@@ -8,6 +8,7 @@
 #include "broker/broker_fixture.h"
 #include "broker/coord.h"
 #include "broker/proto/batch.h"
+#include "broker/quota.h"
 #include "helpers.h"
 
 static struct broker_fixture f;
@@ -208,6 +209,43 @@ static void test_produce_in_transactions(void)
     CHECK_INT(produce_txn(SLICE_NULL, -1).error_code, KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
 }
 
+/* Entries of one request are one change; a bad one keeps its error to itself. */
+static void test_alter_quotas(void)
+{
+    struct alter_client_quotas_request in;
+    struct alter_client_quotas_response out;
+    struct alter_client_quotas_request_entity *who;
+    alter_client_quotas_request_init(&in);
+    in.entries_count = 1001;
+    in.entries = alter_client_quotas_request_entry_array(&a, in.entries_count);
+    for (int i = 0; i < in.entries_count; i++) {
+        who = alter_client_quotas_request_entity_array(&a, 1);
+        who->entity_type = i == 1 ? SL("nobody") : SL("user");
+        who->entity_name = slice_cstr(arena_printf(&a, "u%d", i));
+        in.entries[i].entity_count = 1;
+        in.entries[i].entity = who;
+        in.entries[i].ops_count = 1;
+        in.entries[i].ops = alter_client_quotas_request_op_array(&a, 1);
+        in.entries[i].ops[0].key = SL("producer_byte_rate");
+        in.entries[i].ops[0].value = 1e9;
+    }
+    CHECK(!broker_call(&f, KAPI_ALTER_CLIENT_QUOTAS, 1, &in, &out, &a)); /* too many */
+    in.entries_count = 3;
+    for (int remove = 0; remove <= 1; remove++) {
+        size_t n;
+        for (int i = 0; i < 3; i++)
+            in.entries[i].ops[0].remove = remove;
+        call(KAPI_ALTER_CLIENT_QUOTAS, 1, &in, &out);
+        CHECK_INT(out.entries_count, 3);
+        for (int i = 0; i < 3; i++) {
+            CHECK_INT(out.entries[i].error_code, i == 1 ? KERR_INVALID_REQUEST : KERR_NONE);
+            CHECK_SLICE(out.entries[i].entity[0].entity_name, in.entries[i].entity[0].entity_name);
+        }
+        (void)quotas_list(f.broker->quotas, &a, &n);
+        CHECK_INT(n, remove ? 0 : 2);
+    }
+}
+
 static void test_fetch_of_nothing(void)
 {
     struct fetch_request in;
@@ -234,6 +272,7 @@ static const struct test_case tests[] = {
     {"groups", test_groups},
     {"InitProducerId", test_init_producer_id},
     {"Produce in transactions", test_produce_in_transactions},
+    {"AlterClientQuotas", test_alter_quotas},
     {"Fetch of nothing", test_fetch_of_nothing},
     {NULL, NULL},
 };

@@ -3,8 +3,11 @@
 #include "broker/api/guard.h"
 
 #include "base/base.h"
+#include "base/clock.h"
 #include "broker/api/api.h"
 #include "broker/broker_fixture.h"
+#include "broker/proto/batch.h"
+#include "broker/topic.h"
 #include "helpers.h"
 
 #include <sys/socket.h>
@@ -303,6 +306,49 @@ static void test_acks_0(void)
     check_closed(0, SLICE_NULL);
 }
 
+/* What is allowed of it is written nevertheless. */
+static void test_acks_0_in_part(void)
+{
+    struct error e;
+    const struct acl rights[] = {{.type = ACL_TOPIC,
+                                  .pattern = ACL_LITERAL,
+                                  .op = ACL_WRITE,
+                                  .permission = ACL_ALLOW,
+                                  .name = SL("t"),
+                                  .principal = SL("User:ANONYMOUS"),
+                                  .host = SL("127.0.0.1")}};
+    struct batch_builder b;
+    struct slice batch;
+    struct produce_request in;
+    char byte;
+    CHECK_OK(acl_store_add(f.broker->security.acls, rights, 1, &e));
+    batch_builder_init(&b, CODEC_NONE, CODEC_LEVEL_DEFAULT, 0);
+    CHECK_OK(batch_builder_add(&b, clock_wall_ms(), SL("k"), SL("v"), NULL));
+    CHECK_OK(batch_builder_finish(&b, &batch));
+    produce_request_init(&in);
+    in.topic_data_count = 2;
+    in.topic_data = produce_request_topic_array(&a, 2);
+    for (int i = 0; i < 2; i++) {
+        in.topic_data[i].name = i ? SL("t") : SL("hidden");
+        in.topic_data[i].partition_data_count = 1;
+        in.topic_data[i].partition_data = produce_request_partition_array(&a, 1);
+        in.topic_data[i].partition_data[0].records = batch;
+    }
+    int s = broker_connect(&f);
+    CHECK(broker_send(&f, s, KAPI_PRODUCE, 9, &in));
+    CHECK_INT(recv(s, &byte, 1, 0), 0);
+    close(s);
+    batch_builder_release(&b);
+    struct topic *t = topics_get(f.broker->topics, SL("t"));
+    struct partition *p = topic_partition(t, 0);
+    struct partition_offsets o;
+    CHECK_INT(partition_offsets(p, &o), KERR_NONE);
+    CHECK_INT(o.end, 1);
+    partition_unref(p);
+    topic_unref(t);
+    CHECK_OK(acl_store_remove(f.broker->security.acls, rights, 1, &e));
+}
+
 /* --- groups of the new protocol -----------------------------------------------------------------
  */
 
@@ -390,6 +436,7 @@ static const struct test_case tests[] = {
     {"lists are empty", test_lists_are_empty},
     {"some is allowed", test_some_is_allowed},
     {"acks=0", test_acks_0},
+    {"acks=0, some is allowed", test_acks_0_in_part},
     {NULL, NULL},
 };
 const struct test_suite test_guard = {"broker/api/guard", tests, setup, teardown};

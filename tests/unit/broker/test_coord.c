@@ -59,6 +59,7 @@ static void open_coord(int64_t retention_ms, int64_t check_ms)
         .configs = &configs,
         .topics = {no_topic, each_topic, topics_now, NULL, NULL},
         .consumer_max_size = 10,
+        .share_max_size = 10,
         .partition_exists = partition_exists};
     CHECK_OK(db_open(&db, db_path, false, migrations, &e));
     opt_defaults(broker_option_rows(), &options);
@@ -451,6 +452,21 @@ static struct consumer_group_heartbeat_response *beat(const char *group, const c
     return out;
 }
 
+static struct share_group_heartbeat_response share_beat(void)
+{
+    struct share_group_heartbeat_request in;
+    struct share_group_heartbeat_response out;
+    struct slice topic = SL("t");
+    share_group_heartbeat_request_init(&in);
+    share_group_heartbeat_response_init(&out);
+    in.group_id = SL("s");
+    in.member_id = SL("m");
+    in.subscribed_topic_names = &topic;
+    in.subscribed_topic_names_count = 1;
+    run(coord_share_heartbeat, &in, &out, 1);
+    return out;
+}
+
 static enum err hide_table(struct db *d, void *arg, struct error *e)
 {
     (void)arg;
@@ -475,8 +491,10 @@ static void test_no_epoch_before_it_is_stored(void)
     CHECK_INT(out->error_code, KERR_COORDINATOR_NOT_AVAILABLE);
     CHECK_INT(out->member_epoch, 0);
     CHECK(!out->has_assignment);
+    CHECK_INT(share_beat().error_code, KERR_COORDINATOR_NOT_AVAILABLE);
     CHECK_OK(db_run(db, show_table, NULL, &e));
     (void)!log_set_level("db", LOG_L_INFO);
+    CHECK_INT(share_beat().error_code, KERR_NONE);
     out = beat("g", NULL);
     CHECK_INT(out->error_code, KERR_NONE);
     int32_t epoch = out->member_epoch;

@@ -59,8 +59,8 @@ ALL_LDFLAGS = $(filter -fsanitize% -fno-sanitize%,$(subst $(comma)fuzzer-no-link
 comma := ,
 
 # --- sources --------------------------------------------------------------------------------------
-MODULES := base broker broker/proto broker/api broker/log connect connect/rest connect/transforms connect/converters \
-           connect/jdbc cdc cdc/mysql cdc/mongodb cdc/transforms web cli lab
+MODULES := base broker broker/proto broker/api broker/log broker/group broker/txn broker/security connect connect/rest \
+           connect/transforms connect/converters connect/jdbc cdc cdc/mysql cdc/mongodb cdc/transforms web cli lab
 ONLY ?= $(MODULES)
 SRC := $(foreach m,$(MODULES),$(wildcard src/$(m)/*.c))
 LIB_OBJ = $(patsubst %.c,$(B)/%.o,$(foreach m,$(ONLY),$(wildcard src/$(m)/*.c)))

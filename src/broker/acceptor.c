@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/broker_state.h"
-#include "broker/quota.h"
+#include "broker/security/quota.h"
 
 #include <errno.h>
 #include <event2/event.h>

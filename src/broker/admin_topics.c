@@ -8,7 +8,7 @@
 #include "broker/broker_state.h"
 #include "broker/proto/kerr.h"
 #include "broker/topic.h"
-#include "broker/txn_coord.h"
+#include "broker/txn/txn_coord.h"
 
 /* Sets code and text where the caller gave room for them. */
 static enum err refuse(struct error *e, enum err code, int16_t kerr, const char *text)

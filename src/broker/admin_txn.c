@@ -4,7 +4,7 @@
 #include "broker/broker_state.h"
 #include "broker/proto/kerr.h"
 #include "broker/topic.h"
-#include "broker/txn_coord.h"
+#include "broker/txn/txn_coord.h"
 
 #include <stdlib.h>
 

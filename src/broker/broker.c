@@ -14,9 +14,9 @@
 #include "broker/broker_state.h"
 #include "broker/care.h"
 #include "broker/metrics_view.h"
-#include "broker/quota.h"
+#include "broker/security/quota.h"
 #include "broker/topic.h"
-#include "broker/txn_coord.h"
+#include "broker/txn/txn_coord.h"
 
 #include <unistd.h>
 

@@ -12,16 +12,16 @@
 #include "broker/broker.h"
 #include "broker/broker_config.h"
 #include "broker/brokers.h"
-#include "broker/conn_limit.h"
-#include "broker/coord.h"
 #include "broker/diagnosis.h"
 #include "broker/dispatch.h"
-#include "broker/group_config.h"
+#include "broker/group/coord.h"
+#include "broker/group/group_config.h"
+#include "broker/group/share_groups.h"
 #include "broker/listener.h"
 #include "broker/producer_ids.h"
 #include "broker/resource_config.h"
-#include "broker/security.h"
-#include "broker/share_groups.h"
+#include "broker/security/conn_limit.h"
+#include "broker/security/security.h"
 
 #define BROKER_LOOPS_MAX 16
 

@@ -12,10 +12,10 @@
 #include "base/metrics.h"
 #include "broker/api/api.h"
 #include "broker/api/guard.h"
-#include "broker/quota.h"
-#include "broker/sasl_conn.h"
-#include "broker/throttle.h"
-#include "broker/tls.h"
+#include "broker/security/quota.h"
+#include "broker/security/sasl_conn.h"
+#include "broker/security/throttle.h"
+#include "broker/security/tls.h"
 
 #define COPY_MAX 4096
 #define ARENA_BLOCK 4096

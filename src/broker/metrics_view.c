@@ -13,7 +13,7 @@
 #include "broker/broker_state.h"
 #include "broker/topic.h"
 #include "broker/topic_stats.h"
-#include "broker/txn_coord.h"
+#include "broker/txn/txn_coord.h"
 
 enum family {
 #define F(id, name, kind, help) F_##id,

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 
 #include "base/strmap.h"
-#include "broker/jaas.h"
-#include "broker/principal_rules.h"
-#include "broker/sasl.h"
+#include "broker/security/jaas.h"
+#include "broker/security/principal_rules.h"
+#include "broker/security/sasl.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -2,7 +2,7 @@
  * line. Besides memory errors it looks for a match that is not one of the whole name. */
 #include <stdlib.h>
 
-#include "broker/topic_regex.h"
+#include "broker/group/topic_regex.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,8 +4,8 @@
 
 #include "base/base.h"
 #include "base/log.h"
-#include "broker/access.h"
-#include "broker/acl.h"
+#include "broker/security/access.h"
+#include "broker/security/acl.h"
 
 #define FILTERS_MAX 1000 /* in one request: each looks at every entry; tools send a few */
 /* Two spellings: Kafka's controller answers for changes, its broker for questions. */

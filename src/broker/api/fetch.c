@@ -15,11 +15,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "broker/access.h"
 #include "broker/api/park.h"
 #include "broker/fetch_session.h"
 #include "broker/proto/batch.h"
 #include "broker/proto/legacy.h"
+#include "broker/security/access.h"
 #include "broker/topic.h"
 #include "broker/topic_stats.h"
 

@@ -12,9 +12,9 @@
 #include "broker/api/guard.h"
 
 #include "base/base.h"
-#include "broker/access.h"
 #include "broker/api/api.h"
 #include "broker/api/guard_special.h"
+#include "broker/security/access.h"
 #include "broker/topic.h"
 
 /* --- fields by name -----------------------------------------------------------------------------

@@ -2,10 +2,10 @@
 #include "broker/api/guard_special.h"
 
 #include "base/base.h"
-#include "broker/access.h"
 #include "broker/api/api.h"
+#include "broker/group/topic_regex.h"
+#include "broker/security/access.h"
 #include "broker/topic.h"
-#include "broker/topic_regex.h"
 
 int16_t guard_judge(struct request *rq, enum acl_op op, enum acl_type type, struct slice name)
 {

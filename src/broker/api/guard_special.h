@@ -4,7 +4,7 @@
 #define WEIR_BROKER_API_GUARD_SPECIAL_H
 
 #include "base/base.h"
-#include "broker/acl.h"
+#include "broker/security/acl.h"
 
 struct request;
 

@@ -7,9 +7,9 @@
 
 #include "base/base.h"
 #include "base/log.h"
-#include "broker/access.h"
 #include "broker/api/repeats.h"
 #include "broker/features.h"
+#include "broker/security/access.h"
 #include "broker/topic.h"
 
 #include <stdlib.h>

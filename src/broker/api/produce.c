@@ -18,7 +18,7 @@
 #include "broker/proto/legacy.h"
 #include "broker/topic.h"
 #include "broker/topic_stats.h"
-#include "broker/txn_coord.h"
+#include "broker/txn/txn_coord.h"
 
 #include <stdatomic.h>
 

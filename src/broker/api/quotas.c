@@ -3,8 +3,8 @@
 
 #include "base/base.h"
 #include "base/log.h"
-#include "broker/access.h"
-#include "broker/quota.h"
+#include "broker/security/access.h"
+#include "broker/security/quota.h"
 
 #include <arpa/inet.h>
 #include <math.h>

@@ -5,8 +5,8 @@
 #include "base/base.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "broker/access.h"
 #include "broker/api/repeats.h"
+#include "broker/security/access.h"
 
 #include <stdlib.h>
 

@@ -5,7 +5,7 @@
 #include "base/base.h"
 #include "base/log.h"
 #include "broker/topic.h"
-#include "broker/txn_coord.h"
+#include "broker/txn/txn_coord.h"
 
 /* --- the coordinator ---------------------------------------------------------------------------
  */

@@ -3,7 +3,7 @@
 
 #include "base/base.h"
 #include "base/mem.h"
-#include "broker/offset_store.h"
+#include "broker/group/offset_store.h"
 #include "broker/proto/kerr.h"
 #include "helpers.h"
 

@@ -6,9 +6,9 @@
 #include "base/clock.h"
 #include "broker/admin.h"
 #include "broker/broker_fixture.h"
-#include "broker/coord.h"
+#include "broker/group/coord.h"
 #include "broker/proto/batch.h"
-#include "broker/quota.h"
+#include "broker/security/quota.h"
 #include "helpers.h"
 
 static struct broker_fixture f;

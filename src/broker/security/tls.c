@@ -1,0 +1,553 @@
+/* broker/security/tls.c - OpenSSL below a connection.
+ *
+ * Reading: SSL_read, which does the handshake by itself. Writing: the head of the output queue is
+ * copied (file ranges by pread) into a scratch buffer of one record and given to SSL_write; when
+ * the socket is full the same bytes are offered again later, which OpenSSL asks for. Idle
+ * connections give their record buffers back (SSL_MODE_RELEASE_BUFFERS). A failed handshake is told
+ * in the log with what to do: who sees it is mostly a person with a wrong security.protocol. */
+#include "broker/security/tls.h"
+
+#include "base/base.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/opt.h"
+#include "broker/conn.h"
+#include "broker/security/principal_rules.h"
+
+#include <errno.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/pkcs12.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <sys/socket.h>
+
+#define STORE_MAX ((size_t)4 << 20)
+#define RECORD ((size_t)16 << 10)
+
+struct tls_context {
+    SSL_CTX *ctx;
+    struct principal_rules *rules;
+    bool asks; /* client certificates are asked for */
+};
+struct tls_conn {
+    SSL *ssl;
+    const struct tls_context *context;
+    bool looked, ready;
+};
+
+/* --- stores: what a file or a text holds --------------------------------------------------------
+ */
+
+struct store {
+    EVP_PKEY *key;
+    STACK_OF(X509) * certs; /* the key's first */
+};
+
+static void store_release(struct store *s)
+{
+    EVP_PKEY_free(s->key);
+    sk_X509_pop_free(s->certs, X509_free);
+    *s = (struct store){0};
+}
+
+static enum err refuse(struct error *e, const char *option, const char *what)
+{
+    char text[256];
+    unsigned long code = ERR_peek_last_error();
+    const char *reason = code ? ERR_reason_error_string(code) : NULL;
+    snprintf(text, sizeof text, "%s%s%s", what, reason ? ": " : "", reason ? reason : "");
+    ERR_clear_error();
+    return error_set(e, E_INVALID, "%s: %s", option, text);
+}
+
+static int give_password(char *buf, int size, int rwflag, void *arg)
+{
+    const struct slice *password = arg;
+    (void)rwflag;
+    if (!password->p || password->n > (size_t)size)
+        return -1;
+    memcpy(buf, password->p, password->n);
+    return (int)password->n;
+}
+
+/* Texts in options may have blanks where a file has line ends: each block is laid out anew. */
+static void lay_out_pem(struct slice text, struct strbuf *out)
+{
+    ptrdiff_t at;
+    while ((at = slice_find(text, SL("-----BEGIN "))) >= 0) {
+        struct slice rest = slice_sub(text, (size_t)at, text.n);
+        ptrdiff_t head = slice_find(slice_sub(rest, 11, rest.n), SL("-----"));
+        ptrdiff_t tail = slice_find(rest, SL("-----END "));
+        if (head < 0 || tail < head + 16)
+            return;
+        ptrdiff_t close = slice_find(slice_sub(rest, (size_t)tail + 9, rest.n), SL("-----"));
+        if (close < 0)
+            return;
+        size_t end = (size_t)tail + 9 + (size_t)close + 5, column = 0;
+        struct slice body = slice_sub(rest, (size_t)head + 16, (size_t)tail);
+        strbuf_add_slice(out, slice_sub(rest, 0, (size_t)head + 16));
+        strbuf_addc(out, '\n');
+        bool headers = slice_find_char(body, ':') >= 0; /* old encrypted keys: as they are */
+        for (size_t i = 0; i < body.n; i++) {
+            if (!headers && (unsigned char)body.p[i] <= ' ')
+                continue;
+            strbuf_addc(out, body.p[i]);
+            if (!headers && ++column % 64 == 0)
+                strbuf_addc(out, '\n');
+        }
+        if (out->p[out->n - 1] != '\n')
+            strbuf_addc(out, '\n');
+        strbuf_add_slice(out, slice_sub(rest, (size_t)tail, end));
+        strbuf_addc(out, '\n');
+        text = slice_sub(rest, end, rest.n);
+    }
+}
+
+static enum err read_pem_key(struct store *s, struct slice pem, struct slice password,
+                             const char *option, struct error *e)
+{
+    BIO *b = BIO_new_mem_buf(pem.p, (int)pem.n);
+    s->key = b ? PEM_read_bio_PrivateKey(b, NULL, give_password, &password) : NULL;
+    BIO_free(b);
+    return s->key ? E_OK : refuse(e, option, "the private key can't be read");
+}
+
+static enum err read_pem_certs(struct store *s, struct slice pem, const char *option,
+                               struct error *e)
+{
+    BIO *b = BIO_new_mem_buf(pem.p, (int)pem.n);
+    s->certs = sk_X509_new_null();
+    X509 *x;
+    while (b && s->certs && (x = PEM_read_bio_X509_AUX(b, NULL, NULL, NULL)))
+        sk_X509_push(s->certs, x);
+    BIO_free(b);
+    ERR_clear_error(); /* the end is told as an error */
+    return s->certs && sk_X509_num(s->certs) > 0
+               ? E_OK
+               : refuse(e, option, "there is no certificate (-----BEGIN CERTIFICATE-----)");
+}
+
+static enum err read_pkcs12(struct store *s, struct slice bytes, struct slice password,
+                            const char *option, struct error *e)
+{
+    const unsigned char *at = (const unsigned char *)bytes.p;
+    PKCS12 *p = d2i_PKCS12(NULL, &at, (long)bytes.n);
+    if (!p)
+        return refuse(e, option, "this is neither PEM nor PKCS12");
+    char *pass = slice_dup(password.p ? password : SL(""));
+    X509 *own = NULL;
+    STACK_OF(X509) *others = NULL;
+    int ok = PKCS12_parse(p, pass, &s->key, &own, &others);
+    mem_wipe(pass, strlen(pass));
+    mem_free(pass);
+    PKCS12_free(p);
+    if (!ok)
+        return refuse(e, option, "the PKCS12 file can't be opened; is the password right?");
+    s->certs = others ? others : sk_X509_new_null();
+    if (own)
+        sk_X509_unshift(s->certs, own);
+    return E_OK;
+}
+
+/* location: file of any kind. */
+static enum err read_file(struct store *s, struct slice location, struct slice password,
+                          struct slice key_password, bool with_key, const char *option,
+                          struct error *e)
+{
+    struct strbuf b;
+    strbuf_init(&b, STORE_MAX);
+    char *path = slice_dup(location);
+    enum err r = fs_read_all(path, STORE_MAX, &b, e);
+    struct slice bytes = strbuf_slice(&b);
+    if (r != E_OK) {
+        error_wrap(e, "%s", option);
+    } else if (slice_starts(bytes, SL("\xfe\xed\xfe\xed")) ||
+               slice_starts(bytes, SL("\xce\xce\xce\xce"))) {
+        error_set(e, E_INVALID, "%s: %s is a Java key store (JKS), which only Java reads", option,
+                  path);
+        error_hint(e,
+                   "convert it: keytool -importkeystore -srckeystore %s -destkeystore %s.p12 "
+                   "-deststoretype PKCS12",
+                   path, path);
+        r = E_INVALID;
+    } else if (slice_find(bytes, SL("-----BEGIN ")) >= 0) {
+        r = with_key ? read_pem_key(s, bytes, key_password.p ? key_password : password, option, e)
+                     : E_OK;
+        if (r == E_OK)
+            r = read_pem_certs(s, bytes, option, e);
+    } else {
+        r = read_pkcs12(s, bytes, password, option, e);
+    }
+    mem_wipe(b.p, b.n);
+    strbuf_release(&b);
+    mem_free(path);
+    return r;
+}
+
+static enum err read_texts(struct store *s, const struct tls_options *o, struct error *e)
+{
+    struct strbuf key = STRBUF_INIT, chain = STRBUF_INIT;
+    lay_out_pem(o->key, &key);
+    lay_out_pem(o->certificate_chain, &chain);
+    enum err r = read_pem_key(s, strbuf_slice(&key), o->key_password, "ssl.keystore.key", e);
+    if (r == E_OK)
+        r = read_pem_certs(s, strbuf_slice(&chain), "ssl.keystore.certificate.chain", e);
+    mem_wipe(key.p, key.n);
+    strbuf_release(&key);
+    strbuf_release(&chain);
+    return r;
+}
+
+/* --- context ------------------------------------------------------------------------------------
+ */
+
+static enum err use_key(SSL_CTX *ctx, const struct tls_options *o, struct error *e)
+{
+    struct store s = {0};
+    enum err r;
+    if (o->key.n || o->certificate_chain.n) {
+        r = read_texts(&s, o, e);
+    } else if (o->keystore_location.n) {
+        r = read_file(&s, o->keystore_location, o->keystore_password, o->key_password, true,
+                      "ssl.keystore.location", e);
+    } else {
+        r = error_set(e, E_INVALID, "a TLS listener needs a key and a certificate");
+        error_hint(e, "set ssl.keystore.location to a PEM or PKCS12 file, or ssl.keystore.key and "
+                      "ssl.keystore.certificate.chain to PEM texts");
+    }
+    if (r == E_OK && (!s.key || sk_X509_num(s.certs) == 0))
+        r = error_set(e, E_INVALID, "ssl.keystore.location: there is no key with its certificate");
+    if (r == E_OK) {
+        X509 *own = sk_X509_shift(s.certs);
+        if (SSL_CTX_use_cert_and_key(ctx, own, s.key, s.certs, 1) != 1)
+            r = refuse(e, "ssl.keystore", "the key does not belong to the certificate");
+        X509_free(own);
+    }
+    store_release(&s);
+    return r;
+}
+
+static enum err use_trust(SSL_CTX *ctx, const struct tls_options *o, struct error *e)
+{
+    struct store s = {0};
+    enum err r = E_OK;
+    if (o->truststore_certificates.n) {
+        struct strbuf text = STRBUF_INIT;
+        lay_out_pem(o->truststore_certificates, &text);
+        r = read_pem_certs(&s, strbuf_slice(&text), "ssl.truststore.certificates", e);
+        strbuf_release(&text);
+    } else if (o->truststore_location.n)
+        r = read_file(&s, o->truststore_location, o->truststore_password, SLICE_NULL, false,
+                      "ssl.truststore.location", e);
+    else
+        SSL_CTX_set_default_verify_paths(ctx); /* as Java, which takes its own list */
+    for (int i = 0; r == E_OK && s.certs && i < sk_X509_num(s.certs); i++) {
+        X509 *x = sk_X509_value(s.certs, i);
+        X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), x);
+        SSL_CTX_add_client_CA(ctx, x);
+    }
+    ERR_clear_error();
+    store_release(&s);
+    return r;
+}
+
+static enum err set_client_auth(struct tls_context *t, const struct tls_options *o, struct error *e)
+{
+    static const struct {
+        const char *name;
+        int mode;
+    } modes[] = {{"none", SSL_VERIFY_NONE},
+                 {"requested", SSL_VERIFY_PEER},
+                 {"required", SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT}};
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+        if (slice_ieq(o->client_auth, slice_cstr(modes[i].name))) {
+            SSL_CTX_set_verify(t->ctx, modes[i].mode, NULL);
+            t->asks = modes[i].mode != SSL_VERIFY_NONE;
+            return t->asks ? use_trust(t->ctx, o, e) : E_OK;
+        }
+    }
+    return error_set(e, E_INVALID,
+                     "Invalid value " PRI_SL " for configuration ssl.client.auth: String must be "
+                     "one of: required, requested, none",
+                     ARG_SL(o->client_auth));
+}
+
+static enum err set_protocols(SSL_CTX *ctx, struct slice list, struct error *e)
+{
+    struct slice part;
+    int low = 0, high = 0;
+    while (list.p && opt_list_next(&list, &part)) {
+        int v = slice_eq(part, SL("TLSv1.2"))   ? TLS1_2_VERSION
+                : slice_eq(part, SL("TLSv1.3")) ? TLS1_3_VERSION
+                                                : 0;
+        if (!v && part.n)
+            return error_set(e, E_INVALID,
+                             "ssl.enabled.protocols: " PRI_SL
+                             " is not served; TLSv1.2 and TLSv1.3 are",
+                             ARG_SL(part));
+        if (v) {
+            low = low && low < v ? low : v;
+            high = MAX(high, v);
+        }
+    }
+    if (!low)
+        return error_set(e, E_INVALID, "ssl.enabled.protocols: there is none");
+    return SSL_CTX_set_min_proto_version(ctx, low) == 1 &&
+                   SSL_CTX_set_max_proto_version(ctx, high) == 1
+               ? E_OK
+               : refuse(e, "ssl.enabled.protocols", "OpenSSL does not take it");
+}
+
+/* Java's names, such as TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 and TLS_AES_128_GCM_SHA256. */
+static enum err set_ciphers(SSL_CTX *ctx, struct slice list, struct error *e)
+{
+    struct slice part;
+    struct strbuf old = STRBUF_INIT, suites = STRBUF_INIT;
+    enum err r = E_OK;
+    while (r == E_OK && list.p && opt_list_next(&list, &part)) {
+        if (part.n == 0)
+            continue;
+        char *name = slice_dup(part);
+        const char *known = OPENSSL_cipher_name(name);
+        bool is_13 = slice_starts(part, SL("TLS_")) && slice_find(part, SL("_WITH_")) < 0;
+        struct strbuf *to = is_13 ? &suites : &old;
+        if (!is_13 && (!known || !strcmp(known, "(NONE)")))
+            r = error_set(e, E_INVALID, "ssl.cipher.suites: there is no %s", name);
+        else
+            strbuf_addf(to, "%s%s", to->n ? ":" : "", is_13 ? name : known);
+        mem_free(name);
+    }
+    if (r == E_OK && suites.n && SSL_CTX_set_ciphersuites(ctx, suites.p) != 1)
+        r = refuse(e, "ssl.cipher.suites", "OpenSSL does not take it");
+    if (r == E_OK && old.n && SSL_CTX_set_cipher_list(ctx, old.p) != 1)
+        r = refuse(e, "ssl.cipher.suites", "OpenSSL does not take it");
+    strbuf_release(&old);
+    strbuf_release(&suites);
+    return r;
+}
+
+enum err tls_context_new(struct tls_context **out, const struct tls_options *o, struct error *e)
+{
+    struct tls_context *t = xcalloc(1, sizeof *t);
+    t->ctx = SSL_CTX_new(TLS_server_method());
+    enum err r = t->ctx ? E_OK : error_set(e, E_NOMEM, "no memory for TLS");
+    if (r == E_OK) {
+        SSL_CTX_set_mode(t->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                     SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+        SSL_CTX_set_options(t->ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
+                                        SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                        SSL_OP_IGNORE_UNEXPECTED_EOF);
+        SSL_CTX_set_session_cache_mode(t->ctx, SSL_SESS_CACHE_OFF);
+        static const unsigned char id[] = "weir";
+        SSL_CTX_set_session_id_context(t->ctx, id, sizeof id - 1);
+        r = set_protocols(t->ctx, o->protocols, e);
+    }
+    if (r == E_OK)
+        r = set_ciphers(t->ctx, o->ciphers, e);
+    if (r == E_OK)
+        r = use_key(t->ctx, o, e);
+    if (r == E_OK)
+        r = set_client_auth(t, o, e);
+    if (r == E_OK)
+        r = principal_rules_parse(&t->rules, o->principal_rules, e);
+    if (r != E_OK) {
+        tls_context_free(t);
+        return r;
+    }
+    *out = t;
+    return E_OK;
+}
+
+void tls_context_free(struct tls_context *t)
+{
+    if (!t)
+        return;
+    SSL_CTX_free(t->ctx);
+    principal_rules_free(t->rules);
+    mem_free(t);
+}
+
+/* --- connections --------------------------------------------------------------------------------
+ */
+
+static void warn_peer(const struct conn *c, const char *what)
+{
+    char peer[CONN_PEER_TEXT];
+    conn_peer_text(c, peer);
+    LOG_WARN(LOG_BROKER_CONN, "closing: %s peer=%s listener=%s", what, peer, c->listener->name);
+}
+
+static const char *handshake_failure(void)
+{
+    unsigned long code = ERR_peek_error();
+    switch (ERR_GET_REASON(code)) {
+    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+        return "the TLS handshake failed: the client has no certificate, and ssl.client.auth is "
+               "required";
+    case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
+    case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+        return "the TLS handshake failed: the client does not trust this broker's certificate; "
+               "give it the CA (ssl.truststore.location, ssl.ca.location)";
+    case SSL_R_CERTIFICATE_VERIFY_FAILED:
+        return "the TLS handshake failed: the client's certificate is not from an authority of "
+               "ssl.truststore";
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_NO_SHARED_CIPHER:
+        return "the TLS handshake failed: the client offers no version or cipher that the "
+               "listener serves";
+    default:
+        return "the TLS handshake failed";
+    }
+}
+
+/* Names the client after its certificate. E_NOT_FOUND: no rule takes the subject. */
+static enum err take_principal(struct conn *c, struct tls_conn *t)
+{
+    if (!t->context->asks)
+        return E_OK;
+    X509 *x = SSL_get1_peer_certificate(t->ssl);
+    if (!x)
+        return E_OK;
+    BIO *b = BIO_new(BIO_s_mem());
+    struct strbuf name = STRBUF_INIT;
+    enum err r = E_NOMEM;
+    if (b && X509_NAME_print_ex(b, X509_get_subject_name(x), 0,
+                                XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) >= 0) {
+        char *text;
+        long n = BIO_get_mem_data(b, &text);
+        strbuf_adds(&name, "User:");
+        r = principal_rules_apply(t->context->rules, slice_of(text, (size_t)n), &name);
+    }
+    if (r == E_OK)
+        c->principal = strbuf_steal(&name, &(size_t){0});
+    strbuf_release(&name);
+    BIO_free(b);
+    X509_free(x);
+    return r;
+}
+
+/* One look at what arrives first: a client that does not speak TLS deserves a sentence. */
+static bool looks_like_tls(struct conn *c, struct tls_conn *t)
+{
+    unsigned char first;
+    ssize_t n = recv(c->fd, &first, 1, MSG_DONTWAIT | MSG_PEEK);
+    if (n < 0)
+        return true; /* nothing there yet */
+    t->looked = true;
+    if (n == 0 || first == 0x16)
+        return true;
+    warn_peer(c, first == 0 ? "a client without TLS came to a TLS listener; set "
+                              "security.protocol=SSL (or SASL_SSL) in the client"
+                            : "something that is not TLS came to a TLS listener; an HTTP client "
+                              "has the wrong port");
+    return false;
+}
+
+static ssize_t failed(struct conn *c, struct tls_conn *t, int result)
+{
+    int why = SSL_get_error(t->ssl, result);
+    c->wants_write = why == SSL_ERROR_WANT_WRITE;
+    if (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE) {
+        errno = EAGAIN;
+        return -1;
+    }
+    if (why == SSL_ERROR_ZERO_RETURN)
+        return 0;
+    if (why == SSL_ERROR_SSL && !t->ready)
+        warn_peer(c, handshake_failure());
+    ERR_clear_error();
+    errno = ECONNRESET;
+    return -1;
+}
+
+static ssize_t tls_recv(struct conn *c, void *p, size_t n)
+{
+    struct tls_conn *t = c->transport;
+    if (!t->looked && !looks_like_tls(c, t)) {
+        errno = ECONNRESET;
+        return -1;
+    }
+    ERR_clear_error();
+    int r = SSL_read(t->ssl, p, (int)MIN(n, (size_t)1 << 30));
+    if (!t->ready && SSL_is_init_finished(t->ssl)) {
+        t->ready = true;
+        if (take_principal(c, t) != E_OK) {
+            warn_peer(c, "no rule of ssl.principal.mapping.rules takes the subject of the client's "
+                         "certificate");
+            errno = ECONNRESET;
+            return -1;
+        }
+        if (!c->sasl)
+            conn_set_ready(c, true);
+    }
+    if (r <= 0) {
+        c->pending = false;
+        return failed(c, t, r);
+    }
+    c->wants_write = false;
+    c->pending = SSL_pending(t->ssl) > 0;
+    return r;
+}
+
+static enum err tls_flush(struct conn *c, size_t *sent, bool *file_failed)
+{
+    struct tls_conn *t = c->transport;
+    char scratch[RECORD];
+    *sent = 0;
+    *file_failed = false;
+    while (c->out.count) {
+        size_t n = outq_copy(&c->out, scratch, sizeof scratch, file_failed);
+        if (n == 0)
+            return E_IO;
+        ERR_clear_error();
+        int r = SSL_write(t->ssl, scratch, (int)n);
+        if (r <= 0) {
+            int why = SSL_get_error(t->ssl, r);
+            ERR_clear_error();
+            return why == SSL_ERROR_WANT_WRITE || why == SSL_ERROR_WANT_READ ? E_AGAIN : E_IO;
+        }
+        outq_advance(&c->out, (size_t)r);
+        *sent += (size_t)r;
+    }
+    return E_OK;
+}
+
+static void tls_release(struct conn *c)
+{
+    struct tls_conn *t = c->transport;
+    if (t->ready && SSL_get_shutdown(t->ssl) == 0)
+        SSL_shutdown(t->ssl); /* says goodbye; waits for nothing */
+    ERR_clear_error();
+    SSL_free(t->ssl);
+    mem_free(t);
+    c->transport = NULL;
+}
+
+static const struct conn_ops tls_ops = {tls_recv, tls_flush, tls_release, true};
+
+bool tls_attach(struct conn *c, struct tls_context *context)
+{
+    SSL *ssl = SSL_new(context->ctx);
+    if (!ssl || SSL_set_fd(ssl, c->fd) != 1) {
+        SSL_free(ssl);
+        ERR_clear_error();
+        return false;
+    }
+    SSL_set_accept_state(ssl);
+    struct tls_conn *t = xcalloc(1, sizeof *t);
+    t->ssl = ssl;
+    t->context = context;
+    c->transport = t;
+    c->ops = &tls_ops;
+    return true;
+}
+
+const char *tls_server_name(const struct conn *c)
+{
+    const struct tls_conn *t = c->ops == &tls_ops ? c->transport : NULL;
+    return t ? SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name) : NULL;
+}

@@ -1,4 +1,4 @@
-/* tests/unit/broker/test_assignor.c - uniform, range and simple: complete, without doubles, even,
+/* tests/unit/broker/group/test_assignor.c - uniform, range and simple: complete, without doubles, even,
  * and sticky. SPEC: broker 8.4, 8.5. */
 #include "broker/group/assignor.h"
 

@@ -1,4 +1,4 @@
-/* tests/unit/broker/test_coord.c - the coordinator with a real database: offsets are acknowledged
+/* tests/unit/broker/group/test_coord.c - the coordinator with a real database: offsets are acknowledged
  * after their commit, survive a restart, go with their group or topic, and expire. SPEC:
  * broker 8.2, 8.3 */
 #include "broker/group/coord.h"

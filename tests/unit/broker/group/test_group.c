@@ -1,4 +1,4 @@
-/* tests/unit/broker/test_group.c - the classic group state machine, without sockets, threads or
+/* tests/unit/broker/group/test_group.c - the classic group state machine, without sockets, threads or
  * time of its own: calls go in with a clock reading, answers are caught. SPEC: broker 8.1. */
 #include "broker/group/group.h"
 

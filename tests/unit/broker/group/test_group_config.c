@@ -1,4 +1,4 @@
-/* tests/unit/broker/test_group_config.c - what is in force for a group: its own settings within the
+/* tests/unit/broker/group/test_group_config.c - what is in force for a group: its own settings within the
  * broker's bounds. SPEC: broker 5.4. */
 #include "broker/group/group_config.h"
 

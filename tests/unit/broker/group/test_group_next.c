@@ -1,4 +1,4 @@
-/* tests/unit/broker/test_group_next.c - the state machine of KIP-848 groups, without sockets,
+/* tests/unit/broker/group/test_group_next.c - the state machine of KIP-848 groups, without sockets,
  * threads or time of its own. Ends with a random run against an outside ledger of who believes to
  * own what. SPEC: broker 8.4. */
 #include "broker/group/group_next.h"

@@ -1,4 +1,4 @@
-/* tests/unit/broker/test_group_store.c - members of a stable group through bytes and back, and bytes
+/* tests/unit/broker/group/test_group_store.c - members of a stable group through bytes and back, and bytes
  * that are no members. */
 #include "broker/group/group_store.h"
 

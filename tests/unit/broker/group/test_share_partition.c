@@ -1,4 +1,4 @@
-/* tests/unit/broker/test_share_partition.c - records of a share group: free, held, done, given up.
+/* tests/unit/broker/group/test_share_partition.c - records of a share group: free, held, done, given up.
  * Ends with a random run against a table of single records. SPEC: broker 8.5. */
 #include "broker/group/share_partition.h"
 

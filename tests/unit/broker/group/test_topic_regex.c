@@ -1,4 +1,4 @@
-/* tests/unit/broker/test_topic_regex.c - patterns of subscriptions. SPEC: broker 8.4. */
+/* tests/unit/broker/group/test_topic_regex.c - patterns of subscriptions. SPEC: broker 8.4. */
 #include "broker/group/topic_regex.h"
 
 #include "base/base.h"

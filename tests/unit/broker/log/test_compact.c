@@ -1,4 +1,4 @@
-/* tests/unit/broker/test_compact.c - compaction: which records stay, offsets, tombstones,
+/* tests/unit/broker/log/test_compact.c - compaction: which records stay, offsets, tombstones,
  * transactions, producers; damage, faults and kills at every step. */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* tests/unit/broker/test_plog.c - the log of one partition below its lock: rolling, runs within
+/* tests/unit/broker/log/test_plog.c - the log of one partition below its lock: rolling, runs within
  * limits, what has to be synced, files given back; checkpoints and the directory of all logs. */
 #include "broker/log/plog.h"
 

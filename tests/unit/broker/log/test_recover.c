@@ -1,4 +1,4 @@
-/* tests/unit/broker/test_recover.c - what is left of a log after kill -9, a torn write, damage or a
+/* tests/unit/broker/log/test_recover.c - what is left of a log after kill -9, a torn write, damage or a
  * power cut: always a beginning of what was written, never less than what was promised. */
 #include "broker/log/recover.h"
 

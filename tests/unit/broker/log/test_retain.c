@@ -1,4 +1,4 @@
-/* tests/unit/broker/test_retain.c - retention: what goes by age, size and log start; what becomes
+/* tests/unit/broker/log/test_retain.c - retention: what goes by age, size and log start; what becomes
  * of the files; a full disk, a kill in between, clocks that jump. */
 #include <errno.h>
 #include <sys/stat.h>

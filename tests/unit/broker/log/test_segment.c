@@ -1,4 +1,4 @@
-/* tests/unit/broker/test_segment.c - one file: append, find, boundaries; the index never decides
+/* tests/unit/broker/log/test_segment.c - one file: append, find, boundaries; the index never decides
  * what can be read, whatever its files hold. */
 #include "broker/log/segment.h"
 

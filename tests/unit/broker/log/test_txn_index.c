@@ -1,4 +1,4 @@
-/* tests/unit/broker/test_txn_index.c - the list of aborted transactions of a segment: Kafka's file,
+/* tests/unit/broker/log/test_txn_index.c - the list of aborted transactions of a segment: Kafka's file,
  * what is listed for a range, what a failure leaves behind. */
 #include "broker/log/txn_index.h"
 

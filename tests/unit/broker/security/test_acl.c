@@ -1,4 +1,4 @@
-/* tests/unit/broker/test_acl.c - which entries fit which question, filters, the store. SPEC: broker
+/* tests/unit/broker/security/test_acl.c - which entries fit which question, filters, the store. SPEC: broker
  * 11.5 */
 #include "broker/security/acl.h"
 

@@ -1,4 +1,4 @@
-/* tests/unit/broker/test_principal_rules.c - ssl.principal.mapping.rules. SPEC: broker 11.2 */
+/* tests/unit/broker/security/test_principal_rules.c - ssl.principal.mapping.rules. SPEC: broker 11.2 */
 #include "broker/security/principal_rules.h"
 
 #include "base/base.h"

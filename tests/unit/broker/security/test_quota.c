@@ -1,4 +1,4 @@
-/* tests/unit/broker/test_quota.c - which quota holds, how long a client waits, the store. SPEC:
+/* tests/unit/broker/security/test_quota.c - which quota holds, how long a client waits, the store. SPEC:
  * broker 11.6 */
 #include "broker/security/quota.h"
 

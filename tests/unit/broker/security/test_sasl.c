@@ -1,4 +1,4 @@
-/* tests/unit/broker/test_sasl.c - mechanisms, the text of sasl.jaas.config, tokens of OAUTHBEARER.
+/* tests/unit/broker/security/test_sasl.c - mechanisms, the text of sasl.jaas.config, tokens of OAUTHBEARER.
  * SPEC: broker 11.3 */
 #include "broker/security/sasl.h"
 

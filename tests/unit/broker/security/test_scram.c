@@ -1,4 +1,4 @@
-/* tests/unit/broker/test_scram.c - the vectors of RFC 7677, and what must be refused. SPEC: broker
+/* tests/unit/broker/security/test_scram.c - the vectors of RFC 7677, and what must be refused. SPEC: broker
  * 11.3, 11.4 */
 #include "broker/security/scram.h"
 

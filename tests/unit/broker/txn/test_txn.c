@@ -1,4 +1,4 @@
-/* tests/unit/broker/test_txn.c - what each request makes of a transaction, in every state. SPEC:
+/* tests/unit/broker/txn/test_txn.c - what each request makes of a transaction, in every state. SPEC:
  * broker 7.3, 7.4. */
 #include "broker/txn/txn.h"
 

@@ -1,4 +1,4 @@
-/* tests/unit/broker/test_txn_coord.c - transactions over the wire, against a whole broker: codes of
+/* tests/unit/broker/txn/test_txn_coord.c - transactions over the wire, against a whole broker: codes of
  * each version, offsets within transactions, what survives a kill in each state. SPEC: broker 7.3,
  * 7.4, 8.2. */
 #include "broker/txn/txn_coord.h"

@@ -85,6 +85,8 @@ enum err segment_open(struct segment *s, bool create, struct error *e)
     char *path = segment_path(s, ".log");
     enum err err = fs_open(&s->log, path, FS_READ | FS_WRITE | (create ? FS_CREATE : 0), e);
     mem_free(path);
+    if (err == E_NOT_FOUND) /* to readers that means a hole in the offsets, which they step over */
+        err = error_set(e, E_IO, "%s.log is gone", s->stem);
     s->open = !err;
     return err;
 }

@@ -365,6 +365,31 @@ static void test_recreated(void)
     world_close(&w);
 }
 
+/* A segment whose file is gone is an error: its records are not passed over. */
+static void test_missing_file(void)
+{
+    struct log_world w;
+    struct partition_read r;
+    struct partition_offsets o;
+    world_open(&w, test_dir());
+    struct partition *p = world_partition(&w, "t", "segment.bytes=2000");
+    for (int i = 0; i < 30; i++)
+        append_batch(p, &(struct batch_spec){.count = 2, .value_bytes = 500}, NULL);
+    p = reopened(&w, p, "t");
+    CHECK_INT(partition_offsets(p, &o), KERR_NONE); /* loaded; no file is open any more */
+    CHECK_INT(o.end, 60);
+    CHECK(world_has(&w, "t-0/00000000000000000002.log"));
+    world_remove(&w, "t-0/00000000000000000002.log");
+    CHECK_INT(partition_read(p, 0, 1000, true, false, NULL, &r), KERR_NONE);
+    CHECK_INT(r.next_offset, 2);
+    file_range_release(&r.range);
+    CHECK_INT(partition_read(p, 2, 1000, true, false, NULL, &r), KERR_KAFKA_STORAGE_ERROR);
+    CHECK_INT(partition_read(p, 4, 1000, true, false, NULL, &r), KERR_NONE);
+    file_range_release(&r.range);
+    partition_unref(p);
+    world_close(&w);
+}
+
 /* Sizes of what is not loaded come from its files, and are the same. */
 static void test_size(void)
 {
@@ -699,6 +724,7 @@ static const struct test_case tests[] = {
     {"find time", test_find_time},
     {"delete records", test_delete_records},
     {"recreated topic", test_recreated},
+    {"missing file", test_missing_file},
     {"size", test_size},
     {"leader epochs", test_epochs},
     {"last stable offset", test_stable_offset},

@@ -13,8 +13,9 @@ out=$(mktemp)
 trap 'rm -f "$out"' EXIT
 "$python" -m pytest -q --timeout "${LIVE_TIMEOUT:-300}" -p no:cacheprovider tests/live "$@" | tee "$out"
 status=${PIPESTATUS[0]}
-passed=$(grep -oE '[0-9]+ passed' "$out" | tail -1 | cut -d' ' -f1)
-failed=$(grep -oE '[0-9]+ (failed|errors?)' "$out" | tail -2 | awk '{n += $1} END {print n + 0}')
+last=$(grep -E '^(=+ )?[0-9]+ (passed|failed|skipped|deselected|error).* in [0-9.]+s' "$out" | tail -1) # pytest's own sum
+passed=$(grep -oE '[0-9]+ passed' <<<"$last" | cut -d' ' -f1)
+failed=$(grep -oE '[0-9]+ (failed|errors?)' <<<"$last" | awk '{n += $1} END {print n + 0}')
 [[ $status != 0 && ${failed:-0} = 0 ]] && failed=1
 echo "${passed:-0} passed, ${failed:-0} failed"
 exit "$status"

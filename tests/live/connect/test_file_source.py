@@ -90,6 +90,7 @@ def test_secrets_stay_out_of_the_log(weir, tmp_path):
     body = config(tmp_path / "none.txt", "t", **{"producer.override.sasl.jaas.config": "open sesame too",
                                                  "some.password": f"${{file:{secret}:password}}"})
     weir.create_connector("secret", body)
+    weir.wait_running("secret")
     status, tasks = weir.rest("GET", "/connectors/secret/tasks")
     assert status == 200 and tasks[0]["config"]["some.password"].startswith("${file:")
     assert "sesame" not in weir.log()

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
 	"sort"
+	"strings"
 	"sync"
 	"time"
 
@@ -50,23 +52,49 @@ func (s *saramaClient) create(topic string, partitions int) error {
 	return s.admin.CreateTopic(topic, &sarama.TopicDetail{NumPartitions: int32(partitions), ReplicationFactor: 1}, false)
 }
 
-func (s *saramaClient) produce(topic, codec string, values []string) error {
-	p := s.producers[codec]
-	if p == nil {
-		config := saramaConfig("producer")
-		config.Producer.Compression = saramaCodecs[codec]
-		var err error
-		if p, err = sarama.NewSyncProducer([]string{s.bootstrap}, config); err != nil {
-			return err
-		}
+func (s *saramaClient) producer(codec string) (sarama.SyncProducer, error) {
+	if p := s.producers[codec]; p != nil {
+		return p, nil
+	}
+	config := saramaConfig("producer")
+	config.Producer.Compression = saramaCodecs[codec]
+	p, err := sarama.NewSyncProducer([]string{s.bootstrap}, config)
+	if err == nil {
 		s.producers[codec] = p
 	}
+	return p, err
+}
+
+func (s *saramaClient) produce(topic, codec string, values []string) error {
 	var messages []*sarama.ProducerMessage
 	for i, v := range values {
 		messages = append(messages, &sarama.ProducerMessage{Topic: topic, Key: sarama.StringEncoder(fmt.Sprint("k", i)),
 			Value: sarama.StringEncoder(v), Headers: []sarama.RecordHeader{{Key: []byte("h"), Value: []byte("1")}}})
 	}
-	return p.SendMessages(messages)
+	p, err := s.producer(codec)
+	if err != nil {
+		return err
+	}
+	err = p.SendMessages(messages)
+	var failed sarama.ProducerErrors
+	if errors.As(err, &failed) && strings.Contains(failed[0].Err.Error(), "out of sequence added to a batch") {
+		// An assertion within sarama: retries of its idempotent producer overtook each other while the broker was away.
+		// What it did not send goes through a new producer, as its users do.
+		p.Close()
+		delete(s.producers, codec)
+		if p, err = s.producer(codec); err != nil {
+			return err
+		}
+		var again []*sarama.ProducerMessage
+		for _, f := range failed {
+			again = append(again, &sarama.ProducerMessage{Topic: f.Msg.Topic, Key: f.Msg.Key, Value: f.Msg.Value, Headers: f.Msg.Headers})
+		}
+		err = p.SendMessages(again)
+	}
+	if errors.As(err, &failed) { // the sum says only how many
+		return fmt.Errorf("%w: %v", err, failed[0].Err)
+	}
+	return err
 }
 
 func (s *saramaClient) committed(topic, group string) (map[int]int64, error) {

@@ -58,6 +58,8 @@ bool task_sleep(struct task_ctx *c, int64_t ms);
 /* A failure with Java's words: class name of the exception and its causes, as the status trace and
  * the error log show them. msg of `struct error` holds the chain, one link per line:
  *   "org.apache.kafka.connect.errors.ConnectException: text\nCaused by: java....: text". */
+#define DATA_EXCEPTION "org.apache.kafka.connect.errors.DataException: "
+#define CONFIG_EXCEPTION "org.apache.kafka.common.config.ConfigException: "
 
 /* --- source tasks
  * ---------------------------------------------------------------------------------- */

@@ -2,8 +2,7 @@
  * answer. SPEC: connect 4.4. */
 #include "connect/configdef.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
+#include "connect/transforms/smt.h"
 
 static enum err invalid(const struct opt_row *row, struct slice text, struct error *e,
                         const char *why)
@@ -35,27 +34,6 @@ static enum err check_name(const struct opt_row *row, struct slice text, struct 
 static enum err check_not_empty(const struct opt_row *row, struct slice text, struct error *e)
 {
     return text.n ? E_OK : invalid(row, text, e, "String must be non-empty");
-}
-
-static enum err check_regex(const struct opt_row *row, struct slice text, struct error *e)
-{
-    int code;
-    PCRE2_SIZE at;
-    pcre2_code *c = pcre2_compile((PCRE2_SPTR)text.p, text.n, PCRE2_UTF, &code, &at, NULL);
-    if (c) {
-        pcre2_code_free(c);
-        return E_OK;
-    }
-    /* Java's words for the two mistakes that people make; the caret stands below the place. */
-    char why[600];
-    const char *what = code == PCRE2_ERROR_MISSING_SQUARE_BRACKET ? "Unclosed character class"
-                       : code == PCRE2_ERROR_MISSING_CLOSING_PARENTHESIS ? "Unclosed group"
-                                                                         : "Bad pattern";
-    bool klass = code == PCRE2_ERROR_MISSING_SQUARE_BRACKET;
-    size_t index = klass && text.n ? text.n - 1 : text.n;
-    snprintf(why, sizeof why, "Invalid regex: %s near index %zu\n" PRI_SL "%s%*s", what, index,
-             ARG_SL(text), klass ? "\n" : "", klass ? (int)index + 1 : 0, klass ? "^" : "");
-    return invalid(row, text, e, why);
 }
 
 /* A list without repeated entries. */
@@ -177,7 +155,7 @@ const struct opt_row connector_sink_rows[] = {
          "Topics that this sink consumes.")},
     {ROW("topics.regex", OPT_STRING, "", OPT_HIGH, "Common", 4, OPT_W_LONG, "Topics regex",
          "A regular expression for the names of the topics that this sink consumes."),
-     .check = check_regex},
+     .check = smt_check_regex},
     {ROW("errors.deadletterqueue.topic.name", OPT_STRING, "", OPT_MEDIUM, "Error Handling", 6,
          OPT_W_MEDIUM, "Dead Letter Queue Topic Name",
          "Topic for records that failed; empty: none.")},

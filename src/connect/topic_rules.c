@@ -1,19 +1,15 @@
 /* connect/topic_rules.c - see the header. */
 #include "connect/topic_rules.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/opt.h"
+#include "base/regex.h"
 #include "connect/stages.h"
-
-#define CONFIG_EXCEPTION "org.apache.kafka.common.config.ConfigException: "
 
 struct topic_rule {
     char *name;
-    pcre2_code *include, *exclude; /* NULL: none; the default group has none */
+    struct regex *include, *exclude; /* NULL: none; the default group has none */
     int32_t partitions;
     int16_t replication;
     struct strmap configs;
@@ -24,39 +20,28 @@ struct topic_rule {
  */
 
 /* A list of expressions as one, which must match the whole name. */
-static enum err compile_list(struct slice list, pcre2_code **out, const char *key, struct error *e)
+static enum err compile_list(struct slice list, struct regex **out, const char *key,
+                             struct error *e)
 {
     struct strbuf text = STRBUF_INIT;
     struct slice rest = list, part;
-    strbuf_adds(&text, "^(?:");
+    struct error why = {0};
     for (bool first = true; opt_list_next(&rest, &part); first = false) {
         strbuf_adds(&text, first ? "" : "|");
         strbuf_add_slice(&text, part);
     }
-    strbuf_adds(&text, ")$");
-    int code;
-    PCRE2_SIZE at;
-    *out = pcre2_compile((PCRE2_SPTR)text.p, text.n, PCRE2_UTF | PCRE2_DOLLAR_ENDONLY, &code, &at,
-                         NULL);
+    enum err rc = regex_compile(out, strbuf_slice(&text), 0, &why);
     strbuf_release(&text);
-    if (*out)
-        return E_OK;
-    PCRE2_UCHAR why[120];
-    pcre2_get_error_message(code, why, sizeof why);
-    return error_set(e, E_INVALID,
-                     CONFIG_EXCEPTION "Invalid value " PRI_SL
-                                      " for configuration %s: Invalid regex: %s",
-                     ARG_SL(list), key, (const char *)why);
+    return rc ? error_set(e, E_INVALID,
+                          CONFIG_EXCEPTION "Invalid value " PRI_SL
+                                           " for configuration %s: Invalid regex: %s",
+                          ARG_SL(list), key, why.msg)
+              : E_OK;
 }
 
-static bool matches(const pcre2_code *code, struct slice text)
+static bool matches(const struct regex *r, struct slice text)
 {
-    if (!code)
-        return false;
-    pcre2_match_data *m = pcre2_match_data_create(1, NULL);
-    int rc = m ? pcre2_match(code, (PCRE2_SPTR)text.p, text.n, 0, 0, m, NULL) : -1;
-    pcre2_match_data_free(m);
-    return rc >= 0;
+    return r && regex_matches(r, text);
 }
 
 /* --- rules -------------------------------------------------------------------------------------
@@ -162,8 +147,8 @@ void topic_rules_release(struct topic_rules *r)
 {
     for (size_t i = 0; i < r->count; i++) {
         struct topic_rule *x = &r->rules[i];
-        pcre2_code_free(x->include);
-        pcre2_code_free(x->exclude);
+        regex_free(x->include);
+        regex_free(x->exclude);
         strmap_release(&x->configs);
         mem_free(x->name);
     }

@@ -1,14 +1,11 @@
 /* broker/txn/txn_views.c - transactions as tools and pages see them: see txn_coord.h. */
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/regex.h"
 #include "broker/proto/kerr.h"
 #include "broker/proto/messages.h"
 #include "broker/txn/txn_coord_internal.h"
-
-#define PATTERN_STEPS 100000 /* match limit of a pattern that comes from outside */
 
 static void run_view(void *arg)
 {
@@ -99,17 +96,13 @@ void txn_view_describe(struct txn_coord *tc, struct txn_call *call)
 struct filter {
     const struct list_transactions_request *in;
     bool states[TXN_PREPARE_EPOCH_FENCE + 1];
-    pcre2_code *pattern; /* NULL: any id */
-    pcre2_match_data *match;
-    pcre2_match_context *limits;
+    struct regex *pattern; /* NULL: any id */
     int64_t now_ms;
 };
 
 static void filter_release(struct filter *f)
 {
-    pcre2_code_free(f->pattern);
-    pcre2_match_data_free(f->match);
-    pcre2_match_context_free(f->limits);
+    regex_free(f->pattern);
 }
 
 /* KERR_NONE or INVALID_REGULAR_EXPRESSION. Names of states that do not exist go into out. */
@@ -129,16 +122,8 @@ static int16_t filter_init(struct filter *f, const struct list_transactions_requ
     struct slice p = in->transactional_id_pattern;
     if (p.n == 0)
         return KERR_NONE;
-    int code;
-    PCRE2_SIZE at;
-    f->pattern = pcre2_compile((PCRE2_SPTR)p.p, p.n, PCRE2_UTF | PCRE2_ANCHORED | PCRE2_ENDANCHORED,
-                               &code, &at, NULL);
-    if (!f->pattern)
-        return KERR_INVALID_REGULAR_EXPRESSION;
-    f->match = pcre2_match_data_create_from_pattern(f->pattern, NULL);
-    f->limits = pcre2_match_context_create(NULL);
-    pcre2_set_match_limit(f->limits, PATTERN_STEPS);
-    return KERR_NONE;
+    struct error why = {0};
+    return regex_compile(&f->pattern, p, 0, &why) ? KERR_INVALID_REGULAR_EXPRESSION : KERR_NONE;
 }
 
 static bool passes(const struct filter *f, const struct txn_entry *e)
@@ -152,8 +137,7 @@ static bool passes(const struct filter *f, const struct txn_entry *e)
     if (in->duration_filter >= 0 &&
         (e->facts.start_ms < 0 || f->now_ms - e->facts.start_ms < in->duration_filter))
         return false;
-    return !f->pattern || pcre2_match(f->pattern, (PCRE2_SPTR)e->id, strlen(e->id), 0, 0, f->match,
-                                      f->limits) >= 0;
+    return !f->pattern || regex_matches(f->pattern, slice_cstr(e->id));
 }
 
 void txn_view_list(struct txn_coord *tc, struct txn_call *call)

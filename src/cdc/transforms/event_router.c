@@ -9,11 +9,8 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/regex.h"
 #include "cdc/transforms/json_payload.h"
 #include "connect/transforms/smt.h"
-
-#define CONFIG_EXCEPTION "org.apache.kafka.common.config.ConfigException: "
 
 enum place { PLACE_HEADER, PLACE_ENVELOPE, PLACE_PARTITION };
 struct placement {
@@ -434,11 +431,17 @@ static enum err apply(void *smt, struct record_batch *b, struct record *r, struc
     return route(s, b, &row, ts_ms, r, e);
 }
 
+#define FIELDS(name_, type_, def_, flags_, importance_, group_, doc_)                              \
+    SMT_FIELDS(name_, type_, def_, flags_, importance_, doc_), .group = group_,                    \
+                                                               .width = OPT_W_MEDIUM
 #define ROW(name_, type_, def_, importance_, group_, doc_)                                         \
     {                                                                                              \
-        .name = name_, .type = type_, .def = def_, .offset = OPT_NO_FIELD,                         \
-        .importance = importance_, .group = group_, .order = -1, .width = OPT_W_MEDIUM,            \
-        .display = name_, .doc = doc_                                                              \
+        FIELDS(name_, type_, def_, 0, importance_, group_, doc_)                                   \
+    }
+#define CHOICE(name_, def_, choices_, doc_)                                                        \
+    {                                                                                              \
+        FIELDS(name_, OPT_STRING, def_, OPT_ANY_CASE, OPT_MEDIUM, "Table", doc_),                  \
+            .choices = choices_                                                                    \
     }
 static const char *const behaviours[] = {"warn", "error", "fatal", NULL};
 static const char *const nulls[] = {"ignore", "optional_bytes", NULL};
@@ -458,40 +461,14 @@ static const struct opt_row rows[] = {
         "Whether such a column must exist."),
     ROW("table.field.event.schema.version", OPT_STRING, NULL, OPT_LOW, "Table",
         "Column with the version of the value's schema."),
-    {.name = "table.op.invalid.behavior",
-     .type = OPT_STRING,
-     .def = "warn",
-     .offset = OPT_NO_FIELD,
-     .importance = OPT_MEDIUM,
-     .group = "Table",
-     .order = -1,
-     .width = OPT_W_MEDIUM,
-     .display = "table.op.invalid.behavior",
-     .choices = behaviours,
-     .flags = OPT_ANY_CASE,
-     .doc = "What an UPDATE of the table does: warn and error log it, fatal fails the task."},
+    CHOICE("table.op.invalid.behavior", "warn", behaviours,
+           "What an UPDATE of the table does: warn and error log it, fatal fails the task."),
     ROW("table.expand.json.payload", OPT_BOOLEAN, "false", OPT_MEDIUM, "Table",
         "Turn a payload that is JSON text into a struct."),
-    {.name = "table.json.payload.null.behavior",
-     .type = OPT_STRING,
-     .def = "ignore",
-     .offset = OPT_NO_FIELD,
-     .importance = OPT_MEDIUM,
-     .group = "Table",
-     .order = -1,
-     .width = OPT_W_MEDIUM,
-     .display = "table.json.payload.null.behavior",
-     .choices = nulls,
-     .flags = OPT_ANY_CASE,
-     .doc = "ignore leaves null members out, optional_bytes keeps them."},
-    {.name = "table.json.payload.empty.array.behavior",
-     .type = OPT_STRING,
-     .offset = OPT_NO_FIELD,
-     .importance = OPT_MEDIUM,
-     .order = -1,
-     .display = "table.json.payload.empty.array.behavior",
-     .flags = OPT_INTERNAL,
-     .doc = "Accepted; empty arrays are left out."},
+    CHOICE("table.json.payload.null.behavior", "ignore", nulls,
+           "ignore leaves null members out, optional_bytes keeps them."),
+    SMT_ROW("table.json.payload.empty.array.behavior", OPT_STRING, NULL, OPT_INTERNAL, OPT_MEDIUM,
+            "Accepted; empty arrays are left out."),
     ROW("route.by.field", OPT_STRING, "aggregatetype", OPT_HIGH, "Router",
         "Column that chooses the topic."),
     ROW("route.topic.regex", OPT_STRING, "(?<routedByValue>.*)", OPT_LOW, "Router",

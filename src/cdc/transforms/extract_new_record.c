@@ -134,15 +134,28 @@ static enum err add_headers(const struct unwrap *s, struct record_batch *b, stru
     return E_OK;
 }
 
+/* In a source a delete event and the tombstone behind it have one set of headers, so that what is
+ * added to the one is on the other. SPEC: golden mysql/unwrap */
+static void share_headers(struct record_batch *b, const struct record *r,
+                          const struct record_header *shared)
+{
+    size_t next = (size_t)(r - b->records) + 1;
+    if (shared && next < b->count && b->records[next].headers.items == shared &&
+        b->records[next].value.kind == VALUE_NULL)
+        b->records[next].headers = r->headers;
+}
+
 /* --- the row ------------------------------------------------------------------------------------
  */
 
+/* A copy without default: source.snapshot is null while streaming. SPEC: golden mysql/unwrap */
 static const struct schema *optional_copy(const struct schema *s)
 {
-    if (s->optional)
+    if (s->optional && !s->has_default)
         return schema_ref(s);
     struct schema_builder *b = schema_builder_from(s);
     schema_builder_optional(b);
+    schema_builder_default(b, value_null());
     return schema_build(b);
 }
 
@@ -300,6 +313,7 @@ static enum err apply(void *smt, struct record_batch *b, struct record *r, struc
     int after = schema_field_index(r->value_schema, SL("after"));
     if (after < 0)
         return E_OK;
+    const struct record_header *shared = r->headers.items;
     enum err rc = s->headers.count ? add_headers(s, b, r, e) : E_OK;
     if (rc)
         return rc;
@@ -309,6 +323,7 @@ static enum err apply(void *smt, struct record_batch *b, struct record *r, struc
             route(s, r, after);
         rc = take_row(s, b, r, after, false, e);
     } else if (has_before) {
+        share_headers(b, r, shared);
         rc = apply_delete(s, b, r, before, after, e);
     } else { /* TRUNCATE */
         r->dropped = !s->keep_truncates;
@@ -322,8 +337,7 @@ static enum err apply(void *smt, struct record_batch *b, struct record *r, struc
 
 #define ROW(name_, type_, def_, importance_, doc_)                                                 \
     {                                                                                              \
-        .name = name_, .type = type_, .def = def_, .offset = OPT_NO_FIELD,                         \
-        .importance = importance_, .order = -1, .width = OPT_W_LONG, .display = name_, .doc = doc_ \
+        SMT_FIELDS(name_, type_, def_, 0, importance_, doc_), .width = OPT_W_LONG                  \
     }
 static const struct opt_row rows[] = {
     ROW("drop.fields.header.name", OPT_STRING, NULL, OPT_LOW,
@@ -350,23 +364,10 @@ static const struct opt_row rows[] = {
         "Stands before the names of added headers."),
     ROW("add.headers", OPT_LIST, "", OPT_LOW, "Metadata to add as headers."),
     SMT_NULL_ROW,
-    {.name = "delete.handling.mode",
-     .type = OPT_STRING,
-     .offset = OPT_NO_FIELD,
-     .importance = OPT_LOW,
-     .order = -1,
-     .display = "delete.handling.mode",
-     .choices = old_modes,
-     .flags = OPT_INTERNAL | OPT_ANY_CASE,
-     .doc = "Older form of delete.tombstone.handling.mode."},
-    {.name = "drop.tombstones",
-     .type = OPT_BOOLEAN,
-     .offset = OPT_NO_FIELD,
-     .importance = OPT_LOW,
-     .order = -1,
-     .display = "drop.tombstones",
-     .flags = OPT_INTERNAL,
-     .doc = "Older form of delete.tombstone.handling.mode."},
+    SMT_CHOICE_ROW("delete.handling.mode", NULL, OPT_INTERNAL | OPT_ANY_CASE, OPT_LOW, old_modes,
+                   "Older form of delete.tombstone.handling.mode."),
+    SMT_ROW("drop.tombstones", OPT_BOOLEAN, NULL, OPT_INTERNAL, OPT_LOW,
+            "Older form of delete.tombstone.handling.mode."),
     {.name = NULL},
 };
 static const char *const aliases[] = {"ExtractNewRecordState", NULL};

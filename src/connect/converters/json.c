@@ -11,7 +11,6 @@
 #include "base/mem.h"
 #include "connect/jackson.h"
 
-#define DATA_EXCEPTION "org.apache.kafka.connect.errors.DataException: "
 #define NEEDS_ENVELOPE                                                                             \
     DATA_EXCEPTION                                                                                 \
     "JsonConverter with schemas.enable requires \"schema\" and \"payload\" fields and may "        \

@@ -14,7 +14,6 @@
 #include "connect/jackson.h"
 #include "connect/javatext.h"
 
-#define DATA_EXCEPTION "org.apache.kafka.connect.errors.DataException: "
 #define BROKEN_JSON                                                                                \
     DATA_EXCEPTION "Converting byte[] to Kafka Connect data failed due to serialization error: \n" \
                    "Caused by: org.apache.kafka.common.errors.SerializationException: "            \

@@ -4,8 +4,6 @@
 
 #include "connect/javatext.h"
 
-#define DATA_EXCEPTION "org.apache.kafka.connect.errors.DataException: "
-
 static const char *java_class(struct value v)
 {
     switch ((enum value_kind)v.kind) {

@@ -391,16 +391,10 @@ static enum err apply(void *smt, struct record_batch *b, struct record *r, struc
 }
 
 static const struct opt_row rows[] = {
-    {.name = "spec",
-     .type = OPT_LIST,
-     .flags = OPT_REQUIRED,
-     .offset = OPT_NO_FIELD,
-     .importance = OPT_HIGH,
-     .order = -1,
-     .display = "spec",
-     .check = check_spec,
-     .doc = "field:type with commas between, or one type for the value as a whole. Types: int8, "
-            "int16, int32, int64, float32, float64, boolean, string."},
+    {SMT_FIELDS("spec", OPT_LIST, NULL, OPT_REQUIRED, OPT_HIGH,
+                "field:type with commas between, or one type for the value as a whole. Types: "
+                "int8, int16, int32, int64, float32, float64, boolean, string."),
+     .check = check_spec},
     SMT_NULL_ROW,
     {.name = NULL},
 };

@@ -4,7 +4,6 @@
 #include "connect/transforms/transforms.h"
 
 #include "base/mem.h"
-#include "base/regex.h"
 
 struct predicate {
     struct regex *pattern;
@@ -89,15 +88,9 @@ static const struct opt_row header_rows[] = {
 };
 static const struct opt_row tombstone_rows[] = {{.name = NULL}};
 static const struct opt_row topic_rows[] = {
-    {.name = "pattern",
-     .type = OPT_STRING,
-     .flags = OPT_REQUIRED,
-     .offset = OPT_NO_FIELD,
-     .importance = OPT_MEDIUM,
-     .order = -1,
-     .display = "pattern",
-     .check = check_pattern,
-     .doc = "Java regular expression that the whole name of the topic must match."},
+    {SMT_FIELDS("pattern", OPT_STRING, NULL, OPT_REQUIRED, OPT_MEDIUM,
+                "Java regular expression that the whole name of the topic must match."),
+     .check = check_pattern},
     {.name = NULL},
 };
 

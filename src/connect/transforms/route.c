@@ -2,7 +2,6 @@
 #include "connect/transforms/smt.h"
 #include "connect/transforms/transforms.h"
 
-#include "base/regex.h"
 #include "connect/java_date.h"
 
 static enum err configure_plain(void **smt, const struct strmap *config, const char *class_name,
@@ -55,14 +54,8 @@ static enum err configure_regex(void **smt, const struct strmap *config, const c
                                 struct error *e)
 {
     struct regex_router *s = *smt = smt_new(sizeof *s, config, class_name);
-    struct error why = {0};
     strbuf_init(&s->topic, 0);
-    enum err rc = regex_compile(&s->regex, smt_text(&s->smt, "regex"), 0, &why);
-    return rc ? error_set(e, rc,
-                          "org.apache.kafka.common.config.ConfigException: Invalid value " PRI_SL
-                          " for configuration regex: Invalid regex: %s",
-                          ARG_SL(smt_text(&s->smt, "regex")), why.msg)
-              : E_OK;
+    return smt_regex(&s->regex, smt_text(&s->smt, "regex"), "regex", e);
 }
 
 static enum err apply_regex(void *smt, struct record_batch *b, struct record *r, struct error *e)
@@ -115,27 +108,9 @@ static enum err apply_timestamp(void *smt, struct record_batch *b, struct record
 }
 
 static const struct opt_row no_rows[] = {{.name = NULL}};
-static enum err check_regex(const struct opt_row *row, struct slice text, struct error *e)
-{
-    struct regex *r;
-    struct error why = {0};
-    enum err rc = regex_compile(&r, text, 0, &why);
-    regex_free(r);
-    return rc ? error_set(e, E_INVALID,
-                          "Invalid value " PRI_SL " for configuration %s: Invalid regex: %s",
-                          ARG_SL(text), row->name, why.msg)
-              : E_OK;
-}
 static const struct opt_row regex_rows[] = {
-    {.name = "regex",
-     .type = OPT_STRING,
-     .flags = OPT_REQUIRED,
-     .offset = OPT_NO_FIELD,
-     .importance = OPT_HIGH,
-     .order = -1,
-     .display = "regex",
-     .check = check_regex,
-     .doc = "Java regular expression that the whole name of the topic must match."},
+    SMT_REGEX_ROW("regex", NULL, OPT_REQUIRED, OPT_HIGH,
+                  "Java regular expression that the whole name of the topic must match."),
     SMT_ROW("replacement", OPT_STRING, NULL, OPT_REQUIRED, OPT_HIGH,
             "The new name; $1 and ${name} stand for groups of the expression."),
     {.name = NULL},

@@ -218,16 +218,8 @@ static const struct opt_row hoist_rows[] = {
 static const char *const syntaxes[] = {"V1", "V2", NULL};
 static const struct opt_row extract_rows[] = {
     SMT_ROW("field", OPT_STRING, NULL, OPT_REQUIRED, OPT_MEDIUM, "The field to take."),
-    {.name = "field.syntax.version",
-     .type = OPT_STRING,
-     .def = "V1",
-     .flags = OPT_ANY_CASE,
-     .offset = OPT_NO_FIELD,
-     .importance = OPT_HIGH,
-     .order = -1,
-     .display = "field.syntax.version",
-     .choices = syntaxes,
-     .doc = "V1: the name of a field; V2: a path with dots, names with dots in backquotes."},
+    SMT_CHOICE_ROW("field.syntax.version", "V1", OPT_ANY_CASE, OPT_HIGH, syntaxes,
+                   "V1: the name of a field; V2: a path with dots, names with dots in backquotes."),
     SMT_NULL_ROW,
     {.name = NULL},
 };

@@ -91,6 +91,29 @@ bool smt_listed(const struct slice *list, size_t count, struct slice name)
     return false;
 }
 
+enum err smt_check_regex(const struct opt_row *row, struct slice text, struct error *e)
+{
+    struct regex *r;
+    struct error why = {0};
+    enum err rc = regex_compile(&r, text, 0, &why);
+    regex_free(r);
+    return rc ? error_set(e, E_INVALID,
+                          "Invalid value " PRI_SL " for configuration %s: Invalid regex: %s",
+                          ARG_SL(text), row->name, why.msg)
+              : E_OK;
+}
+
+enum err smt_regex(struct regex **out, struct slice pattern, const char *option, struct error *e)
+{
+    struct error why = {0};
+    enum err rc = regex_compile(out, pattern, 0, &why);
+    return rc ? error_set(e, rc,
+                          CONFIG_EXCEPTION "Invalid value " PRI_SL
+                                           " for configuration %s: Invalid regex: %s",
+                          ARG_SL(pattern), option, why.msg)
+              : E_OK;
+}
+
 /* --- values -------------------------------------------------------------------------------------
  */
 

@@ -7,11 +7,11 @@
 #ifndef WEIR_CONNECT_TRANSFORMS_SMT_H
 #define WEIR_CONNECT_TRANSFORMS_SMT_H
 
+#include "base/regex.h"
 #include "connect/connector.h"
 
 #define SMT_PACKAGE "org.apache.kafka.connect.transforms."
 #define SMT_VERSION "4.1.1"
-#define DATA_EXCEPTION "org.apache.kafka.connect.errors.DataException: "
 
 #define SMT_CACHE 16
 struct smt_cache {
@@ -69,14 +69,31 @@ void smt_map_put(struct value *map, struct slice key, struct value v);
  * optional, without fields. */
 struct schema_builder *smt_struct_like(const struct schema *from);
 enum err smt_no_memory(struct error *e);
+/* The opt_check_fn of SMT_REGEX_ROW. */
+enum err smt_check_regex(const struct opt_row *row, struct slice text, struct error *e) MUST_CHECK;
+/* Compiles an option's expression: a ConfigException in e that names the option. */
+enum err smt_regex(struct regex **out, struct slice pattern, const char *option,
+                   struct error *e) MUST_CHECK;
 /* getClass().getName() of a value, "null". */
 const char *smt_java_class(const struct schema *s, struct value v);
 
-/* Rows of options. */
+/* Rows of options. SMT_FIELDS is what all have; more members may follow it in the braces. */
+#define SMT_FIELDS(name_, type_, def_, flags_, importance_, doc_)                                  \
+    .name = name_, .type = type_, .def = def_, .offset = OPT_NO_FIELD, .flags = flags_,            \
+    .importance = importance_, .order = -1, .display = name_, .doc = doc_
 #define SMT_ROW(name_, type_, def_, flags_, importance_, doc_)                                     \
     {                                                                                              \
-        .name = name_, .type = type_, .def = def_, .offset = OPT_NO_FIELD, .flags = flags_,        \
-        .importance = importance_, .order = -1, .display = name_, .doc = doc_                      \
+        SMT_FIELDS(name_, type_, def_, flags_, importance_, doc_)                                  \
+    }
+/* A STRING that is one of choices_ (ends with NULL). */
+#define SMT_CHOICE_ROW(name_, def_, flags_, importance_, choices_, doc_)                           \
+    {                                                                                              \
+        SMT_FIELDS(name_, OPT_STRING, def_, flags_, importance_, doc_), .choices = choices_        \
+    }
+/* A STRING that is a regular expression. */
+#define SMT_REGEX_ROW(name_, def_, flags_, importance_, doc_)                                      \
+    {                                                                                              \
+        SMT_FIELDS(name_, OPT_STRING, def_, flags_, importance_, doc_), .check = smt_check_regex   \
     }
 #define SMT_NULL_ROW                                                                               \
     SMT_ROW("replace.null.with.default", OPT_BOOLEAN, "true", 0, OPT_MEDIUM,                       \

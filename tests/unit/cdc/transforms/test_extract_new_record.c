@@ -1,6 +1,7 @@
 /* ExtractNewRecordState over its modes. SPEC: connect 7.1 */
 #include "cdc/transforms/transforms.h"
 
+#include "connect/converters/converters.h"
 #include "connect/transforms/smt_case.h"
 #include "helpers.h"
 
@@ -85,9 +86,63 @@ static void test_metadata(void)
         "n null {\"id\":1,\"name\":\"n\",\"__deleted\":\"true\"}", false);
 }
 
+#define WITH_DEFAULT                                                                               \
+    "{\"type\":\"struct\",\"fields\":[" ROW(                                                       \
+        "after") ",{\"type\":\"struct\",\"fields\":["                                              \
+                 "{\"type\":\"string\",\"optional\":true,\"default\":\"false\",\"field\":"         \
+                 "\"snapshot\"}],"                                                                 \
+                 "\"optional\":false,\"field\":\"source\"}],\"optional\":false,\"name\":\"t."      \
+                 "Envelope\"}"
+
+/* What is added has no default: null stays null. */
+static void test_default(void)
+{
+    run("add.fields=source.snapshot", WITH_DEFAULT,
+        "{\"after\":{\"id\":1,\"name\":\"n\"},\"source\":{\"snapshot\":null}}",
+        "t null null {\"type\":\"struct\",\"fields\":[" ROW_FIELDS
+        ",{\"type\":\"string\",\"optional\":true,\"field\":\"__source_snapshot\"}],\"optional\":"
+        "false,\"name\":\"t.Value\"} {\"id\":1,\"name\":\"n\",\"__source_snapshot\":null}",
+        true);
+}
+
+/* A delete and its tombstone have the same headers; other records have their own. */
+static void test_shared_headers(void)
+{
+    static const struct record_header context = {.name = SL_INIT("context")};
+    struct strmap config = STRMAP_INIT;
+    struct record_batch b;
+    const struct schema *schema = NULL;
+    void *state;
+    strmap_set(&config, SL("add.headers"), SL("table,op"));
+    strmap_set(&config, SL("delete.tombstone.handling.mode"), SL("rewrite-with-tombstone"));
+    record_batch_init(&b, 0);
+    CHECK_OK(smt_extract_new_record.configure(&state, &config, "", NULL));
+    CHECK_OK(json_read_schema(slice_cstr(ENVELOPE), &schema, NULL));
+    for (int i = 0; i < 3; i++) {
+        struct record *r = record_batch_add(&b);
+        r->topic = SL("t");
+        r->headers = (struct record_headers){.items = &context, .count = 1};
+        if (i == 0) {
+            r->value_schema = schema;
+            CHECK_OK(json_read_value(SL(DELETE), schema, &b.arena, false, &r->value, NULL, NULL));
+        }
+    }
+    for (size_t i = 0; i < b.count; i++)
+        CHECK_OK(smt_extract_new_record.apply(state, &b, &b.records[i], NULL));
+    CU_ASSERT_EQUAL(b.records[0].headers.count, 3); /* context, table, op */
+    CU_ASSERT_EQUAL(b.records[1].headers.count, 4); /* the same, and its own op */
+    CU_ASSERT_EQUAL(b.records[2].headers.count, 2); /* context, op */
+    smt_extract_new_record.release(state);
+    record_batch_release(&b);
+    schema_unref(schema);
+    strmap_release(&config);
+}
+
 static const struct test_case tests[] = {
     {"modes", test_modes},
     {"metadata", test_metadata},
+    {"default", test_default},
+    {"shared headers", test_shared_headers},
     {NULL, NULL},
 };
 const struct test_suite test_extract_new_record = {"cdc/transforms/extract_new_record", tests, NULL,

@@ -349,6 +349,19 @@ void uuid_text(const struct uuid *u, char out[UUID_TEXT_SIZE])
     *to = 0;
 }
 
+void uuid_dashed(const struct uuid *u, char out[UUID_DASHED_SIZE])
+{
+    static const char digits[] = "0123456789abcdef";
+    char *to = out;
+    for (int i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            *to++ = '-';
+        *to++ = digits[u->b[i] >> 4];
+        *to++ = digits[u->b[i] & 15];
+    }
+    *to = 0;
+}
+
 enum err uuid_parse(struct slice s, struct uuid *out)
 {
     if (s.n != UUID_TEXT_SIZE - 1)

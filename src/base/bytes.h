@@ -150,6 +150,9 @@ struct uuid {
 void uuid_random(struct uuid *u); /* v4, never one that Kafka reserves, nor one starting with '-' */
 bool uuid_is_zero(const struct uuid *u);
 void uuid_text(const struct uuid *u, char out[UUID_TEXT_SIZE]);
+#define UUID_DASHED_SIZE 37
+/* Java's form: 8-4-4-4-12 digits. */
+void uuid_dashed(const struct uuid *u, char out[UUID_DASHED_SIZE]);
 enum err uuid_parse(struct slice s, struct uuid *out) MUST_CHECK;
 void bytes_random(void *p, size_t n); /* from the system's generator */
 

@@ -29,6 +29,7 @@ void record_batch_reset(struct record_batch *b)
         strbuf_release(&b->text);
     strbuf_reset(&b->text);
     b->count = b->offsets_count = b->bytes = 0;
+    b->unrepeatable = false;
 }
 
 /* Room for one more element; false without memory. */

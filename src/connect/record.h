@@ -72,6 +72,10 @@ struct record_batch {
     struct record_offset *offsets;
     size_t offsets_count, offsets_cap;
     size_t bytes; /* rough size of what it holds, for limits */
+    /* Reading again from the offset before gives other records (rows of a snapshot as they are then,
+     * notifications): when a crash left a part of the batch behind, nothing is left out of what
+     * comes instead, so some may come twice. Reset with the batch. */
+    bool unrepeatable;
 };
 #define RECORD_TEXT_KEPT ((size_t)8 << 20) /* room of text beyond this is given back at a reset */
 

@@ -163,7 +163,7 @@ static struct task *task_new(const struct task_spec *s)
     struct task *t = xcalloc(1, sizeof *t);
     struct uuid id;
     pthread_condattr_t attr;
-    char text[40];
+    char text[UUID_DASHED_SIZE];
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&t->lock, NULL);
@@ -174,9 +174,7 @@ static struct task *task_new(const struct task_spec *s)
     t->connector = slice_dup(s->connector);
     t->log_text = xasprintf("connector=" PRI_SL " task=%d", ARG_SL(s->connector), s->task);
     uuid_random(&id);
-    snprintf(text, sizeof text, "%08x-%04x-%04x-%04x-%08x%04x", load_be32(id.b),
-             load_be16(id.b + 4), load_be16(id.b + 6), load_be16(id.b + 8), load_be32(id.b + 10),
-             load_be16(id.b + 14));
+    uuid_dashed(&id, text);
     t->run_id = xstrdup(text);
     strmap_copy(&t->config, s->config);
     strmap_copy(&t->worker, s->worker);

@@ -114,6 +114,8 @@ static struct slice write_body(struct intents *in, const struct record_batch *b,
         return SLICE_NULL;
     jw_begin_object(&w);
     jw_kv_string_c(&w, "hash", in->config_hash);
+    if (b && b->unrepeatable)
+        jw_kv_bool(&w, "unrepeatable", true);
     jw_kv_array(&w, "after");
     for (size_t i = 0; b && i < b->offsets_count; i++)
         if (i + 1 == b->offsets_count ||
@@ -194,6 +196,7 @@ struct body {
     struct kpart *parts;
     int32_t *arrived;
     size_t count, cap;
+    bool unrepeatable;
 };
 
 static int32_t read_i32(struct json_reader *r)
@@ -238,7 +241,8 @@ static enum err read_body(struct slice text, struct body *b, struct arena *a)
     if (jr_next(&r) != JT_OBJECT)
         return E_CORRUPT;
     while (!err && jr_next(&r) == JT_KEY) {
-        bool after = jr_is(&r, "after"), parts = jr_is(&r, "parts"), hash = jr_is(&r, "hash");
+        bool after = jr_is(&r, "after"), parts = jr_is(&r, "parts"), hash = jr_is(&r, "hash"),
+             unrepeatable = jr_is(&r, "unrepeatable");
         enum json_token t = jr_next(&r);
         if ((after || parts) && t != JT_ARRAY)
             err = E_CORRUPT;
@@ -248,6 +252,8 @@ static enum err read_body(struct slice text, struct body *b, struct arena *a)
             err = read_parts(&r, b, a);
         else if (hash && t == JT_STRING)
             b->hash = jr_string(&r, a);
+        else if (unrepeatable)
+            b->unrepeatable = t == JT_TRUE;
         else
             err = jr_skip(&r);
     }
@@ -340,6 +346,12 @@ static enum err settle(struct intents *in, struct body *b, struct slice durable,
         LOG_WARN(
             LOG_CONNECT_TASK,
             "the last batch of the run before cannot be told apart: its events may come twice");
+        in->open = true;
+        return E_OK;
+    }
+    if (b->unrepeatable) {
+        LOG_INFO(LOG_CONNECT_TASK, "a part of the last batch of the run before is in the log; what "
+                                   "comes instead of it may come twice");
         in->open = true;
         return E_OK;
     }

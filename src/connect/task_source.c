@@ -203,6 +203,8 @@ static void forget_topics(struct source *s)
 static enum err send_batch(struct source *s, struct error *e)
 {
     enum err err = transform_all(s, e);
+    if (s->batch.unrepeatable)
+        kproducer_skip_nothing(s->producer);
     for (int i = 0; !err && i < SEND_ATTEMPTS; i++) {
         err = try_send(s, e);
         if (err != E_NOT_FOUND || i + 1 == SEND_ATTEMPTS)

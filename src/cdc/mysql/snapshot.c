@@ -235,6 +235,7 @@ enum err snapshot_poll(struct snapshot *s, struct record_batch *b, bool *done, s
 {
     enum err rc = E_OK;
     *done = false;
+    b->unrepeatable = true; /* a restart reads the rows as they are then */
     if (!s->begun) {
         rc = begin(s, b, e);
         if (rc)

@@ -224,6 +224,10 @@ static void test_uuid(void)
     CHECK(!uuid_is_zero(&u));
     uuid_text(&u, text);
     CHECK_STR(text, "AAAAAAAAAAAAAAAAAAAAAQ");
+    char dashed[UUID_DASHED_SIZE];
+    u.b[0] = 0xfe;
+    uuid_dashed(&u, dashed);
+    CHECK_STR(dashed, "fe000000-0000-0000-0000-000000000001");
     CHECK_ERR(uuid_parse(SL(""), &v), E_INVALID);
     CHECK_ERR(uuid_parse(SL("AAAAAAAAAAAAAAAAAAAAA"), &v), E_INVALID);
     CHECK_ERR(uuid_parse(SL("AAAAAAAAAAAAAAAAAAAAAQ=="), &v), E_INVALID);

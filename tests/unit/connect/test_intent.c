@@ -209,6 +209,27 @@ static void test_deleted_topic(void)
     delete_while_writing("gone-text", true);
 }
 
+/* Records that reading again does not give again (rows of a snapshot): none of the second life is
+ * taken for one of the first. */
+static void test_unrepeatable(void)
+{
+    make_topic("fresh", 3);
+    atomic_store(&intent_fault_at, FAULT_MID_APPEND);
+    create("fresh", "\"limit\":10,\"batch\":10,\"parts\":1,\"fresh\":1");
+    wait_failed("fresh");
+    atomic_store(&intent_fault_at, FAULT_NONE);
+    restart("fresh");
+    CHECK(ask_until(&w, "/connectors/fresh/offsets", "{\"n\":10}"));
+    char *got = topic_numbers(&w, "fresh");
+    for (int i = 1000; i < 1010; i++) {
+        char one[8];
+        snprintf(one, sizeof one, "%d", i);
+        CHECK(strstr(got, one) != NULL);
+    }
+    mem_free(got);
+    drop("fresh");
+}
+
 static enum err other_boot(struct db *d, void *arg, struct error *e)
 {
     sqlite3_stmt *s =
@@ -256,6 +277,7 @@ static const struct test_case tests[] = {
     {"a kill at each step", test_each_step},
     {"many kills", test_many_kills},
     {"restart of the worker", test_worker_restart},
+    {"records that do not come again", test_unrepeatable},
     {"a topic is deleted", test_deleted_topic},
     {"another boot", test_other_boot},
     {NULL, NULL},

@@ -18,6 +18,7 @@ struct counter {
     struct task_ctx *ctx;
     int64_t next, limit, batch, fail_at, parts, pause_ms, deaf_ms;
     bool vary, text;
+    int64_t ahead; /* added to the numbers: another row content in each life */
     struct slice topic;
 };
 
@@ -42,6 +43,9 @@ static enum err counter_start(void **task, struct task_ctx *ctx, struct error *e
     c->text = strmap_get_c(ctx->config, "text").p != NULL;
     c->pause_ms = option(ctx->config, "pause.ms", 0);
     c->deaf_ms = option(ctx->config, "deaf.ms", 0);
+    static _Atomic int lives;
+    if (strmap_get_c(ctx->config, "fresh").p)
+        c->ahead = 1000 * (int64_t)atomic_fetch_add(&lives, 1);
     if (slice_eq(strmap_get_c(ctx->config, "start"), SL("fails")))
         return error_set(e, E_INVALID, "java.lang.IllegalStateException: asked to fail");
     arena_init(&a, 0, ARENA_NO_BUDGET);
@@ -95,7 +99,8 @@ static enum err counter_poll(void *task, struct record_batch *out, struct error 
         if (!r)
             return E_NOMEM;
         char text[32];
-        snprintf(text, sizeof text, "%lld", (long long)c->next);
+        snprintf(text, sizeof text, "%lld", (long long)(c->next + c->ahead));
+        out->unrepeatable = strmap_get_c(c->ctx->config, "fresh").p != NULL;
         r->topic = c->topic;
         if (c->text) {
             if (!c->ctx->direct)
@@ -104,7 +109,7 @@ static enum err counter_poll(void *task, struct record_batch *out, struct error 
             continue;
         }
         r->value_schema = schema_plain(SCHEMA_INT64, false);
-        r->value = value_int(c->next);
+        r->value = value_int(c->next + c->ahead);
         if (c->parts) {
             r->key_schema = schema_plain(SCHEMA_STRING, false);
             r->key = value_string(arena_dup(&out->arena, slice_cstr(text)));

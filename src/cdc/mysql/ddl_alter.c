@@ -77,7 +77,7 @@ static enum err add_clause(struct ddl_parser *p, struct ddl_stmt *s)
         if (!a)
             return ddl_nomem(p);
         a->if_exists = if_not_exists;
-        enum err err = ddl_name(p, &a->column.def.name);
+        enum err err = ddl_column_name(p, &a->column.def.name);
         if (!err)
             err = ddl_column_def(p, &a->column);
         return err ? err : position(p, &a->column);
@@ -99,10 +99,10 @@ static enum err change_clause(struct ddl_parser *p, struct ddl_stmt *s, bool ren
         return ddl_nomem(p);
     ddl_accept(p, "COLUMN");
     a->if_exists = ddl_accept_words(p, "IF EXISTS");
-    enum err err = ddl_name(p, &a->old_name);
+    enum err err = ddl_column_name(p, &a->old_name);
     a->column.def.name = a->old_name;
     if (!err && rename)
-        err = ddl_name(p, &a->column.def.name);
+        err = ddl_column_name(p, &a->column.def.name);
     if (!err)
         err = ddl_column_def(p, &a->column);
     return err ? err : position(p, &a->column);

@@ -176,6 +176,15 @@ enum err ddl_table_name(struct ddl_parser *p, struct ddl_name *out)
     return ddl_name(p, &out->name);
 }
 
+enum err ddl_column_name(struct ddl_parser *p, struct slice *out)
+{
+    ddl_accept_punct(p, '.'); /* ODBC: .column */
+    enum err err = ddl_name(p, out);
+    while (!err && ddl_accept_punct(p, '.'))
+        err = ddl_name(p, out);
+    return err;
+}
+
 enum err ddl_string(struct ddl_parser *p, struct slice *out)
 {
     if (p->tok.kind != TOK_STRING)

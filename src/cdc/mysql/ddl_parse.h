@@ -49,6 +49,8 @@ void ddl_skip_statement(struct ddl_parser *p);
 enum err ddl_word(struct ddl_parser *p, struct slice *out) MUST_CHECK; /* a name or a string */
 enum err ddl_name(struct ddl_parser *p, struct slice *out) MUST_CHECK; /* an identifier */
 enum err ddl_table_name(struct ddl_parser *p, struct ddl_name *out) MUST_CHECK; /* [db.]name */
+enum err ddl_column_name(struct ddl_parser *p,
+                         struct slice *out) MUST_CHECK; /* [[db.]table.]column: the last part */
 enum err ddl_string(struct ddl_parser *p, struct slice *out) MUST_CHECK; /* 'a' 'b' are joined */
 struct slice ddl_upper(struct ddl_parser *p, struct slice s);            /* null slice: no memory */
 

@@ -119,7 +119,7 @@ enum err ddl_element(struct ddl_parser *p, struct ddl_column **columns, uint32_t
     if (!*columns)
         return ddl_nomem(p);
     struct ddl_column *c = &(*columns)[*column_count - 1];
-    err = ddl_name(p, &c->def.name);
+    err = ddl_column_name(p, &c->def.name);
     return err ? err : ddl_column_def(p, c);
 }
 

@@ -123,8 +123,10 @@ static const struct type_row *find_row(struct ddl_parser *p)
 static enum err dimension(struct ddl_parser *p, int32_t *out)
 {
     uint64_t v;
+    ptrdiff_t point = slice_find_char(p->tok.text, '.'); /* DECIMAL(19.5): the server takes 19 */
+    struct slice whole = point > 0 ? slice_sub(p->tok.text, 0, (size_t)point) : p->tok.text;
 
-    if (p->tok.kind != TOK_NUMBER || slice_to_u64(p->tok.text, &v) != E_OK)
+    if (p->tok.kind != TOK_NUMBER || slice_to_u64(whole, &v) != E_OK)
         return ddl_fail(p, "a number");
     *out = v > INT32_MAX ? INT32_MAX : (int32_t)v; /* LONGTEXT's own length does not fit either */
     ddl_advance(p);
@@ -146,6 +148,8 @@ static enum err dimensions(struct ddl_parser *p, const struct type_row *row, str
     enum err err = dimension(p, &c->length);
     if (!err && (row->dim == DIM_DECIMAL || row->dim == DIM_FLOAT) && ddl_accept_punct(p, ','))
         err = dimension(p, &c->scale);
+    if (row->dim == DIM_DECIMAL && c->length == 0)
+        c->length = 10;                                   /* DECIMAL(0) is DECIMAL */
     if (!err && (ddl_at(p, "CHAR") || ddl_at(p, "BYTE"))) /* VARCHAR2(10 CHAR) */
         ddl_advance(p);
     return err ? err : ddl_expect_punct(p, ')');

@@ -268,6 +268,18 @@ static void keys(void)
     close_schema();
 }
 
+/* Column names may say their table; the part of a precision behind its point is nothing. */
+static void qualified_columns(void)
+{
+    open_schema(false);
+    run("CREATE TABLE q (q.a BIGINT, d.q.b INT, .c INT, e DECIMAL(19.5), f DECIMAL(0.2), g "
+        "DECIMAL(0))");
+    run("ALTER TABLE q ADD COLUMN q.h INT, CHANGE q.a q.k INT, MODIFY COLUMN d.q.b SMALLINT");
+    check_table("q", "k INT\nb SMALLINT\nc INT\ne DECIMAL(19,0)\nf DECIMAL(10,0)\n"
+                     "g DECIMAL(10,0)\nh INT\nkey\n");
+    close_schema();
+}
+
 /* --- ALTER ------------------------------------------------------------------------------------ */
 
 /* SPEC: golden mysql/ddl-stream */
@@ -571,6 +583,7 @@ static const struct test_case tests[] = {
     {"times", times},
     {"syntax", syntax},
     {"keys", keys},
+    {"qualified columns", qualified_columns},
     {"alter columns", alter_columns},
     {"alter options", alter_options},
     {"others", others},

@@ -21,6 +21,8 @@ struct config_item {
     struct slice group, display; /* as shown (transforms have names of their own) */
     struct slice value;          /* as shown */
     bool required, hidden;
+    int order; /* as shown, where there is a group */
+    bool tail; /* without definition, and yet in its place: those come first otherwise */
     struct slice *dependents;
     size_t dependent_count;
     struct slice *errors;
@@ -37,9 +39,11 @@ struct config_errors { /* connectors see it as opaque */
     struct slice connector_class; /* as given */
 };
 
-/* Fills v, which config_errors_release empties. config: with references resolved. */
-void config_validate(struct config_errors *v, const struct registry *r, const struct strmap *worker,
-                     const struct strmap *config, const struct connector_ops *ops);
+/* Fills v, which config_errors_release empties in any case. config: with references resolved.
+ * E_INVALID: an option of a client (producer.override.*) that cannot be parsed; no answer then. */
+enum err config_validate(struct config_errors *v, const struct registry *r,
+                         const struct strmap *worker, const struct strmap *config,
+                         const struct connector_ops *ops, struct error *e) MUST_CHECK;
 void config_errors_release(struct config_errors *v);
 size_t config_error_count(const struct config_errors *v);
 /* The answer of PUT .../config/validate. */

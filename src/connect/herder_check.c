@@ -70,9 +70,12 @@ enum err herder_check_config(struct herder *h, struct slice name, const struct s
         return err;
     }
     struct config_errors v;
-    config_validate(&v, h->registry, &h->worker, &resolved, ops);
+    err = config_validate(&v, h->registry, &h->worker, &resolved, ops, e);
     strmap_release(&resolved);
-    if (config_error_count(&v)) {
+    if (err) {
+        if (e)
+            e->sys = 500;
+    } else if (config_error_count(&v)) {
         struct strbuf text = STRBUF_INIT;
         config_error_summary(&v, &text);
         err = answer_long(e, full, 400, strbuf_slice(&text));
@@ -106,12 +109,13 @@ enum err herder_validate(struct herder *h, struct slice class_name, const struct
     enum err err = config_refs_resolve(config, &h->worker, &resolved, e);
     if (!err) {
         struct config_errors v;
-        config_validate(&v, h->registry, &h->worker, &resolved, ops);
-        *out = config_validation_json(&v);
+        err = config_validate(&v, h->registry, &h->worker, &resolved, ops, e);
+        if (!err)
+            *out = config_validation_json(&v);
         config_errors_release(&v);
-    } else if (e) {
-        e->sys = 500;
     }
+    if (err && e)
+        e->sys = 500;
     strmap_release(&resolved);
     return err;
 }

@@ -24,7 +24,7 @@ cleanup() {
 trap cleanup EXIT
 # Improvements that a recording would show are switched off.
 "$weir" server --data-dir "$work/data" --kafka-listen 127.0.0.1:0 --connect-listen 127.0.0.1:0 --web-listen 127.0.0.1:0 \
-    --set replication.factor.clamp=false >"$work/out" 2>"$work/log" &
+    --set replication.factor.clamp=false --set exactly.once.source.support=disabled >"$work/out" 2>"$work/log" &
 pid=$!
 for _ in $(seq 100); do grep -q 'Web page' "$work/out" && break; kill -0 $pid 2>/dev/null || break; sleep 0.1; done
 kafka=$(awk '/^  Kafka /{print $2}' "$work/out") connect=$(awk '/^  Connect /{print $2}' "$work/out")

@@ -297,6 +297,50 @@ static bool host_passes(const struct http_request *r, struct slice host, struct 
     return http_host_allowed(out, &rules);
 }
 
+/* Whether a text fits a pattern in which * stands for anything. */
+static bool fits(struct slice text, struct slice pattern)
+{
+    ptrdiff_t star = slice_find_char(pattern, '*');
+    if (star < 0)
+        return slice_ieq(text, pattern);
+    struct slice head = slice_sub(pattern, 0, (size_t)star);
+    if (!slice_istarts(text, head))
+        return false;
+    pattern = slice_sub(pattern, (size_t)star + 1, pattern.n);
+    for (size_t at = head.n; at <= text.n; at++)
+        if (fits(slice_sub(text, at, text.n), pattern))
+            return true;
+    return false;
+}
+
+static bool origin_is_allowed(const struct http_request *r, struct slice origin)
+{
+    for (const char *const *o = r->server->o.allowed_origins; o && *o; o++)
+        if (fits(origin, slice_cstr(*o)))
+            return true;
+    return false;
+}
+
+/* What a browser wants to read before it lets a page of another origin see the answer. */
+static void add_cors(struct http_request *r)
+{
+    const struct http_options *o = &r->server->o;
+    struct slice origin = http_header(r, "Origin");
+    if (!o->cors_methods || slice_is_null(origin) || !origin_is_allowed(r, origin))
+        return;
+    http_reply_header(r, "Access-Control-Allow-Origin",
+                      arena_printf(&r->arena, PRI_SL, ARG_SL(origin)));
+    http_reply_header(r, "Access-Control-Allow-Credentials", "true");
+    if (strcmp(o->allowed_origins[0], "*") != 0)
+        http_reply_header(r, "Vary", "Origin");
+    if (r->method != HTTP_OPTIONS || slice_is_null(http_header(r, "Access-Control-Request-Method")))
+        return;
+    http_reply_header(r, "Access-Control-Allow-Methods", o->cors_methods);
+    http_reply_header(r, "Access-Control-Allow-Headers",
+                      "X-Requested-With,Content-Type,Accept,Origin");
+    http_reply_header(r, "Access-Control-Max-Age", "1800");
+}
+
 /* Requests that change something must come from our own page, or from no page at all. SPEC: web-ui
  * 9.2.2. */
 static bool origin_passes(const struct http_request *r, const struct http_authority *host)
@@ -307,9 +351,8 @@ static bool origin_passes(const struct http_request *r, const struct http_author
     if (slice_is_null(origin))
         return slice_is_null(site) || slice_ieq(site, SL("same-origin")) ||
                slice_ieq(site, SL("none"));
-    for (const char *const *o = r->server->o.allowed_origins; o && *o; o++)
-        if (slice_ieq(origin, slice_cstr(*o)))
-            return true;
+    if (origin_is_allowed(r, origin))
+        return true;
     return host->host.n > 0 && http_origin_is_host(origin, host);
 }
 
@@ -529,6 +572,7 @@ static void on_request(struct evhttp_request *evreq, void *arg)
     struct segments segments;
     const char *message = "";
     int status = gate(r, &message);
+    add_cors(r);
     if (status != 0) {
         LOG_WARN(LOG_HTTP, "%s: refused (%d): %s; host=" PRI_SL " origin=" PRI_SL, s->o.name,
                  status, message, ARG_SL(http_header(r, "Host")), ARG_SL(http_header(r, "Origin")));

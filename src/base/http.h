@@ -49,8 +49,10 @@ struct http_options {
      * listen address; ends with NULL. A Host or Origin that is none of these gets 403. SPEC:
      * web-ui 9.2. */
     const char *const *allowed_hosts;
-    const char *const *allowed_origins; /* other origins ("http://host:port") whose pages may change
-                                           things; or NULL */
+    /* Other origins whose pages may read and change things: "http://host:port", * for any part of
+     * it. NULL: none. With cors_methods they are told so (CORS headers). SPEC: connect 1.1 */
+    const char *const *allowed_origins;
+    const char *cors_methods; /* for Access-Control-Allow-Methods; NULL: no CORS headers at all */
     bool any_host; /* switches the gate off (listen address that is not loopback decides nothing) */
 };
 struct http_listen {

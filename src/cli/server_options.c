@@ -11,6 +11,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "cli/server_env.h"
+#include "cli/server_worker.h"
 #include "connect/connect.h"
 
 #define FIELD(f) offsetof(struct server_options, f)
@@ -58,6 +59,13 @@ const struct opt_row server_option_rows[] = {
      .display = "FILE",
      .doc = "properties file: these options, and options of broker and Connect worker by their own "
             "names"},
+    {.name = "connect-config",
+     .type = OPT_STRING,
+     .offset = FIELD(connect_config),
+     .display = "FILE",
+     .doc =
+         "properties file of a Connect worker, such as connect-distributed.properties; its names "
+         "are the worker's alone"},
     {.name = "allowed-hosts",
      .type = OPT_LIST,
      .def = "",
@@ -104,7 +112,8 @@ static enum err unknown(struct server_config *c, struct slice name, const char *
 static bool is_worker_option(struct slice name)
 {
     return row_of(connect_option_rows, name) || slice_starts(name, SL("config.providers")) ||
-           slice_starts(name, SL("key.converter.")) || slice_starts(name, SL("value.converter."));
+           slice_starts(name, SL("key.converter.")) || slice_starts(name, SL("value.converter.")) ||
+           slice_starts(name, SL("header.converter."));
 }
 
 static bool is_known(const struct opt_row *extra, struct slice name)
@@ -332,7 +341,13 @@ enum err server_config_parse(struct server_config *c, int argc, char **argv,
     if (!err)
         err = server_config_kafka_env(c, environ, e);
     if (!err)
+        err = server_config_connect_env(c, environ, e);
+    if (!err)
+        err = server_config_connect_file(c, e);
+    if (!err)
         err = from_file(c, extra, e);
+    if (!err)
+        err = server_config_connect_listen(c, e);
     return err;
 }
 

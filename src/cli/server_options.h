@@ -1,6 +1,6 @@
 /* cli/server_options.h - options of `weir server` and `weir demo`: command line, then WEIR_*
- * environment, then KAFKA_* environment (server_env.h), then the file given with --config, then
- * defaults.
+ * environment, then KAFKA_* (server_env.h) and CONNECT_* environment, then the files given with
+ * --connect-config (server_worker.h) and --config, then defaults.
  *
  * Options of the broker and of the Connect worker come by --set key=value (or a line of the file)
  * and are sorted to their owner by their rows. An unknown one on the command line is an error that
@@ -21,10 +21,11 @@ struct server_options {
     struct slice lab_brokers;    /* number, or null */
     struct slice connect_listen;
     struct slice web_listen;
-    struct slice config;        /* path of a properties file, or null */
-    struct slice allowed_hosts; /* list: names that HTTP requests may use besides this machine's */
-    struct slice log_level;     /* "info", or "broker.group=debug,info" */
-    struct slice log_file;      /* null: stderr */
+    struct slice config;         /* path of a properties file, or null */
+    struct slice connect_config; /* path of a Connect worker's properties file, or null */
+    struct slice allowed_hosts;  /* list: names that HTTP requests may use besides this machine's */
+    struct slice log_level;      /* "info", or "broker.group=debug,info" */
+    struct slice log_file;       /* null: stderr */
 };
 extern const struct opt_row server_option_rows[];
 

@@ -14,6 +14,8 @@ struct connect;
 struct herder;
 
 extern const struct opt_row connect_option_rows[]; /* worker options by name; ends with name NULL */
+/* Whether a worker may have it: a row, or of a family such as key.converter.* or producer.*. */
+bool connect_option_known(struct slice name);
 
 /* Starts the worker on the embedded broker: loads the state the user asked for, starts connectors,
  * then listens. plugins ends with NULL. db must have been opened with connect_migrations and those

@@ -3,6 +3,7 @@
 #include "connect/rest/rest.h"
 
 #include "base/mem.h"
+#include "base/opt.h"
 
 enum { MAX_BODY = 16 << 20, MAX_HEADERS = 64 << 10 };
 
@@ -85,7 +86,9 @@ static void run_job(struct http_request *r, void *arg)
 void rest_defer(struct http_request *r, struct rest *rest, rest_work_fn work)
 {
     struct slice type = http_header(r, "Content-Type");
-    if (!accepts_json(http_header(r, "Accept"))) {
+    if (rest->no_admin && slice_starts(http_path(r), SL("/admin/"))) {
+        rest_not_found(r);
+    } else if (!accepts_json(http_header(r, "Accept"))) {
         http_reply(r, 406, NULL,
                    SL("{\"error_code\":406,\"message\":\"HTTP 406 Not Acceptable\"}"));
     } else if (http_body(r).n && type.p && !media_type_is(type, "application/json")) {
@@ -146,18 +149,38 @@ const struct http_route rest_routes[] = {
 /* --- start and end -----------------------------------------------------------------------------
  */
 
-enum err rest_start(struct rest **out, struct herder *h, struct broker *b, struct loop *loop,
-                    struct pool *pool, struct http_listen *listen, const char *const *allowed_hosts,
-                    struct error *e)
+static char **split_origins(struct slice list)
+{
+    size_t n = 0;
+    struct slice part, rest = list;
+    while (opt_list_next(&rest, &part))
+        n += part.n > 0;
+    char **out = xcalloc(n + 1, sizeof *out);
+    for (n = 0; opt_list_next(&list, &part);)
+        if (part.n)
+            out[n++] = slice_dup(part);
+    return out;
+}
+
+enum err rest_start(struct rest **out, struct herder *h, const struct strmap *worker,
+                    struct broker *b, struct loop *loop, struct pool *pool,
+                    struct http_listen *listen, const char *const *allowed_hosts, struct error *e)
 {
     struct rest *r = xcalloc(1, sizeof *r);
+    struct slice methods = slice_trim(strmap_get_c(worker, "access.control.allow.methods"));
+    r->origins = split_origins(strmap_get_c(worker, "access.control.allow.origin"));
+    r->cors_methods = slice_dup(methods.n ? methods : SL("GET,POST,HEAD"));
+    r->no_admin = strmap_has(worker, SL("admin.listeners")) &&
+                  !slice_trim(strmap_get_c(worker, "admin.listeners")).n;
     struct http_options o = {.name = "connect",
                              .routes = rest_routes,
                              .arg = r,
                              .max_body = MAX_BODY,
                              .max_headers = MAX_HEADERS,
                              .error = on_http_error,
-                             .allowed_hosts = allowed_hosts};
+                             .allowed_hosts = allowed_hosts,
+                             .allowed_origins = (const char *const *)r->origins,
+                             .cors_methods = r->cors_methods};
     r->herder = h;
     r->broker = b;
     r->pool = pool;
@@ -186,6 +209,10 @@ void rest_free(struct rest *r)
         return;
     rest_stop(r);
     rest_loggers_release(r);
+    for (char **o = r->origins; *o; o++)
+        mem_free(*o);
+    mem_free((void *)r->origins);
+    mem_free(r->cors_methods);
     pthread_mutex_destroy(&r->lock);
     pthread_cond_destroy(&r->idle);
     mem_free(r);

@@ -23,12 +23,17 @@ struct rest {
     struct http_server *server;
     pthread_mutex_t lock; /* loggers, under_way */
     pthread_cond_t idle;
-    int under_way;      /* requests that pool threads work on */
+    int under_way; /* requests that pool threads work on */
+    char *cors_methods;
+    char **origins;     /* access.control.allow.origin; ends with NULL */
+    bool no_admin;      /* /admin is switched off */
     struct map loggers; /* name -> struct logger: those with a level of their own */
 };
 
-enum err rest_start(struct rest **out, struct herder *h, struct broker *b, struct loop *loop,
-                    struct pool *pool, struct http_listen *listen, const char *const *allowed_hosts,
+/* worker: the worker's options, for what they say about REST; borrowed until rest_free. */
+enum err rest_start(struct rest **out, struct herder *h, const struct strmap *worker,
+                    struct broker *b, struct loop *loop, struct pool *pool,
+                    struct http_listen *listen, const char *const *allowed_hosts,
                     struct error *e) MUST_CHECK;
 void rest_stop(struct rest *r); /* no new requests; waits for those that are worked on */
 void rest_free(struct rest *r);

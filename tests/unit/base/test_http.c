@@ -151,7 +151,8 @@ static const struct http_route routes[] = {
     {0, NULL, NULL},
 };
 static const char *const allowed_hosts[] = {"weir.example.org", NULL};
-static const char *const allowed_origins[] = {"https://ui.example.org", NULL};
+static const char *const allowed_origins[] = {"https://ui.example.org", "http://*.lab.example:*",
+                                              NULL};
 
 static int setup(void)
 {
@@ -161,7 +162,8 @@ static int setup(void)
                              .routes = routes,
                              .max_body = 1000,
                              .allowed_hosts = allowed_hosts,
-                             .allowed_origins = allowed_origins};
+                             .allowed_origins = allowed_origins,
+                             .cors_methods = "GET,POST"};
     snprintf(address.host, sizeof address.host, "localhost");
     address.port = 0;
     if (loop_start(&loop, "http", &e) != E_OK || pool_start(&pool, "pool", 4, &e) != E_OK ||
@@ -311,6 +313,34 @@ static void methods(void)
     CHECK_INT(ask(line, ""), 200); /* as a proxy would ask */
     CHECK_STR(body_of(), "m=1 path=/connectors/x name=x rest=(null) body= q=[1]");
     CHECK_INT(ask("NONSENSE / HTTP/1.1\r\nHost: localhost", ""), 501);
+}
+
+static void other_origins(void)
+{
+    CHECK_INT(ask("GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: https://ui.example.org", ""), 200);
+    CHECK(has("\r\nAccess-Control-Allow-Origin: https://ui.example.org\r\n"));
+    CHECK(has("\r\nAccess-Control-Allow-Credentials: true\r\n") && has("\r\nVary: Origin\r\n"));
+    CHECK(!has("Access-Control-Allow-Methods"));
+    CHECK_INT(ask("PATCH /connectors/x HTTP/1.1\r\nHost: localhost\r\nOrigin: "
+                  "http://a.lab.example:81",
+                  "{}"),
+              200);
+    CHECK(has("\r\nAccess-Control-Allow-Origin: http://a.lab.example:81\r\n"));
+    CHECK_INT(ask("OPTIONS /connectors HTTP/1.1\r\nHost: localhost\r\nOrigin: "
+                  "https://ui.example.org\r\nAccess-Control-Request-Method: POST",
+                  ""),
+              200);
+    CHECK(has("\r\nAccess-Control-Allow-Methods: GET,POST\r\n") &&
+          has("\r\nAccess-Control-Max-Age: 1800\r\n") &&
+          has("\r\nAccess-Control-Allow-Headers: X-Requested-With,Content-Type,Accept,Origin\r\n"));
+    /* Others are told nothing; reading is served, changing is not. */
+    CHECK_INT(ask("GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: http://lab.example:81", ""), 200);
+    CHECK(!has("Access-Control"));
+    CHECK_INT(ask("PATCH /connectors/x HTTP/1.1\r\nHost: localhost\r\nOrigin: "
+                  "http://a.lab.example.evil",
+                  "{}"),
+              403);
+    CHECK(!has("Access-Control"));
 }
 
 static void decoding(void)
@@ -656,6 +686,7 @@ static void authorities(void)
 static const struct test_case tests[] = {
     {"routing", routing},
     {"methods", methods},
+    {"other_origins", other_origins},
     {"decoding", decoding},
     {"bodies", bodies},
     {"keep_alive", keep_alive},

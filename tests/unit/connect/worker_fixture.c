@@ -180,6 +180,8 @@ bool worker_connect_start(struct worker *w)
     strmap_set(&options, SL("value.converter"), SL("JsonConverter"));
     if (w->graceful_ms)
         strmap_set(&options, SL("task.shutdown.graceful.timeout.ms"), slice_cstr(w->graceful_ms));
+    for (const char *const *o = w->more; o && *o; o += 2)
+        strmap_set(&options, slice_cstr(o[0]), slice_cstr(o[1]));
     enum err err = connect_start(&w->connect, &options, &w->listen, NULL, w->broker, w->db, w->http,
                                  w->pool, plugins, &e);
     strmap_release(&options);

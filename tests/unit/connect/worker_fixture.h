@@ -27,6 +27,7 @@ struct worker {
     struct connect *connect;
     struct http_listen listen;
     const char *graceful_ms; /* NULL: default; for the next worker_connect_start */
+    const char *const *more; /* further worker options, name and value in turn; ends with NULL */
 };
 extern atomic_int counters_deaf; /* tasks in such a sleep */
 /* dir NULL: a fresh one. False: the test cannot go on. */

@@ -14,7 +14,6 @@
 
 #include <time.h>
 
-#include "base/json.h"
 #include "base/mem.h"
 #include "cdc/mysql/decimal.h"
 
@@ -390,8 +389,9 @@ static enum err add_text(struct json_writer *w, const struct codec *codec, struc
     return rc;
 }
 
-static enum err add_cell(struct json_writer *w, const struct codec *codec, struct value_env *env,
-                         const struct mysql_map_column *m, const struct mysql_cell *cell)
+enum err computed_write_cell(struct json_writer *w, const struct codec *codec,
+                             struct value_env *env, const struct mysql_map_column *m,
+                             const struct mysql_cell *cell)
 {
     const struct mysql_column *c = codec->column;
     unsigned flags = mysql_column_type_flags(c->type);
@@ -451,8 +451,8 @@ enum err computed_add(struct computed *c, const struct shape *s, struct value_en
     for (uint32_t i = 0; i < c->operand_count; i++) {
         const struct operand *o = &c->operands[i];
         jw_key_c(&w, o->name);
-        enum err rc =
-            add_cell(&w, &s->codecs[o->column], env, &map->columns[o->column], &cells[o->column]);
+        enum err rc = computed_write_cell(&w, &s->codecs[o->column], env, &map->columns[o->column],
+                                          &cells[o->column]);
         if (rc)
             return error_set(e, rc,
                              "column " PRI_SL " of table " PRI_SL "." PRI_SL

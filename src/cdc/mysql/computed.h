@@ -13,6 +13,7 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "cdc/mysql/conn.h"
 #include "cdc/mysql/schemas.h"
 
@@ -23,6 +24,10 @@ enum err computed_open(struct mysql_conn *conn, const struct mysql_table *t, str
                        struct error *e) MUST_CHECK;
 void computed_free(struct computed *c); /* NULL allowed */
 
+/* One cell as JSON: numbers as numbers, bytes as hex digits, times in UTC, else the text. E_UNSUPPORTED. */
+enum err computed_write_cell(struct json_writer *w, const struct codec *codec,
+                             struct value_env *env, const struct mysql_map_column *m,
+                             const struct mysql_cell *cell) MUST_CHECK;
 /* Before an event's images are added. */
 void computed_reset(struct computed *c);
 /* One image; the n-th call of an event makes number n (from 0). E_UNSUPPORTED: a column that an

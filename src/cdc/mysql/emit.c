@@ -116,12 +116,13 @@ static enum err key_change(struct emitter *em, struct record_batch *b, const str
 enum err emit_update(struct emitter *em, struct record_batch *b, const struct shape *s,
                      struct value *before, struct value *after, struct emit_time t, struct error *e)
 {
-    if (UNLIKELY(em->skip_unchanged) && shape_same_row(s, before, after))
+    if (UNLIKELY(em->skip_unchanged) && !em->hide_before && shape_same_row(s, before, after))
         return E_OK;
     if (UNLIKELY(s->key && !shape_same_key(s, before, after)))
         return key_change(em, b, s, before, after, t, e);
     struct record *r = add_record(em, b, s, after);
-    if (UNLIKELY(!r || !set_envelope(em, b, s, r, OP_UPDATE, before, after, t)))
+    if (UNLIKELY(!r ||
+                 !set_envelope(em, b, s, r, OP_UPDATE, em->hide_before ? NULL : before, after, t)))
         return no_memory(e);
     em->updated++;
     return E_OK;

@@ -13,6 +13,7 @@ struct emitter {
     struct source_info source; /* current block */
     struct context_headers headers;
     bool tombstones, skip_unchanged;
+    bool hide_before;                         /* the next update's: not known (lean.h) */
     unsigned skipped;                         /* enum skipped_ops */
     uint64_t created, updated, deleted, read; /* events handed out, for metrics */
 };

@@ -15,6 +15,7 @@ enum mysql_cell_state {
     CELL_NULL,
     CELL_VALUE,   /* p, n: the value without its length prefix */
     CELL_PARTIAL, /* JSON of a PARTIAL_UPDATE: p, n are the differences (json_binary.h) */
+    CELL_LOST,    /* changed, but the event does not tell the value (set by lean.c alone) */
 };
 struct mysql_cell {
     const uint8_t *p;

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cdc/mysql/computed.h"
+#include "cdc/mysql/lean.h"
 
 /* What a table map means to us; hangs on the map. */
 struct binding {
@@ -14,6 +15,7 @@ struct binding {
     struct render_plan *plan;  /* NULL: rows become values */
     int32_t row_end;           /* column of a system-versioned row's end; -1: not versioned */
     struct computed *computed; /* NULL: no image lacked a generated column yet */
+    bool told_lean;            /* the log names the table already */
 };
 
 static void binding_free(void *binding)
@@ -138,22 +140,6 @@ static enum err bind(struct stream *s, struct mysql_table_map *map, struct bindi
     return E_OK;
 }
 
-/* Images without all columns are read only when what is missing is of a kind that NOBLOB leaves
- * out, or (MariaDB) a generated column, whose value can be had. */
-static enum err check_image(const struct stream *s, const struct mysql_table *t,
-                            const struct mysql_cell *cells, uint32_t present, struct error *e)
-{
-    for (uint32_t i = 0; i < t->column_count; i++)
-        if (cells[i].state == CELL_ABSENT && !codec_may_be_absent(&t->columns[i]) &&
-            !(s->mariadb && t->columns[i].is_computed))
-            return error_set(e, E_CORRUPT,
-                             "Error processing row in " PRI_SL
-                             ", internal schema size %u, but row size %u , "
-                             "restart connector with schema recovery mode.",
-                             ARG_SL(t->name), t->column_count, present);
-    return E_OK;
-}
-
 static void reserve_cells(struct stream *s, uint32_t n)
 {
     if (n <= s->cells)
@@ -172,6 +158,7 @@ struct rows_run {
     struct emit_time time;
     struct binding *bound;
     int32_t row_end; /* see struct binding */
+    bool lean;       /* see lean.h */
     bool computing;  /* generated columns come from bound->computed */
     bool kept;       /* the row's bytes are in the batch's arena */
 };
@@ -212,24 +199,47 @@ static bool versioned_op(const struct rows_run *run, enum mysql_rows_op *op)
 }
 
 /* Cells of an image as a row of values. number: of the image in the event. */
-static enum err image_row(struct rows_run *run, bool whole, uint32_t present,
-                          const struct mysql_cell *cells, const struct mysql_cell *older,
-                          size_t number, struct value **row, struct error *e)
+static enum err image_row(struct rows_run *run, const struct mysql_cell *cells,
+                          const struct mysql_cell *older, size_t number, struct value **row,
+                          struct error *e)
 {
     struct value_env *env = &run->s->t->env;
-    enum err rc = E_OK;
-    if (UNLIKELY(!whole))
-        rc = check_image(run->s, run->shape->table, cells, present, e);
-    if (rc == E_OK)
-        rc = shape_cells(run->shape, env, run->event->map, cells, older, row, e);
+    enum err rc = shape_cells(run->shape, env, run->event->map, cells, older, row, e);
     if (UNLIKELY(run->computing) && rc == E_OK)
         rc = computed_fill(run->bound->computed, run->shape, env, number, *row, e);
     return rc;
 }
 
+/* Both rows of images that leave plain columns out. *hide: what was before is not known. */
+static enum err complete(struct rows_run *run, struct value *before, struct value *after,
+                         bool *hide, struct error *e)
+{
+    struct stream *s = run->s;
+    const struct mysql_table *t = run->shape->table;
+    enum err rc = E_OK;
+    if (!run->bound->told_lean) {
+        run->bound->told_lean = true;
+        LOG_WARN(LOG_CDC_MYSQL,
+                 "rows of table " PRI_SL "." PRI_SL
+                 " come without all of their columns (binlog_row_image=MINIMAL in the session that "
+                 "wrote them): what is missing is read from the table as it is now, and updates "
+                 "have no `before`. Set binlog_row_image=FULL",
+                 ARG_SL(t->db), ARG_SL(t->name));
+    }
+    if (before)
+        lean_unknown(run->shape, s->before, before);
+    if (after) {
+        rc = stream_session(s, e);
+        if (rc == E_OK)
+            rc = lean_after(run->shape, s->t->conn, &s->t->env, run->event->map, s->after,
+                            before ? s->before : NULL, before, after, e);
+    }
+    *hide = after != NULL;
+    return rc;
+}
+
 /* Row `index` of the event. */
-static enum err one_row(struct rows_run *run, const struct mysql_rows *it, uint64_t index,
-                        struct error *e)
+static enum err one_row(struct rows_run *run, uint64_t index, struct error *e)
 {
     struct stream *s = run->s;
     struct emitter *em = &s->t->em;
@@ -239,14 +249,19 @@ static enum err one_row(struct rows_run *run, const struct mysql_rows *it, uint6
     if (UNLIKELY(run->row_end >= 0) && !versioned_op(run, &op))
         return E_OK;
     size_t number = (size_t)index * (run->event->op == ROWS_UPDATE ? 2 : 1);
+    bool hide = false;
+    if (UNLIKELY(run->lean) && op == ROWS_UPDATE)
+        lean_cells(run->shape->table, s->before, s->after);
     if (op != ROWS_WRITE)
-        rc = image_row(run, it->all_before, it->before_count, s->before, NULL, number, &before, e);
+        rc = image_row(run, s->before, NULL, number, &before, e);
     if (op != ROWS_DELETE && rc == E_OK)
-        rc = image_row(run, it->all_after, it->after_count, s->after,
-                       op == ROWS_UPDATE ? s->before : NULL,
+        rc = image_row(run, s->after, op == ROWS_UPDATE ? s->before : NULL,
                        number + (run->event->op == ROWS_UPDATE), &after, e);
+    if (UNLIKELY(run->lean) && rc == E_OK)
+        rc = complete(run, before, after, &hide, e);
     if (UNLIKELY(rc))
         return rc;
+    em->hide_before = hide;
     switch (op) {
     case ROWS_WRITE:
         return emit_create(em, run->b, run->shape, after, run->time, e);
@@ -280,10 +295,6 @@ static enum err compute(struct rows_run *run, struct mysql_rows it, struct error
     while ((rc = mysql_rows_next(&it, op == ROWS_WRITE ? NULL : s->before,
                                  op == ROWS_DELETE ? NULL : s->after, e)) == E_OK) {
         if (op != ROWS_WRITE)
-            rc = check_image(s, t, s->before, it.before_count, e);
-        if (op != ROWS_DELETE && rc == E_OK)
-            rc = check_image(s, t, s->after, it.after_count, e);
-        if (op != ROWS_WRITE && rc == E_OK)
             rc = computed_add(b->computed, run->shape, env, run->event->map, s->before, e);
         if (op != ROWS_DELETE && rc == E_OK)
             rc = computed_add(b->computed, run->shape, env, run->event->map, s->after, e);
@@ -297,10 +308,8 @@ static enum err compute(struct rows_run *run, struct mysql_rows it, struct error
 }
 
 /* Whether images of this event lack generated columns. */
-static bool is_computing(const struct rows_run *run, const struct mysql_rows *it)
+static bool is_computing(const struct rows_run *run, bool whole)
 {
-    bool whole = (run->event->op == ROWS_WRITE || it->all_before) &&
-                 (run->event->op == ROWS_DELETE || it->all_after);
     const uint8_t *present =
         run->event->op == ROWS_WRITE ? run->event->present_after : run->event->present_before;
     const struct mysql_table *t = run->shape->table;
@@ -353,7 +362,7 @@ static enum err as_values(struct rows_run *run, struct mysql_rows *it, uint64_t 
         move_cells(s->before, it->column_count, by);
     if (by && run->event->op != ROWS_DELETE)
         move_cells(s->after, it->column_count, by);
-    return one_row(run, it, i, e);
+    return one_row(run, i, e);
 }
 
 /* Rows [skip, n) of the event. */
@@ -367,10 +376,13 @@ static enum err run_rows(struct rows_run *run, uint64_t skip, struct error *e)
     struct mysql_rows it;
     reserve_cells(s, event->map->column_count);
     enum err rc = mysql_rows_init(&it, event, e);
-    if (rc == E_OK && UNLIKELY(is_computing(run, &it)))
+    bool whole =
+        (event->op == ROWS_WRITE || it.all_before) && (event->op == ROWS_DELETE || it.all_after);
+    if (rc == E_OK && UNLIKELY(!whole))
+        run->lean = lean_is_event(run->shape->table, event, s->mariadb);
+    if (rc == E_OK && !run->lean && UNLIKELY(is_computing(run, whole)))
         rc = compute(run, it, e);
-    bool direct = run->plan && rc == E_OK && (event->op == ROWS_WRITE || it.all_before) &&
-                  (event->op == ROWS_DELETE || it.all_after);
+    bool direct = run->plan && rc == E_OK && whole;
     if (direct) {
         rc = render_begin(&s->renderer, run->plan, em, events[event->op], run->time, e);
         direct = rc != E_UNSUPPORTED;

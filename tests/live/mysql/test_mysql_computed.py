@@ -46,19 +46,3 @@ def test_images_without_generated_columns(weir):
         for image in (before, after):
             if image is not None:
                 assert {**image, "touched": 0} == created[image["id"]], op
-
-
-def test_row_images_stay_refused_when_plain_columns_are_missing(weir):
-    with database("mariadb11") as db:
-        with db.client() as c, c.cursor() as cursor:
-            cursor.execute("CREATE DATABASE lean")
-            cursor.execute("CREATE TABLE lean.t (id INT PRIMARY KEY, a INT, b INT, g INT AS (a + b))")
-            weir.create_connector("lean", db.connector("lean", database_include_list="lean"))
-            weir.wait_running("lean")
-            cursor.execute("SET binlog_row_image = MINIMAL")
-            cursor.execute("INSERT INTO lean.t (id, a, b) VALUES (1, 2, 3)")
-            cursor.execute("UPDATE lean.t SET a = 5")
-            def trace():
-                tasks = weir.rest("GET", "/connectors/lean/status")[1]["tasks"]
-                return tasks and tasks[0].get("trace")
-            assert "row size" in wait_until(trace, 20)

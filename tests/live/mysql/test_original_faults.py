@@ -168,6 +168,29 @@ def test_row_images_without_blobs(on_each):
     assert found[3][0] == "d" and found[3][1]["id"] == 1 and found[3][1]["s"] == "s"
 
 
+def test_minimal_row_images(on_each):
+    """What an image leaves out is read from the table, or is told to be unknown; nothing stops."""
+    c = on_each("CREATE TABLE t (id INT PRIMARY KEY, n INT NOT NULL, d DECIMAL(5,2), s VARCHAR(20), x TEXT, ts TIMESTAMP(3) NULL, g INT AS (n * 2));\n"
+                "CREATE TABLE b (k VARBINARY(4), w DATETIME(3), name VARCHAR(9), v INT, PRIMARY KEY (k, w, name));\nCREATE TABLE keyless (a INT, b INT DEFAULT 3)")
+    c.sql("SET time_zone = '+05:00';\nSET SESSION binlog_row_image = MINIMAL;\nINSERT INTO t (id, n, d, s, x, ts) VALUES (1, 1, 1.5, 's', 'long', '2024-02-29 12:00:00.123');\n"
+          "INSERT INTO t (id, n, s) VALUES (2, 5, 'gone');\nUPDATE t SET n = 2 WHERE id = 1;\nUPDATE t SET n = 6 WHERE id = 2;\nUPDATE t SET id = 3 WHERE id = 1;\n"
+          "DELETE FROM t WHERE id = 2;\n"
+          "INSERT INTO b VALUES (X'00ff', '2024-02-29 01:02:03.004', '한''글', 1);\nUPDATE b SET v = 2;\nINSERT INTO keyless (a) VALUES (1);\nUPDATE keyless SET a = 2")
+    found = c.events("t", 9)
+    assert [op for op, *_ in found] == ["c", "c", "u", "u", "d", "c", "d"]
+    now = {"id": 3, "n": 2, "d": "AJY=", "s": "s", "x": "long", "ts": "2024-02-29T07:00:00.123Z", "g": 4}
+    assert found[-2][2] == {**now, "x": "__debezium_unavailable_value"}
+    assert {k: v for k, v in found[2][2].items() if k not in ("d", "s", "ts", "g", "x")} == {"id": 1, "n": 2} and found[2][1] is None
+    assert {k: v for k, v in found[3][2].items() if k not in ("d", "s", "ts", "g", "x")} == {"id": 2, "n": 6}
+    assert found[4][1]["id"] == 1 and found[6][1]["id"] == 2
+    assert [after and after["v"] for _, _, after in c.events("b", 2)] == [1, 2]
+    last = c.events("b", 2)[1][2]
+    assert last == {"k": "AP8=", "w": 1709168523004, "name": "한'글", "v": 2}
+    assert [(before, after) for _, before, after in c.events("keyless", 2)][0][1] == {"a": 1, "b": 3}
+    assert c.events("keyless", 2)[1][2] == {"a": 2, "b": 3}
+    assert "come without all of their columns" in c.weir.log()
+
+
 def test_enum_values_with_a_comma(on_each):
     labels = "ENUM('plain', 'a,b', 'it''s', 'c,''d'',e', '')"
     c = on_each(f"CREATE TABLE t (id INT PRIMARY KEY, e {labels}, s SET('x', 'y z', 'w\"'));\nINSERT INTO t VALUES (1, 'a,b', 'x,y z')")

@@ -4,6 +4,7 @@
 #include "cdc/mysql/options.h"
 
 #include "cdc/filter.h"
+#include "cdc/mysql/column_converters.h"
 
 enum check {
     CK_END,
@@ -30,6 +31,7 @@ enum check {
     CK_EXCLUDE_GTID,
     CK_ONE_SIGNAL,
     CK_CUSTOM_SNAPSHOT,
+    CK_CONVERTERS,
     CK_SINK_TOPIC,
 };
 struct check_row {
@@ -81,6 +83,7 @@ static const struct check_row rows[] = {
     {"enable.time.adjuster", {CK_BOOL}, NULL, NULL},
     {"incremental.snapshot.chunk.size", {CK_INT, CK_NATURAL_INT}, NULL, NULL},
     {"snapshot.locking.mode", {CK_LOCKING}, LOCKING_MYSQL, "minimal_at_least_once"},
+    {"converters", {CK_CONVERTERS}, NULL, NULL},
     {"tombstones.on.delete", {CK_BOOL, CK_BOOL}, NULL, NULL},
     {"heartbeat.interval.ms", {CK_NATURAL_INT}, NULL, NULL},
     {"signal.data.collection", {CK_ONE_SIGNAL}, NULL, NULL},
@@ -289,6 +292,15 @@ static void check_custom(struct checker *k)
         problem(k, "snapshot modes written in Java are not supported");
 }
 
+static void check_converters(struct checker *k)
+{
+    struct column_converters c;
+    struct error e = {0};
+    if (column_converters_init(&c, k->config, &e))
+        problem(k, e.msg);
+    column_converters_release(&c);
+}
+
 /* Checks that look at an option that is not given. */
 static void check_absent(struct checker *k, enum check c)
 {
@@ -376,6 +388,9 @@ static void check_one(struct checker *k, enum check c)
         break;
     case CK_CUSTOM_SNAPSHOT:
         check_custom(k);
+        break;
+    case CK_CONVERTERS:
+        check_converters(k);
         break;
     default:
         break;

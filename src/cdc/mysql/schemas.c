@@ -50,6 +50,9 @@ enum err shape_rules_init(struct shape_rules *r, const struct mysql_options *o,
     enum err rc = capture_filter_init(&r->filter, &lists, e);
     if (rc == E_OK)
         rc = parse_key_rules(r, o->message_key_columns, e);
+    if (rc == E_OK)
+        rc = column_converters_init(&r->converters, &o->config, e);
+    r->modes.converters = &r->converters;
     return rc;
 }
 
@@ -59,6 +62,7 @@ void shape_rules_release(struct shape_rules *r)
     for (size_t i = 0; i < r->key_count; i++)
         regex_free(r->keys[i].table);
     mem_free(r->keys);
+    column_converters_release(&r->converters);
     memset(r, 0, sizeof *r);
 }
 

@@ -9,6 +9,7 @@
 #include "base/base.h"
 #include "base/map.h"
 #include "cdc/filter.h"
+#include "cdc/mysql/column_converters.h"
 #include "cdc/mysql/options.h"
 #include "cdc/mysql/row.h"
 #include "cdc/mysql/table.h"
@@ -23,6 +24,7 @@ struct shape_rules {
     const struct mysql_options *options; /* borrowed */
     struct capture_filter filter;
     struct value_modes modes;
+    struct column_converters converters;
     struct key_rule *keys;
     size_t key_count;
     const struct schema *source; /* of source blocks; borrowed */

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "cdc/mysql/column_converters.h"
 
 void value_modes_from(struct value_modes *m, const struct mysql_options *o)
 {
@@ -225,6 +226,9 @@ static enum err default_literal(const struct codec *c, struct value_env *env, st
 
 enum err codec_default(const struct codec *c, struct value_env *env, struct value *out)
 {
+    enum err own = c->converter ? column_converter_default(c, env, out) : E_AGAIN;
+    if (own != E_AGAIN)
+        return own;
     if (c->column->type == COL_UUID) /* recorded in types-mariadb */
         return E_NOT_FOUND;
     switch (c->column->default_kind) {
@@ -247,7 +251,7 @@ enum err codec_default(const struct codec *c, struct value_env *env, struct valu
 /* --- one column
  * -------------------------------------------------------------------------------------- */
 
-static void choose(struct codec *c, struct schema_builder **b)
+void codec_choose(struct codec *c, struct schema_builder **b)
 {
     unsigned flags = mysql_column_type_flags(c->column->type);
     if (flags & COLF_GEOMETRY || c->column->type == COL_VECTOR)
@@ -270,7 +274,11 @@ void codec_init(struct codec *c, const struct mysql_table *table, const struct m
     c->modes = modes;
     c->nullable = column->nullable;
     c->length = column->length > 0 ? (uint32_t)column->length : 0;
-    choose(c, &b);
+    c->converter = column_converter_for(modes->converters, table, column);
+    if (c->converter)
+        column_converter_apply(c->converter, table, c, &b);
+    else
+        codec_choose(c, &b);
     if (!b) {
         LOG_WARN(LOG_CDC_MYSQL,
                  "Unexpected JDBC type '%d' for column '" PRI_SL
@@ -302,6 +310,8 @@ void codec_init(struct codec *c, const struct mysql_table *table, const struct m
     else if (!c->nullable)
         c->fallback = codec_zero(c, &env);
     c->text_is_default = false;
+    if (c->instead.p) /* its text stands for null too */
+        c->nullable = false;
     /* Zeros of more than a plain number live as long as the codec: in the schema's default of a
      * copy. */
     if (!c->schema->has_default && !c->nullable && c->fallback.kind != VALUE_INT) {

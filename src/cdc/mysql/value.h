@@ -17,14 +17,17 @@
 #include "connect/schema.h"
 
 /* How values appear; made from the options once. */
+struct column_converters;
+struct column_converter;
 struct value_modes {
     enum decimal_mode decimal;
     bool bigint_precise;
     enum time_mode time;
     enum binary_mode binary;
     bool time_adjuster, comments;
-    struct slice unavailable; /* text for columns that a row image leaves out */
-    bool unavailable_is_hex;  /* unavailable is the digits behind "hex:" */
+    struct slice unavailable;                   /* text for columns that a row image leaves out */
+    bool unavailable_is_hex;                    /* unavailable is the digits behind "hex:" */
+    const struct column_converters *converters; /* borrowed; NULL: none */
 };
 void value_modes_from(struct value_modes *m, const struct mysql_options *o);
 
@@ -66,6 +69,10 @@ struct codec {
     struct value absent;             /* placeholder for what the image leaves out */
     uint32_t length;                 /* BINARY: bytes; BIT: bytes; temporal: digits of fraction */
     struct arena *keep;              /* behind fallback and absent; NULL: not needed */
+    const struct column_converter *converter; /* NULL: none */
+    codec_cell_fn base_cell;                  /* with a converter: the column's own decoders */
+    codec_text_fn base_text;
+    struct slice instead; /* text for zero dates; null: none */
     bool nullable;
     bool text_is_default; /* while reading a DEFAULT's text instead of a row's */
 };
@@ -88,6 +95,8 @@ bool codec_may_be_absent(const struct mysql_column *column);
 struct schema_builder *
 codec_schema(const struct codec *c, enum schema_type t, struct slice name,
              int32_t version); /* optional as the column is; name null: none */
+/* The family's schema and decoders; *b stays NULL for a type without mapping. */
+void codec_choose(struct codec *c, struct schema_builder **b);
 void codec_init_number(struct codec *c, struct schema_builder **b);
 void codec_init_string(struct codec *c, struct schema_builder **b);
 void codec_init_time(struct codec *c, struct schema_builder **b);

@@ -3,6 +3,7 @@
  * in life. SPEC: cdc-mysql 6 */
 #include "cdc/mysql/value.h"
 
+#include "cdc/mysql/column_converters.h"
 #include "cdc/mysql/schema.h"
 #include "connect/json_out.h"
 #include "helpers.h"
@@ -126,6 +127,109 @@ static void test_numbers(void)
         {"INT", NULL, "no number", "null"},
     };
     run_rows(rows, ARRAY_LEN(rows), plain, false);
+}
+
+/* Debezium's own converters. The table is d.t, its column c. SPEC: cdc-mysql 6.10 */
+static void run_converter(const char *options, const struct text_row *rows, size_t n)
+{
+    struct strmap config = STRMAP_INIT;
+    struct column_converters converters;
+    struct slice rest = slice_cstr(options), line;
+    struct value_modes modes = plain;
+    strmap_set(&config, SL("converters"), SL("b"));
+    while (rest.p && slice_split(&rest, '\n', &line)) {
+        size_t eq = (size_t)slice_find_char(line, '=');
+        strmap_set(&config, slice_sub(line, 0, eq), slice_sub(line, eq + 1, line.n));
+    }
+    CHECK_OK(column_converters_init(&converters, &config, NULL));
+    modes.converters = &converters;
+    run_rows(rows, n, modes, false);
+    column_converters_release(&converters);
+    strmap_release(&config);
+}
+
+#define CLASSES "b.type=io.debezium.connector.mysql.converters."
+static void test_converters(void)
+{
+    static const struct text_row tiny[] = {
+        {"TINYINT(1) DEFAULT 1", OPT("boolean") ",\"default\":true}", "0", "false"},
+        {"TINYINT(1) UNSIGNED NOT NULL", REQ("boolean") "}", "2", "true"},
+        {"TINYINT(1)", OPT("boolean") "}", "-1", "false"},
+        {"TINYINT(1) NOT NULL DEFAULT 1", REQ("boolean") ",\"default\":true}", NULL, "true"},
+        {"TINYINT(2)", OPT("int16") "}", "1", "1"},
+        {"INT", OPT("int32") "}", "1", "1"},
+    };
+    static const struct text_row unchecked[] = {{"TINYINT", OPT("boolean") "}", "1", "true"}};
+    static const struct text_row other[] = {{"TINYINT(1)", OPT("int16") "}", "1", "1"}};
+    run_converter(CLASSES "TinyIntOneToBooleanConverter", tiny, ARRAY_LEN(tiny));
+    run_converter(CLASSES "TinyIntOneToBooleanConverter\nb.length.checker=false", unchecked, 1);
+    run_converter(CLASSES "TinyIntOneToBooleanConverter\nb.selector=x, D\\.T\\.c", tiny, 1);
+    run_converter(CLASSES "TinyIntOneToBooleanConverter\nb.selector=d\\.t", other, 1);
+
+    static const struct text_row bits[] = {{"BIT", OPT("int16") "}", "\x01", "1"}};
+    static const struct text_row reals[] = {{"REAL", OPT("double") "}", "1.5", "1.5"}};
+    static const struct text_row floats[] = {{"DOUBLE", OPT("float") "}", "1.5", "1.5"}};
+    static const struct text_row texts[] = {
+        {"VARCHAR(3) CHARACTER SET latin1",
+         OPT("string") ",\"parameters\":{\"__debezium.source.column.character_set\":\"latin1\"}}",
+         "x", "\"x\""}};
+    run_converter(CLASSES "JdbcSinkDataTypesConverter\nb.selector.boolean=.*", bits, 1);
+    run_converter(CLASSES "JdbcSinkDataTypesConverter\nb.selector.real=.*", reals, 1);
+    run_converter(CLASSES
+                  "JdbcSinkDataTypesConverter\nb.selector.real=.*\nb.treat.real.as.double=false",
+                  floats, 1);
+    run_converter(CLASSES "JdbcSinkDataTypesConverter\nb.selector.string=.*", texts, 1);
+    run_converter(CLASSES "JdbcSinkDataTypesConverter", other, 1);
+}
+
+#define DATE_NAME ",\"name\":\"io.debezium.time.Date\",\"version\":1"
+#define ZONED_NAME ",\"name\":\"io.debezium.time.ZonedTimestamp\",\"version\":1"
+static void test_zero_dates(void)
+{
+    static const struct text_row nulls[] = {
+        {"DATE NOT NULL", OPT("int32") DATE_NAME "}", "0000-00-00", "null"},
+        {"DATE NOT NULL DEFAULT '1970-01-03'", OPT("int32") DATE_NAME "}", "1970-01-02", "1"},
+    };
+    static const struct text_row given[] = {
+        {"DATE NOT NULL DEFAULT '2000-01-01'", REQ("int32") DATE_NAME ",\"default\":1}",
+         "0000-00-00", "1"},
+        {"DATE NOT NULL", NULL, "1970-01-04", "3"},
+        {"TIMESTAMP NOT NULL", REQ("string") ZONED_NAME ",\"default\":\"1971-01-01T00:00:00Z\"}",
+         "0000-00-00 00:00:00", "\"1971-01-01T00:00:00Z\""},
+    };
+    static const struct text_row column[] = {{"DATE NOT NULL", NULL, "0000-00-00", "2"}};
+    run_converter(CLASSES "ZeroDateFallbackConverter", nulls, ARRAY_LEN(nulls));
+    run_converter(CLASSES "ZeroDateFallbackConverter\nb.fallback.date=1970-01-02\n"
+                          "b.fallback.timestamp=1971-01-01T00:00:00Z",
+                  given, ARRAY_LEN(given));
+    run_converter(CLASSES "ZeroDateFallbackConverter\nb.fallback.date=1970-01-02\n"
+                          "b.column.d.t.c.fallback=1970-01-03",
+                  column, 1);
+}
+
+static void test_bad_converters(void)
+{
+    static const struct {
+        const char *name, *value, *want;
+    } rows[] = {
+        {"b.type", "com.example.Own",
+         "Class com.example.Own of b.type could not be found; built in are "
+         "TinyIntOneToBooleanConverter, JdbcSinkDataTypesConverter and ZeroDateFallbackConverter "
+         "of "
+         "io.debezium.connector.mysql.converters"},
+        {"b.kind", "x", "the option b.type with the converter's class is missing"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct strmap config = STRMAP_INIT;
+        struct column_converters c;
+        struct error e = {0};
+        strmap_set(&config, SL("converters"), SL("b"));
+        strmap_set(&config, slice_cstr(rows[i].name), slice_cstr(rows[i].value));
+        CU_ASSERT_EQUAL(column_converters_init(&c, &config, &e), E_INVALID);
+        CHECK_STR(e.msg, rows[i].want);
+        column_converters_release(&c);
+        strmap_release(&config);
+    }
 }
 
 static void test_strings(void)
@@ -383,6 +487,9 @@ static void test_no_memory(void)
 
 static const struct test_case tests[] = {
     {"numbers", test_numbers},
+    {"converters", test_converters},
+    {"zero dates", test_zero_dates},
+    {"bad converters", test_bad_converters},
     {"strings", test_strings},
     {"binary modes", test_binary_modes},
     {"decimal modes", test_decimal_modes},

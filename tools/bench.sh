@@ -54,7 +54,7 @@ for name in $want; do
     idle) "$python" tests/bench/idle.py ;;
     produce) warm 3000; brokers produce; "$build/bench-produce" "${MESSAGES:-2000000}" "${BENCH_ROUNDS:-5}" $targets; stop ;;
     fetch) warm 3000; brokers fetch; (cd "$work" && "$build/bench-fetch" "${MEGABYTES:-1000}" "${BENCH_ROUNDS:-5}" $targets); stop ;;
-    roundtrip) brokers roundtrip; "$build/bench-roundtrip" "${SECONDS_EACH:-10}" "${BENCH_ROUNDS:-5}" "${RATE:-1000}" $targets; stop ;;
+    roundtrip) brokers roundtrip; "$build/bench-roundtrip" "${SECONDS_EACH:-5}" "${BENCH_ROUNDS:-3}" "${RATE:-1000}" $targets; stop ;;
     capture) warm 3000; "$python" tests/bench/capture.py "$build" "${ROWS:-500000}" "${BENCH_ROUNDS:-3}" ;;
     catchup) warm 3000; "$build/bench-catchup" "${ROWS:-500000}" "${BENCH_ROUNDS:-3}" ;;
     latency) "$python" tests/bench/latency.py "${COMMITS:-1000}" "${BENCH_ROUNDS:-3}" ;;

@@ -141,18 +141,36 @@ static void want_events(struct conn *c, short events)
     event_add(&c->ev, NULL);
 }
 
+/* A system whose sockets pace what they send (BBR) sets a timer for every few segments, which takes as
+ * much CPU as sending does; between two programs of one machine there is no path to spare. Reno, part
+ * of every kernel, does not pace. */
+static void do_not_pace(int fd)
+{
+    char name[16] = "";
+    socklen_t n = sizeof name;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &n) == 0 && !strncmp(name, "bbr", 3))
+        setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
+}
+
+static void set_socket_options(const struct conn_loop *cl, int fd, const union sockaddr_any *peer)
+{
+    int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+    if (sockaddr_is_loopback(peer))
+        do_not_pace(fd);
+    if (cl->send_buffer > 0)
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &cl->send_buffer, sizeof cl->send_buffer);
+    if (cl->receive_buffer > 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &cl->receive_buffer, sizeof cl->receive_buffer);
+}
+
 struct conn *conn_open(struct conn_loop *cl, int fd, const struct listener *l,
                        const union sockaddr_any *peer)
 {
     loop_assert(cl->loop);
     static _Atomic uint32_t last_id;
-    int one = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
-    if (cl->send_buffer > 0)
-        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &cl->send_buffer, sizeof cl->send_buffer);
-    if (cl->receive_buffer > 0)
-        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &cl->receive_buffer, sizeof cl->receive_buffer);
+    set_socket_options(cl, fd, peer);
     struct conn *c = xcalloc(1, sizeof *c);
     c->cl = cl;
     c->fd = fd;

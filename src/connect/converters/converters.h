@@ -10,9 +10,23 @@ extern const struct converter_ops converter_json;
 extern const struct converter_ops converter_string;
 extern const struct converter_ops converter_byte_array;
 extern const struct converter_ops converter_simple_header;
+extern const struct converter_ops converter_short;
+extern const struct converter_ops converter_integer;
+extern const struct converter_ops converter_long;
+extern const struct converter_ops converter_float;
+extern const struct converter_ops converter_double;
+extern const struct converter_ops converter_boolean;
 /* All of them; ends with NULL. */
 extern const struct converter_ops *const connect_converters[];
+/* The option that all have, set by the worker. */
+#define CONVERTER_TYPE_ROW                                                                         \
+    {                                                                                              \
+        .name = "converter.type", .type = OPT_STRING, .offset = OPT_NO_FIELD,                      \
+        .flags = OPT_REQUIRED, .importance = OPT_LOW, .order = -1, .display = "converter.type",    \
+        .doc = "What this converter is used for; set by the worker."                               \
+    }
 /* For converters without options and state. */
+extern const struct opt_row converter_plain_rows[];
 enum err converter_no_state(void **conv, const struct strmap *config, bool is_key,
                             struct error *e) MUST_CHECK;
 void converter_no_release(void *conv);

@@ -1,12 +1,12 @@
 /* connect/converters/header.c - SimpleHeaderConverter, and Java's texts of values that it shares
- * with StringConverter. Reading (type inference) comes with the sinks that need it: until then a
- * header is read as text. SPEC: connect 5.3. */
+ * with StringConverter. SPEC: connect 5.3. */
 #include "connect/converters/converters.h"
 
 #include <time.h>
 
 #include "base/bytes.h"
 #include "base/json.h"
+#include "connect/converters/infer.h"
 #include "connect/javatext.h"
 
 /* --- String.valueOf ----------------------------------------------------------------------------
@@ -233,28 +233,34 @@ static enum err header_from(void *conv, struct slice topic, const struct schema 
                      "fit into memory");
 }
 
+static void drop_schema(void *s)
+{
+    schema_unref(s);
+}
+
 static enum err header_to(void *conv, struct slice topic, struct slice bytes, struct arena *a,
                           const struct schema **s, struct value *v, struct error *e)
 {
     (void)conv;
     (void)topic;
-    (void)a;
+    *s = NULL;
+    *v = value_null();
+    if (!bytes.p)
+        return E_OK;
+    if (!slice_is_utf8(bytes)) { /* no text at all */
+        *s = schema_plain(SCHEMA_BYTES, false);
+        *v = value_bytes(bytes);
+        return E_OK;
+    }
+    *v = infer_value(bytes, a, s);
+    if (*s)
+        arena_on_release(a, drop_schema, (void *)(uintptr_t)*s);
     (void)e;
-    *s = schema_plain(SCHEMA_STRING, true);
-    *v = value_string(bytes);
     return E_OK;
 }
 
-static const struct opt_row header_rows[] = {
-    {.name = "converter.type",
-     .type = OPT_STRING,
-     .def = NULL,
-     .offset = OPT_NO_FIELD,
-     .flags = OPT_REQUIRED,
-     .importance = OPT_LOW,
-     .order = -1,
-     .display = "converter.type",
-     .doc = "What this converter is used for; set by the worker."},
+const struct opt_row converter_plain_rows[] = {
+    CONVERTER_TYPE_ROW,
     {.name = NULL},
 };
 static const char *const header_aliases[] = {"SimpleHeaderConverter", "Simple", NULL};
@@ -262,7 +268,7 @@ const struct converter_ops converter_simple_header = {
     .class_name = "org.apache.kafka.connect.storage.SimpleHeaderConverter",
     .aliases = header_aliases,
     .version = "4.1.1",
-    .rows = header_rows,
+    .rows = converter_plain_rows,
     .configure = converter_no_state,
     .from_connect = header_from,
     .to_connect = header_to,
@@ -270,5 +276,15 @@ const struct converter_ops converter_simple_header = {
 };
 
 const struct converter_ops *const connect_converters[] = {
-    &converter_json, &converter_string, &converter_byte_array, &converter_simple_header, NULL,
+    &converter_json,
+    &converter_string,
+    &converter_byte_array,
+    &converter_simple_header,
+    &converter_short,
+    &converter_integer,
+    &converter_long,
+    &converter_float,
+    &converter_double,
+    &converter_boolean,
+    NULL,
 };

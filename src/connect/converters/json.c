@@ -27,15 +27,7 @@ struct json_options {
 };
 
 static const struct opt_row rows[] = {
-    {.name = "converter.type",
-     .type = OPT_STRING,
-     .def = NULL,
-     .offset = OPT_NO_FIELD,
-     .flags = OPT_REQUIRED,
-     .importance = OPT_LOW,
-     .order = -1,
-     .display = "converter.type",
-     .doc = "What this converter is used for; set by the worker."},
+    CONVERTER_TYPE_ROW,
     {.name = "schemas.enable",
      .type = OPT_BOOLEAN,
      .def = "true",

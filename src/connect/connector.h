@@ -123,6 +123,8 @@ struct connector_ops {
     /* Checks one entry of PATCH /offsets; E_INVALID with the message. NULL: everything is taken. */
     enum err (*check_offset)(const struct strmap *config, struct slice partition,
                              struct slice offset, struct error *e);
+    /* The original checks no offsets itself: answers name the framework, a refusal is a 400. */
+    bool offsets_by_framework;
     /* The connector was deleted, or its offsets were reset: forget what the module stored itself
      * (schema history). Runs inside the deleting database job. May be NULL. */
     enum err (*forget)(struct db *d, const char *connector, struct error *e);

@@ -15,7 +15,7 @@
 static json_t *altered(const struct hconn *c, const char *word)
 {
     char text[500];
-    if (c->ops && c->ops->check_offset)
+    if (c->ops && c->ops->check_offset && !c->ops->offsets_by_framework)
         snprintf(text, sizeof text, "The offsets for this connector have been %s successfully",
                  word);
     else
@@ -48,7 +48,7 @@ static enum err check_offsets(struct herder_request *r, const struct hconn *c)
         err = c->ops->check_offset(&config, r->offsets[i].partition, r->offsets[i].offset, r->e);
     strmap_release(&config);
     if (err && r->e)
-        r->e->sys = 500;
+        r->e->sys = c->ops->offsets_by_framework ? 400 : 500;
     return err;
 }
 

@@ -148,6 +148,7 @@ const struct connector_ops mysql_connector_ops = {
     .validate = validate_mysql,
     .source = &mysql_source_ops,
     .check_offset = check_offset,
+    .offsets_by_framework = true,
     .forget = history_forget,
     .migrations = &mysql_migrations,
 };
@@ -162,6 +163,7 @@ const struct connector_ops mariadb_connector_ops = {
     .validate = validate_mariadb,
     .source = &mariadb_source_ops,
     .check_offset = check_offset,
+    .offsets_by_framework = true,
     .forget = history_forget,
     .migrations = &mysql_migrations,
 };

@@ -7,11 +7,13 @@
 #include "cdc/envelope.h"
 #include "cdc/mysql/schemas.h"
 #include "cdc/mysql/source_info.h"
+#include "cdc/transactions.h"
 #include "connect/record.h"
 
 struct emitter {
     struct source_info source; /* current block */
     struct context_headers headers;
+    struct transactions *transactions; /* NULL: no blocks; borrowed */
     bool tombstones, skip_unchanged;
     bool hide_before;                         /* the next update's: not known (lean.h) */
     unsigned skipped;                         /* enum skipped_ops */

@@ -10,20 +10,25 @@ void mysql_offset_init(struct mysql_offset *o)
 {
     memset(o, 0, sizeof *o);
     strbuf_init(&o->gtids, 0);
+    strbuf_init(&o->transaction, 0);
 }
 
 void mysql_offset_release(struct mysql_offset *o)
 {
     strbuf_release(&o->gtids);
+    strbuf_release(&o->transaction);
 }
 
 void mysql_offset_copy(struct mysql_offset *to, const struct mysql_offset *from)
 {
-    struct strbuf gtids = to->gtids;
+    struct strbuf gtids = to->gtids, transaction = to->transaction;
     *to = *from;
     to->gtids = gtids;
+    to->transaction = transaction;
     strbuf_reset(&to->gtids);
     strbuf_add_slice(&to->gtids, strbuf_slice(&from->gtids));
+    strbuf_reset(&to->transaction);
+    strbuf_add_slice(&to->transaction, strbuf_slice(&from->transaction));
 }
 
 enum err mysql_offset_set_file(struct mysql_offset *o, struct slice file)
@@ -128,6 +133,8 @@ void mysql_offset_print(const struct mysql_offset *o, bool history, struct strbu
         strbuf_adds(out, ",\"event\":");
         strbuf_add_u64(out, o->event);
     }
+    if (!history)
+        strbuf_add_slice(out, strbuf_slice(&o->transaction));
     if (o->snapshot == OFFSET_INITIAL || o->snapshot == OFFSET_BLOCKING)
         strbuf_adds(out, o->snapshot == OFFSET_INITIAL ? ",\"snapshot\":\"INITIAL\""
                                                        : ",\"snapshot\":\"BLOCKING\"");

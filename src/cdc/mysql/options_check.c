@@ -5,6 +5,7 @@
 
 #include "cdc/filter.h"
 #include "cdc/mysql/column_converters.h"
+#include "cdc/mysql/column_rule.h"
 
 enum check {
     CK_END,
@@ -397,6 +398,20 @@ static void check_one(struct checker *k, enum check c)
     }
 }
 
+/* column.mask.* and column.truncate.*: what is wrong stands at the option as it was written. */
+static void check_column_rules(struct checker *k)
+{
+    struct slice option;
+    struct error e = {0};
+    if (column_rules_check(k->config, &option, &e) == E_OK)
+        return;
+    char name[256];
+    snprintf(name, sizeof name, PRI_SL, ARG_SL(option));
+    const struct check_row row = {.name = name};
+    k->row = &row;
+    problem(k, e.msg);
+}
+
 int mysql_options_check(enum mysql_flavour f, const struct strmap *canonical,
                         struct config_errors *errs)
 {
@@ -412,5 +427,6 @@ int mysql_options_check(enum mysql_flavour f, const struct strmap *canonical,
                 check_absent(&k, rows[i].checks[c]);
         }
     }
+    check_column_rules(&k);
     return k.count;
 }

@@ -21,7 +21,7 @@ static struct slice null_text(struct render_plan *p, const struct render_op *op)
     const struct codec *c = op->codec;
     struct strbuf b = STRBUF_INIT;
     struct slice text = SLICE_NULL;
-    struct value v = c->nullable ? value_null() : c->fallback;
+    struct value v = c->on_null;
     if (json_out_value(&b, c->schema, v, &op->form->out, NULL) == E_OK && strbuf_err(&b) == E_OK)
         text = arena_dup(&p->arena, strbuf_slice(&b));
     strbuf_release(&b);
@@ -212,7 +212,7 @@ static struct render_plan *plan_new(struct shape *s, const struct input *in,
                                     const struct source_info *source,
                                     const struct direct_form *form)
 {
-    if (!form || !s->field_count)
+    if (!form || !s->field_count || s->key_codecs)
         return NULL;
     struct render_plan *p = xcalloc(1, sizeof *p);
     arena_init(&p->arena, 4096, ARENA_NO_BUDGET);

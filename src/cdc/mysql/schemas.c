@@ -47,18 +47,23 @@ enum err shape_rules_init(struct shape_rules *r, const struct mysql_options *o,
         .signal_table = o->signal_table,
         .ignore_builtin = o->ignore_builtin,
     };
+    r->modes.converters = &r->converters;
+    r->key_modes = r->modes;
+    r->modes.rules = &r->columns;
     enum err rc = capture_filter_init(&r->filter, &lists, e);
     if (rc == E_OK)
         rc = parse_key_rules(r, o->message_key_columns, e);
     if (rc == E_OK)
         rc = column_converters_init(&r->converters, &o->config, e);
-    r->modes.converters = &r->converters;
+    if (rc == E_OK)
+        rc = column_rules_init(&r->columns, o, NULL, e);
     return rc;
 }
 
 void shape_rules_release(struct shape_rules *r)
 {
     capture_filter_release(&r->filter);
+    column_rules_release(&r->columns);
     for (size_t i = 0; i < r->key_count; i++)
         regex_free(r->keys[i].table);
     mem_free(r->keys);
@@ -144,6 +149,31 @@ static struct schema_builder *struct_named(struct slice base, const char *suffix
     return b;
 }
 
+/* The codec of key column k: the column's own, unless a rule shows it otherwise in the value. Gives
+ * the slot too. */
+static const struct codec *key_codec(struct shape *s, const struct shape_rules *r, uint32_t k,
+                                     uint32_t column)
+{
+    const struct mysql_table *t = s->table;
+    struct codec *c = &s->codecs[column];
+    bool ruled = column_rules_find(&r->columns, t->db, t->name, &t->columns[column]) != NULL;
+    if (ruled && s->slots[column] < 0) { /* only the key has it */
+        codec_release(c);
+        codec_init(c, t, &t->columns[column], &r->key_modes);
+    } else if (ruled) {
+        if (!s->key_codecs)
+            s->key_codecs = arena_calloc(&s->arena, t->column_count + 1, sizeof *s->key_codecs);
+        c = &s->key_codecs[k];
+        codec_init(c, t, &t->columns[column], &r->key_modes);
+        s->key_slots[k] = s->row_count++;
+        return c;
+    }
+    if (c->schema && s->slots[column] < 0)
+        s->slots[column] = (int32_t)s->row_count++;
+    s->key_slots[k] = (uint32_t)s->slots[column];
+    return c;
+}
+
 /* Slots of all columns, value and key schema. columns: key columns by index. */
 static void shape_layout(struct shape *s, const struct shape_rules *r, struct slice schema_name,
                          const uint32_t *columns, uint32_t count)
@@ -163,12 +193,10 @@ static void shape_layout(struct shape *s, const struct shape_rules *r, struct sl
 
     struct schema_builder *key = struct_named(schema_name, ".Key");
     for (uint32_t k = 0; k < count; k++) {
-        const struct codec *c = &s->codecs[columns[k]];
-        if (!c->schema)
+        if (!s->codecs[columns[k]].schema)
             continue;
-        if (s->slots[columns[k]] < 0)
-            s->slots[columns[k]] = (int32_t)s->row_count++;
-        s->key_slots[s->key_count++] = (uint32_t)s->slots[columns[k]];
+        const struct codec *c = key_codec(s, r, s->key_count, columns[k]);
+        s->key_columns[s->key_count++] = columns[k];
         add_field(key, r, c);
     }
     const struct schema *built = schema_build(key);
@@ -187,6 +215,7 @@ struct shape *shape_new(const struct shape_rules *r, const struct mysql_table *t
     s->codecs = arena_calloc(&s->arena, table->column_count + 1, sizeof *s->codecs);
     s->slots = arena_calloc(&s->arena, table->column_count + 1, sizeof *s->slots);
     s->key_slots = arena_calloc(&s->arena, table->column_count + 1, sizeof *s->key_slots);
+    s->key_columns = arena_calloc(&s->arena, table->column_count + 1, sizeof *s->key_columns);
     for (uint32_t i = 0; i < table->column_count; i++)
         codec_init(&s->codecs[i], table, &table->columns[i], &r->modes);
 
@@ -212,6 +241,8 @@ void shape_free(struct shape *s)
     schema_unref(s->value);
     for (uint32_t i = 0; i < s->table->column_count; i++)
         codec_release(&s->codecs[i]);
+    for (uint32_t k = 0; s->key_codecs && k < s->key_count; k++)
+        codec_release(&s->key_codecs[k]);
     arena_release(&s->arena);
     mysql_table_unref(s->table);
     mem_free(s);
@@ -269,8 +300,28 @@ enum err shape_cells(const struct shape *s, struct value_env *env,
         if (UNLIKELY(rc))
             return row_failed(s, i, rc, e);
     }
+    for (uint32_t k = 0; UNLIKELY(s->key_codecs != NULL) && k < s->key_count; k++) {
+        uint32_t i = s->key_columns[k];
+        if (!s->key_codecs[k].schema)
+            continue;
+        enum err rc =
+            codec_cell(&s->key_codecs[k], env, &map->columns[i], &cells[i], &v[s->key_slots[k]]);
+        if (rc)
+            return row_failed(s, i, rc, e);
+    }
     *row = v;
     return E_OK;
+}
+
+/* The value of a column for the key alone. */
+static enum err key_text(const struct shape *s, struct value_env *env, uint32_t column,
+                         struct slice text, struct value *v)
+{
+    enum err rc = E_OK;
+    for (uint32_t k = 0; s->key_codecs && k < s->key_count && rc == E_OK; k++)
+        if (s->key_columns[k] == column && s->key_codecs[k].schema)
+            rc = codec_text(&s->key_codecs[k], env, text, &v[s->key_slots[k]]);
+    return rc;
 }
 
 enum err shape_texts(const struct shape *s, struct value_env *env, const uint32_t *columns,
@@ -288,6 +339,8 @@ enum err shape_texts(const struct shape *s, struct value_env *env, const uint32_
             continue;
         struct slice text = texts[i] ? slice_of(texts[i], lengths[i]) : SLICE_NULL;
         enum err rc = codec_text(&s->codecs[column], env, text, &v[s->slots[column]]);
+        if (rc == E_OK && s->key_codecs)
+            rc = key_text(s, env, column, text, v);
         if (rc)
             return row_failed(s, column, rc, e);
     }

@@ -2,7 +2,7 @@
  * schemas, decoders of all columns. Made once per table version; rows only run through it.
  *
  * A row is an array of values: first the fields of the value struct, then key columns that a column
- * filter keeps out of the value. SPEC: cdc-mysql 5.2, 5.13, 6. Thread: the task's. */
+ * filter keeps out of the value or a rule changes in it. SPEC: cdc-mysql 5.2, 5.13, 6. Thread: the task's. */
 #ifndef WEIR_CDC_MYSQL_SCHEMAS_H
 #define WEIR_CDC_MYSQL_SCHEMAS_H
 
@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "cdc/filter.h"
 #include "cdc/mysql/column_converters.h"
+#include "cdc/mysql/column_rule.h"
 #include "cdc/mysql/options.h"
 #include "cdc/mysql/row.h"
 #include "cdc/mysql/table.h"
@@ -23,8 +24,9 @@ struct key_rule { /* one element of message.key.columns */
 struct shape_rules {
     const struct mysql_options *options; /* borrowed */
     struct capture_filter filter;
-    struct value_modes modes;
     struct column_converters converters;
+    struct column_rules columns;
+    struct value_modes modes, key_modes; /* keys show columns as they are */
     struct key_rule *keys;
     size_t key_count;
     const struct schema *source; /* of source blocks; borrowed */
@@ -43,6 +45,10 @@ struct shape {
     uint32_t row_count;   /* with the key-only columns */
     uint32_t *key_slots;  /* key_count: positions in a row, in the order of the key */
     uint32_t key_count;
+    /* Per key column, where the value shows it changed by a rule: the codec for its own slot of the
+     * key (else schema NULL). NULL: no rule touches the key. */
+    struct codec *key_codecs;
+    uint32_t *key_columns;      /* table columns of the key */
     const struct schema *key;   /* NULL: no key */
     const struct schema *value; /* optional row struct */
     const struct schema *envelope;

@@ -280,22 +280,56 @@ static void next_unit(struct stream *s)
     s->progressed = true;
 }
 
-static void begin(struct stream *s)
+/* Of the transaction at hand, for its metadata. */
+static int64_t unit_time_ms(const struct stream *s)
+{
+    return s->commit_us ? s->commit_us / 1000 : (int64_t)s->last_timestamp * 1000;
+}
+
+/* SPEC: cdc-mysql 5.12 */
+static enum err tell_begin(struct stream *s, struct record_batch *b, struct error *e)
+{
+    struct transactions *t = s->t->em.transactions;
+    struct strbuf at = STRBUF_INIT;
+    struct slice id = s->gtid;
+    enum err rc = E_OK;
+    if (!t)
+        return E_OK;
+    if (!id.p) {
+        strbuf_addf(&at, "file=%s,pos=%llu", s->file, (unsigned long long)s->event_start);
+        id = strbuf_slice(&at);
+    }
+    if (s->resuming && s->skip_events)
+        transactions_resume(t, id);
+    else
+        rc = transactions_begin(t, b, id, unit_time_ms(s), e);
+    strbuf_release(&at);
+    return rc;
+}
+
+static enum err begin(struct stream *s, struct record_batch *b, struct error *e)
 {
     s->in_transaction = true;
     s->has_query = false;
     s->texts_stale = true;
     restart_here(s, s->event_start);
+    return tell_begin(s, b, e);
 }
 
-static void commit(struct stream *s)
+static enum err commit(struct stream *s, struct record_batch *b, struct error *e)
 {
+    enum err rc = E_OK;
+    if (s->t->em.transactions) {
+        rc = transactions_end(s->t->em.transactions, b, unit_time_ms(s), e);
+        s->last_valid = false; /* the newest record belongs to the end, not to the last row */
+    }
     s->in_transaction = false;
     s->gtids.ended = true;
     s->resuming = false;
     s->has_query = false;
     restart_here(s, s->event_end);
     s->commit_us = 0;
+    return rc;
 }
 
 static void on_gtid(struct stream *s, const struct mysql_event *ev)
@@ -325,7 +359,8 @@ static void on_gtid(struct stream *s, const struct mysql_event *ev)
     s->gtids.gno = g->gno;
 }
 
-static void on_mariadb_gtid(struct stream *s, const struct mysql_event *ev)
+static enum err on_mariadb_gtid(struct stream *s, const struct mysql_event *ev,
+                                struct record_batch *b, struct error *e)
 {
     const struct mysql_mariadb_gtid_event *g = &ev->u.mariadb_gtid;
     next_unit(s);
@@ -342,8 +377,7 @@ static void on_mariadb_gtid(struct stream *s, const struct mysql_event *ev)
     s->gtid = s->t->o.flavour == FLAVOUR_MARIADB ? strbuf_slice(&s->gtid_text) : SLICE_NULL;
     s->gtids.pending = true;
     s->gtids.mariadb_gtid = (struct mariadb_gtid){g->domain, ev->server_id, g->seq};
-    if (!g->standalone)
-        begin(s);
+    return g->standalone ? E_OK : begin(s, b, e);
 }
 
 static enum err on_rotate(struct stream *s, const struct mysql_event *ev, struct error *e)
@@ -373,19 +407,16 @@ static enum err on_query(struct stream *s, const struct mysql_event *ev, struct 
     case DDL_BEGIN:
         if (!s->gtids.pending && !s->in_transaction)
             next_unit(s);
-        begin(s);
         s->has_thread = true;
         s->thread_id = q->thread_id;
-        return E_OK;
+        return begin(s, b, e);
     case DDL_COMMIT:
-        commit(s);
-        return E_OK;
+        return commit(s, b, e);
     case DDL_ROLLBACK:
         LOG_WARN(LOG_CDC_MYSQL,
                  "a transaction that changed non-transactional tables was rolled back; its "
                  "events have been sent");
-        commit(s);
-        return E_OK;
+        return commit(s, b, e);
     case DDL_DML:
         LOG_WARN(LOG_CDC_MYSQL,
                  "Received DML for processing, binlog probably contains events generated with "
@@ -433,15 +464,14 @@ enum err stream_event(struct stream *s, const struct mysql_event *ev, struct rec
         on_gtid(s, ev);
         return E_OK;
     case EV_MARIADB_GTID:
-        on_mariadb_gtid(s, ev);
+        rc = on_mariadb_gtid(s, ev, b, e);
         break;
     case EV_QUERY:
     case EV_QUERY_COMPRESSED:
         rc = on_query(s, ev, b, e);
         break;
     case EV_XID:
-        commit(s);
-        return E_OK;
+        return commit(s, b, e);
     case EV_ROWS_QUERY:
     case EV_ANNOTATE_ROWS:
         strbuf_reset(&s->query);
@@ -589,6 +619,7 @@ enum err stream_poll(struct stream *s, struct record_batch *b, struct error *e)
 {
     s->texts_stale = true;
     s->t->env.arena = &b->arena;
+    transactions_batch(&s->t->transactions);
     if (!s->dump) {
         int64_t wait = s->next_try_ms - clock_mono_ms();
         if (wait > 0) {

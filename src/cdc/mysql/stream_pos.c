@@ -64,6 +64,8 @@ void stream_offset(struct stream *s, struct mysql_offset *out)
     strbuf_reset(&out->gtids);
     if (s->gtids.used)
         gtid_done_print(&s->gtids, &out->gtids);
+    strbuf_reset(&out->transaction);
+    transactions_print(&s->t->transactions, &out->transaction);
 }
 
 void stream_describe(const struct stream *s, struct strbuf *out)

@@ -130,7 +130,7 @@ static enum err bind(struct stream *s, struct mysql_table_map *map, struct bindi
     b->computed = NULL;
     render_plan_free(b->plan);
     const struct task_ctx *ctx = s->t->ctx;
-    b->plan = shape && row_end < 0 && ctx
+    b->plan = shape && row_end < 0 && ctx && !s->t->em.transactions
                   ? render_plan_new(shape, map, &s->t->em.source, ctx->direct)
                   : NULL;
     b->generation = s->generation;

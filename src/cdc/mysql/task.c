@@ -69,6 +69,17 @@ static void init_heartbeat(struct mysql_task *t)
     t->next_heartbeat_ms = clock_mono_ms() + t->o.heartbeat_interval_ms;
 }
 
+static void init_transactions(struct mysql_task *t)
+{
+    struct slice delimiter = t->o.topic_delimiter.p ? t->o.topic_delimiter : SL(".");
+    struct strbuf topic = STRBUF_INIT;
+    strbuf_addf(&topic, "%s" PRI_SL PRI_SL, t->topic, ARG_SL(delimiter),
+                ARG_SL(t->o.transaction_topic));
+    transactions_init(&t->transactions, t->o.transaction_metadata, strbuf_slice(&topic));
+    t->em.transactions = t->o.transaction_metadata ? &t->transactions : NULL;
+    strbuf_release(&topic);
+}
+
 static enum err task_init(struct mysql_task *t, struct task_ctx *ctx, enum mysql_flavour f,
                           struct error *e)
 {
@@ -92,6 +103,7 @@ static enum err task_init(struct mysql_task *t, struct task_ctx *ctx, enum mysql
     t->em.tombstones = t->o.tombstones;
     t->em.skip_unchanged = t->o.skip_unchanged;
     t->em.skipped = t->o.skipped;
+    init_transactions(t);
     schema_change_init(&t->change_schemas, f, t->em.source.schema);
     history_init(&t->history, ctx->db, ctx->kclient, ctx->connector, t->o.topic_prefix,
                  t->o.history_topic);
@@ -116,6 +128,7 @@ static void task_stop(void *task)
     schema_change_release(&t->change_schemas);
     context_headers_release(&t->em.headers);
     source_info_release(&t->em.source);
+    transactions_release(&t->transactions);
     history_release(&t->history);
     schema_unref(t->heartbeat_key);
     schema_unref(t->heartbeat_value);

@@ -34,6 +34,7 @@ struct mysql_task {
     struct shape_rules rules;
     struct shapes shapes;
     struct emitter em;
+    struct transactions transactions;
     struct schema_change_schemas change_schemas;
     struct value_env env;
     struct history history;

@@ -134,6 +134,7 @@ static enum err load_offset(struct mysql_task *t, struct error *e)
                  ARG_SL(stored));
         rc = mysql_offset_parse(&t->offset, stored, e);
         t->has_offset = rc == E_OK;
+        transactions_load(&t->transactions, stored);
     } else {
         LOG_INFO(LOG_CDC_MYSQL, "No previous offsets found");
     }

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cdc/mysql/column_converters.h"
+#include "cdc/mysql/column_rule.h"
 
 void value_modes_from(struct value_modes *m, const struct mysql_options *o)
 {
@@ -248,6 +249,79 @@ enum err codec_default(const struct codec *c, struct value_env *env, struct valu
     }
 }
 
+/* --- rules on columns
+ * -------------------------------------------------------------------------------------- */
+
+static enum err masked_cell(const struct codec *c, struct value_env *env,
+                            const struct mysql_map_column *m, const struct mysql_cell *cell,
+                            struct value *out)
+{
+    (void)env, (void)m, (void)cell;
+    *out = c->on_null;
+    return E_OK;
+}
+
+static enum err masked_text(const struct codec *c, struct value_env *env, struct slice text,
+                            struct value *out)
+{
+    (void)env, (void)text;
+    *out = c->on_null;
+    return E_OK;
+}
+
+/* A text as the rule wants it; other values stay. */
+static enum err apply_rule(const struct codec *c, struct value_env *env, struct value *out)
+{
+    if (out->kind != VALUE_STRING)
+        return E_OK;
+    struct slice in = slice_of(out->u.s, out->n);
+    struct slice text = column_rule_text(c->rule, c->column, in, &env->scratch);
+    if (!text.p)
+        return E_NOMEM;
+    if (text.p == in.p) {
+        *out = value_string(text);
+        return E_OK;
+    }
+    char *p = value_dup(env, text.p, text.n);
+    if (!p)
+        return E_NOMEM;
+    *out = value_string(slice_of(p, text.n));
+    return E_OK;
+}
+
+static enum err changed_cell(const struct codec *c, struct value_env *env,
+                             const struct mysql_map_column *m, const struct mysql_cell *cell,
+                             struct value *out)
+{
+    enum err rc = c->plain_cell(c, env, m, cell, out);
+    return rc ? rc : apply_rule(c, env, out);
+}
+
+static enum err changed_text(const struct codec *c, struct value_env *env, struct slice text,
+                             struct value *out)
+{
+    enum err rc = c->plain_text(c, env, text, out);
+    return rc ? rc : apply_rule(c, env, out);
+}
+
+static void set_rule(struct codec *c, const struct column_rule *rule)
+{
+    if (!rule || c->schema->type != SCHEMA_STRING || !column_rule_changes(rule, c->column))
+        return;
+    c->rule = rule;
+    c->form = c->text_form = CODEC_OTHER;
+    if (rule->kind == RULE_MASK) {
+        c->on_null = c->absent = value_string(slice_cstr(rule->mask));
+        c->from_cell = masked_cell;
+        c->from_text = masked_text;
+        return;
+    }
+    c->plain_cell = c->from_cell;
+    c->plain_text = c->from_text;
+    c->from_cell = changed_cell;
+    c->from_text = changed_text;
+}
+
 /* --- one column
  * -------------------------------------------------------------------------------------- */
 
@@ -288,6 +362,10 @@ void codec_init(struct codec *c, const struct mysql_table *table, const struct m
     }
     if (modes->comments && column->comment.p && column->comment.n)
         schema_builder_doc(b, column->comment);
+    const struct column_rule *rule =
+        modes->rules ? column_rules_find(modes->rules, table->db, table->name, column) : NULL;
+    if (rule)
+        column_rule_schema(rule, column, b);
 
     /* The default is read by the column's own text function, which may look at the schema. */
     struct arena arena;
@@ -328,6 +406,8 @@ void codec_init(struct codec *c, const struct mysql_table *table, const struct m
             c->absent = value_copy(c->keep, c->absent);
         }
     }
+    c->on_null = c->nullable ? value_null() : c->fallback;
+    set_rule(c, rule);
     value_env_release(&env);
     arena_release(&arena);
 }
@@ -347,7 +427,7 @@ void codec_release(struct codec *c)
 
 static void replaced(const struct codec *c, struct value *out)
 {
-    *out = c->nullable ? value_null() : c->fallback;
+    *out = c->on_null;
 }
 
 enum err codec_cell(const struct codec *c, struct value_env *env, const struct mysql_map_column *m,

@@ -16,9 +16,12 @@
 #include "cdc/mysql/table.h"
 #include "connect/schema.h"
 
-/* How values appear; made from the options once. */
+struct column_rule;
+struct column_rules;
 struct column_converters;
 struct column_converter;
+
+/* How values appear; made from the options once. */
 struct value_modes {
     enum decimal_mode decimal;
     bool bigint_precise;
@@ -28,6 +31,7 @@ struct value_modes {
     struct slice unavailable;                   /* text for columns that a row image leaves out */
     bool unavailable_is_hex;                    /* unavailable is the digits behind "hex:" */
     const struct column_converters *converters; /* borrowed; NULL: none */
+    const struct column_rules *rules;           /* NULL: none, as for keys; borrowed */
 };
 void value_modes_from(struct value_modes *m, const struct mysql_options *o);
 
@@ -66,6 +70,7 @@ struct codec {
     codec_text_fn from_text;
     enum codec_form form, text_form; /* of from_cell and from_text */
     struct value fallback;           /* for NULL or E_INVALID in a NOT NULL column */
+    struct value on_null;            /* what NULL and E_INVALID give */
     struct value absent;             /* placeholder for what the image leaves out */
     uint32_t length;                 /* BINARY: bytes; BIT: bytes; temporal: digits of fraction */
     struct arena *keep;              /* behind fallback and absent; NULL: not needed */
@@ -74,6 +79,9 @@ struct codec {
     codec_text_fn base_text;
     struct slice instead; /* text for zero dates; null: none */
     bool nullable;
+    const struct column_rule *rule; /* NULL: none that changes values */
+    codec_cell_fn plain_cell;       /* with a rule: what from_cell was without it */
+    codec_text_fn plain_text;
     bool text_is_default; /* while reading a DEFAULT's text instead of a row's */
 };
 

@@ -259,8 +259,54 @@ static void test_skipped(void)
     close_stream(&f);
 }
 
+/* With metadata the end of a transaction is a record of its own: a restart must tell neither it nor
+ * the beginning twice, and goes on counting. SPEC: cdc-mysql 5.12 */
+static void test_metadata(void)
+{
+    struct fixture f;
+    open_stream(&f, false, START);
+    transactions_init(&f.t.transactions, true, SL("p.transaction"));
+    f.t.em.transactions = &f.t.transactions;
+    feed_gtid(&f, 5);
+    feed_query(&f, "BEGIN");
+    CHECK_INT(f.batch.count, 1);
+    check_offset(&f, AT(1100, UUID ":1-4",
+                        ",\"server_id\":9,\"event\":1,\"transaction_id\":\"" UUID ":5\""));
+    feed_map(&f, false);
+    feed_rows(&f, 1, 3, false);
+    check_offset(&f, AT(1100, UUID ":1-4",
+                        ",\"row\":3,\"server_id\":9,\"event\":2,\"transaction_id\":\"" UUID
+                        ":5\",\"transaction_data_collection_order_d.t\":3"));
+    feed(&f, (struct mysql_event){.type = EV_XID, .u.xid = 1}, false);
+    CHECK_INT(f.batch.count, 5);
+    check_offset(&f, AT(1500, UUID ":1-5", ",\"server_id\":9"));
+    transactions_release(&f.t.transactions);
+    close_stream(&f);
+
+    const char *inside =
+        "{\"file\":\"b.000001\",\"pos\":1100,\"event\":2,\"row\":2,\"gtids\":\"" UUID
+        ":1-4\",\"transaction_id\":\"" UUID ":5\",\"transaction_data_collection_order_d.t\":2}";
+    open_stream(&f, false, inside);
+    transactions_init(&f.t.transactions, true, SL("p.transaction"));
+    transactions_load(&f.t.transactions, slice_cstr(inside));
+    f.t.em.transactions = &f.t.transactions;
+    f.pos = 1000;
+    feed_gtid(&f, 5);
+    feed_query(&f, "BEGIN");
+    feed_map(&f, false);
+    CHECK_INT(f.batch.count, 0);
+    feed_rows(&f, 1, 3, false);
+    CHECK_INT(f.batch.count, 1);
+    CHECK_INT(f.batch.records[0].value.u.v[ENVELOPE_TRANSACTION].u.v[1].u.i, 3);
+    feed(&f, (struct mysql_event){.type = EV_XID, .u.xid = 1}, false);
+    CHECK_INT(f.batch.count, 2);
+    transactions_release(&f.t.transactions);
+    close_stream(&f);
+}
+
 static const struct test_case tests[] = {
     {"a transaction", test_transaction},
+    {"transaction metadata", test_metadata},
     {"a gtid is not done early", test_gtid_is_not_done_early},
     {"resuming inside a transaction", test_resume},
     {"mariadb", test_mariadb},

@@ -156,4 +156,16 @@ void uuid_dashed(const struct uuid *u, char out[UUID_DASHED_SIZE]);
 enum err uuid_parse(struct slice s, struct uuid *out) MUST_CHECK;
 void bytes_random(void *p, size_t n); /* from the system's generator */
 
+/* No byte is above 0x7f. */
+static inline bool bytes_are_ascii(const void *bytes, size_t n)
+{
+    const uint8_t *p = bytes, *end = p + n;
+    uint64_t high = 0;
+    for (; end - p >= 8; p += 8)
+        high |= load_le64(p);
+    for (; p < end; p++)
+        high |= *p;
+    return !(high & UINT64_C(0x8080808080808080));
+}
+
 #endif

@@ -262,6 +262,10 @@ enum err runtime_start(struct runtime **out, struct server_config *c,
 {
     /* A thread pool's worth of malloc arenas would cost more memory than all else. */
     mallopt(M_ARENA_MAX, 2);
+    /* What large messages and rows took goes back to the system at once; batches of the usual size
+     * stay in the heap. (By itself glibc would raise the first limit to 32 MB and more.) */
+    mallopt(M_MMAP_THRESHOLD, 8 << 20);
+    mallopt(M_TRIM_THRESHOLD, 16 << 20);
     raise_file_limit();
     struct runtime *r = xcalloc(1, sizeof *r);
     int64_t began_ms = clock_mono_ms(), age_ms = process_age_ms();

@@ -3,7 +3,7 @@
 
 Snapshot: rows a second until all are in the topic, against `SELECT *` by mysql_use_result, with schemas and without. Catch-up: the
 changes made while the connector was stopped, against a dump of the same binary log that looks at nothing; schemas off. Then the
-peak memory of both the catch-up and of rows of 16 MB."""
+peak memory of the catch-up, of rows of 16 and 100 MB, and of one transaction of 1 GB (TRANSACTION_MB) of small rows."""
 import os
 import statistics
 import subprocess
@@ -132,22 +132,48 @@ def catch_up(db, w, consumer, name):
     print(f"RESULT catch-up-memory peak {max(peaks):.0f} MB of the whole process", flush=True)
 
 
+def memory(name, w, idle, unit=None):
+    peak = peak_mb(w.process.pid)
+    times = "" if unit is None else f": {(peak - idle) / unit:.1f} times the row of {unit} MB"
+    print(f"RESULT {name} peak {peak:.0f} MB of the whole process, before {idle:.0f} MB{times}", flush=True)
+
+
 def large_rows(db, w, consumer, name):
-    """Peak memory while rows of 16 MB are streamed."""
-    size, count = 16 << 20, 4
+    """Peak memory while large rows are inserted, updated and deleted."""
     client = db.client("bench")
     with client.cursor() as c:
-        c.execute("CREATE TABLE big (id INT PRIMARY KEY, body LONGTEXT)")
+        c.execute("CREATE TABLE big (id INT PRIMARY KEY, body LONGTEXT) CHARACTER SET utf8mb4")
         c.execute("INSERT INTO big VALUES (0, 'a')")
         until(consumer, f"{name}.bench.big", 1)
+        count = 1
+        for size in (16, 100):
+            forget_peak(w.process.pid)
+            idle = peak_mb(w.process.pid)
+            c.execute("INSERT INTO big VALUES (%s, REPEAT('a', %s))", (size, size << 20))
+            c.execute("UPDATE big SET body = REPEAT('b', %s) WHERE id = %s", (size << 20, size))
+            c.execute("DELETE FROM big WHERE id = %s", (size,))
+            count += 4
+            until(consumer, f"{name}.bench.big", count)
+            memory("large-row-memory", w, idle, size)
+    client.close()
+
+
+def large_transaction(db, w, consumer, name, megabytes):
+    """Peak memory while one transaction of small rows passes."""
+    client = db.client("bench")
+    per, each = 1000, 1000
+    total = (megabytes << 20) // each // per * per
+    with client.cursor() as c:
+        c.execute("CREATE TABLE many (id INT PRIMARY KEY AUTO_INCREMENT, body VARCHAR(1000) CHARACTER SET utf8mb4)")
+        c.execute("START TRANSACTION")
+        for _ in range(total // per):
+            c.execute("INSERT INTO many (body) SELECT REPEAT('a', 960) FROM t LIMIT %s", (per,))
         forget_peak(w.process.pid)
         idle = peak_mb(w.process.pid)
-        for i in range(1, count + 1):
-            c.execute("INSERT INTO big VALUES (%s, REPEAT('a', %s))", (i, size))
+        c.execute("COMMIT")
     client.close()
-    until(consumer, f"{name}.bench.big", count + 1)
-    peak = peak_mb(w.process.pid)
-    print(f"RESULT large-row-memory peak {peak:.0f} MB (before {idle:.0f} MB) with rows of {size >> 20} MB: {(peak - idle) / (size >> 20):.1f} times the row", flush=True)
+    until(consumer, f"{name}.bench.many", total)
+    memory(f"large-transaction-memory {megabytes} MB", w, idle)
 
 
 with database("mariadb", ["--innodb-buffer-pool-size=1G", "--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0", "--max-allowed-packet=1G",
@@ -161,4 +187,5 @@ with database("mariadb", ["--innodb-buffer-pool-size=1G", "--innodb-flush-log-at
         name = snapshots(db, w, consumer, False)
         catch_up(db, w, consumer, name)
         large_rows(db, w, consumer, name)
+        large_transaction(db, w, consumer, name, int(os.environ.get("TRANSACTION_MB", "1024")))
         consumer.close()

@@ -2,8 +2,8 @@
  *
  * Set-up runs as ordinary statements through the library; then the socket is ours. Without TLS
  * packets are framed here out of one large buffer: `at`..`end` is what has arrived, an event is
- * handed out in place. A packet of exactly 16 MiB - 1 goes on in the next: such an event is put
- * together in `joined`. With TLS whole packets come from dump_tls.c. An eventfd wakes the wait for
+ * handed out in place. A packet of exactly 16 MiB - 1 goes on in the next: such an event, and every
+ * other large one, is received into `joined`, so that its bytes exist once. With TLS whole packets come from dump_tls.c. An eventfd wakes the wait for
  * cancel and for the TLS reader. SPEC: cdc-mysql 2.4. */
 #include "cdc/mysql/dump.h"
 
@@ -22,7 +22,9 @@
 
 #define BUFFER_START ((size_t)256 << 10)
 #define PACKET_FULL 0xFFFFFFu
+#define PACKET_LARGE ((size_t)1 << 20) /* from here on into `joined` */
 #define MAX_EVENT_DEFAULT (((size_t)1 << 30) + 65536)
+#define PACKETS_KEPT ((size_t)8 << 20)
 #define HEARTBEAT_MS 48000
 #define COMMAND_BINLOG_DUMP_GTID 0x1e /* MySQL's; the library's header lacks it */
 #define EVENT_HEADER 19
@@ -36,7 +38,9 @@ struct mysql_dump {
     bool checksums;
     uint8_t *buf; /* plain: [at, end) of it has arrived */
     size_t cap, at, end;
-    struct strbuf joined; /* an event of several packets */
+    struct strbuf joined; /* a large event */
+    size_t rest;          /* bytes of its packet that are still to come */
+    bool joining, more;   /* a packet is being joined; another one follows it */
     bool joined_done;     /* it has been handed out */
     struct dump_tls *tls;
     struct strbuf packets; /* TLS: packets in hand, from tls_at on */
@@ -374,40 +378,83 @@ static enum err make_room(struct mysql_dump *d, size_t need, struct error *e)
     return E_OK;
 }
 
+static enum err too_large(const struct mysql_dump *d, struct error *e)
+{
+    return error_set(e, E_TOO_LARGE, "binlog event is over the limit of %zu bytes",
+                     d->options.max_event_bytes);
+}
+
+/* What has arrived of the packet that is being joined. True: it is whole. */
+static bool join(struct mysql_dump *d)
+{
+    size_t n = MIN(d->rest, left(d));
+    strbuf_add(&d->joined, d->buf + d->at, n);
+    d->at += n;
+    d->rest -= n;
+    return d->rest == 0;
+}
+
+/* Its header is at `at`. */
+static enum err start_join(struct mysql_dump *d, size_t size, struct error *e)
+{
+    if (strbuf_reserve(&d->joined, size) != E_OK)
+        return strbuf_err(&d->joined) == E_TOO_LARGE
+                   ? too_large(d, e)
+                   : error_set(e, E_NOMEM, "no memory for a packet of %zu bytes", size);
+    d->at += 4;
+    d->rest = size;
+    d->more = size == PACKET_FULL;
+    d->joining = true;
+    return E_OK;
+}
+
 /* A whole event from the buffer, or E_AGAIN with room made for the rest. */
 static enum err frame(struct mysql_dump *d, struct slice *event, struct error *e)
 {
     for (;;) {
-        size_t need = left(d) < 4 ? 4 : 4 + packet_size(d);
+        if (d->joining) {
+            if (!join(d))
+                return E_AGAIN;
+            d->joining = false;
+            if (!d->more) {
+                d->joined_done = true;
+                return unwrap(d, strbuf_slice(&d->joined), event, e);
+            }
+        }
+        size_t size = left(d) < 4 ? 0 : packet_size(d);
+        if (left(d) >= 4 && (size >= PACKET_LARGE || d->joined.n > 0)) {
+            enum err err = start_join(d, size, e);
+            if (err)
+                return err;
+            continue;
+        }
+        size_t need = 4 + size;
         if (left(d) < need) {
-            if (need > 4 && need > d->options.max_event_bytes + 5)
-                return error_set(e, E_TOO_LARGE, "binlog packet of %zu bytes is over the limit",
-                                 need - 4);
             bool room = d->cap - d->end >= 65536 && d->cap - d->at >= need;
             enum err err = room ? E_OK : make_room(d, need, e);
             return err ? err : E_AGAIN;
         }
-        struct slice p = slice_of(d->buf + d->at + 4, need - 4);
+        struct slice p = slice_of(d->buf + d->at + 4, size);
         d->at += need;
-        if (p.n < PACKET_FULL && d->joined.n == 0)
-            return unwrap(d, p, event, e);
-        strbuf_add_slice(&d->joined, p);
-        if (strbuf_err(&d->joined))
-            return error_set(e, E_TOO_LARGE, "binlog event is over the limit of %zu bytes",
-                             d->options.max_event_bytes);
-        if (p.n < PACKET_FULL) {
-            d->joined_done = true;
-            return unwrap(d, strbuf_slice(&d->joined), event, e);
-        }
+        return unwrap(d, p, event, e);
     }
 }
 
 static enum err receive(struct mysql_dump *d, struct error *e)
 {
     for (;;) {
-        ssize_t n = recv(d->fd, d->buf + d->end, d->cap - d->end, MSG_DONTWAIT);
+        struct strbuf *j = &d->joined;
+        bool direct = d->rest > 0; /* then the buffer is empty */
+        ssize_t n = recv(d->fd, direct ? (uint8_t *)j->p + j->n : d->buf + d->end,
+                         direct ? d->rest : d->cap - d->end, MSG_DONTWAIT);
         if (n > 0) {
-            d->end += (size_t)n;
+            if (direct) {
+                j->n += (size_t)n;
+                j->p[j->n] = '\0';
+                d->rest -= (size_t)n;
+            } else {
+                d->end += (size_t)n;
+            }
             d->bytes += (uint64_t)n;
             return E_OK;
         }
@@ -484,16 +531,23 @@ static bool skip(struct mysql_dump *d, struct slice *event)
     return false;
 }
 
+/* Large rows are rare: what they took is given back. */
+void mysql_dump_done(struct mysql_dump *d)
+{
+    if (d->joined_done)
+        strbuf_release(&d->joined);
+    d->joined_done = false;
+    if (d->tls && d->tls_at >= d->packets.n && d->packets.cap > PACKETS_KEPT)
+        strbuf_release(&d->packets);
+}
+
 enum err mysql_dump_next(struct mysql_dump *d, int timeout_ms, struct slice *event, struct error *e)
 {
     int64_t until = timeout_ms > 0 ? clock_mono_ms() + timeout_ms : 0;
 
     if (mysql_conn_cancelled(d->conn))
         return error_set(e, E_CANCELLED, "cancelled");
-    if (d->joined_done) { /* handed out by the last call */
-        strbuf_reset(&d->joined);
-        d->joined_done = false;
-    }
+    mysql_dump_done(d);
     for (;;) {
         enum err err = d->tls ? tls_frame(d, event, e) : frame(d, event, e);
         if (err == E_AGAIN && !d->tls)
@@ -514,5 +568,5 @@ bool mysql_dump_buffered(const struct mysql_dump *d)
 {
     if (d->tls)
         return d->tls_at < d->packets.n;
-    return left(d) >= 4 && left(d) - 4 >= packet_size(d);
+    return !d->joining && left(d) >= 4 && left(d) - 4 >= packet_size(d);
 }

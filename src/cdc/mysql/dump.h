@@ -47,6 +47,9 @@ void mysql_dump_cancel(struct mysql_dump *d);
  *   E_CANCELLED */
 enum err mysql_dump_next(struct mysql_dump *d, int timeout_ms, struct slice *event,
                          struct error *e) MUST_CHECK;
+/* The event that next gave is not needed any more; the bytes of a large one are given back now and not
+ * at the next call. */
+void mysql_dump_done(struct mysql_dump *d);
 /* True when next would not wait: a whole event is in the buffer. */
 bool mysql_dump_buffered(const struct mysql_dump *d);
 /* The server sends checksums (for mysql_binlog_init). */

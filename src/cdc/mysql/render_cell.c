@@ -39,13 +39,7 @@ char *render_utf8(const struct render_op *op, const struct mysql_cell *cell, cha
 
 static char *put_ascii(const struct render_op *op, const struct mysql_cell *cell, char *to)
 {
-    const uint8_t *p = cell->p, *end = p + cell->n;
-    uint64_t high = 0;
-    for (; end - p >= 8; p += 8)
-        high |= load_le64(p);
-    for (; p < end; p++)
-        high |= *p;
-    return UNLIKELY(high & UINT64_C(0x8080808080808080)) ? NULL : render_utf8(op, cell, to);
+    return LIKELY(bytes_are_ascii(cell->p, cell->n)) ? render_utf8(op, cell, to) : NULL;
 }
 
 char *render_base64(const struct render_op *op, const struct mysql_cell *cell, char *to)

@@ -11,6 +11,7 @@
 #include "connect/json_out.h"
 
 #define ARENA_KEPT ((size_t)256 << 10) /* values of rows that are done */
+#define LARGE_CELL ((uint32_t)1 << 20)
 
 /* --- text ---------------------------------------------------------------------------------------
  */
@@ -86,7 +87,12 @@ static __attribute__((noinline)) enum err cell_as_value(struct renderer *r, stru
         err = codec_cell(op->codec, &r->env, op->map, cell, &v);
     if (err)
         return err == E_NOMEM ? err : E_UNSUPPORTED;
-    return text_out_value(w, op->codec->schema, v, op->form);
+    err = text_out_value(w, op->codec->schema, v, op->form);
+    if (UNLIKELY(cell->n > LARGE_CELL)) { /* a row may hold several: what it took is given back */
+        arena_reset(&r->arena);
+        strbuf_release(&r->env.scratch);
+    }
+    return err;
 }
 
 static ALWAYS_INLINE enum err put_cell(struct renderer *r, struct text_out *w,

@@ -611,6 +611,8 @@ static enum err read_events(struct stream *s, struct record_batch *b, struct err
         s->failures = 0;
         s->last_packet_ms = clock_mono_ms();
         rc = one_event(s, raw, b, limit, e);
+        if (!s->in_payload && s->dump)
+            mysql_dump_done(s->dump);
     }
     return rc;
 }

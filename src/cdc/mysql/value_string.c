@@ -9,6 +9,8 @@
 #include "base/bytes.h"
 #include "cdc/mysql/json_binary.h"
 
+#define SCRATCH_KEPT ((size_t)1 << 20)
+
 static enum err dup_string(struct value_env *env, const void *p, size_t n, struct value *out)
 {
     char *to = value_dup(env, p, n);
@@ -30,7 +32,11 @@ static enum err dup_bytes(struct value_env *env, const void *p, size_t n, struct
 static enum err take_scratch(struct value_env *env, struct value *out)
 {
     enum err rc = strbuf_err(&env->scratch);
-    return rc ? rc : dup_string(env, env->scratch.p, env->scratch.n, out);
+    if (rc == E_OK)
+        rc = dup_string(env, env->scratch.p, env->scratch.n, out);
+    if (env->scratch.cap > SCRATCH_KEPT)
+        strbuf_release(&env->scratch);
+    return rc;
 }
 
 /* Snapshot text comes in utf8mb4 whatever the column's charset. */
@@ -54,7 +60,8 @@ static enum err cell_charset(const struct codec *c, struct value_env *env,
                              const struct mysql_map_column *m, const struct mysql_cell *cell,
                              struct value *out)
 {
-    (void)m;
+    if (c->form == CODEC_ASCII && bytes_are_ascii(cell->p, cell->n))
+        return cell_utf8(c, env, m, cell, out);
     strbuf_reset(&env->scratch);
     mysql_charset_to_utf8(c->column->charset, slice_of(cell->p, cell->n), &env->scratch);
     return take_scratch(env, out);

@@ -25,7 +25,7 @@ public_only() { # folders, layer, its public headers
         bad=1
     done
 }
-public_only 'connect web cli lab' broker '(broker|admin)\.h|proto/[a-z_]+\.h'
+public_only 'connect web cli lab' broker '(broker|admin|member)\.h|proto/[a-z_]+\.h'
 public_only cdc connect '(connector|schema|record|kclient|json_out|javatext|transforms/smt)\.h'
 public_only 'web cli lab' connect '(connect|connector|schema|record|kclient|herder)\.h'
 public_only 'cli lab' cdc 'cdc\.h'

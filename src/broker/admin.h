@@ -194,6 +194,17 @@ struct broker_read {
 enum err broker_read(struct broker_target *t, int64_t offset, size_t max_bytes, bool committed_only,
                      int64_t wait_ms, const _Atomic bool *cancel, struct strbuf *out,
                      struct broker_read *info, struct error *e) MUST_CHECK;
+/* A transaction that was aborted: records of that producer in [first_offset, last_offset] do not
+ * count. */
+struct broker_aborted {
+    int64_t producer_id, first_offset, last_offset;
+};
+/* broker_read of committed data, without waiting; *aborted (in the arena) tells what of it to leave
+ * out. Blocks: disk read. */
+enum err broker_read_committed(struct broker_target *t, int64_t offset, size_t max_bytes,
+                               struct arena *a, struct strbuf *out, struct broker_read *info,
+                               struct broker_aborted **aborted, size_t *count,
+                               struct error *e) MUST_CHECK;
 /* Waits until any target has data beyond its offset: E_OK and *ready = its index; E_TIMEOUT;
  * E_CANCELLED; a deleted target counts as ready. For a consumer of many partitions. Blocks: wait.
  */

@@ -253,15 +253,14 @@ enum err broker_wait(struct broker_target *const *targets, const int64_t *offset
 /* --- reading ------------------------------------------------------------------------------------
  */
 
-static enum err read_once(struct broker_target *t, int64_t offset, size_t max_bytes,
-                          bool committed_only, struct strbuf *out, struct broker_read *info,
-                          struct error *e)
+static enum err read_range(struct broker_target *t, int64_t offset, size_t max_bytes,
+                           bool committed_only, struct arena *a, struct strbuf *out,
+                           struct broker_read *info, struct partition_read *got, struct error *e)
 {
     struct partition_read r;
-    struct arena a;
-    arena_init(&a, 512, ARENA_NO_BUDGET);
-    int16_t code = partition_read(t->p, offset, max_bytes, true, committed_only, &a, &r);
+    int16_t code = partition_read(t->p, offset, max_bytes, true, committed_only, a, &r);
     *info = (struct broker_read){r.offsets.start, r.offsets.end, r.offsets.stable, offset};
+    *got = r;
     enum err result = E_OK;
     if (code != KERR_NONE) {
         result = kafka_error(e, code, t, "reading");
@@ -271,7 +270,32 @@ static enum err read_once(struct broker_target *t, int64_t offset, size_t max_by
         if (result == E_OK)
             info->next_offset = r.next_offset;
     }
+    return result;
+}
+
+static enum err read_once(struct broker_target *t, int64_t offset, size_t max_bytes,
+                          bool committed_only, struct strbuf *out, struct broker_read *info,
+                          struct error *e)
+{
+    struct partition_read got;
+    struct arena a;
+    arena_init(&a, 512, ARENA_NO_BUDGET);
+    enum err result = read_range(t, offset, max_bytes, committed_only, &a, out, info, &got, e);
     arena_release(&a);
+    return result;
+}
+
+enum err broker_read_committed(struct broker_target *t, int64_t offset, size_t max_bytes,
+                               struct arena *a, struct strbuf *out, struct broker_read *info,
+                               struct broker_aborted **aborted, size_t *count, struct error *e)
+{
+    struct partition_read got;
+    enum err result = read_range(t, offset, max_bytes, true, a, out, info, &got, e);
+    *count = result == E_OK ? got.aborted_count : 0;
+    *aborted = arena_alloc(a, (*count + 1) * sizeof **aborted);
+    for (size_t i = 0; i < *count; i++)
+        (*aborted)[i] = (struct broker_aborted){
+            got.aborted[i].producer_id, got.aborted[i].first_offset, got.aborted[i].last_offset};
     return result;
 }
 

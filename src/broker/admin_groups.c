@@ -6,10 +6,9 @@
 #include "base/base.h"
 #include "base/mem.h"
 #include "broker/broker_state.h"
+#include "broker/group/blocking.h"
 #include "broker/proto/kerr.h"
 #include "broker/topic.h"
-
-#include <semaphore.h>
 
 /* --- views --------------------------------------------------------------------------------------
  */
@@ -94,46 +93,6 @@ enum err broker_group(struct broker *b, struct slice id, struct arena *a,
 /* --- changes: the same calls as over the wire ---------------------------------------------------
  */
 
-struct blocking {
-    struct group_call call;
-    struct arena a;
-    sem_t done;
-};
-
-static void blocking_done(struct group_call *call)
-{
-    sem_post(&((struct blocking *)call->arg)->done);
-}
-
-static void blocking_init(struct blocking *k)
-{
-    arena_init(&k->a, 0, ARENA_NO_BUDGET);
-    sem_init(&k->done, 0, 0);
-}
-
-static void blocking_run(struct broker *b, struct blocking *k, coord_fn fn, const void *in,
-                         void *out, int16_t version)
-{
-    k->call = (struct group_call){.version = version,
-                                  .client_id = SL("weir"),
-                                  .client_host = SL("/127.0.0.1"),
-                                  .arena = &k->a,
-                                  .in = in,
-                                  .out = out,
-                                  .done = blocking_done,
-                                  .arg = k};
-    coord_submit(b->coord, fn, &k->call);
-    while (sem_wait(&k->done) != 0) {
-        /* interrupted */
-    }
-}
-
-static void blocking_release(struct blocking *k)
-{
-    arena_release(&k->a);
-    sem_destroy(&k->done);
-}
-
 static enum err from_code(int16_t code, struct slice id, struct error *e)
 {
     if (code == KERR_NONE)
@@ -158,49 +117,21 @@ enum err broker_group_delete(struct broker *b, struct slice id, struct error *e)
     delete_groups_response_init(&out);
     in.groups_names = &id;
     in.groups_names_count = 1;
-    blocking_run(b, &k, coord_delete_groups, &in, &out, 2);
+    blocking_run(b->coord, &k, coord_delete_groups, &in, &out, 2);
     int16_t code = out.results[0].error_code;
     blocking_release(&k);
     return from_code(code, id, e);
 }
 
-/* One topic row per run of equal names. */
 enum err broker_group_commit(struct broker *b, struct slice id,
                              const struct broker_group_offset *offsets, size_t count,
                              struct error *e)
 {
     struct blocking k;
-    struct offset_commit_request in;
-    struct offset_commit_response out;
     if (count > INT32_MAX)
         return error_set(e, E_TOO_LARGE, "too many offsets");
     blocking_init(&k);
-    offset_commit_request_init(&in);
-    offset_commit_response_init(&out);
-    in.group_id = id;
-    in.topics = offset_commit_request_topic_array(&k.a, (int32_t)count);
-    struct offset_commit_request_partition *rows =
-        offset_commit_request_partition_array(&k.a, (int32_t)count);
-    for (size_t i = 0; i < count; i++) {
-        rows[i].partition_index = offsets[i].partition;
-        rows[i].committed_offset = offsets[i].offset;
-        rows[i].committed_leader_epoch = offsets[i].leader_epoch;
-        rows[i].committed_metadata = offsets[i].metadata;
-        if (i == 0 || !slice_eq(offsets[i].topic, offsets[i - 1].topic)) {
-            in.topics[in.topics_count].name = offsets[i].topic;
-            in.topics[in.topics_count].partitions = &rows[i];
-            in.topics_count++;
-        }
-        in.topics[in.topics_count - 1].partitions_count++;
-    }
-    blocking_run(b, &k, coord_offset_commit, &in, &out, 9);
-    int16_t code = KERR_NONE;
-    for (int32_t t = 0; t < out.topics_count; t++) {
-        for (int32_t p = 0; p < out.topics[t].partitions_count; p++) {
-            if (code == KERR_NONE)
-                code = out.topics[t].partitions[p].error_code;
-        }
-    }
+    int16_t code = group_commit_call(b->coord, &k, id, -1, SL(""), offsets, count);
     blocking_release(&k);
     return from_code(code, id, e);
 }
@@ -226,7 +157,7 @@ enum err broker_group_delete_offsets(struct broker *b, struct slice id,
         in.topics[i].partitions = offset_delete_request_partition_array(&k.a, 1);
         in.topics[i].partitions[0].partition_index = parts[i].partition;
     }
-    blocking_run(b, &k, coord_offset_delete, &in, &out, 0);
+    blocking_run(b->coord, &k, coord_offset_delete, &in, &out, 0);
     int16_t code = out.error_code;
     for (int32_t t = 0; t < out.topics_count; t++) {
         if (code == KERR_NONE && out.topics[t].partitions_count)

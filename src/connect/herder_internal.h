@@ -97,6 +97,13 @@ enum err herder_answer(struct error *e, enum err code, int status, const char *f
 enum err herder_check_config(struct herder *h, struct slice name, const struct strmap *config,
                              struct strmap *out, json_t **full, struct error *e) MUST_CHECK;
 
+/* Those of sinks (herder_sink_offsets.c). raw: the connector's configuration. Thread: any. */
+enum err herder_sink_offsets(struct herder *h, const char *name, const struct strmap *raw,
+                             json_t **out, struct error *e) MUST_CHECK;
+/* On the herder's loop, for a stopped connector; r->e is what REST answers. */
+enum err hconn_alter_sink_offsets(struct herder_request *r, const struct hconn *c) MUST_CHECK;
+enum err hconn_reset_sink_offsets(struct herder_request *r, const struct hconn *c) MUST_CHECK;
+
 /* --- lookups (loop, or under the lock)
  * ---------------------------------------------------------------- */
 struct hconn *herder_find(const struct herder *h, struct slice name);

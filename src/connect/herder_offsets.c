@@ -52,13 +52,20 @@ static enum err check_offsets(struct herder_request *r, const struct hconn *c)
     return err;
 }
 
+static bool is_sink(const struct hconn *c)
+{
+    return c->ops && c->ops->kind == CONNECTOR_SINK;
+}
+
 static enum err alter(struct herder_request *r)
 {
     struct hconn *c;
     enum err err = check_stopped(r, &c);
     if (!err)
         err = check_offsets(r, c);
-    if (!err)
+    if (!err && is_sink(c))
+        err = hconn_alter_sink_offsets(r, c);
+    else if (!err)
         err =
             store_offsets_alter(r->h->db, r->name, r->offsets, r->offset_count, false, NULL, r->e);
     if (!err)
@@ -70,7 +77,9 @@ static enum err reset(struct herder_request *r)
 {
     struct hconn *c;
     enum err err = check_stopped(r, &c);
-    if (!err)
+    if (!err && is_sink(c))
+        err = hconn_reset_sink_offsets(r, c);
+    else if (!err)
         err = store_offsets_alter(r->h->db, r->name, NULL, 0, true, c->ops ? c->ops->forget : NULL,
                                   r->e);
     if (!err)

@@ -255,12 +255,23 @@ enum err herder_offsets(struct herder *h, struct slice name, json_t **out, struc
     struct record_offset *offsets;
     size_t count;
     *out = NULL;
+    struct strmap config = STRMAP_INIT; /* of a sink */
     pthread_mutex_lock(&h->lock);
-    bool found = herder_find(h, name) != NULL;
+    const struct hconn *c = herder_find(h, name);
+    bool found = c != NULL, sink = c && c->ops && c->ops->kind == CONNECTOR_SINK;
+    if (sink)
+        strmap_copy(&config, &c->config);
     pthread_mutex_unlock(&h->lock);
     if (!found)
         return not_found(e, "Connector " PRI_SL " not found", ARG_SL(name));
     arena_init(&a, 4096, ARENA_NO_BUDGET);
+    if (sink) {
+        enum err failed =
+            herder_sink_offsets(h, arena_printf(&a, PRI_SL, ARG_SL(name)), &config, out, e);
+        strmap_release(&config);
+        arena_release(&a);
+        return failed;
+    }
     enum err err = store_offsets_all(h->db, name, &a, &offsets, &count, e);
     if (!err) {
         json_t *list = json_array();

@@ -56,6 +56,9 @@ enum err kproducer_add(struct kproducer *p, struct slice topic, int32_t partitio
  * error for all: the caller sends again or fails. E_NOT_FOUND: a topic was deleted in between
  * (kproducer_abort, create it, add again). */
 enum err kproducer_flush(struct kproducer *p, struct error *e) MUST_CHECK;
+/* Appends all that was added, as the beginning of a batch whose rest failed: the caller will add it
+ * again when the batch is read again, and it is left out then. */
+enum err kproducer_flush_beginning(struct kproducer *p, struct error *e) MUST_CHECK;
 /* Forgets what was added since the last flush. What a failed flush had appended already is left out
  * when the same records are added again (see skip below). */
 void kproducer_abort(struct kproducer *p);
@@ -105,7 +108,9 @@ void kproducer_fault_after(struct kproducer *p,
 /* Simple reader of one topic from a position (schema history, signals); group consumers of sink
  * tasks are kconsumer below. */
 struct krecord {
+    struct slice topic;
     int32_t partition;
+    bool log_append_time; /* the timestamp is the log's, not the producer's */
     int64_t offset, timestamp_ms;
     struct slice key, value;
     const struct khead *heads;
@@ -115,5 +120,66 @@ typedef bool (*krecord_fn)(const struct krecord *r, void *arg); /* false ends th
 /* Reads a partition from `from` (-2 earliest) to the end as it is now. */
 enum err kclient_read(struct kclient *k, struct slice topic, int32_t partition, int64_t from,
                       krecord_fn fn, void *arg, struct error *e) MUST_CHECK;
+
+/* --- reading as a member of a group: one consumer per sink task
+ * ----------------------------------------------------------------------------------------- */
+/* A partition that the consumer holds between two rebalances. */
+struct kassigned {
+    struct slice topic;
+    int32_t partition;
+    int64_t position;  /* of the record that comes next; -1: the topic is not there */
+    int64_t committed; /* of the group; -1: none */
+};
+struct koffset {
+    struct slice topic;
+    int32_t partition;
+    int64_t offset;
+};
+struct kconsumer_spec {
+    struct slice group, client_id;
+    struct slice topics; /* names with commas between; null: regex */
+    struct slice regex;  /* Java's; must match the whole name */
+    /* auto.offset.reset, isolation.level, max.poll.records, max.poll.interval.ms */
+    const struct strmap *options;
+    const _Atomic bool *stop; /* set to true: calls that wait end */
+    /* The partitions are about to go to others: what is done is to be committed now. lost: they may
+     * have gone already, and a commit fails. */
+    void (*revoked)(void *arg, bool lost);
+    /* New ones came (perhaps none); see kconsumer_assignment. */
+    enum err (*assigned)(void *arg, struct error *e);
+    void *arg; /* both are called within kconsumer_poll and kconsumer_close (revoked) */
+};
+struct kconsumer;
+/* Copies the texts. Joins with the first poll. E_INVALID: an option, in Java's words. */
+enum err kconsumer_open(struct kconsumer **out, struct kclient *k, const struct kconsumer_spec *s,
+                        struct error *e) MUST_CHECK;
+void kconsumer_close(struct kconsumer *c); /* leaves the group; NULL allowed */
+/* Leaves the group while the task's thread hangs elsewhere. Thread: any. */
+void kconsumer_give_up(struct kconsumer *c);
+/* Takes part in the group, and gives what there is to read, up to max.poll.records in the order of
+ * each partition: all in the arena. Returns with nothing after wait_ms, or sooner. E_CANCELLED. */
+enum err kconsumer_poll(struct kconsumer *c, int64_t wait_ms, struct arena *a, struct krecord **out,
+                        size_t *count, struct error *e) MUST_CHECK;
+/* While paused a poll reads nothing, and still takes part in the group. */
+void kconsumer_pause(struct kconsumer *c, bool paused);
+/* Sorted; valid until the next poll. */
+size_t kconsumer_assignment(const struct kconsumer *c, const struct kassigned **out);
+/* E_NOT_FOUND: it does not hold that partition. */
+enum err kconsumer_seek(struct kconsumer *c, struct slice topic, int32_t partition, int64_t offset,
+                        struct error *e) MUST_CHECK;
+/* Sorted like the assignment. E_CONFLICT: not a member any more, or a rebalance is under way. */
+enum err kconsumer_commit(struct kconsumer *c, const struct koffset *offsets, size_t count,
+                          struct error *e) MUST_CHECK;
+
+/* --- offsets of a group from outside
+ * ----------------------------------------------------------------------------------------- */
+/* Committed ones, sorted by topic and partition, in the arena; no group: none. */
+enum err kclient_group_offsets(struct kclient *k, struct slice group, struct arena *a,
+                               struct koffset **out, size_t *count, struct error *e) MUST_CHECK;
+/* offset -1 deletes it. E_CONFLICT: the group has members. */
+enum err kclient_group_alter(struct kclient *k, struct slice group, const struct koffset *offsets,
+                             size_t count, struct error *e) MUST_CHECK;
+/* E_OK too when there is none. E_CONFLICT. */
+enum err kclient_group_delete(struct kclient *k, struct slice group, struct error *e) MUST_CHECK;
 
 #endif

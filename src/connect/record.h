@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "connect/schema.h"
 
+struct krecord; /* kclient.h */
 struct record_header {
     struct slice name;
     const struct schema *schema; /* NULL: schemaless */
@@ -47,9 +48,10 @@ struct record {
     int64_t timestamp_ms; /* RECORD_NO_TIMESTAMP: none (the runtime takes now) */
     struct record_headers headers;
     struct record_text text; /* source side */
-    /* Sink side: where it was read; -1 in a source. */
+    /* Sink side: where it was read, -1 in a source; and the record as it was read, before any
+     * transform, in the batch's arena (NULL in a source). */
     int64_t kafka_offset;
-    struct slice raw_key, raw_value; /* as consumed, for the dead-letter queue */
+    const struct krecord *consumed;
     /* Source side: index into the batch's offsets that holds once this record is in the log. */
     uint32_t offset_index;
     bool dropped; /* a transform or tolerance took it out */

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "connect/converters/converters.h"
+#include "connect/file_sink.h"
 #include "connect/file_source.h"
 #include "connect/transforms/transforms.h"
 
@@ -64,7 +65,8 @@ static const void **finish(struct group *g, size_t *count, int (*order)(const vo
 void registry_init(struct registry *r, const struct connect_plugins *const *plugins)
 {
     struct group c = {0}, v = {0}, t = {0}, p = {0};
-    static const struct connector_ops *const own[] = {&file_source_connector, NULL};
+    static const struct connector_ops *const own[] = {&file_sink_connector, &file_source_connector,
+                                                      NULL};
     add_all(&c, (const void *const *)own);
     add_all(&v, (const void *const *)connect_converters);
     add_all(&t, (const void *const *)connect_transforms);

@@ -124,15 +124,12 @@ static enum err chain_init(struct stages *s, const struct registry *r, const str
     return E_OK;
 }
 
-enum err stages_init(struct stages *s, const struct registry *r, const struct strmap *config,
-                     const struct strmap *worker, struct slice connector, int task, struct error *e)
+enum err stages_init(struct stages *s, const struct registry *r, struct task_ctx *ctx,
+                     const struct strmap *worker, bool is_sink, struct error *e)
 {
+    const struct strmap *config = ctx->config;
     memset(s, 0, sizeof *s);
-    s->connector = connector;
-    s->task = task;
-    s->tolerate = slice_eq(slice_trim(strmap_get_c(config, "errors.tolerance")), SL("all"));
-    s->log_errors = flag(config, "errors.log.enable");
-    s->log_messages = flag(config, "errors.log.include.messages");
+    error_rules_init(&s->rules, ctx, config, is_sink);
     enum err err = converter_init(&s->key, r, config, worker, "key.converter", e);
     if (!err)
         err = converter_init(&s->value, r, config, worker, "value.converter", e);
@@ -162,43 +159,29 @@ void stages_release(struct stages *s)
             x->predicate->release(x->predicate_state);
     }
     mem_free(s->chain);
+    error_rules_release(&s->rules);
     memset(s, 0, sizeof *s);
 }
 
-/* --- failures ----------------------------------------------------------------------------------
+/* --- transforms --------------------------------------------------------------------------------
  */
 
-/* A record failed in a stage: E_OK when it is tolerated (the record is dropped). */
 static enum err failed(struct stages *s, struct record *r, const char *stage,
-                       const char *class_name, struct error *e)
+                       const char *class_name, enum err err, struct error *e)
 {
-    s->failed++;
-    if (s->log_errors) {
-        if (s->log_messages)
-            LOG_ERROR(LOG_CONNECT_TASK,
-                      "Error encountered in task " PRI_SL "-%d. Executing stage '%s' with class "
-                      "'%s', where source record is = SourceRecord{topic='" PRI_SL "'}. %s",
-                      ARG_SL(s->connector), s->task, stage, class_name, ARG_SL(r->topic), e->msg);
-        else
-            LOG_ERROR(LOG_CONNECT_TASK,
-                      "Error encountered in task " PRI_SL "-%d. Executing stage '%s' with class "
-                      "'%s'.",
-                      ARG_SL(s->connector), s->task, stage, class_name);
-    }
-    if (s->tolerate && e->code != E_NOMEM && e->code != E_CANCELLED) {
-        s->skipped++;
-        r->dropped = true;
-        error_clear(e);
-        return E_OK;
-    }
-    char cause[sizeof e->msg];
-    snprintf(cause, sizeof cause, "%s", e->msg);
-    return error_set(
-        e, e->code,
-        "org.apache.kafka.connect.errors.ConnectException: Tolerance exceeded in error "
-        "handler\nCaused by: %s",
-        cause);
+    e->code = err;
+    return error_rules_failed(&s->rules, r, (struct error_stage){stage, class_name}, e);
 }
+
+/* Tries again what said E_AGAIN, as long as the rules allow it. */
+#define RETRY(s, err, e, call)                                                                     \
+    do {                                                                                           \
+        struct error_retry again_ = {0};                                                           \
+        do {                                                                                       \
+            error_clear(e);                                                                        \
+            (err) = (call);                                                                        \
+        } while (UNLIKELY((err) == E_AGAIN) && error_rules_retry(&(s)->rules, &again_));           \
+    } while (0)
 
 enum err stages_transform(struct stages *s, struct record_batch *b, struct record *r,
                           struct error *e)
@@ -207,12 +190,10 @@ enum err stages_transform(struct stages *s, struct record_batch *b, struct recor
         struct stage_transform *x = &s->chain[i];
         if (x->predicate && x->predicate->test(x->predicate_state, r) == x->negate)
             continue;
-        error_clear(e);
-        enum err err = x->ops->apply(x->state, b, r, e);
-        if (err) {
-            e->code = err;
-            return failed(s, r, "TRANSFORMATION", x->ops->class_name, e);
-        }
+        enum err err;
+        RETRY(s, err, e, x->ops->apply(x->state, b, r, e));
+        if (err)
+            return failed(s, r, "TRANSFORMATION", x->ops->class_name, err, e);
     }
     return E_OK;
 }
@@ -243,10 +224,8 @@ enum err stages_headers(struct stages *s, struct record *r, struct converted *ou
         }
         enum err err = s->header.ops->from_connect(s->header.state, r->topic, h->schema, h->value,
                                                    &out->headers, &null, e);
-        if (err) {
-            e->code = err;
-            return failed(s, r, "HEADER_CONVERTER", s->header.ops->class_name, e);
-        }
+        if (err)
+            return failed(s, r, "HEADER_CONVERTER", s->header.ops->class_name, err, e);
         /* Positions for now: the buffer may still move. A null is known by its length. */
         out->heads[out->heads_count++] =
             (struct khead){h->name, null ? SLICE_NULL : (struct slice){"", out->headers.n - from}};
@@ -270,20 +249,18 @@ enum err stages_convert(struct stages *s, struct record *r, bool headers, struct
         err = stages_headers(s, r, out, e);
     if (err || r->dropped)
         return err;
-    strbuf_reset(&out->key);
-    err = s->key.ops->from_connect(s->key.state, r->topic, r->key_schema, r->key, &out->key,
-                                   &out->key_null, e);
-    if (err) {
-        e->code = err;
-        return failed(s, r, "KEY_CONVERTER", s->key.ops->class_name, e);
-    }
-    strbuf_reset(&out->value);
-    err = s->value.ops->from_connect(s->value.state, r->topic, r->value_schema, r->value,
-                                     &out->value, &out->value_null, e);
-    if (err) {
-        e->code = err;
-        return failed(s, r, "VALUE_CONVERTER", s->value.ops->class_name, e);
-    }
+    RETRY(
+        s, err, e,
+        (strbuf_reset(&out->key), s->key.ops->from_connect(s->key.state, r->topic, r->key_schema,
+                                                           r->key, &out->key, &out->key_null, e)));
+    if (err)
+        return failed(s, r, "KEY_CONVERTER", s->key.ops->class_name, err, e);
+    RETRY(s, err, e,
+          (strbuf_reset(&out->value),
+           s->value.ops->from_connect(s->value.state, r->topic, r->value_schema, r->value,
+                                      &out->value, &out->value_null, e)));
+    if (err)
+        return failed(s, r, "VALUE_CONVERTER", s->value.ops->class_name, err, e);
     return E_OK;
 }
 
@@ -295,4 +272,47 @@ void converted_release(struct converted *c)
     mem_free(c->heads);
     c->heads = NULL;
     c->heads_count = c->heads_cap = 0;
+}
+
+/* --- sinks -------------------------------------------------------------------------------------
+ */
+
+static enum err read_headers(struct stages *s, struct record_batch *b, const struct krecord *k,
+                             struct record *r, struct error *e)
+{
+    const struct converter *c = &s->header;
+    struct record_header *items = arena_calloc(&b->arena, k->heads_count, sizeof *items);
+    for (size_t i = 0; i < k->heads_count; i++) {
+        enum err err;
+        items[i].name = k->heads[i].name;
+        RETRY(s, err, e,
+              c->ops->to_connect(c->state, k->topic, k->heads[i].value, &b->arena, &items[i].schema,
+                                 &items[i].value, e));
+        if (err)
+            return failed(s, r, "HEADER_CONVERTER", c->ops->class_name, err, e);
+    }
+    r->headers = (struct record_headers){.items = items, .count = k->heads_count};
+    return E_OK;
+}
+
+enum err stages_read(struct stages *s, struct record_batch *b, const struct krecord *k,
+                     struct record *r, struct error *e)
+{
+    enum err err;
+    r->topic = k->topic;
+    r->partition = k->partition;
+    r->kafka_offset = k->offset;
+    r->timestamp_ms = k->timestamp_ms < 0 ? RECORD_NO_TIMESTAMP : k->timestamp_ms;
+    r->consumed = k;
+    RETRY(s, err, e,
+          s->key.ops->to_connect(s->key.state, k->topic, k->key, &b->arena, &r->key_schema, &r->key,
+                                 e));
+    if (err)
+        return failed(s, r, "KEY_CONVERTER", s->key.ops->class_name, err, e);
+    RETRY(s, err, e,
+          s->value.ops->to_connect(s->value.state, k->topic, k->value, &b->arena, &r->value_schema,
+                                   &r->value, e));
+    if (err)
+        return failed(s, r, "VALUE_CONVERTER", s->value.ops->class_name, err, e);
+    return k->heads_count ? read_headers(s, b, k, r, e) : E_OK;
 }

@@ -133,11 +133,7 @@ static void *task_main(void *arg)
     struct error e = {0};
     atomic_int *live = t->live;
     log_ctx_push(&log, t->log_text);
-    enum err err = t->ops->source
-                       ? task_source_run(t, &e)
-                       : error_set(&e, E_UNSUPPORTED,
-                                   "org.apache.kafka.connect.errors.ConnectException: sink "
-                                   "connectors cannot run in this version of weir");
+    enum err err = t->ops->source ? task_source_run(t, &e) : task_sink_run(t, &e);
     if (err && !task_stopping(&t->ctx)) {
         struct strbuf trace = STRBUF_INIT;
         make_trace(&e, &trace);
@@ -263,13 +259,19 @@ void task_release(struct task *t)
     pthread_mutex_lock(&t->report_lock); /* no report is under way or will be */
     atomic_store_explicit(&t->abandoned, true, memory_order_release);
     pthread_mutex_unlock(&t->report_lock);
+    pthread_mutex_lock(&t->lock); /* a sink that hangs holds up nobody in its group */
+    if (t->consumer && !t->ended)
+        kconsumer_give_up(t->consumer);
+    pthread_mutex_unlock(&t->lock);
     unref(t);
 }
 
 void task_describe(struct task *t, struct strbuf *out)
 {
     pthread_mutex_lock(&t->lock);
-    if (t->object && t->ops->source && t->ops->source->describe)
-        t->ops->source->describe(t->object, out);
+    void (*describe)(void *task, struct strbuf *out) =
+        t->ops->source ? t->ops->source->describe : t->ops->sink->describe;
+    if (t->object && describe)
+        describe(t->object, out);
     pthread_mutex_unlock(&t->lock);
 }

@@ -3,7 +3,7 @@
  * The thread owns everything below the task (converters, producer, the connector's task object);
  * the herder holds a reference and talks through flags. A task that does not end in time is
  * abandoned: its thread keeps the other reference, writes nothing more, and is reaped when it
- * returns; until then it is counted in task_spec.live. SPEC: connect 3, 8.1. */
+ * returns; until then it is counted in task_spec.live. SPEC: connect 3, 8.1, 8.2. */
 #ifndef WEIR_CONNECT_TASK_H
 #define WEIR_CONNECT_TASK_H
 

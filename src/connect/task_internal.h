@@ -1,5 +1,5 @@
 /* connect/task_internal.h - the inside of a task, shared by task.c (thread and states),
- * task_source.c (the loop of a source), task_intent.c (exactly once) and stages.c (converters,
+ * task_source.c (the loop of a source), task_sink.c (that of a sink), task_intent.c (exactly once) and stages.c (converters,
  * transforms). */
 #ifndef WEIR_CONNECT_TASK_INTERNAL_H
 #define WEIR_CONNECT_TASK_INTERNAL_H
@@ -34,12 +34,15 @@ struct task {
     void *arg;
     atomic_int *live;
 
-    void *object;         /* the connector's own task; set and cleared under the lock */
-    struct stages stages; /* the thread's */
+    void *object;               /* the connector's own task; set and cleared under the lock */
+    struct kconsumer *consumer; /* of a sink; likewise */
+    struct sink *sink;          /* the thread's */
+    struct stages stages;       /* the thread's */
 };
 
-/* Runs the source until it is told to stop (E_OK) or fails. Task thread. */
+/* Runs the source or the sink until it is told to stop (E_OK) or fails. Task thread. */
 enum err task_source_run(struct task *t, struct error *e);
+enum err task_sink_run(struct task *t, struct error *e);
 /* Waits while the task is paused; false: stopping. Reports PAUSED and RUNNING. */
 bool task_hold(struct task *t);
 bool task_wants_pause(struct task *t);

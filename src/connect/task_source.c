@@ -38,6 +38,8 @@ struct source {
     struct direct_form direct;
     int64_t now_ms;          /* timestamp of the records of this batch that have none */
     struct slice last_topic; /* of the batch; known to exist */
+    size_t transformed;      /* records of the batch that have been */
+    size_t good;             /* records of the batch before the one that failed it */
     void *object;
 };
 
@@ -149,23 +151,32 @@ static enum err add_record(struct source *s, struct record *r, struct error *e)
     return kproducer_add(s->producer, r->topic, r->partition, ms, key, value, heads, e);
 }
 
-static enum err transform_all(struct source *s, struct error *e)
+/* Each record in turn, as failures are told in that order: transformed once, then converted and
+ * added, which may come again. */
+static enum err add_all(struct source *s, struct error *e)
 {
     enum err err = E_OK;
-    for (size_t i = 0; i < s->batch.count && !err; i++)
-        if (s->t->stages.chain_count && !s->batch.records[i].dropped)
-            err = stages_transform(&s->t->stages, &s->batch, &s->batch.records[i], e);
+    s->now_ms = clock_wall_ms();
+    s->last_topic = SLICE_NULL;
+    for (size_t i = 0; i < s->batch.count && !err; i++) {
+        struct record *r = &s->batch.records[i];
+        s->good = i;
+        if (i == s->transformed) {
+            s->transformed++;
+            if (s->t->stages.chain_count && !r->dropped)
+                err = stages_transform(&s->t->stages, &s->batch, r, e);
+        }
+        if (!err && !r->dropped)
+            err = add_record(s, r, e);
+    }
     return err;
 }
 
 static enum err try_send(struct source *s, struct error *e)
 {
-    enum err err = E_OK;
-    s->now_ms = clock_wall_ms();
-    s->last_topic = SLICE_NULL;
-    for (size_t i = 0; i < s->batch.count && !err; i++)
-        if (!s->batch.records[i].dropped)
-            err = add_record(s, &s->batch.records[i], e);
+    enum err err = add_all(s, e);
+    if (!err)
+        s->good = 0; /* what fails from here on is not one record's fault */
     if (!err && atomic_load_explicit(&s->t->abandoned, memory_order_acquire))
         err = error_set(e, E_CANCELLED, "the task was given up while it was stopping");
     if (!err)
@@ -200,9 +211,29 @@ static void forget_topics(struct source *s)
     s->last_topic = SLICE_NULL;
 }
 
+/* Records before the one that fails the task are sent, as they would have been one by one. Their
+ * offset is not reached: a restart reads them again, and leaves them out. SPEC: connect 8.1, 8.3 */
+static void send_beginning(struct source *s)
+{
+    struct error e = {0};
+    s->batch.count = s->good;
+    s->batch.offsets_count = 0;
+    enum err err = add_all(s, &e);
+    if (!err)
+        err = intents_before(&s->intents, &s->batch, &e);
+    if (!err)
+        err = kproducer_flush_beginning(s->producer, &e);
+    if (err)
+        LOG_ERR(LOG_CONNECT_TASK, LOG_L_WARN, &e, "records before the failed one are not sent");
+    else
+        note_topics(s);
+    kproducer_abort(s->producer);
+}
+
 static enum err send_batch(struct source *s, struct error *e)
 {
-    enum err err = transform_all(s, e);
+    enum err err = E_OK;
+    s->transformed = 0;
     if (s->batch.unrepeatable)
         kproducer_skip_nothing(s->producer);
     for (int i = 0; !err && i < SEND_ATTEMPTS; i++) {
@@ -217,6 +248,9 @@ static enum err send_batch(struct source *s, struct error *e)
     }
     if (err) {
         kproducer_abort(s->producer);
+        if (s->good && err != E_CANCELLED &&
+            !atomic_load_explicit(&s->t->abandoned, memory_order_acquire))
+            send_beginning(s);
         return err;
     }
     intents_after(&s->intents, &s->batch);
@@ -278,8 +312,7 @@ static enum err start(struct source *s, struct error *e)
     char name[300];
     struct strmap overrides;
     snprintf(name, sizeof name, "%s-%d", t->connector, t->ctx.task);
-    enum err err = stages_init(&t->stages, t->registry, &t->config, &t->worker,
-                               slice_cstr(t->connector), t->ctx.task, e);
+    enum err err = stages_init(&t->stages, t->registry, &t->ctx, &t->worker, false, e);
     if (!err)
         err = topic_rules_init(&s->rules, &t->config, &t->worker, e);
     if (err)

@@ -344,8 +344,8 @@ void coord_join_group(struct coord *c, struct group_call *call)
         join_error(call, KERR_INVALID_GROUP_ID);
     else if (cg && cg->next && coord_member_count(cg))
         join_error(call, KERR_INCONSISTENT_GROUP_PROTOCOL);
-    else if (in->session_timeout_ms < rules->min_session_timeout_ms ||
-             in->session_timeout_ms > rules->max_session_timeout_ms)
+    else if (!call->inside && (in->session_timeout_ms < rules->min_session_timeout_ms ||
+                               in->session_timeout_ms > rules->max_session_timeout_ms))
         join_error(call, KERR_INVALID_SESSION_TIMEOUT);
     else if (!g && in->member_id.n)
         join_error(call, KERR_UNKNOWN_MEMBER_ID);

@@ -186,6 +186,7 @@ enum err group_member_update(struct group_member *m, const struct group_call *ca
             memcpy(at, p->metadata.p, p->metadata.n);
         at += p->metadata.n;
     }
+    m->inside = call->inside;
     m->session_timeout_ms = in->session_timeout_ms;
     m->rebalance_timeout_ms =
         in->rebalance_timeout_ms >= 0 ? in->rebalance_timeout_ms : in->session_timeout_ms;
@@ -221,7 +222,7 @@ struct slice group_member_metadata(const struct group_member *m, struct slice na
 
 void group_touch(struct group_member *m, int64_t now)
 {
-    m->session_deadline = now + m->session_timeout_ms;
+    m->session_deadline = m->inside ? INT64_MAX : now + m->session_timeout_ms;
 }
 
 void group_member_remove(struct group *g, struct group_member *m, int16_t code)
@@ -400,6 +401,17 @@ void group_answer_sync(struct group *g, struct group_member *m, struct group_cal
 /* --- rounds -------------------------------------------------------------------------------------
  */
 
+/* Members from outside may come one by one at the start of many programs; those in this process are
+ * started together, and are there at once. */
+static bool all_inside(const struct group *g)
+{
+    list_each (&g->members, k) {
+        if (!list_entry(k, struct group_member, link)->inside)
+            return false;
+    }
+    return true;
+}
+
 static int64_t longest_rebalance(const struct group *g)
 {
     int64_t longest = 0;
@@ -419,7 +431,7 @@ void group_prepare_rebalance(struct group *g, int64_t now, const char *why)
         int64_t longest = longest_rebalance(g);
         g->phase_deadline = now + longest;
         g->delay_until = g->delay_limit = now;
-        if (was_empty && g->rules->initial_rebalance_delay_ms > 0) {
+        if (was_empty && g->rules->initial_rebalance_delay_ms > 0 && !all_inside(g)) {
             g->delay_limit = g->phase_deadline;
             g->delay_until = now + MIN(g->rules->initial_rebalance_delay_ms, longest);
         }

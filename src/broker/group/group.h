@@ -38,6 +38,7 @@ struct group_call {
     void *out;
     void (*done)(struct group_call *call); /* on the coordinator's loop, exactly once */
     void *arg;                             /* the caller's */
+    bool inside;                           /* from a member in this process: broker/member.h */
     struct coord *coord;                   /* coord_submit's */
     void (*fn)(struct coord *c, struct group_call *call);
 };
@@ -58,6 +59,7 @@ struct group_member {
     int64_t session_deadline;       /* does not run while a call of the member is parked */
     int64_t join_deadline;          /* a new member parked in its first join; INT64_MAX otherwise */
     bool synced;                    /* has asked for this generation's assignment */
+    bool inside;                    /* in this process: no session that runs out, and not stored */
     struct group_call *join, *sync; /* parked */
 };
 struct group_pending { /* an id given out (error 79) that has not joined yet */

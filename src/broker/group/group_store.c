@@ -47,13 +47,21 @@ static void add_member(struct strbuf *b, const struct group_member *m)
 
 void group_store_encode(const struct group *g, struct strbuf *out)
 {
+    uint32_t count = 0;
+    list_each (&g->members, k) {
+        count += !list_entry(k, struct group_member, link)->inside;
+    }
+    if (!count)
+        return;
     strbuf_addc(out, FORMAT);
     strbuf_add_be32(out, (uint32_t)g->generation);
     add_bytes(out, g->protocol);
     add_text(out, g->leader ? g->leader->id : "");
-    strbuf_add_be32(out, (uint32_t)g->members.count);
+    strbuf_add_be32(out, count);
     list_each (&g->members, k) {
-        add_member(out, list_entry(k, struct group_member, link));
+        const struct group_member *m = list_entry(k, struct group_member, link);
+        if (!m->inside)
+            add_member(out, m);
     }
 }
 

@@ -9,7 +9,8 @@
 
 #include "broker/group/group.h"
 
-/* The members, protocol and generation as they are now; strbuf_err tells what is too large. */
+/* The members, protocol and generation as they are now; strbuf_err tells what is too large. Members
+ * inside this process are left out, as they do not outlive it; nothing when there are no others. */
 void group_store_encode(const struct group *g, struct strbuf *out);
 /* Into a group without members: it is STABLE afterwards, sessions begin at `now` (monotonic ms).
  * E_CORRUPT, E_TRUNCATED, E_UNSUPPORTED (a newer format), E_NOMEM: nothing has changed. */

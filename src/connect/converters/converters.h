@@ -46,6 +46,8 @@ enum err json_read_value(struct slice text, const struct schema *s, struct arena
  */
 /* What String.valueOf gives for the value: Struct{id=1,name=a}, {a=1, b=null}, [1, 2]. */
 void java_add_value(struct strbuf *b, const struct schema *s, struct value v);
+/* The same of what a converter made of consumed bytes: its bytes are arrays, not buffers. */
+void java_add_consumed_value(struct strbuf *b, const struct schema *s, struct value v);
 /* ConnectHeaders' text of a value as SimpleHeaderConverter writes it; strings inside are quoted. */
 void java_add_header_value(struct strbuf *b, const struct schema *s, struct value v, bool embedded);
 

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/bytes.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "connect/converters/infer.h"
 #include "connect/javatext.h"
@@ -29,7 +30,8 @@ static int64_t date_ms(const struct schema *s, int64_t v)
     return s->logical == LOGICAL_DATE ? v * 86400000 : v;
 }
 
-static void add_scalar(struct strbuf *b, const struct schema *s, struct value v)
+/* arrays: bytes are byte[], whose text is a name and a number that means nothing; else ByteBuffer. */
+static void add_scalar(struct strbuf *b, const struct schema *s, struct value v, bool arrays)
 {
     switch ((enum value_kind)v.kind) {
     case VALUE_NULL:
@@ -56,12 +58,16 @@ static void add_scalar(struct strbuf *b, const struct schema *s, struct value v)
     default:
         if (s && s->logical == LOGICAL_DECIMAL)
             java_add_decimal(b, value_slice(v), s->scale);
+        else if (arrays)
+            strbuf_addf(b, "[B@%x", (unsigned)hash64(value_slice(v), 0));
         else
             strbuf_addf(b, "java.nio.HeapByteBuffer[pos=0 lim=%u cap=%u]", v.n, v.n);
     }
 }
 
-static void add_java_struct(struct strbuf *b, const struct schema *s, struct value v)
+static void add_value(struct strbuf *b, const struct schema *s, struct value v, bool arrays);
+
+static void add_java_struct(struct strbuf *b, const struct schema *s, struct value v, bool arrays)
 {
     bool first = true;
     strbuf_adds(b, "Struct{");
@@ -73,23 +79,23 @@ static void add_java_struct(struct strbuf *b, const struct schema *s, struct val
         first = false;
         strbuf_add_slice(b, s->fields[i].name);
         strbuf_addc(b, '=');
-        java_add_value(b, s->fields[i].schema, v.u.v[i]);
+        add_value(b, s->fields[i].schema, v.u.v[i], arrays);
     }
     strbuf_addc(b, '}');
 }
 
-void java_add_value(struct strbuf *b, const struct schema *s, struct value v)
+static void add_value(struct strbuf *b, const struct schema *s, struct value v, bool arrays)
 {
     const struct schema *item = s ? s->value : NULL;
     switch ((enum value_kind)v.kind) {
     case VALUE_STRUCT:
-        add_java_struct(b, s, v);
+        add_java_struct(b, s, v, arrays);
         return;
     case VALUE_ARRAY:
         strbuf_addc(b, '[');
         for (uint32_t i = 0; i < v.n; i++) {
             strbuf_adds(b, i ? ", " : "");
-            java_add_value(b, item, v.u.v[i]);
+            add_value(b, item, v.u.v[i], arrays);
         }
         strbuf_addc(b, ']');
         return;
@@ -97,15 +103,25 @@ void java_add_value(struct strbuf *b, const struct schema *s, struct value v)
         strbuf_addc(b, '{');
         for (uint32_t i = 0; i < v.n; i++) {
             strbuf_adds(b, i ? ", " : "");
-            java_add_value(b, s ? s->key : NULL, v.u.v[2 * i]);
+            add_value(b, s ? s->key : NULL, v.u.v[2 * i], arrays);
             strbuf_addc(b, '=');
-            java_add_value(b, item, v.u.v[2 * i + 1]);
+            add_value(b, item, v.u.v[2 * i + 1], arrays);
         }
         strbuf_addc(b, '}');
         return;
     default:
-        add_scalar(b, s, v);
+        add_scalar(b, s, v, arrays);
     }
+}
+
+void java_add_value(struct strbuf *b, const struct schema *s, struct value v)
+{
+    add_value(b, s, v, false);
+}
+
+void java_add_consumed_value(struct strbuf *b, const struct schema *s, struct value v)
+{
+    add_value(b, s, v, true);
 }
 
 /* --- header texts ------------------------------------------------------------------------------
@@ -201,7 +217,7 @@ void java_add_header_value(struct strbuf *b, const struct schema *s, struct valu
     default:
         break;
     }
-    add_scalar(b, s, v);
+    add_scalar(b, s, v, false);
 }
 
 enum err converter_no_state(void **conv, const struct strmap *config, bool is_key, struct error *e)

@@ -181,7 +181,32 @@ static void test_bytes_that_are_no_members(void)
     drop(h);
 }
 
+/* Members inside the process do not outlive it. */
+static void test_members_inside(void)
+{
+    struct group *g = group_new(SL("g"), &rules), *h = group_new(SL("g"), &rules);
+    struct strbuf b = STRBUF_INIT;
+    const char *leader = stable_two(g);
+    group_member_find(g, slice_cstr(leader))->inside = true;
+    group_store_encode(g, &b);
+    CHECK_OK(group_store_decode(h, strbuf_slice(&b), 0));
+    CHECK_INT(h->members.count, 1);
+    CHECK(!h->leader);
+    CHECK_STR(list_entry(list_first(&h->members), struct group_member, link)->instance_id,
+              "static");
+    strbuf_reset(&b);
+    list_each (&g->members, k) {
+        list_entry(k, struct group_member, link)->inside = true;
+    }
+    group_store_encode(g, &b);
+    CHECK_INT(b.n, 0);
+    strbuf_release(&b);
+    drop(g);
+    drop(h);
+}
+
 static const struct test_case tests[] = {
+    {"members inside", test_members_inside},
     {"round trip", test_round_trip},
     {"bytes that are no members", test_bytes_that_are_no_members},
     {NULL, NULL},

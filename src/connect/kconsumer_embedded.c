@@ -1,0 +1,645 @@
+/* connect/kconsumer_embedded.c - a member of a group on the embedded broker: takes part in
+ * rebalances, reads its partitions in turn from their logs.
+ *
+ * Between two rebalances the assignment is fixed: one part for each partition. Bytes of one part at a
+ * time are held (the source); a poll goes on with it where the last one stopped, then with the next
+ * part. SPEC: connect 8.2. Thread: the task's, but for kconsumer_give_up. */
+#include "connect/kclient_embedded.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/opt.h"
+#include "base/regex.h"
+#include "broker/member.h"
+#include "broker/proto/batch.h"
+
+#define CONFIG_EXCEPTION "org.apache.kafka.common.config.ConfigException: "
+enum {
+    READ_BYTES = 1 << 20,
+    POLL_BYTES = 32 << 20,
+    POLL_RECORDS = 100000,
+    CHECK_MS = 300,
+    NOTHING_MS = 50
+};
+
+enum reset { RESET_EARLIEST, RESET_LATEST, RESET_NONE };
+
+struct part {
+    struct kassigned a;
+    struct broker_target *target; /* NULL: the topic is not there */
+};
+struct topic_count {
+    struct slice name;
+    int32_t partitions; /* 0: not there */
+};
+struct source { /* batches of one part that are being given out */
+    size_t part;
+    struct strbuf bytes;
+    struct slice rest;
+    struct batch_iter it;
+    bool open, in_batch;
+    int64_t next; /* position after the bytes */
+    struct arena arena;
+    struct broker_aborted *aborted;
+    size_t aborted_count;
+};
+
+struct kconsumer {
+    struct kclient *k;
+    struct kconsumer_spec spec;
+    char *group, *client_id, *topics;
+    struct regex *regex;
+    enum reset reset;
+    bool committed_only;
+    int64_t max_records;
+    struct broker_member *member;
+    bool joined, rejoin, lost, paused, made_topics;
+    int64_t checked_at;
+    int64_t generation; /* of the broker's topics, when they were looked at */
+    struct arena arena; /* of what is known since the last join */
+    struct topic_count *known;
+    size_t known_count;
+    struct part *parts;
+    struct kassigned *view; /* for kconsumer_assignment */
+    size_t count, turn;
+    struct source source;
+};
+
+/* --- options -----------------------------------------------------------------------------------
+ */
+
+static enum err int_option(const struct strmap *o, const char *name, int64_t least, int64_t *out,
+                           struct error *e)
+{
+    struct slice text = slice_trim(strmap_get_c(o, name));
+    if (!text.p)
+        return E_OK;
+    int64_t v;
+    if (slice_to_i64(text, &v) != E_OK || v > INT32_MAX || v < INT32_MIN)
+        return error_set(e, E_INVALID,
+                         CONFIG_EXCEPTION "Invalid value " PRI_SL
+                                          " for configuration %s: Not a number of type INT",
+                         ARG_SL(text), name);
+    if (v < least)
+        return error_set(e, E_INVALID,
+                         CONFIG_EXCEPTION "Invalid value " PRI_SL
+                                          " for configuration %s: Value must be at least %lld",
+                         ARG_SL(text), name, (long long)least);
+    *out = v;
+    return E_OK;
+}
+
+static enum err word_option(const struct strmap *o, const char *name, const char *const *words,
+                            int *out, struct error *e)
+{
+    struct slice text = slice_trim(strmap_get_c(o, name));
+    if (!text.p)
+        return E_OK;
+    for (int i = 0; words[i]; i++) {
+        if (slice_ieq(text, slice_cstr(words[i]))) {
+            *out = i;
+            return E_OK;
+        }
+    }
+    struct strbuf list = STRBUF_INIT;
+    for (int i = 0; words[i]; i++)
+        strbuf_addf(&list, "%s%s", i ? ", " : "", words[i]);
+    enum err err = error_set(e, E_INVALID,
+                             CONFIG_EXCEPTION "Invalid value " PRI_SL
+                                              " for configuration %s: String must be one of: %s",
+                             ARG_SL(text), name, list.p);
+    strbuf_release(&list);
+    return err;
+}
+
+static enum err read_options(struct kconsumer *c, const struct strmap *o, int64_t *interval_ms,
+                             struct error *e)
+{
+    static const char *const resets[] = {"earliest", "latest", "none", NULL};
+    static const char *const levels[] = {"read_uncommitted", "read_committed", NULL};
+    int reset = RESET_EARLIEST, level = 0;
+    *interval_ms = 300000;
+    c->max_records = 500;
+    enum err err = word_option(o, "auto.offset.reset", resets, &reset, e);
+    if (!err)
+        err = word_option(o, "isolation.level", levels, &level, e);
+    if (!err)
+        err = int_option(o, "max.poll.records", 1, &c->max_records, e);
+    if (!err)
+        err = int_option(o, "max.poll.interval.ms", 1, interval_ms, e);
+    c->max_records = MIN(c->max_records, POLL_RECORDS);
+    c->reset = (enum reset)reset;
+    c->committed_only = level == 1;
+    return err;
+}
+
+/* --- life --------------------------------------------------------------------------------------
+ */
+
+static void close_source(struct source *s)
+{
+    if (s->in_batch)
+        batch_iter_release(&s->it);
+    s->in_batch = s->open = false;
+}
+
+static void drop_parts(struct kconsumer *c)
+{
+    close_source(&c->source);
+    for (size_t i = 0; i < c->count; i++)
+        broker_target_close(c->parts[i].target);
+    c->parts = NULL;
+    c->count = c->turn = c->known_count = 0;
+    arena_reset(&c->arena);
+}
+
+enum err kconsumer_open(struct kconsumer **out, struct kclient *k, const struct kconsumer_spec *s,
+                        struct error *e)
+{
+    struct kconsumer *c = xcalloc(1, sizeof *c);
+    int64_t interval_ms;
+    c->k = k;
+    c->spec = *s;
+    c->group = slice_dup(s->group);
+    c->client_id = slice_dup(s->client_id);
+    c->topics = s->topics.p ? slice_dup(s->topics) : NULL;
+    c->rejoin = true;
+    arena_init(&c->arena, 0, ARENA_NO_BUDGET);
+    arena_init(&c->source.arena, 0, ARENA_NO_BUDGET);
+    strbuf_init(&c->source.bytes, 0);
+    enum err err = read_options(c, s->options, &interval_ms, e);
+    if (!err && !s->topics.p)
+        err = regex_compile(&c->regex, s->regex, 0, e);
+    if (err) {
+        kconsumer_close(c);
+        return err;
+    }
+    c->member = broker_member_open(k->broker, s->group, s->client_id, (int32_t)interval_ms);
+    *out = c;
+    return E_OK;
+}
+
+void kconsumer_close(struct kconsumer *c)
+{
+    if (!c)
+        return;
+    if (c->joined)
+        c->spec.revoked(c->spec.arg, c->lost);
+    broker_member_close(c->member);
+    drop_parts(c);
+    arena_release(&c->arena);
+    arena_release(&c->source.arena);
+    strbuf_release(&c->source.bytes);
+    regex_free(c->regex);
+    mem_free(c->group);
+    mem_free(c->client_id);
+    mem_free(c->topics);
+    mem_free(c);
+}
+
+void kconsumer_give_up(struct kconsumer *c)
+{
+    broker_member_leave(c->member);
+}
+
+/* --- topics ------------------------------------------------------------------------------------
+ */
+
+static int32_t partitions_of(struct kconsumer *c, struct slice topic)
+{
+    struct kclient_topic info;
+    return kclient_describe(c->k, topic, &info, NULL) == E_OK ? info.partitions : 0;
+}
+
+/* As a client's request for metadata does when the broker allows it; only at the start, so that a
+ * topic that somebody deletes stays deleted. */
+static void make_missing(struct kconsumer *c, struct slice topic)
+{
+    struct arena a;
+    struct broker_config_entry *v;
+    size_t n;
+    struct error e = {0};
+    bool allowed = false;
+    arena_init(&a, 0, ARENA_NO_BUDGET);
+    if (broker_configs(c->k->broker, &a, &v, &n, &e) == E_OK)
+        for (size_t i = 0; i < n; i++)
+            if (slice_eq(v[i].name, SL("auto.create.topics.enable")))
+                allowed = slice_eq(v[i].value, SL("true"));
+    arena_release(&a);
+    if (!allowed)
+        return;
+    enum err err = kclient_create(c->k, topic, -1, -1, NULL, &e);
+    if (err && err != E_EXISTS)
+        LOG_ERR(LOG_CONNECT_TASK, LOG_L_WARN, &e, "topic " PRI_SL " could not be created",
+                ARG_SL(topic));
+}
+
+static void add_known(struct topic_count *v, size_t *n, struct slice name, int32_t partitions)
+{
+    for (size_t i = 0; i < *n; i++)
+        if (slice_eq(v[i].name, name))
+            return;
+    v[(*n)++] = (struct topic_count){name, partitions};
+}
+
+/* What the subscription stands for now: names with commas, or all that match. */
+static enum err look_at_topics(struct kconsumer *c, struct arena *a, struct topic_count **out,
+                               size_t *count, struct error *e)
+{
+    *count = 0;
+    c->generation = broker_topics_generation(c->k->broker);
+    if (c->topics) {
+        struct slice all = slice_cstr(c->topics), rest = all, name;
+        size_t n = 0;
+        while (opt_list_next(&rest, &name))
+            n++;
+        *out = arena_alloc(a, (n + 1) * sizeof **out);
+        for (rest = all; opt_list_next(&rest, &name);)
+            add_known(*out, count, name, partitions_of(c, name));
+        return E_OK;
+    }
+    struct broker_topic_info *topics;
+    size_t n;
+    enum err err = broker_topics(c->k->broker, a, &topics, &n, e);
+    *out = arena_alloc(a, ((err ? 0 : n) + 1) * sizeof **out);
+    for (size_t i = 0; i < n && !err; i++)
+        if (!topics[i].internal && regex_matches(c->regex, topics[i].name))
+            (*out)[(*count)++] = (struct topic_count){topics[i].name, topics[i].partition_count};
+    return err;
+}
+
+/* Topics came, went or grew: a leader assigns anew, others tell what they subscribe to now. A
+ * partition whose topic was not there is looked for again. */
+static enum err watch_topics(struct kconsumer *c, struct error *e)
+{
+    if (broker_topics_generation(c->k->broker) == c->generation)
+        return E_OK;
+    struct arena a;
+    struct topic_count *now;
+    size_t n;
+    arena_init(&a, 0, ARENA_NO_BUDGET);
+    enum err err = look_at_topics(c, &a, &now, &n, e);
+    bool names = n != c->known_count, counts = names;
+    for (size_t i = 0; i < n && !names && !err; i++) {
+        names = !slice_eq(now[i].name, c->known[i].name);
+        counts |= now[i].partitions != c->known[i].partitions;
+    }
+    bool missing = false;
+    for (size_t i = 0; i < c->count; i++)
+        missing |= !c->parts[i].target;
+    if (!err)
+        c->rejoin |= names || missing || (counts && broker_member_leads(c->member));
+    arena_release(&a);
+    return err;
+}
+
+/* --- joining -----------------------------------------------------------------------------------
+ */
+
+static enum err first_position(struct kconsumer *c, struct part *p, struct error *e)
+{
+    int64_t ms;
+    if (c->reset == RESET_NONE)
+        return error_set(e, E_INVALID,
+                         "org.apache.kafka.clients.consumer.NoOffsetForPartitionException: "
+                         "Undefined offset with no reset policy for partitions: [" PRI_SL "-%d]",
+                         ARG_SL(p->a.topic), (int)p->a.partition);
+    return broker_offset_for(p->target, c->reset == RESET_LATEST ? -1 : -2, &p->a.position, &ms, e);
+}
+
+static enum err open_part(struct kconsumer *c, struct part *p, const struct koffset *committed,
+                          size_t n, struct error *e)
+{
+    p->a.committed = p->a.position = -1;
+    for (size_t i = 0; i < n; i++)
+        if (committed[i].partition == p->a.partition && slice_eq(committed[i].topic, p->a.topic))
+            p->a.committed = committed[i].offset;
+    enum err err = broker_target_open(c->k->broker, p->a.topic, p->a.partition, &p->target, e);
+    if (!err && p->a.committed >= 0)
+        p->a.position = p->a.committed;
+    else if (!err)
+        err = first_position(c, p, e);
+    if (err != E_NOT_FOUND)
+        return err;
+    error_clear(e);
+    return E_OK;
+}
+
+static enum err take_assignment(struct kconsumer *c, const struct broker_group_partition *v,
+                                size_t n, struct error *e)
+{
+    struct koffset *committed;
+    size_t committed_count;
+    enum err err = kclient_group_offsets(c->k, slice_cstr(c->group), &c->arena, &committed,
+                                         &committed_count, e);
+    c->parts = arena_calloc(&c->arena, n + 1, sizeof *c->parts);
+    c->view = arena_calloc(&c->arena, n + 1, sizeof *c->view);
+    c->count = n;
+    for (size_t i = 0; i < n && !err; i++) {
+        c->parts[i].a.topic = v[i].topic;
+        c->parts[i].a.partition = v[i].partition;
+        err = open_part(c, &c->parts[i], committed, committed_count, e);
+    }
+    return err;
+}
+
+static enum err join(struct kconsumer *c, struct error *e)
+{
+    struct broker_group_partition *v;
+    size_t n;
+    if (c->joined)
+        c->spec.revoked(c->spec.arg, c->lost);
+    c->joined = c->lost = c->rejoin = false;
+    drop_parts(c);
+    enum err err = look_at_topics(c, &c->arena, &c->known, &c->known_count, e);
+    for (size_t i = 0; i < c->known_count && !err && !c->made_topics && c->topics; i++)
+        if (!c->known[i].partitions) {
+            make_missing(c, c->known[i].name);
+            c->known[i].partitions = partitions_of(c, c->known[i].name);
+        }
+    c->made_topics = true;
+    struct slice *names = arena_alloc(&c->arena, (c->known_count + 1) * sizeof *names);
+    for (size_t i = 0; i < c->known_count; i++)
+        names[i] = c->known[i].name;
+    if (!err)
+        err = broker_member_join(c->member, names, c->known_count, c->spec.stop, &c->arena, &v, &n,
+                                 e);
+    if (!err)
+        err = take_assignment(c, v, n, e);
+    if (err)
+        return err;
+    c->joined = true;
+    c->checked_at = clock_mono_ms();
+    LOG_INFO(LOG_CONNECT_TASK, "member of group %s with %zu partitions", c->group, n);
+    return c->spec.assigned(c->spec.arg, e);
+}
+
+/* Membership, as heartbeats keep it over the wire. */
+static enum err keep_membership(struct kconsumer *c, struct error *e)
+{
+    enum err err = E_OK;
+    int64_t now = clock_mono_ms();
+    if (!c->rejoin && now - c->checked_at >= CHECK_MS) {
+        enum broker_member_state s = broker_member_check(c->member);
+        c->checked_at = now;
+        c->rejoin = s != MEMBER_IN_GROUP;
+        c->lost = s == MEMBER_LOST;
+    }
+    if (!c->rejoin)
+        err = watch_topics(c, e);
+    return err || !c->rejoin ? err : join(c, e);
+}
+
+/* --- reading -----------------------------------------------------------------------------------
+ */
+
+/* The log does not have that position (any more). */
+static enum err out_of_range(struct kconsumer *c, struct part *p, struct error *e)
+{
+    if (c->reset == RESET_NONE)
+        return error_set(e, E_INVALID,
+                         "org.apache.kafka.clients.consumer.OffsetOutOfRangeException: Fetch "
+                         "position %lld is out of range for partition " PRI_SL
+                         "-%d, and no reset policy is configured",
+                         (long long)p->a.position, ARG_SL(p->a.topic), (int)p->a.partition);
+    LOG_WARN(LOG_CONNECT_TASK,
+             "offset %lld of " PRI_SL "-%d is not in the log: reading goes on at "
+             "its %s",
+             (long long)p->a.position, ARG_SL(p->a.topic), (int)p->a.partition,
+             c->reset == RESET_LATEST ? "end" : "start");
+    error_clear(e);
+    return first_position(c, p, e);
+}
+
+/* Reads what comes next of part i. s->open tells whether there was anything. */
+static enum err open_source(struct kconsumer *c, size_t i, struct error *e)
+{
+    struct source *s = &c->source;
+    struct part *p = &c->parts[i];
+    struct broker_read info;
+    strbuf_reset(&s->bytes);
+    arena_reset(&s->arena);
+    s->aborted_count = 0;
+    enum err err = c->committed_only
+                       ? broker_read_committed(p->target, p->a.position, READ_BYTES, &s->arena,
+                                               &s->bytes, &info, &s->aborted, &s->aborted_count, e)
+                       : broker_read(p->target, p->a.position, READ_BYTES, false, 0, NULL,
+                                     &s->bytes, &info, e);
+    if (err == E_NOT_FOUND) { /* deleted; a change of topics makes this member look for it */
+        broker_target_close(p->target);
+        p->target = NULL;
+        p->a.position = -1;
+        c->generation = -1;
+        error_clear(e);
+        return E_OK;
+    }
+    if (err == E_INVALID)
+        return out_of_range(c, p, e);
+    if (err || !s->bytes.n)
+        return err;
+    s->part = i;
+    s->rest = strbuf_slice(&s->bytes);
+    s->next = info.next_offset;
+    s->open = true;
+    return E_OK;
+}
+
+static bool is_aborted(const struct source *s, const void *batch)
+{
+    for (size_t i = 0; i < s->aborted_count; i++)
+        if (s->aborted[i].producer_id == batch_producer_id(batch) &&
+            batch_base_offset(batch) >= s->aborted[i].first_offset &&
+            batch_base_offset(batch) <= s->aborted[i].last_offset)
+            return true;
+    return false;
+}
+
+/* The next batch with records for us; false: the source is at its end, or failed. */
+static bool next_batch(struct kconsumer *c, enum err *err)
+{
+    struct source *s = &c->source;
+    struct slice one;
+    while (!s->in_batch) {
+        if (!batch_split(&s->rest, &one)) {
+            s->open = false;
+            c->parts[s->part].a.position = s->next;
+            return false;
+        }
+        if (batch_is_control(one.p) || (batch_is_transactional(one.p) && is_aborted(s, one.p)))
+            continue;
+        *err = batch_iter_init(&s->it, one, 0);
+        if (*err)
+            return false;
+        s->in_batch = true;
+    }
+    return true;
+}
+
+static void copy_record(struct arena *a, const struct part *p, const struct batch_record *r,
+                        bool log_append_time, struct krecord *out)
+{
+    *out = (struct krecord){.topic = p->a.topic,
+                            .partition = p->a.partition,
+                            .log_append_time = log_append_time,
+                            .offset = r->offset,
+                            .timestamp_ms = r->timestamp,
+                            .key = arena_dup(a, r->key),
+                            .value = arena_dup(a, r->value)};
+    if (r->headers_count <= 0)
+        return;
+    struct slice rest = arena_dup(a, r->headers);
+    struct khead *heads = arena_alloc(a, (size_t)r->headers_count * sizeof *heads);
+    while (out->heads_count < (size_t)r->headers_count &&
+           batch_header_next(&rest, &heads[out->heads_count].name, &heads[out->heads_count].value))
+        out->heads_count++;
+    out->heads = heads;
+}
+
+/* Adds records of the open source; the room is for max_records. */
+static enum err take_records(struct kconsumer *c, struct arena *a, struct krecord *out,
+                             size_t *count, struct error *e)
+{
+    struct source *s = &c->source;
+    struct part *p = &c->parts[s->part];
+    struct batch_record r;
+    enum err err = E_OK;
+    while (*count < (size_t)c->max_records && a->used < POLL_BYTES && next_batch(c, &err)) {
+        if (batch_iter_next(&s->it, &r)) {
+            if (r.offset < p->a.position)
+                continue;
+            copy_record(a, p, &r, s->it.log_append_time, &out[(*count)++]);
+            p->a.position = r.offset + 1;
+            continue;
+        }
+        err = s->it.err;
+        batch_iter_release(&s->it);
+        s->in_batch = false;
+        if (err)
+            break;
+    }
+    if (err)
+        return error_set(e, err,
+                         "org.apache.kafka.common.KafkaException: a record batch of " PRI_SL
+                         "-%d at offset %lld cannot be read: %s",
+                         ARG_SL(p->a.topic), (int)p->a.partition, (long long)p->a.position,
+                         err_name(err));
+    return E_OK;
+}
+
+static enum err read_parts(struct kconsumer *c, struct arena *a, struct krecord *out, size_t *count,
+                           struct error *e)
+{
+    enum err err = E_OK;
+    if (c->source.open)
+        err = take_records(c, a, out, count, e);
+    for (size_t n = 0; n < c->count && !err && !c->source.open; n++) {
+        size_t i = c->turn;
+        c->turn = (c->turn + 1) % c->count;
+        if (c->parts[i].target)
+            err = open_source(c, i, e);
+        if (!err && c->source.open)
+            err = take_records(c, a, out, count, e);
+    }
+    return err;
+}
+
+/* Until there is something, or the time has come to look after the group. */
+static enum err wait_for_data(struct kconsumer *c, int64_t wait_ms, bool idle, struct error *e)
+{
+    struct broker_target **targets = xcalloc(c->count + 1, sizeof(struct broker_target *));
+    int64_t *offsets = xcalloc(c->count + 1, sizeof *offsets);
+    size_t n = 0, ready;
+    for (size_t i = 0; i < c->count && !c->paused && !idle; i++) {
+        if (!c->parts[i].target)
+            continue;
+        targets[n] = c->parts[i].target;
+        offsets[n++] = c->parts[i].a.position;
+    }
+    enum err err = broker_wait(targets, offsets, n, wait_ms, c->spec.stop, &ready);
+    mem_free((void *)targets);
+    mem_free(offsets);
+    if (err == E_CANCELLED)
+        return error_set(e, err, "reading was given up");
+    return E_OK;
+}
+
+enum err kconsumer_poll(struct kconsumer *c, int64_t wait_ms, struct arena *a, struct krecord **out,
+                        size_t *count, struct error *e)
+{
+    int64_t until = clock_mono_ms() + MIN(wait_ms, CHECK_MS);
+    *count = 0;
+    *out = NULL;
+    enum err err = keep_membership(c, e);
+    for (bool idle = false; !err; idle = true) {
+        if (!c->paused) {
+            if (!*out)
+                *out = arena_alloc(a, (size_t)c->max_records * sizeof **out);
+            err = read_parts(c, a, *out, count, e);
+        }
+        int64_t left = until - clock_mono_ms();
+        if (err || *count || left <= 0)
+            break;
+        /* A log may be ready and yet have nothing for us: markers, transactions under way. */
+        err = wait_for_data(c, idle ? MIN(left, NOTHING_MS) : left, idle, e);
+    }
+    return err;
+}
+
+void kconsumer_pause(struct kconsumer *c, bool paused)
+{
+    c->paused = paused;
+}
+
+size_t kconsumer_assignment(const struct kconsumer *c, const struct kassigned **out)
+{
+    for (size_t i = 0; i < c->count; i++)
+        c->view[i] = c->parts[i].a;
+    *out = c->view;
+    return c->count;
+}
+
+static struct part *find_part(struct kconsumer *c, struct slice topic, int32_t partition)
+{
+    for (size_t i = 0; i < c->count; i++)
+        if (c->parts[i].a.partition == partition && slice_eq(c->parts[i].a.topic, topic))
+            return &c->parts[i];
+    return NULL;
+}
+
+enum err kconsumer_seek(struct kconsumer *c, struct slice topic, int32_t partition, int64_t offset,
+                        struct error *e)
+{
+    struct part *p = find_part(c, topic, partition);
+    if (!p || !p->target)
+        return error_set(
+            e, E_NOT_FOUND,
+            "java.lang.IllegalStateException: No current assignment for partition " PRI_SL "-%d",
+            ARG_SL(topic), (int)partition);
+    if (c->source.open && &c->parts[c->source.part] == p)
+        close_source(&c->source);
+    p->a.position = offset;
+    return E_OK;
+}
+
+enum err kconsumer_commit(struct kconsumer *c, const struct koffset *offsets, size_t count,
+                          struct error *e)
+{
+    struct broker_group_offset *v = xcalloc(count + 1, sizeof *v);
+    for (size_t i = 0; i < count; i++)
+        v[i] = (struct broker_group_offset){.topic = offsets[i].topic,
+                                            .partition = offsets[i].partition,
+                                            .offset = offsets[i].offset,
+                                            .leader_epoch = -1,
+                                            .metadata = SL("")};
+    enum err err = broker_member_commit(c->member, v, count, e);
+    for (size_t i = 0; i < count && !err; i++) {
+        struct part *p = find_part(c, offsets[i].topic, offsets[i].partition);
+        if (p)
+            p->a.committed = offsets[i].offset;
+    }
+    mem_free(v);
+    return err;
+}

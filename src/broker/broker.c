@@ -159,6 +159,8 @@ static enum err start_coordinator(struct broker *b, struct error *e)
         .topics = {topic_by_name, each_topic, topics_now, topic_name_of, b},
         .shares = b->shares,
         .consumer_max_size = o->group_consumer_max_size,
+        .may_upgrade = o->group_migration_policy & BROKER_MIGRATION_UPGRADE,
+        .may_downgrade = o->group_migration_policy & BROKER_MIGRATION_DOWNGRADE,
         .share_max_size = o->group_share_max_size};
     return coord_start(&b->coord, &c, b->db, e);
 }

@@ -58,6 +58,7 @@ struct broker_options {
         group_consumer_max_heartbeat_ms;
     int32_t group_consumer_session_ms, group_consumer_min_session_ms, group_consumer_max_session_ms;
     int32_t group_consumer_max_size;
+    int32_t group_migration_policy; /* bits of enum broker_migration */
     int32_t group_share_heartbeat_ms, group_share_min_heartbeat_ms, group_share_max_heartbeat_ms;
     int32_t group_share_session_ms, group_share_min_session_ms, group_share_max_session_ms;
     int32_t group_share_max_size;
@@ -78,6 +79,10 @@ enum broker_durability {
     BROKER_DURABILITY_DEFAULT, /* write before the answer, fdatasync within a second and on clean
                                   stop */
     BROKER_DURABILITY_SYNC,    /* grouped fdatasync before the answer */
+};
+enum broker_migration { /* the four policies are the combinations, in their order */
+                        BROKER_MIGRATION_UPGRADE = 1,
+                        BROKER_MIGRATION_DOWNGRADE = 2,
 };
 
 /* One row per broker option; ends with name NULL. Includes every broker synonym of a topic option

@@ -10,6 +10,8 @@
 #include <stdarg.h>
 
 static const char *const durabilities[] = {"default", "sync", NULL};
+static const char *const migration_policies[] = {"disabled", "upgrade", "downgrade",
+                                                 "bidirectional", NULL};
 
 #define DYN_CLUSTER BROKER_DYN_CLUSTER
 #define DYN_BROKER BROKER_DYN_BROKER

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/group/coord_internal.h"
+#include "broker/group/group_internal.h"
 #include "broker/group/group_store.h"
 
 #include <stdlib.h>
@@ -33,6 +34,7 @@ void coord_tick(struct coord_group *cg)
     if (cg->next && group_next_tick(cg->next, clock_mono_ms()))
         coord_settle(cg->c, cg, NULL);
     coord_rearm(cg->c, cg->g);
+    coord_maybe_downgrade(cg->c, cg);
 }
 
 static void on_timer(void *arg)
@@ -327,9 +329,22 @@ static void join_error(struct group_call *call, int16_t code)
     struct join_group_response *out = call->out;
     const struct join_group_request *in = call->in;
     out->error_code = code;
-    out->member_id = in->member_id;
+    out->member_id = out->member_id.n ? out->member_id : in->member_id;
     out->protocol_name = call->version >= 7 ? SLICE_NULL : SL("");
     call->done(call);
+}
+
+/* A member of the classic protocol in a consumer group. */
+static void join_mixed(struct coord *c, struct coord_group *cg, struct group_call *call)
+{
+    const struct next_timing t = coord_consumer_timing(c, slice_cstr(cg->g->id));
+    int16_t code = group_next_join(cg->next, cg->g, call, &t, clock_mono_ms());
+    if (code == KERR_NONE) {
+        coord_settle(c, cg, call);
+        return;
+    }
+    coord_rearm(c, cg->g);
+    join_error(call, code);
 }
 
 void coord_join_group(struct coord *c, struct group_call *call)
@@ -342,7 +357,7 @@ void coord_join_group(struct coord *c, struct group_call *call)
         join_error(call, KERR_COORDINATOR_NOT_AVAILABLE);
     else if (in->group_id.n == 0)
         join_error(call, KERR_INVALID_GROUP_ID);
-    else if (cg && cg->next && coord_member_count(cg))
+    else if (cg && cg->kind == GROUP_SHARE && coord_member_count(cg))
         join_error(call, KERR_INCONSISTENT_GROUP_PROTOCOL);
     else if (!call->inside && (in->session_timeout_ms < rules->min_session_timeout_ms ||
                                in->session_timeout_ms > rules->max_session_timeout_ms))
@@ -351,6 +366,8 @@ void coord_join_group(struct coord *c, struct group_call *call)
         join_error(call, KERR_UNKNOWN_MEMBER_ID);
     else if (!g && (in->protocol_type.n == 0 || in->protocols_count <= 0))
         join_error(call, KERR_INCONSISTENT_GROUP_PROTOCOL);
+    else if (cg && cg->next && coord_member_count(cg))
+        join_mixed(c, cg, call);
     else {
         cg = coord_entry_or_add(c, in->group_id);
         g = cg->g;
@@ -369,7 +386,8 @@ static void sync_error(struct group_call *call, int16_t code)
 void coord_sync_group(struct coord *c, struct group_call *call)
 {
     const struct sync_group_request *in = call->in;
-    struct group *g = coord_find(c, in->group_id);
+    struct coord_group *cg = coord_entry(c, in->group_id);
+    struct group *g = cg ? cg->g : NULL;
     if (c->quiet)
         sync_error(call, KERR_COORDINATOR_NOT_AVAILABLE);
     else if (call->version >= 5 && (!in->protocol_type.p || !in->protocol_name.p))
@@ -378,7 +396,12 @@ void coord_sync_group(struct coord *c, struct group_call *call)
         sync_error(call, KERR_INVALID_GROUP_ID);
     else if (!g)
         sync_error(call, KERR_UNKNOWN_MEMBER_ID);
-    else {
+    else if (cg->next) {
+        ((struct sync_group_response *)call->out)->error_code =
+            group_next_sync(cg->next, call, clock_mono_ms());
+        coord_rearm(c, g);
+        call->done(call);
+    } else {
         group_sync(g, call, clock_mono_ms());
         coord_rearm(c, g);
     }
@@ -388,15 +411,19 @@ void coord_heartbeat(struct coord *c, struct group_call *call)
 {
     const struct heartbeat_request *in = call->in;
     struct heartbeat_response *out = call->out;
-    struct group *g = coord_find(c, in->group_id);
+    struct coord_group *cg = coord_entry(c, in->group_id);
     if (c->quiet)
         out->error_code = KERR_COORDINATOR_NOT_AVAILABLE;
     else if (in->group_id.n == 0)
         out->error_code = KERR_INVALID_GROUP_ID;
-    else if (!g)
+    else if (!cg)
         out->error_code = KERR_UNKNOWN_MEMBER_ID;
+    else if (cg->next)
+        out->error_code = group_next_classic_heartbeat(cg->next, in, clock_mono_ms());
     else
-        out->error_code = group_heartbeat(g, in, clock_mono_ms());
+        out->error_code = group_heartbeat(cg->g, in, clock_mono_ms());
+    if (cg)
+        coord_rearm(c, cg->g);
     call->done(call);
 }
 
@@ -407,7 +434,13 @@ static int16_t leave_one(struct coord *c, struct coord_group *cg, struct slice m
         return KERR_UNKNOWN_MEMBER_ID;
     if (cg->next) {
         int16_t left = group_next_leave(cg->next, member_id, instance_id);
+        struct group_pending *p = group_pending_find(cg->g, member_id);
+        if (left == KERR_UNKNOWN_MEMBER_ID && p) { /* it had an id and never joined */
+            group_pending_remove(cg->g, p);
+            left = KERR_NONE;
+        }
         coord_settle(c, cg, NULL);
+        coord_maybe_downgrade(c, cg);
         return left;
     }
     int16_t code = group_leave(cg->g, member_id, instance_id, clock_mono_ms());

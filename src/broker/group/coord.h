@@ -23,6 +23,7 @@ struct coord_options {
     struct next_topics topics;
     struct share_groups *shares; /* must outlive it too */
     int32_t consumer_max_size, share_max_size;
+    bool may_upgrade, may_downgrade; /* groups with members: group.consumer.migration.policy */
     int32_t offset_metadata_max_bytes;
     int64_t offsets_retention_ms, offsets_check_ms;
     /* Does the partition exist? Called on the coordinator loop; must not block. */

@@ -1,5 +1,5 @@
 /* broker/group/coord_internal.h - shared by coord.c (life, membership calls of the classic protocol),
- * coord_next.c (groups whose assignments we make), coord_offsets.c (commit, fetch, delete, expiry)
+ * coord_next.c (groups whose assignments we make), coord_mixed.c (groups that change their protocol), coord_offsets.c (commit, fetch, delete, expiry)
  * and coord_views.c (list, describe, views). Coordinator loop. */
 #ifndef WEIR_BROKER_GROUP_COORD_INTERNAL_H
 #define WEIR_BROKER_GROUP_COORD_INTERNAL_H
@@ -21,6 +21,7 @@ struct coord_group {
     enum group_kind kind;
     struct group_next *next; /* NULL: classic */
     int32_t stored_epoch;    /* of next, in the store */
+    bool was_consumer;       /* classic now; members of the new protocol may not know it yet */
     struct coord *c;
     struct loop_timer timer; /* made when first needed, on the loop */
     int64_t timer_at;        /* INT64_MAX: not set */
@@ -51,6 +52,13 @@ int64_t coord_empty_since(const struct coord_group *cg);
 void coord_convert(struct coord *c, struct coord_group *cg, enum group_kind kind);
 /* Stores the epoch when it has changed; call (may be NULL) is answered after that. */
 void coord_settle(struct coord *c, struct coord_group *cg, struct group_call *call);
+/* A classic group with members goes on as a consumer group. False: it may not, or cannot. */
+bool coord_upgrade(struct coord *c, struct coord_group *cg) MUST_CHECK;
+/* A consumer group where only members of the classic protocol are left goes on as a classic one; to be
+ * called after a member has left, and after coord_settle. */
+void coord_maybe_downgrade(struct coord *c, struct coord_group *cg);
+/* What is in force for a consumer group. */
+struct next_timing coord_consumer_timing(const struct coord *c, struct slice group);
 /* Sets the group's timer after anything happened to it. */
 void coord_rearm(struct coord *c, struct group *g);
 /* Removes members whose time is up, without waiting for that timer. */

@@ -55,6 +55,7 @@ void coord_convert(struct coord *c, struct coord_group *cg, enum group_kind kind
     invariant(coord_member_count(cg) == 0);
     if (cg->next)
         g->generation = MAX(g->generation, cg->next->epoch);
+    cg->was_consumer = cg->kind == GROUP_CONSUMER;
     group_next_free(cg->next);
     cg->next = NULL;
     cg->kind = kind;
@@ -68,10 +69,15 @@ void coord_convert(struct coord *c, struct coord_group *cg, enum group_kind kind
 /* --- storing ------------------------------------------------------------------------------------
  */
 
-/* The heartbeat of either kind: all that it would have told is taken back. */
+/* A join, or a heartbeat of either kind: all that it would have told is taken back. */
 static void answer_unstored(struct group_call *call)
 {
-    if (call->fn == coord_consumer_heartbeat) {
+    if (call->fn == coord_join_group) {
+        struct join_group_response *out = call->out;
+        join_group_response_init(out);
+        out->error_code = KERR_COORDINATOR_NOT_AVAILABLE;
+        out->protocol_name = call->version >= 7 ? SLICE_NULL : SL("");
+    } else if (call->fn == coord_consumer_heartbeat) {
         struct consumer_group_heartbeat_response *out = call->out;
         consumer_group_heartbeat_response_init(out);
         out->error_code = KERR_COORDINATOR_NOT_AVAILABLE;
@@ -141,6 +147,15 @@ static struct coord_group *group_of(struct coord *c, struct group_call *call)
                    arena_printf(call->arena, "Group " PRI_SL " not found.", ARG_SL(in->group_id))));
         return NULL;
     }
+    if (cg && in->member_epoch == 0 && coord_upgrade(c, cg))
+        return cg;
+    if (cg && cg->was_consumer && in->member_epoch > 0) {
+        refuse(
+            call, KERR_UNKNOWN_MEMBER_ID,
+            slice_cstr(arena_printf(call->arena, "Member " PRI_SL " is not a member of group %s.",
+                                    ARG_SL(in->member_id), cg->g->id)));
+        return NULL;
+    }
     if (cg && cg->kind != GROUP_CONSUMER && (coord_member_count(cg) || in->member_epoch != 0)) {
         refuse(call, KERR_GROUP_ID_NOT_FOUND,
                slice_cstr(arena_printf(call->arena, "Group " PRI_SL " is not a consumer group.",
@@ -150,6 +165,13 @@ static struct coord_group *group_of(struct coord *c, struct group_call *call)
     cg = coord_entry_or_add(c, in->group_id);
     coord_convert(c, cg, GROUP_CONSUMER);
     return cg;
+}
+
+struct next_timing coord_consumer_timing(const struct coord *c, struct slice group)
+{
+    return (struct next_timing){group_config_int(c->o.configs, group, GROUP_CONSUMER_SESSION_MS),
+                                group_config_int(c->o.configs, group, GROUP_CONSUMER_HEARTBEAT_MS),
+                                c->o.consumer_max_size};
 }
 
 void coord_consumer_heartbeat(struct coord *c, struct group_call *call)
@@ -169,10 +191,7 @@ void coord_consumer_heartbeat(struct coord *c, struct group_call *call)
     struct coord_group *cg = group_of(c, call);
     if (!cg)
         return;
-    const struct next_timing t = {
-        group_config_int(c->o.configs, in->group_id, GROUP_CONSUMER_SESSION_MS),
-        group_config_int(c->o.configs, in->group_id, GROUP_CONSUMER_HEARTBEAT_MS),
-        c->o.consumer_max_size};
+    const struct next_timing t = coord_consumer_timing(c, in->group_id);
     group_next_heartbeat(cg->next, call, &t, clock_mono_ms());
     if (fresh && coord_member_count(cg) == 0) { /* the join was refused: there is no such group */
         coord_forget(c, in->group_id);
@@ -180,6 +199,7 @@ void coord_consumer_heartbeat(struct coord *c, struct group_call *call)
         return;
     }
     coord_settle(c, cg, call);
+    coord_maybe_downgrade(c, cg);
 }
 
 /* --- ConsumerGroupDescribe ----------------------------------------------------------------------
@@ -225,7 +245,7 @@ static void describe_member(const struct next_member *m, struct arena *a,
     for (size_t i = 0; i < m->name_count; i++)
         row->subscribed_topic_names[i] = arena_dup(a, m->names[i]);
     row->subscribed_topic_regex = m->regex ? arena_dup(a, topic_regex_text(m->regex)) : SLICE_NULL;
-    row->member_type = 1;
+    row->member_type = m->classic ? 0 : 1;
     describe_set(&m->assigned, a, &row->assignment);
     describe_set(&m->target, a, &row->target_assignment);
 }

@@ -31,7 +31,7 @@ struct group *group_new(struct slice id, const struct group_rules *rules)
     return g;
 }
 
-static void member_free(struct group_member *m)
+void group_member_free(struct group_member *m)
 {
     mem_free(m->id);
     mem_free(m->instance_id);
@@ -49,7 +49,7 @@ void group_free(struct group *g)
     while ((k = list_pop_front(&g->members))) {
         struct group_member *m = list_entry(k, struct group_member, link);
         invariant(!m->join && !m->sync);
-        member_free(m);
+        group_member_free(m);
     }
     while (list_first(&g->pending))
         group_pending_remove(g, list_entry(list_first(&g->pending), struct group_pending, link));
@@ -135,8 +135,7 @@ void group_pending_remove(struct group *g, struct group_pending *p)
     mem_free(p);
 }
 
-struct group_member *group_member_add(struct group *g, const char *id,
-                                      const struct group_call *call)
+struct group_member *group_member_new(const char *id, const struct group_call *call)
 {
     const struct join_group_request *in = call->in;
     struct group_member *m = xcalloc(1, sizeof *m);
@@ -146,9 +145,19 @@ struct group_member *group_member_add(struct group *g, const char *id,
     m->session_deadline = INT64_MAX;
     m->assignment = slice_of(xstrdup(""), 0);
     if (group_member_update(m, call) != E_OK) {
-        member_free(m);
+        group_member_free(m);
         return NULL;
     }
+    return m;
+}
+
+struct group_member *group_member_add(struct group *g, const char *id,
+                                      const struct group_call *call)
+{
+    const struct join_group_request *in = call->in;
+    struct group_member *m = group_member_new(id, call);
+    if (!m)
+        return NULL;
     if (g->members.count == 0)
         group_own(&g->protocol_type, in->protocol_type);
     list_push_back(&g->members, &m->link);
@@ -236,7 +245,7 @@ void group_member_remove(struct group *g, struct group_member *m, int16_t code)
         group_answer_join_error(join, slice_cstr(m->id), code);
     if (sync)
         group_answer_sync_error(sync, code);
-    member_free(m);
+    group_member_free(m);
 }
 
 void group_drop_calls(struct group *g, int16_t code)

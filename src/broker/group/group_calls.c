@@ -14,8 +14,7 @@
 #define PROTOCOLS_BYTES_MAX (1 << 20)
 #define PENDING_MAX 1000 /* ids of a group that were given out and not used yet */
 
-/* "<prefix>-<uuid>", the uuid in its usual hexadecimal form. Caller frees. */
-static char *new_member_id(struct slice prefix)
+char *group_new_member_id(struct slice prefix)
 {
     struct uuid u;
     uuid_random(&u);
@@ -83,15 +82,15 @@ static bool is_full(const struct group *g)
     return g->members.count >= (size_t)g->rules->max_size;
 }
 
-/* For one more id that is given out; those on their way count as members. */
-static int16_t room_for_pending(const struct group *g)
+/* Those on their way count as members. */
+int16_t group_pending_room(const struct group *g)
 {
     if (g->members.count + g->pending.count >= (size_t)g->rules->max_size)
         return KERR_GROUP_MAX_SIZE_REACHED;
     return g->pending.count >= PENDING_MAX ? KERR_COORDINATOR_NOT_AVAILABLE : KERR_NONE;
 }
 
-static bool protocols_too_large(const struct join_group_request *in)
+bool group_protocols_too_large(const struct join_group_request *in)
 {
     size_t n = 0;
     for (int32_t i = 0; i < in->protocols_count; i++)
@@ -102,7 +101,7 @@ static bool protocols_too_large(const struct join_group_request *in)
 static void join_without_id(struct group *g, struct group_call *call, int64_t now)
 {
     const struct join_group_request *in = call->in;
-    int16_t code = call->version >= 4 ? room_for_pending(g)
+    int16_t code = call->version >= 4 ? group_pending_room(g)
                    : is_full(g)       ? KERR_GROUP_MAX_SIZE_REACHED
                                       : KERR_NONE;
     if (code == KERR_NONE && !group_protocols_fit(g, in, NULL))
@@ -111,7 +110,7 @@ static void join_without_id(struct group *g, struct group_call *call, int64_t no
         group_answer_join_error(call, SL(""), code);
         return;
     }
-    char *id = new_member_id(call->client_id);
+    char *id = group_new_member_id(call->client_id);
     if (call->version >= 4) {
         group_pending_add(g, id, now + in->session_timeout_ms);
         group_answer_join_error(call, slice_cstr(id), KERR_MEMBER_ID_REQUIRED);
@@ -134,7 +133,7 @@ static void replace_static(struct group *g, struct group_member *m, struct group
     char *old_id = m->id;
     struct group_call *join = m->join, *sync = m->sync;
     m->join = m->sync = NULL;
-    m->id = new_member_id(in->group_instance_id);
+    m->id = group_new_member_id(in->group_instance_id);
     if (join)
         group_answer_join_error(join, slice_cstr(old_id), KERR_FENCED_INSTANCE_ID);
     if (sync)
@@ -179,7 +178,7 @@ static void join_static(struct group *g, struct group_call *call, int64_t now)
         replace_static(g, known, call, now);
         return;
     }
-    char *id = new_member_id(in->group_instance_id);
+    char *id = group_new_member_id(in->group_instance_id);
     join_new(g, id, call, now);
     mem_free(id);
 }
@@ -234,7 +233,7 @@ static void join_known(struct group *g, struct group_member *m, struct group_cal
 void group_join(struct group *g, struct group_call *call, int64_t now)
 {
     const struct join_group_request *in = call->in;
-    if (protocols_too_large(in)) {
+    if (group_protocols_too_large(in)) {
         group_answer_join_error(call, in->member_id, KERR_INVALID_REQUEST);
         return;
     }

@@ -10,8 +10,17 @@ struct group_member *group_member_by_instance(const struct group *g, struct slic
 struct group_pending *group_pending_find(const struct group *g, struct slice id);
 void group_pending_add(struct group *g, const char *id, int64_t deadline);
 void group_pending_remove(struct group *g, struct group_pending *p);
+/* May one more id be given out? KERR_NONE, or what to answer. */
+int16_t group_pending_room(const struct group *g);
+/* "<prefix>-<uuid>", the uuid in its usual hexadecimal form. Caller frees. */
+char *group_new_member_id(struct slice prefix);
+/* More protocols, or larger ones, than a member may have. */
+bool group_protocols_too_large(const struct join_group_request *in);
 
-/* Adds a member with an id of its own, as a Join describes it. NULL: no memory. */
+/* A member as a Join describes it, in no group. NULL: no memory. */
+struct group_member *group_member_new(const char *id, const struct group_call *call);
+void group_member_free(struct group_member *m);
+/* Adds one to the group. NULL: no memory. */
 struct group_member *group_member_add(struct group *g, const char *id,
                                       const struct group_call *call);
 /* Takes timeouts, protocols, client from a Join. E_NOMEM: nothing has changed. */

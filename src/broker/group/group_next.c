@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "broker/group/group_internal.h"
 #include "broker/group/group_next_internal.h"
 
 #include <stdlib.h>
@@ -165,6 +166,8 @@ static void member_free(struct next_member *m)
     mem_free(m->client_id);
     mem_free(m->client_host);
     mem_free(m->assignor);
+    if (m->classic)
+        group_member_free(m->classic);
     mem_free(m);
 }
 
@@ -355,8 +358,9 @@ bool group_next_tick(struct group_next *g, int64_t now)
             continue;
         LOG_INFO(LOG_BROKER_GROUP, "group %s: member %s client_id=%s host=%s %s and is removed",
                  g->id, m->id, m->client_id, m->client_host,
-                 silent ? "has not been heard of for its session timeout"
-                        : "did not give up its partitions within its rebalance timeout");
+                 silent       ? "has not been heard of for its session timeout"
+                 : m->classic ? "did not join again within its rebalance timeout"
+                              : "did not give up its partitions within its rebalance timeout");
         next_member_remove(g, m);
         any = true;
     }
@@ -374,6 +378,8 @@ int16_t group_next_check_commit(const struct group_next *g, struct slice member_
     const struct next_member *m = group_next_find(g, member_id);
     if (!m)
         return KERR_UNKNOWN_MEMBER_ID;
+    if (m->classic)
+        return m->epoch == epoch ? KERR_NONE : KERR_ILLEGAL_GENERATION;
     if (version < 9)
         return KERR_UNSUPPORTED_VERSION;
     return m->epoch == epoch ? KERR_NONE : KERR_STALE_MEMBER_EPOCH;

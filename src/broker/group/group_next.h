@@ -78,6 +78,8 @@ struct next_member {
     int64_t session_deadline;
     int64_t revoke_deadline; /* while UNREVOKED: must have given up by then; else INT64_MAX */
     struct next_set assigned, pending /* to be given up */, target;
+    struct group_member *classic; /* what it said as a member of the classic protocol; NULL: it
+                                     speaks the new one. Owned */
 };
 
 struct group_next {
@@ -129,8 +131,22 @@ int16_t group_next_check_request(const struct group_call *call, struct slice *te
 int16_t group_next_check_commit(const struct group_next *g, struct slice member_id, int32_t epoch,
                                 int16_t version);
 int16_t group_next_check_fetch(const struct group_next *g, struct slice member_id, int32_t epoch);
-/* LeaveGroup by an administrator. */
+/* LeaveGroup: by an administrator, or by a member of the classic protocol. */
 int16_t group_next_leave(struct group_next *g, struct slice member_id, struct slice instance_id);
+
+/* Members of the classic protocol in a consumer group: group_next_classic.c. Ids given out that have
+ * not joined yet are kept in g. Join and sync fill the answer and do not park. */
+int16_t group_next_join(struct group_next *n, struct group *g, const struct group_call *call,
+                        const struct next_timing *t, int64_t now);
+int16_t group_next_sync(struct group_next *n, const struct group_call *call, int64_t now);
+int16_t group_next_classic_heartbeat(struct group_next *n, const struct heartbeat_request *in,
+                                     int64_t now);
+bool group_next_is_all_classic(const struct group_next *n); /* and not empty */
+/* Moves the members of a classic group into a new consumer group; g has none then. NULL: the bytes
+ * of a member make no sense, and nothing has changed. Parked calls of g must be gone. */
+struct group_next *group_next_upgrade(struct group *g, const struct next_topics *view, int64_t now);
+/* The way back, for a group where all are classic; g begins a rebalance. The caller frees n. */
+void group_next_downgrade(struct group_next *n, struct group *g, int64_t now);
 
 /* Removes who is due. True: somebody was. */
 bool group_next_tick(struct group_next *g, int64_t now);

@@ -100,6 +100,15 @@ static struct next_topic *look_name(struct look *l, struct slice name)
     return t;
 }
 
+struct next_topic *next_topic_find(struct group_next *g, struct slice name)
+{
+    struct uuid id;
+    int32_t partitions;
+    return g->view->by_name(g->view->arg, name, &id, &partitions)
+               ? topic_of(g, name, &id, partitions)
+               : NULL;
+}
+
 static void found_add(struct look *l, struct found *f, struct next_topic *t)
 {
     if (f->n == f->cap) {

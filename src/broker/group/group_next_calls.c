@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/group/assignor.h"
+#include "broker/group/group_internal.h"
 #include "broker/group/group_next.h"
 #include "broker/group/group_next_internal.h"
 
@@ -248,7 +249,7 @@ static void compute(struct group_next *g, struct next_member *m, int32_t epoch, 
     next_set_release(&revoke);
 }
 
-static void reconcile(struct group_next *g, struct next_member *m, const request *in, int64_t now)
+void next_reconcile(struct group_next *g, struct next_member *m, const request *in, int64_t now)
 {
     switch (m->state) {
     case MEMBER_STABLE:
@@ -271,8 +272,7 @@ static void reconcile(struct group_next *g, struct next_member *m, const request
 /* --- joining ------------------------------------------------------------------------------------
  */
 
-/* Who joins again owns nothing and knows nothing, but what is assigned to it stays its own. */
-static void start_again(struct group_next *g, struct next_member *m)
+void next_start_again(struct group_next *g, struct next_member *m)
 {
     next_disown(g, &m->pending, m);
     next_set_clear(&m->pending);
@@ -330,7 +330,11 @@ static struct next_member *join(const struct group_call *call, struct group_next
         }
         next_member_rename(g, m, in->member_id);
     }
-    start_again(g, m);
+    if (m->classic) { /* the same client, with the new protocol */
+        group_member_free(m->classic);
+        m->classic = NULL;
+    }
+    next_start_again(g, m);
     return m;
 }
 
@@ -435,7 +439,7 @@ void group_next_heartbeat(struct group_next *g, const struct group_call *call,
     take_changes(call, g, m, regex, regex_changed);
     next_update(g);
     next_set_copy(&before, &m->assigned);
-    reconcile(g, m, in, now);
+    next_reconcile(g, m, in, now);
     m->session_deadline = now + t->session_timeout_ms;
     out->member_id = slice_cstr(arena_strdup(call->arena, m->id));
     out->member_epoch = m->epoch;

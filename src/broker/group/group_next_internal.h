@@ -37,6 +37,14 @@ void next_update(struct group_next *g);
 /* Can the topics that it matches be found in bounded time? */
 bool next_regex_affordable(const struct group_next *g, struct topic_regex *regex);
 
+/* One step of the member towards its target; what it says of in is topic_partitions. */
+void next_reconcile(struct group_next *g, struct next_member *m,
+                    const struct consumer_group_heartbeat_request *in, int64_t now);
+/* Who joins again owns nothing and knows nothing, but what is assigned to it stays its own. */
+void next_start_again(struct group_next *g, struct next_member *m);
+/* The topic of this name as the group knows it; NULL: there is none. */
+struct next_topic *next_topic_find(struct group_next *g, struct slice name);
+
 /* Changes optional text; null leaves it. */
 void next_text(char **to, struct slice s);
 

@@ -2,10 +2,12 @@
 #include "connect/config_refs.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/opt.h"
+#include "base/regex.h"
 
 enum { FILE_MAX = 1 << 20 };
 enum provider { NO_PROVIDER, FILE_PROVIDER, ENV_PROVIDER, DIR_PROVIDER };
@@ -29,24 +31,50 @@ static enum provider provider_of(const struct strmap *worker, struct slice name)
     return NO_PROVIDER;
 }
 
-/* param.allowed.paths: a list of directories; nothing given allows all. */
+static struct slice provider_param(const struct strmap *worker, struct slice provider,
+                                   const char *param)
+{
+    char key[300];
+    snprintf(key, sizeof key, "config.providers." PRI_SL ".param.%s", ARG_SL(provider), param);
+    return slice_trim(strmap_get_c(worker, key));
+}
+
+/* Whether a real path is this directory (or file), or below it. */
+static bool is_inside(const char *real, struct slice directory)
+{
+    char *name = slice_dup(directory), *real_dir = realpath(name, NULL);
+    size_t n = real_dir ? strlen(real_dir) : 0;
+    bool inside = n && strncmp(real, real_dir, n) == 0 &&
+                  (real[n] == '/' || real[n] == '\0' || real_dir[n - 1] == '/');
+    free(real_dir);
+    mem_free(name);
+    return inside;
+}
+
+/* A file (not a pipe or a device, which could hang or never end) that param.allowed.paths allows: a
+ * list of directories and files; nothing given allows all. Links are followed first. */
 static bool path_allowed(const struct strmap *worker, struct slice provider, const char *path)
 {
-    char key[200];
-    snprintf(key, sizeof key, "config.providers." PRI_SL ".param.allowed.paths", ARG_SL(provider));
-    struct slice list = strmap_get_c(worker, key), part;
-    if (!slice_trim(list).n)
-        return true;
+    struct slice list = provider_param(worker, provider, "allowed.paths"), part;
+    struct stat st;
     char *real = realpath(path, NULL);
-    bool ok = false;
-    while (real && opt_list_next(&list, &part)) {
-        size_t n = part.n;
-        while (n > 1 && part.p[n - 1] == '/')
-            n--;
-        ok |= slice_starts(slice_cstr(real), slice_sub(part, 0, n)) &&
-              (real[n] == '/' || real[n] == '\0');
-    }
+    bool ok = real && stat(real, &st) == 0 && S_ISREG(st.st_mode);
+    bool inside = !list.n;
+    while (ok && !inside && opt_list_next(&list, &part))
+        inside = part.n && is_inside(real, part);
     free(real);
+    return ok && inside;
+}
+
+/* param.allowlist.pattern: a regular expression for the whole name; nothing given allows all. */
+static bool variable_allowed(const struct strmap *worker, struct slice provider, struct slice name)
+{
+    struct slice pattern = provider_param(worker, provider, "allowlist.pattern");
+    struct regex *re = NULL;
+    if (!pattern.n)
+        return true;
+    bool ok = regex_compile(&re, pattern, 0, NULL) == E_OK && regex_matches(re, name);
+    regex_free(re);
     return ok;
 }
 
@@ -97,7 +125,8 @@ static enum err from_dir(struct resolver *r, struct slice provider, struct slice
     return E_OK;
 }
 
-static enum err from_env(struct resolver *r, struct slice path, struct slice key, bool *found)
+static enum err from_env(struct resolver *r, struct slice provider, struct slice path,
+                         struct slice key, bool *found)
 {
     if (path.p)
         return error_set(r->e, E_INVALID,
@@ -105,7 +134,7 @@ static enum err from_env(struct resolver *r, struct slice path, struct slice key
                          "'",
                          ARG_SL(path));
     char *name = slice_dup(key);
-    const char *value = getenv(name);
+    const char *value = variable_allowed(r->worker, provider, key) ? getenv(name) : NULL;
     mem_free(name);
     *found = value != NULL;
     if (value)
@@ -130,7 +159,7 @@ static enum err one_reference(struct resolver *r, struct slice inner, bool *foun
     case DIR_PROVIDER:
         return path.p ? from_dir(r, provider, path, key, found) : E_OK;
     case ENV_PROVIDER:
-        return from_env(r, path, key, found);
+        return from_env(r, provider, path, key, found);
     case NO_PROVIDER:
         break;
     }
@@ -180,4 +209,50 @@ enum err config_refs_resolve(const struct strmap *in, const struct strmap *worke
     mem_wipe(r.out.p, r.out.n);
     strbuf_release(&r.out);
     return err;
+}
+
+/* --- hiding --------------------------------------------------------------------------------------
+ */
+
+enum { HIDE_MIN = 3 }; /* shorter values are no secrets, and would spoil other words */
+
+bool config_refs_used(const struct strmap *raw, const struct strmap *resolved, struct slice key)
+{
+    struct slice text = strmap_get(raw, key);
+    return text.p && slice_find(text, SL("${")) >= 0 && !slice_eq(text, strmap_get(resolved, key));
+}
+
+void config_refs_hide(const struct strmap *raw, const struct strmap *resolved, struct strbuf *text)
+{
+    for (size_t i = 0; i < raw->count; i++) {
+        struct slice key = raw->entries[i].key, reference = raw->entries[i].value;
+        struct slice value = slice_trim(strmap_get(resolved, key));
+        ptrdiff_t at;
+        if (value.n < HIDE_MIN || !config_refs_used(raw, resolved, key) ||
+            slice_find(strbuf_slice(text), value) < 0)
+            continue;
+        struct strbuf out = STRBUF_INIT;
+        struct slice rest = strbuf_slice(text);
+        while ((at = slice_find(rest, value)) >= 0) {
+            strbuf_add_slice(&out, slice_sub(rest, 0, (size_t)at));
+            strbuf_add_slice(&out, reference);
+            rest = slice_sub(rest, (size_t)at + value.n, rest.n);
+        }
+        strbuf_add_slice(&out, rest);
+        mem_wipe(text->p, text->n);
+        strbuf_release(text);
+        *text = out;
+    }
+}
+
+void config_refs_hide_error(const struct strmap *raw, const struct strmap *resolved,
+                            struct error *e)
+{
+    struct strbuf text = STRBUF_INIT;
+    if (!e)
+        return;
+    strbuf_adds(&text, e->msg);
+    config_refs_hide(raw, resolved, &text);
+    snprintf(e->msg, sizeof e->msg, "%s", text.p);
+    strbuf_release(&text);
 }

@@ -44,6 +44,9 @@ struct config_errors { /* connectors see it as opaque */
 enum err config_validate(struct config_errors *v, const struct registry *r,
                          const struct strmap *worker, const struct strmap *config,
                          const struct connector_ops *ops, struct error *e) MUST_CHECK;
+/* Values and messages show references (${file:...}) as they were given, not what they stand for. */
+void config_errors_hide(struct config_errors *v, const struct strmap *raw,
+                        const struct strmap *resolved);
 void config_errors_release(struct config_errors *v);
 size_t config_error_count(const struct config_errors *v);
 /* The answer of PUT .../config/validate. */

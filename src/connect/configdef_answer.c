@@ -2,6 +2,27 @@
  * connect 2.1, 2.4. */
 #include "connect/configdef_internal.h"
 
+#include "connect/config_refs.h"
+
+void config_errors_hide(struct config_errors *v, const struct strmap *raw,
+                        const struct strmap *resolved)
+{
+    struct strbuf text = STRBUF_INIT;
+    for (size_t i = 0; i < v->count; i++) {
+        struct config_item *x = &v->items[i];
+        for (size_t k = 0; k < x->error_count; k++) {
+            strbuf_reset(&text);
+            strbuf_add_slice(&text, x->errors[k]);
+            config_refs_hide(raw, resolved, &text);
+            x->errors[k] = arena_dup(&v->a, strbuf_slice(&text));
+        }
+        if (x->value.p && config_refs_used(raw, resolved, x->name) &&
+            !slice_eq(x->value, SL("[hidden]")))
+            x->value = arena_dup(&v->a, strmap_get(raw, x->name));
+    }
+    strbuf_release(&text);
+}
+
 static json_t *text_json(struct slice s)
 {
     return s.p ? json_stringn_nocheck(s.p, s.n) : json_null();

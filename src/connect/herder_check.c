@@ -7,6 +7,25 @@
 #include "connect/config_refs.h"
 #include "connect/configdef.h"
 
+/* Resolves, validates and puts references back into what is answered. v is to be released in any case. */
+static enum err validate(const struct herder *h, const struct strmap *config,
+                         const struct connector_ops *ops, struct config_errors *v, struct error *e)
+{
+    struct strmap resolved;
+    memset(v, 0, sizeof *v);
+    enum err err = config_refs_resolve(config, &h->worker, &resolved, e);
+    if (!err) {
+        err = config_validate(v, h->registry, &h->worker, &resolved, ops, e);
+        config_errors_hide(v, config, &resolved);
+        if (err)
+            config_refs_hide_error(config, &resolved, e);
+    }
+    if (err && e)
+        e->sys = 500;
+    strmap_release(&resolved);
+    return err;
+}
+
 /* A text of any length: the whole of it as JSON string too. */
 static enum err answer_long(struct error *e, json_t **full, int status, struct slice text)
 {
@@ -61,21 +80,9 @@ enum err herder_check_config(struct herder *h, struct slice name, const struct s
     const struct connector_ops *ops = registry_connector(h->registry, slice_trim(class_name));
     if (!ops)
         return no_class(h, class_name, full, e, 400, "");
-    struct strmap resolved;
-    enum err err = config_refs_resolve(out, &h->worker, &resolved, e);
-    if (err) {
-        if (e)
-            e->sys = 500;
-        strmap_release(&resolved);
-        return err;
-    }
     struct config_errors v;
-    err = config_validate(&v, h->registry, &h->worker, &resolved, ops, e);
-    strmap_release(&resolved);
-    if (err) {
-        if (e)
-            e->sys = 500;
-    } else if (config_error_count(&v)) {
+    enum err err = validate(h, out, ops, &v, e);
+    if (!err && config_error_count(&v)) {
         struct strbuf text = STRBUF_INIT;
         config_error_summary(&v, &text);
         err = answer_long(e, full, 400, strbuf_slice(&text));
@@ -105,17 +112,10 @@ enum err herder_validate(struct herder *h, struct slice class_name, const struct
     const struct connector_ops *ops = registry_connector(h->registry, slice_trim(own));
     if (!ops)
         return no_class(h, own, out, e, 500, prefix);
-    struct strmap resolved;
-    enum err err = config_refs_resolve(config, &h->worker, &resolved, e);
-    if (!err) {
-        struct config_errors v;
-        err = config_validate(&v, h->registry, &h->worker, &resolved, ops, e);
-        if (!err)
-            *out = config_validation_json(&v);
-        config_errors_release(&v);
-    }
-    if (err && e)
-        e->sys = 500;
-    strmap_release(&resolved);
+    struct config_errors v;
+    enum err err = validate(h, config, ops, &v, e);
+    if (!err)
+        *out = config_validation_json(&v);
+    config_errors_release(&v);
     return err;
 }

@@ -44,26 +44,62 @@ void htask_set_state(struct herder *h, struct hconn *c, int task, enum task_stat
     store_status(h->db, slice_cstr(c->name), task, task_state_name(s), trace);
 }
 
+/* The listed task whose thread this is, with its connector; NULL: it is not the current one. Lock
+ * held. */
+static struct htask *find_run(const struct herder *h, const struct task *t, struct hconn **owner)
+{
+    size_t number = (size_t)task_number(t);
+    for (struct hconn *c = h->first; c; c = c->next) {
+        if (number >= c->task_count || c->tasks[number].run != t)
+            continue;
+        *owner = c;
+        return &c->tasks[number];
+    }
+    return NULL;
+}
+
+/* A trace as it may be shown: references instead of what they stand for. */
+static void hide_in_trace(struct herder *h, const struct task *t, struct strbuf *trace)
+{
+    struct hconn *owner;
+    struct strmap raw, resolved;
+    pthread_mutex_lock(&h->lock);
+    const struct htask *x = find_run(h, t, &owner);
+    if (x)
+        strmap_copy(&raw, &x->config);
+    pthread_mutex_unlock(&h->lock);
+    if (!x)
+        return;
+    if (config_refs_resolve(&raw, &h->worker, &resolved, NULL) == E_OK)
+        config_refs_hide(&raw, &resolved, trace);
+    strmap_release(&resolved);
+    strmap_release(&raw);
+}
+
 /* From a task's thread. The word of a task that is not the current one any more is ignored. */
 static void on_task_state(void *arg, struct task *t, enum task_state s, struct slice trace)
 {
     struct herder *h = arg;
+    struct strbuf shown = STRBUF_INIT;
+    struct hconn *c = NULL;
     char *name = NULL;
-    int number = task_number(t);
+    strbuf_add_slice(&shown, trace);
+    if (trace.n)
+        hide_in_trace(h, t, &shown);
     pthread_mutex_lock(&h->lock);
-    for (struct hconn *c = h->first; c && !name; c = c->next) {
-        if ((size_t)number >= c->task_count || c->tasks[number].run != t)
-            continue;
-        struct htask *x = &c->tasks[number];
+    struct htask *x = find_run(h, t, &c);
+    if (x) {
         x->state = s;
         mem_free(x->trace);
-        x->trace = slice_dup(trace);
+        x->trace = trace.p ? slice_dup(strbuf_slice(&shown)) : NULL;
         name = xstrdup(c->name);
     }
     pthread_mutex_unlock(&h->lock);
     if (name)
-        store_status(h->db, slice_cstr(name), number, task_state_name(s), trace);
+        store_status(h->db, slice_cstr(name), task_number(t), task_state_name(s),
+                     trace.p ? strbuf_slice(&shown) : SLICE_NULL);
     mem_free(name);
+    strbuf_release(&shown);
 }
 
 /* --- connectors --------------------------------------------------------------------------------
@@ -121,6 +157,7 @@ void hconn_start_connector(struct herder *h, struct hconn *c)
     enum err err = config_refs_resolve(&c->config, &h->worker, &config, &e);
     if (!err)
         err = check_own(c, &config, &e);
+    config_refs_hide_error(&c->config, &config, &e);
     strmap_release(&config);
     if (err) {
         failed(h, c, CONFIG_EXCEPTION, e.msg);

@@ -1,6 +1,8 @@
 /* tests/unit/connect/test_worker_options.c - what settings of the worker change in REST's answers. */
 #include "connect/worker_options.h"
 
+#include <stdlib.h>
+
 #include "connect/worker_fixture.h"
 
 static struct worker w;
@@ -94,6 +96,31 @@ static void overrides(void)
                 "configuration."));
 }
 
+/* What a reference stands for is in no answer: neither as a value nor in an error. */
+static void references(void)
+{
+    setenv("WEIR_TEST_TOKEN", "very-secret", 1);
+    if (!start_with(NULL))
+        return;
+    struct answer a = ask(&w, "PUT", VALIDATE,
+                          "{\"connector.class\":\"CounterSource\",\"name\":\"x\",\"topic\":"
+                          "\"${env:WEIR_TEST_TOKEN}\",\"tasks.max\":\"${env:WEIR_TEST_TOKEN}\"}");
+    CHECK_INT(a.status, 200);
+    CHECK(strstr(a.body, "very-secret") == NULL);
+    CHECK(strstr(a.body, "Invalid value ${env:WEIR_TEST_TOKEN} for configuration tasks.max") !=
+          NULL);
+    answer_release(&a);
+    a = ask(&w, "POST", "/connectors", BODY("\"tasks.max\":\"${env:WEIR_TEST_TOKEN}\""));
+    CHECK_INT(a.status, 400);
+    CHECK(strstr(a.body, "very-secret") == NULL);
+    answer_release(&a);
+    a = ask(&w, "POST", "/connectors",
+            BODY("\"producer.override.linger.ms\":\"${env:WEIR_TEST_TOKEN}\""));
+    CHECK_INT(a.status, 500);
+    CHECK(strstr(a.body, "very-secret") == NULL);
+    answer_release(&a);
+}
+
 static void exactly_once(void)
 {
     static const char *const off[] = {"exactly.once.source.support", "disabled", NULL};
@@ -140,6 +167,7 @@ static void rest_of_rest(void)
 static const struct test_case tests[] = {{"names", names},
                                          {"values", values},
                                          {"overrides", overrides},
+                                         {"references", references},
                                          {"exactly once", exactly_once},
                                          {"the rest of REST", rest_of_rest},
                                          {NULL, NULL}};

@@ -19,6 +19,7 @@
 #include "connect/record.h"
 
 struct kclient;
+struct metrics_table;
 
 /* --- records that a source writes itself
  * ------------------------------------------------------------------------------------------ */
@@ -74,6 +75,8 @@ struct source_task_ops {
     /* Appends progress and state as JSON members for /status pages and metrics. Any thread. May be
      * NULL. */
     void (*describe)(void *task, struct strbuf *out);
+    /* Adds metrics of its own for /metrics. Any thread. May be NULL. */
+    void (*metrics)(void *task, struct metrics_table *out);
     void (*stop)(void *task); /* releases; task may be NULL after a failed start */
 };
 

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "connect/herder_internal.h"
 #include "connect/store.h"
 
@@ -524,6 +525,7 @@ enum err herder_start(struct herder **out, struct db *db, struct kclient *k,
     struct herder *h = xcalloc(1, sizeof *h);
     h->db = db;
     h->kclient = k;
+    h->began_ms = clock_mono_ms();
     h->registry = r;
     h->worker_id = xstrdup("127.0.0.1:8083");
     strmap_copy(&h->worker, worker);
@@ -550,6 +552,7 @@ static void go_now(void *arg)
     mem_free(g->h->worker_id);
     g->h->worker_id = xstrdup(g->worker_id);
     pthread_mutex_unlock(&g->h->lock);
+    metrics_collector(herder_collect, g->h);
     for (struct hconn *c = g->h->first; c; c = c->next)
         post(g->h, c->name, start_later, 0);
 }
@@ -583,6 +586,7 @@ bool herder_shutdown(struct herder *h)
 {
     if (!h)
         return true;
+    metrics_collector_remove(herder_collect, h);
     if (h->loop) {
         loop_call(h->loop, stop_now_all, h);
         loop_stop(h->loop);

@@ -57,6 +57,10 @@ struct herder {
     char *worker_id;
     bool stopping;
     atomic_int live_threads; /* of tasks, abandoned ones too */
+    /* Attempts to start connectors [0] and tasks [1], and how many of them failed; for metrics. Under
+     * the lock. */
+    int64_t started[2], failed[2];
+    int64_t began_ms; /* monotonic */
 };
 
 /* --- for connect.c
@@ -128,5 +132,9 @@ void hconn_stop_tasks(struct herder *h, struct hconn *c, bool forget);
 void hconn_free(struct hconn *c);
 /* The same for all connectors at once, in one timeout. */
 void herder_stop_all(struct herder *h);
+
+/* --- metrics (herder_metrics.c): a collector, arg is the herder. Thread: any.
+ * ---------------------------------------------------------------------- */
+void herder_collect(struct strbuf *out, void *arg);
 
 #endif

@@ -134,11 +134,21 @@ static void set_started(struct herder *h, struct hconn *c, bool started)
     pthread_mutex_unlock(&h->lock);
 }
 
+/* An attempt to start a connector (kind 0) or a task (1). */
+static void count_start(struct herder *h, int kind, bool ok)
+{
+    pthread_mutex_lock(&h->lock);
+    h->started[kind]++;
+    h->failed[kind] += !ok;
+    pthread_mutex_unlock(&h->lock);
+}
+
 static void failed(struct herder *h, struct hconn *c, const char *class_name, const char *why)
 {
     struct strbuf trace = STRBUF_INIT;
     strbuf_addf(&trace, "%s%s\n", class_name, why);
     LOG_ERROR(LOG_CONNECT_HERDER, "connector %s failed to start: %s", c->name, why);
+    count_start(h, 0, false);
     set_started(h, c, false);
     hconn_set_state(h, c, CONN_FAILED, strbuf_slice(&trace));
     strbuf_release(&trace);
@@ -164,6 +174,7 @@ void hconn_start_connector(struct herder *h, struct hconn *c)
         return;
     }
     set_started(h, c, true);
+    count_start(h, 0, true);
     hconn_set_state(h, c,
                     c->target == TARGET_STARTED  ? CONN_RUNNING
                     : c->target == TARGET_PAUSED ? CONN_PAUSED
@@ -237,6 +248,7 @@ static void start_one(struct herder *h, struct hconn *c, size_t i, bool paused)
         pthread_mutex_unlock(&h->lock);
     }
     strmap_release(&config);
+    count_start(h, 1, !err);
     if (err) {
         struct strbuf trace = STRBUF_INIT;
         strbuf_addf(&trace, "org.apache.kafka.connect.errors.ConnectException: %s\n", e.msg);

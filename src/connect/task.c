@@ -61,6 +61,7 @@ static void unref(struct task *t)
         close(t->ctx.stop_fd);
     pthread_mutex_destroy(&t->lock);
     pthread_mutex_destroy(&t->report_lock);
+    task_meter_release(&t->meter);
     pthread_cond_destroy(&t->wake);
     strmap_release(&t->config);
     strmap_release(&t->worker);
@@ -99,6 +100,7 @@ bool task_hold(struct task *t)
     bool was = t->paused && !task_stopping(&t->ctx);
     if (was) {
         pthread_mutex_unlock(&t->lock);
+        task_meter_paused(&t->meter, true);
         task_report(t, TASK_PAUSED, SLICE_NULL);
         pthread_mutex_lock(&t->lock);
     }
@@ -106,6 +108,8 @@ bool task_hold(struct task *t)
         pthread_cond_wait(&t->wake, &t->lock);
     pthread_mutex_unlock(&t->lock);
     bool go = !task_stopping(&t->ctx);
+    if (was)
+        task_meter_paused(&t->meter, false);
     if (was && go)
         task_report(t, TASK_RUNNING, SLICE_NULL);
     return go;
@@ -164,6 +168,7 @@ static struct task *task_new(const struct task_spec *s)
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&t->lock, NULL);
     pthread_mutex_init(&t->report_lock, NULL);
+    task_meter_init(&t->meter);
     pthread_cond_init(&t->wake, &attr);
     pthread_condattr_destroy(&attr);
     atomic_init(&t->refs, 2);
@@ -273,5 +278,14 @@ void task_describe(struct task *t, struct strbuf *out)
         t->ops->source ? t->ops->source->describe : t->ops->sink->describe;
     if (t->object && describe)
         describe(t->object, out);
+    pthread_mutex_unlock(&t->lock);
+}
+
+void task_measure(struct task *t, struct task_meter *out, struct metrics_table *own)
+{
+    task_meter_copy(&t->meter, out);
+    pthread_mutex_lock(&t->lock);
+    if (t->object && t->ops->source && t->ops->source->metrics)
+        t->ops->source->metrics(t->object, own);
     pthread_mutex_unlock(&t->lock);
 }

@@ -46,5 +46,9 @@ int task_number(const struct task *t);
 bool task_is_paused_wish(const struct task *t);
 /* Members of a JSON object about progress, as the connector's task tells them. Any thread. */
 void task_describe(struct task *t, struct strbuf *out);
+/* What it has counted so far, and metrics of the connector's own. Any thread. */
+struct task_meter;
+struct metrics_table;
+void task_measure(struct task *t, struct task_meter *out, struct metrics_table *own);
 
 #endif

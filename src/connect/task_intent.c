@@ -437,9 +437,13 @@ static enum err put_row(struct intents *in, const struct record_batch *b, struct
     for (size_t i = 0; i < in->reached_count; i++)
         remember(in, &in->reached[i]);
     bool row_needed = row.body.p || was_open;
-    if (row_needed || in->reached_count)
+    if (row_needed || in->reached_count) {
+        int64_t began_us = clock_mono_us();
         err = store_progress(in->t->ctx.db, slice_cstr(in->t->connector), in->t->ctx.task,
                              in->reached, in->reached_count, row_needed ? &row : NULL, e);
+        if (in->reached_count)
+            task_meter_commit(&in->t->meter, !err, clock_mono_us() - began_us);
+    }
     if (!err) {
         in->noted |= row_needed;
         in->open = row.body.p != NULL;

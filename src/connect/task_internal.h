@@ -13,6 +13,7 @@
 #include "connect/kclient.h"
 #include "connect/stages.h"
 #include "connect/task.h"
+#include "connect/task_meter.h"
 
 struct task {
     struct task_ctx ctx; /* first: what the connector's code sees */
@@ -34,6 +35,7 @@ struct task {
     void *arg;
     atomic_int *live;
 
+    struct task_meter meter;
     void *object;               /* the connector's own task; set and cleared under the lock */
     struct kconsumer *consumer; /* of a sink; likewise */
     struct sink *sink;          /* the thread's */

@@ -213,6 +213,7 @@ static enum err connection_fault(struct stream *s, enum err rc, struct error *e)
         return failure_in_stream(e, rc);
     int64_t wait = MIN((int64_t)500 << MIN(s->failures, 6), MAX_WAIT_MS);
     s->failures++;
+    atomic_fetch_add_explicit(&s->t->disconnects, 1, memory_order_relaxed);
     s->next_try_ms = clock_mono_ms() + wait;
     LOG_ERR(LOG_CDC_MYSQL, LOG_L_WARN, e, "Keepalive: Trying to restore lost connection to %s:%d",
             s->t->host, s->t->o.port);
@@ -325,6 +326,7 @@ static enum err commit(struct stream *s, struct record_batch *b, struct error *e
     }
     s->in_transaction = false;
     s->gtids.ended = true;
+    atomic_fetch_add_explicit(&s->t->commits, 1, memory_order_relaxed);
     s->resuming = false;
     s->has_query = false;
     restart_here(s, s->event_end);
@@ -617,6 +619,17 @@ static enum err read_events(struct stream *s, struct record_batch *b, struct err
     return rc;
 }
 
+/* For metrics: how far this is. */
+static void publish(struct stream *s)
+{
+    struct mysql_task *t = s->t;
+    if (s->events != atomic_load_explicit(&t->events_seen, memory_order_relaxed))
+        atomic_store_explicit(&t->event_ms, clock_wall_ms(), memory_order_relaxed);
+    atomic_store_explicit(&t->events_seen, s->events, memory_order_relaxed);
+    atomic_store_explicit(&t->binlog_pos, s->event_end, memory_order_relaxed);
+    atomic_store_explicit(&t->by_gtid, s->by_gtid, memory_order_relaxed);
+}
+
 enum err stream_poll(struct stream *s, struct record_batch *b, struct error *e)
 {
     s->texts_stale = true;
@@ -637,6 +650,6 @@ enum err stream_poll(struct stream *s, struct record_batch *b, struct error *e)
         return task_stopping(s->t->ctx) ? E_OK : rc;
     if (rc && rc != E_AGAIN)
         return rc;
-    atomic_store_explicit(&s->t->events_seen, s->events, memory_order_relaxed);
+    publish(s);
     return put_offset(s, b);
 }

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "cdc/failure.h"
 #include "cdc/mysql/checks.h"
+#include "cdc/mysql/metrics.h"
 #include "cdc/mysql/snapshot.h"
 #include "cdc/mysql/stream.h"
 
@@ -232,6 +233,7 @@ static enum err poll_snapshot(struct mysql_task *t, struct record_batch *b, stru
     t->retries = 0;
     snapshot_free(t->snapshot);
     t->snapshot = NULL;
+    atomic_store_explicit(&t->snapshot_ended_ms, clock_mono_ms(), memory_order_relaxed);
     bool only = t->o.snapshot == SNAPSHOT_INITIAL_ONLY ||
                 (t->o.snapshot == SNAPSHOT_CONFIGURED && !t->o.conf_start_stream);
     if (only) {
@@ -335,15 +337,22 @@ static void task_describe(void *task, struct strbuf *out)
                 (long long)atomic_load_explicit(&t->source_ts_ms, memory_order_relaxed));
 }
 
+static void task_metrics(void *task, struct metrics_table *out)
+{
+    mysql_metrics(task, out);
+}
+
 const struct source_task_ops mysql_source_ops = {
     .start = mysql_start,
     .poll = task_poll,
     .describe = task_describe,
+    .metrics = task_metrics,
     .stop = task_stop,
 };
 const struct source_task_ops mariadb_source_ops = {
     .start = mariadb_start,
     .poll = task_poll,
     .describe = task_describe,
+    .metrics = task_metrics,
     .stop = task_stop,
 };

@@ -59,9 +59,13 @@ struct mysql_task {
     const struct schema *heartbeat_key, *heartbeat_value;
     int64_t next_heartbeat_ms;
 
-    /* For describe; relaxed. */
+    /* For describe and metrics; relaxed. */
     _Atomic uint64_t rows_read, events_seen, tables_total, tables_done;
+    _Atomic uint64_t commits, disconnects, binlog_pos;
     _Atomic int64_t source_ts_ms;
+    _Atomic int64_t event_ms; /* wall clock, of the last event; 0: none */
+    _Atomic int64_t snapshot_began_ms, snapshot_ended_ms; /* monotonic; 0: not yet */
+    _Atomic bool by_gtid;
 };
 
 extern const struct source_task_ops mysql_source_ops;

@@ -3,6 +3,7 @@
  * cdc-mysql 2.5, 3.1, 5.9, 5.10 */
 #include "cdc/mysql/task.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cdc/mysql/checks.h"
@@ -157,6 +158,8 @@ static void begin_snapshot(struct mysql_task *t, bool data)
 {
     snapshot_free(t->snapshot);
     t->snapshot = snapshot_new(t, data);
+    atomic_store_explicit(&t->snapshot_began_ms, clock_mono_ms(), memory_order_relaxed);
+    atomic_store_explicit(&t->snapshot_ended_ms, 0, memory_order_relaxed);
     go(t, PHASE_SNAPSHOT);
 }
 

@@ -1,0 +1,95 @@
+/* cdc/mysql/metrics.c - see metrics.h.
+ *
+ * Labels as in Debezium's examples: plugin, name (topic.prefix), context. What has no counterpart here
+ * (there is no queue between reader and writer) has the value of an idle Debezium. */
+#include "cdc/mysql/metrics.h"
+
+#include "base/clock.h"
+#include "base/metrics.h"
+
+struct context {
+    struct metrics_table *table;
+    struct strbuf labels;
+};
+
+static void begin(struct context *c, const struct mysql_task *t, const char *name)
+{
+    strbuf_reset(&c->labels);
+    metrics_label(&c->labels, "plugin",
+                  slice_cstr(t->o.flavour == FLAVOUR_MARIADB ? "mariadb" : "mysql"));
+    metrics_label(&c->labels, "name", slice_cstr(t->topic));
+    metrics_label(&c->labels, "context", slice_cstr(name));
+}
+
+static void add(struct context *c, const char *attribute, const char *help, double value)
+{
+    char name[100];
+    snprintf(name, sizeof name, "debezium_metrics_%s", attribute);
+    metrics_table_add(c->table, name, help, METRICS_GAUGE, c->labels.p, value);
+}
+
+static double load(const _Atomic uint64_t *v)
+{
+    return (double)atomic_load_explicit(v, memory_order_relaxed);
+}
+
+static void queue(struct context *c, const struct mysql_task *t)
+{
+    add(c, "QueueTotalCapacity", "max.queue.size.", (double)t->o.max_queue_size);
+    add(c, "QueueRemainingCapacity", "All of it: records are not queued here.",
+        (double)t->o.max_queue_size);
+}
+
+static void streaming(struct context *c, const struct mysql_task *t, int phase)
+{
+    int64_t event_ms = atomic_load_explicit(&t->event_ms, memory_order_relaxed);
+    int64_t source_ms = atomic_load_explicit(&t->source_ts_ms, memory_order_relaxed);
+    begin(c, t, "streaming");
+    add(c, "Connected", "Whether it reads the binary log.", phase == PHASE_STREAM);
+    add(c, "MilliSecondsSinceLastEvent", "Since the last event was read; -1: none yet.",
+        event_ms ? (double)(clock_wall_ms() - event_ms) : -1);
+    add(c, "MilliSecondsBehindSource", "From the change to its event here; -1: none yet.",
+        event_ms && source_ms ? (double)MAX(event_ms - source_ms, (int64_t)0) : -1);
+    add(c, "TotalNumberOfEventsSeen", "Events of the binary log.", load(&t->events_seen));
+    add(c, "NumberOfCommittedTransactions", "Transactions read to their end.", load(&t->commits));
+    add(c, "NumberOfDisconnects", "Connections that were lost.", load(&t->disconnects));
+    add(c, "BinlogPosition", "Position in the file that is read.", load(&t->binlog_pos));
+    add(c, "IsGtidModeEnabled", "Whether positions are GTIDs.",
+        atomic_load_explicit(&t->by_gtid, memory_order_relaxed));
+    add(c, "NumberOfEventsFiltered", "Always 0: not counted.", 0);
+    add(c, "NumberOfErroneousEvents", "Always 0: a wrong event fails the task.", 0);
+    add(c, "NumberOfRolledBackTransactions", "Always 0: they are not in the log.", 0);
+    add(c, "NumberOfNotWellFormedTransactions", "Always 0.", 0);
+    add(c, "NumberOfLargeTransactions", "Always 0: none is held back.", 0);
+    add(c, "NumberOfSkippedEvents", "Always 0: not counted.", 0);
+    queue(c, t);
+}
+
+static void snapshot(struct context *c, const struct mysql_task *t, int phase)
+{
+    double all = load(&t->tables_total), done = load(&t->tables_done);
+    bool running = phase == PHASE_SNAPSHOT;
+    int64_t began = atomic_load_explicit(&t->snapshot_began_ms, memory_order_relaxed);
+    int64_t ended = atomic_load_explicit(&t->snapshot_ended_ms, memory_order_relaxed);
+    begin(c, t, "snapshot");
+    add(c, "SnapshotRunning", "Whether the snapshot is being read.", running);
+    add(c, "SnapshotCompleted", "Whether it was read to its end.", ended != 0);
+    add(c, "SnapshotAborted", "Always 0: a snapshot that ends early fails the task.", 0);
+    add(c, "SnapshotDurationInSeconds", "How long it took so far.",
+        began ? (double)((ended ? ended : clock_mono_ms()) - began) / 1000 : 0);
+    add(c, "TotalTableCount", "Tables of the snapshot.", all);
+    add(c, "RemainingTableCount", "Tables that are left.", all > done ? all - done : 0);
+    add(c, "TotalNumberOfEventsSeen", "Rows of the snapshot.", load(&t->rows_read));
+    add(c, "NumberOfEventsFiltered", "Always 0: not counted.", 0);
+    add(c, "HoldingGlobalLock", "Always 0: not told.", 0);
+    queue(c, t);
+}
+
+void mysql_metrics(const struct mysql_task *t, struct metrics_table *out)
+{
+    struct context c = {out, STRBUF_INIT};
+    int phase = atomic_load_explicit(&t->phase, memory_order_relaxed);
+    streaming(&c, t, phase);
+    snapshot(&c, t, phase);
+    strbuf_release(&c.labels);
+}

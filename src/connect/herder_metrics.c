@@ -1,0 +1,294 @@
+/* connect/herder_metrics.c - metrics of the worker, its connectors and tasks, under the names that
+ * jmx_exporter's rules for Kafka Connect give them. SPEC: connect 9. */
+#include "connect/herder_internal.h"
+
+#include <math.h>
+
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "base/metrics_table.h"
+#include "connect/task_meter.h"
+
+#define PREFIX "kafka_connect_"
+
+/* --- rows ----------------------------------------------------------------------------------------
+ */
+
+struct about {
+    struct metrics_table *table;
+    struct strbuf labels;
+};
+
+static void cut(struct strbuf *b, size_t n)
+{
+    if (b->n > n)
+        b->p[b->n = n] = '\0';
+}
+
+static void gauge(struct about *a, const char *name, const char *help, double value)
+{
+    metrics_table_add(a->table, name, help, METRICS_GAUGE, a->labels.p, value);
+}
+
+static void total(struct about *a, const char *name, const char *help, double value)
+{
+    metrics_table_add(a->table, name, help, METRICS_COUNTER, a->labels.p, value);
+}
+
+static const char *lower(const char *word, char *out, size_t room)
+{
+    size_t n = 0;
+    for (; word[n] && n + 1 < room; n++)
+        out[n] = word[n] >= 'A' && word[n] <= 'Z' ? (char)(word[n] + 32) : word[n];
+    out[n] = '\0';
+    return out;
+}
+
+/* A text as a label of a sample that is 1. */
+static void text(struct about *a, const char *name, const char *help, const char *label,
+                 struct slice value)
+{
+    size_t n = a->labels.n;
+    metrics_label(&a->labels, label, value);
+    gauge(a, name, help, 1);
+    cut(&a->labels, n);
+}
+
+static double ratio(int64_t part, int64_t whole)
+{
+    return whole ? (double)part / (double)whole : 0;
+}
+
+/* --- tasks ---------------------------------------------------------------------------------------
+ */
+
+static void task_common(struct about *a, const struct task_meter *m, const char *state)
+{
+#define T PREFIX "connector_task_"
+    char word[16];
+    int64_t now = clock_mono_ms(), age = MAX(now - m->started_ms, (int64_t)1);
+    int64_t paused = m->paused_ms + (m->paused_since_ms ? now - m->paused_since_ms : 0);
+    int64_t commits = m->counts[METER_COMMITS] + m->counts[METER_COMMITS_FAILED];
+    struct slice status = slice_cstr(lower(state, word, sizeof word));
+    text(a, T "status", "State of the task, as a label.", "status", status);
+    text(a, PREFIX "connector_status", "The same under its older name.", "status", status);
+    gauge(a, T "running_ratio", "Share of its time that the task was running.",
+          1 - MIN(ratio(paused, age), 1.0));
+    gauge(a, T "pause_ratio", "Share of its time that the task was paused.",
+          MIN(ratio(paused, age), 1.0));
+    gauge(a, T "offset_commit_max_time_ms", "Longest commit of offsets.",
+          meter_max(&m->values[METER_COMMIT_US]) / 1000);
+    gauge(a, T "offset_commit_avg_time_ms", "Average commit of offsets.",
+          meter_avg(&m->values[METER_COMMIT_US]) / 1000);
+    gauge(a, T "batch_size_max", "Records of the largest batch.",
+          meter_max(&m->values[METER_BATCH_IN]));
+    gauge(a, T "batch_size_avg", "Records of an average batch.",
+          meter_avg(&m->values[METER_BATCH_IN]));
+    gauge(a, T "offset_commit_failure_percentage", "Share of commits that failed.",
+          ratio(m->counts[METER_COMMITS_FAILED], commits));
+    gauge(a, T "offset_commit_success_percentage", "Share of commits that succeeded.",
+          ratio(m->counts[METER_COMMITS], commits));
+#undef T
+}
+
+static void task_of_source(struct about *a, const struct task_meter *m)
+{
+#define T PREFIX "source_task_"
+    total(a, T "source_record_poll_total", "Records that the source gave.",
+          (double)m->counts[METER_IN]);
+    gauge(a, T "source_record_poll_rate", "Of them a second.",
+          meter_rate(&m->values[METER_BATCH_IN]));
+    total(a, T "source_record_write_total", "Records that were written, after transforms.",
+          (double)m->counts[METER_OUT]);
+    gauge(a, T "source_record_write_rate", "Of them a second.",
+          meter_rate(&m->values[METER_BATCH_OUT]));
+    gauge(a, T "poll_batch_max_time_ms", "Longest poll that gave records.",
+          meter_max(&m->values[METER_BATCH_IN_US]) / 1000);
+    gauge(a, T "poll_batch_avg_time_ms", "Average poll that gave records.",
+          meter_avg(&m->values[METER_BATCH_IN_US]) / 1000);
+    gauge(a, T "source_record_active_count", "Records polled and not yet written.",
+          (double)m->active);
+    gauge(a, T "source_record_active_count_max", "The most of them.",
+          meter_max(&m->values[METER_ACTIVE]));
+    gauge(a, T "source_record_active_count_avg", "On average.",
+          meter_avg(&m->values[METER_ACTIVE]));
+    gauge(a, T "transaction_size_max", "Records of the largest unit that is written at once.",
+          meter_max(&m->values[METER_BATCH_OUT]));
+    gauge(a, T "transaction_size_avg", "Records of an average one.",
+          meter_avg(&m->values[METER_BATCH_OUT]));
+#undef T
+}
+
+static void task_of_sink(struct about *a, const struct task_meter *m)
+{
+#define T PREFIX "sink_task_"
+    total(a, T "sink_record_read_total", "Records read from the topics.",
+          (double)m->counts[METER_IN]);
+    gauge(a, T "sink_record_read_rate", "Of them a second.",
+          meter_rate(&m->values[METER_BATCH_IN]));
+    total(a, T "sink_record_send_total", "Records given to the sink, after transforms.",
+          (double)m->counts[METER_OUT]);
+    gauge(a, T "sink_record_send_rate", "Of them a second.",
+          meter_rate(&m->values[METER_BATCH_OUT]));
+    gauge(a, T "sink_record_lag_max", "Records that the partition furthest behind has left.",
+          (double)m->lag_max);
+    gauge(a, T "partition_count", "Partitions that the task reads.", (double)m->partitions);
+    gauge(a, T "offset_commit_seq_no", "Commits so far.",
+          (double)(m->counts[METER_COMMITS] + m->counts[METER_COMMITS_FAILED]));
+    total(a, T "offset_commit_completion_total", "Commits that succeeded.",
+          (double)m->counts[METER_COMMITS]);
+    gauge(a, T "offset_commit_completion_rate", "Of them a second.",
+          meter_rate(&m->values[METER_COMMIT_COUNT]));
+    total(a, T "offset_commit_skip_total", "Commits that came too late to count.",
+          (double)m->counts[METER_COMMITS_SKIPPED]);
+    gauge(a, T "offset_commit_skip_rate", "Of them a second.",
+          meter_rate(&m->values[METER_SKIP_COUNT]));
+    gauge(a, T "put_batch_max_time_ms", "Longest put.",
+          meter_max(&m->values[METER_BATCH_IN_US]) / 1000);
+    gauge(a, T "put_batch_avg_time_ms", "Average put.",
+          meter_avg(&m->values[METER_BATCH_IN_US]) / 1000);
+    gauge(a, T "sink_record_active_count", "Records read and not yet taken.", (double)m->active);
+    gauge(a, T "sink_record_active_count_max", "The most of them.",
+          meter_max(&m->values[METER_ACTIVE]));
+    gauge(a, T "sink_record_active_count_avg", "On average.", meter_avg(&m->values[METER_ACTIVE]));
+#undef T
+}
+
+static void task_errors(struct about *a, const struct task_meter *m)
+{
+#define T PREFIX "task_error_"
+    gauge(a, T "total_record_failures", "Attempts that failed.", (double)m->counts[METER_FAILURES]);
+    gauge(a, T "total_record_errors", "Records that were given up.",
+          (double)m->counts[METER_ERRORS]);
+    gauge(a, T "total_records_skipped", "Records that were left out.",
+          (double)m->counts[METER_SKIPPED]);
+    gauge(a, T "total_retries", "Attempts after the first.", (double)m->counts[METER_RETRIES]);
+    gauge(a, T "total_errors_logged", "Errors that were logged.", (double)m->counts[METER_LOGGED]);
+    gauge(a, T "deadletterqueue_produce_requests", "Records for the dead letter queue.",
+          (double)m->counts[METER_DEAD_LETTERS]);
+    gauge(a, T "deadletterqueue_produce_failures", "Of them those that did not get there.",
+          (double)m->counts[METER_DEAD_LETTERS_FAILED]);
+    gauge(a, T "last_error_timestamp", "When the last error was, in ms since 1970.",
+          (double)m->last_error_ms);
+#undef T
+}
+
+/* --- connectors, the worker ----------------------------------------------------------------------
+ */
+
+static void one_task(struct about *a, const struct hconn *c, size_t i)
+{
+    struct task_meter m = {.started_ms = clock_mono_ms()};
+    char number[24];
+    snprintf(number, sizeof number, "%zu", i);
+    size_t n = a->labels.n;
+    metrics_label(&a->labels, "task", slice_cstr(number));
+    if (c->tasks[i].run)
+        task_measure(c->tasks[i].run, &m, a->table);
+    task_common(a, &m, task_state_name(c->tasks[i].state));
+    if (c->ops && c->ops->kind == CONNECTOR_SINK)
+        task_of_sink(a, &m);
+    else
+        task_of_source(a, &m);
+    task_errors(a, &m);
+    cut(&a->labels, n);
+}
+
+static void one_connector(struct about *a, const struct hconn *c)
+{
+    static const struct {
+        const char *name, *help;
+        enum task_state state;
+    } counts[] = {
+        {PREFIX "worker_connector_running_task_count", "Tasks that run.", TASK_RUNNING},
+        {PREFIX "worker_connector_paused_task_count", "Tasks that are paused.", TASK_PAUSED},
+        {PREFIX "worker_connector_failed_task_count", "Tasks that failed.", TASK_FAILED},
+        {PREFIX "worker_connector_unassigned_task_count", "Tasks not started.", TASK_UNASSIGNED},
+        {PREFIX "worker_connector_restarting_task_count", "Tasks on their way.", TASK_RESTARTING},
+    };
+    strbuf_reset(&a->labels);
+    metrics_label(&a->labels, "connector", slice_cstr(c->name));
+    gauge(a, PREFIX "worker_connector_total_task_count", "Tasks.", (double)c->task_count);
+    gauge(a, PREFIX "worker_connector_destroyed_task_count", "Tasks that were destroyed.", 0);
+    for (size_t k = 0; k < ARRAY_LEN(counts); k++) {
+        size_t n = 0;
+        for (size_t i = 0; i < c->task_count; i++)
+            n += c->tasks[i].state == counts[k].state;
+        gauge(a, counts[k].name, counts[k].help, (double)n);
+    }
+    size_t n = a->labels.n;
+    metrics_label(&a->labels, "connector_class",
+                  c->ops ? slice_cstr(c->ops->class_name)
+                         : strmap_get_c(&c->config, "connector.class"));
+    metrics_label(&a->labels, "connector_type",
+                  slice_cstr(!c->ops                          ? "unknown"
+                             : c->ops->kind == CONNECTOR_SINK ? "sink"
+                                                              : "source"));
+    metrics_label(&a->labels, "connector_version", slice_cstr(c->ops ? c->ops->version : ""));
+    gauge(a, PREFIX "connector_metrics", "What a connector is, as labels.", 1);
+    cut(&a->labels, n);
+    for (size_t i = 0; i < c->task_count; i++)
+        one_task(a, c, i);
+}
+
+static void starts(struct about *a, const struct herder *h)
+{
+#define STARTS(kind, i)                                                                            \
+    total(a, PREFIX "worker_" kind "_startup_attempts_total", "Starts of a " kind ".",             \
+          (double)h->started[i]);                                                                  \
+    total(a, PREFIX "worker_" kind "_startup_success_total", "Starts that succeeded.",             \
+          (double)(h->started[i] - h->failed[i]));                                                 \
+    total(a, PREFIX "worker_" kind "_startup_failure_total", "Starts that failed.",                \
+          (double)h->failed[i]);                                                                   \
+    gauge(a, PREFIX "worker_" kind "_startup_success_percentage", "Share that succeeded.",         \
+          ratio(h->started[i] - h->failed[i], h->started[i]));                                     \
+    gauge(a, PREFIX "worker_" kind "_startup_failure_percentage", "Share that failed.",            \
+          ratio(h->failed[i], h->started[i]))
+    STARTS("connector", 0);
+    STARTS("task", 1);
+#undef STARTS
+}
+
+static void worker(struct about *a, const struct herder *h)
+{
+    size_t connectors = 0, tasks = 0;
+    for (const struct hconn *c = h->first; c; c = c->next) {
+        connectors++;
+        tasks += c->task_count;
+    }
+    strbuf_reset(&a->labels);
+    gauge(a, PREFIX "worker_connector_count", "Connectors of this worker.", (double)connectors);
+    gauge(a, PREFIX "worker_task_count", "Tasks of this worker.", (double)tasks);
+    starts(a, h);
+#define R PREFIX "worker_rebalance_"
+    struct strbuf leader = STRBUF_INIT;
+    strbuf_addf(&leader, "http://%s/", h->worker_id);
+    text(a, R "connect_protocol", "Always sessioned: there is one worker.", "connect_protocol",
+         SL("sessioned"));
+    text(a, R "leader_name", "This worker.", "leader_name", strbuf_slice(&leader));
+    gauge(a, R "epoch", "Always 1.", 1);
+    total(a, R "completed_rebalances_total", "Always 1.", 1);
+    gauge(a, R "rebalancing", "Never.", 0);
+    gauge(a, R "rebalance_max_time_ms", "Always 0.", 0);
+    gauge(a, R "rebalance_avg_time_ms", "Always 0.", 0);
+    gauge(a, R "time_since_last_rebalance_ms", "Time since the start.",
+          (double)(clock_mono_ms() - h->began_ms));
+    strbuf_release(&leader);
+#undef R
+}
+
+void herder_collect(struct strbuf *out, void *arg)
+{
+    struct herder *h = arg;
+    struct metrics_table table;
+    struct about a = {&table, STRBUF_INIT};
+    metrics_table_init(&table);
+    pthread_mutex_lock(&h->lock);
+    worker(&a, h);
+    for (const struct hconn *c = h->first; c; c = c->next)
+        one_connector(&a, c);
+    pthread_mutex_unlock(&h->lock);
+    metrics_table_print(&table, out);
+    metrics_table_release(&table);
+    strbuf_release(&a.labels);
+}

@@ -1,0 +1,141 @@
+/* connect/task_meter.c - see the header. */
+#include "connect/task_meter.h"
+
+#include <math.h>
+
+#include "base/clock.h"
+
+#define WINDOW_MS 30000
+
+static void stat_add(struct meter_stat *s, int64_t value)
+{
+    int64_t now = clock_mono_ms();
+    int c = s->current;
+    if (now - s->began_ms[c] >= WINDOW_MS || !s->began_ms[c]) {
+        c = s->current = s->began_ms[c] ? !c : c;
+        s->began_ms[c] = MAX(now, (int64_t)1);
+        s->sum[c] = s->count[c] = 0;
+        s->max[c] = INT64_MIN;
+    }
+    s->sum[c] += value;
+    s->count[c]++;
+    s->max[c] = MAX(s->max[c], value);
+}
+
+/* Both windows together, without one that is over; *count 0: nothing. */
+static int64_t stat_sum(const struct meter_stat *s, int64_t *count, int64_t *max, int64_t *ms)
+{
+    int64_t now = clock_mono_ms(), sum = 0, oldest = now;
+    *count = 0;
+    *max = INT64_MIN;
+    for (int i = 0; i < 2; i++) {
+        if (!s->began_ms[i] || now - s->began_ms[i] >= 2 * WINDOW_MS)
+            continue;
+        sum += s->sum[i];
+        *count += s->count[i];
+        *max = MAX(*max, s->max[i]);
+        oldest = MIN(oldest, s->began_ms[i]);
+    }
+    *ms = MAX(now - oldest, (int64_t)WINDOW_MS);
+    return sum;
+}
+
+double meter_rate(const struct meter_stat *s)
+{
+    int64_t count, max, ms, sum = stat_sum(s, &count, &max, &ms);
+    return (double)sum * 1000 / (double)ms;
+}
+
+double meter_avg(const struct meter_stat *s)
+{
+    int64_t count, max, ms, sum = stat_sum(s, &count, &max, &ms);
+    return count ? (double)sum / (double)count : NAN;
+}
+
+double meter_max(const struct meter_stat *s)
+{
+    int64_t count, max, ms;
+    (void)stat_sum(s, &count, &max, &ms);
+    return count ? (double)max : NAN;
+}
+
+void task_meter_init(struct task_meter *m)
+{
+    memset(m, 0, sizeof *m);
+    pthread_mutex_init(&m->lock, NULL);
+    m->started_ms = clock_mono_ms();
+}
+
+void task_meter_release(struct task_meter *m)
+{
+    pthread_mutex_destroy(&m->lock);
+}
+
+void task_meter_in(struct task_meter *m, int64_t records, int64_t us)
+{
+    pthread_mutex_lock(&m->lock);
+    m->counts[METER_IN] += records;
+    m->active += records;
+    m->last_ms = clock_mono_ms();
+    stat_add(&m->values[METER_BATCH_IN], records);
+    stat_add(&m->values[METER_BATCH_IN_US], us);
+    stat_add(&m->values[METER_ACTIVE], m->active);
+    pthread_mutex_unlock(&m->lock);
+}
+
+void task_meter_out(struct task_meter *m, int64_t records, int64_t us)
+{
+    pthread_mutex_lock(&m->lock);
+    m->counts[METER_OUT] += records;
+    m->active = 0;
+    stat_add(&m->values[METER_BATCH_OUT], records);
+    if (us)
+        stat_add(&m->values[METER_BATCH_IN_US], us);
+    pthread_mutex_unlock(&m->lock);
+}
+
+void task_meter_commit(struct task_meter *m, bool ok, int64_t us)
+{
+    pthread_mutex_lock(&m->lock);
+    m->counts[ok ? METER_COMMITS : METER_COMMITS_FAILED]++;
+    stat_add(&m->values[METER_COMMIT_US], us);
+    if (ok)
+        stat_add(&m->values[METER_COMMIT_COUNT], 1);
+    pthread_mutex_unlock(&m->lock);
+}
+
+void task_meter_paused(struct task_meter *m, bool paused)
+{
+    pthread_mutex_lock(&m->lock);
+    int64_t now = clock_mono_ms();
+    if (m->paused_since_ms)
+        m->paused_ms += now - m->paused_since_ms;
+    m->paused_since_ms = paused ? MAX(now, (int64_t)1) : 0;
+    pthread_mutex_unlock(&m->lock);
+}
+
+void task_meter_count(struct task_meter *m, enum meter_count which, int64_t n)
+{
+    pthread_mutex_lock(&m->lock);
+    m->counts[which] += n;
+    if (which == METER_FAILURES || which == METER_ERRORS)
+        m->last_error_ms = clock_wall_ms();
+    if (which == METER_COMMITS_SKIPPED)
+        stat_add(&m->values[METER_SKIP_COUNT], n);
+    pthread_mutex_unlock(&m->lock);
+}
+
+void task_meter_assigned(struct task_meter *m, int64_t partitions, int64_t lag_max)
+{
+    pthread_mutex_lock(&m->lock);
+    m->partitions = partitions;
+    m->lag_max = lag_max;
+    pthread_mutex_unlock(&m->lock);
+}
+
+void task_meter_copy(struct task_meter *m, struct task_meter *out)
+{
+    pthread_mutex_lock(&m->lock);
+    *out = *m;
+    pthread_mutex_unlock(&m->lock);
+}

@@ -1,0 +1,83 @@
+"""Metrics of Connect and of capture under the names of the published dashboards (Strimzi's for Connect, Debezium's own)."""
+from databases import database
+from test_metrics import scrape, value
+from weirproc import wait_until
+
+TASK = """connector_task_status connector_task_running_ratio connector_task_pause_ratio connector_task_offset_commit_max_time_ms
+    connector_task_offset_commit_avg_time_ms connector_task_batch_size_max connector_task_batch_size_avg
+    connector_task_offset_commit_failure_percentage connector_task_offset_commit_success_percentage source_task_source_record_poll_rate
+    source_task_source_record_poll_total source_task_source_record_write_rate source_task_source_record_write_total
+    source_task_poll_batch_max_time_ms source_task_poll_batch_avg_time_ms source_task_source_record_active_count
+    source_task_source_record_active_count_max source_task_source_record_active_count_avg task_error_total_record_failures
+    task_error_total_record_errors task_error_total_records_skipped task_error_total_retries task_error_total_errors_logged
+    task_error_deadletterqueue_produce_requests task_error_deadletterqueue_produce_failures task_error_last_error_timestamp""".split()
+WORKER = """worker_connector_count worker_task_count worker_connector_startup_attempts_total worker_connector_startup_success_total
+    worker_connector_startup_success_percentage worker_connector_startup_failure_total worker_connector_startup_failure_percentage
+    worker_task_startup_attempts_total worker_task_startup_success_total worker_rebalance_epoch worker_rebalance_rebalancing
+    worker_rebalance_completed_rebalances_total worker_rebalance_time_since_last_rebalance_ms""".split()
+STREAMING = """Connected MilliSecondsSinceLastEvent MilliSecondsBehindSource TotalNumberOfEventsSeen NumberOfEventsFiltered NumberOfErroneousEvents
+    NumberOfCommittedTransactions NumberOfRolledBackTransactions NumberOfNotWellFormedTransactions NumberOfLargeTransactions NumberOfDisconnects
+    NumberOfSkippedEvents BinlogPosition IsGtidModeEnabled QueueTotalCapacity QueueRemainingCapacity""".split()
+SNAPSHOT = """SnapshotRunning SnapshotCompleted SnapshotAborted SnapshotDurationInSeconds TotalTableCount RemainingTableCount HoldingGlobalLock
+    TotalNumberOfEventsSeen NumberOfEventsFiltered""".split()
+
+
+def test_worker_and_tasks(weir, tmp_path):
+    source = tmp_path / "in.txt"
+    source.write_text("".join(f"{i}\n" for i in range(100)))
+    weir.create_connector("lines", {"connector.class": "FileStreamSource", "file": str(source), "topic": "lines"})
+    weir.create_connector("bad", {"connector.class": "FileStreamSource", "file": str(source), "topic": None})
+    url = weir.web + "/metrics"
+    task = {"connector": "lines", "task": "0"}
+
+    def of_task(name):
+        return scrape(url).get(("kafka_connect_" + name, tuple(sorted(task.items()))))
+    wait_until(lambda: of_task("source_task_source_record_write_total") == 100 and of_task("connector_task_offset_commit_success_percentage") == 1)
+    for openmetrics in (False, True):
+        samples = scrape(url, openmetrics)
+        names = {name for name, labels in samples}
+        assert not [n for n in TASK + WORKER if f"kafka_connect_{n}" not in names]
+        v = lambda name, **labels: value(samples, "kafka_connect_" + name, **labels)  # noqa: E731
+        assert v("worker_connector_count") == 2 and v("worker_task_count") == 1
+        assert v("worker_connector_startup_attempts_total") == 2 and v("worker_connector_startup_failure_total") == 1
+        assert v("worker_connector_total_task_count", connector="lines") == 1 and v("worker_connector_running_task_count", connector="lines") == 1
+        assert v("worker_connector_total_task_count", connector="bad") == 0
+        assert v("connector_task_status", status="running", **task) == 1
+        assert v("connector_metrics", connector="lines", connector_class="org.apache.kafka.connect.file.FileStreamSourceConnector",
+                 connector_type="source", connector_version="4.1.1") == 1
+        assert v("source_task_source_record_poll_total", **task) == 100 and v("connector_task_batch_size_max", **task) == 100
+        assert v("source_task_source_record_poll_rate", **task) > 0
+        assert v("connector_task_running_ratio", **task) == 1 and v("connector_task_offset_commit_success_percentage", **task) == 1
+    weir.rest("PUT", "/connectors/lines/pause")
+    wait_until(lambda: ("kafka_connect_connector_task_status", tuple(sorted({**task, "status": "paused"}.items()))) in scrape(url))
+    wait_until(lambda: of_task("connector_task_pause_ratio") > 0)
+    weir.rest("DELETE", "/connectors/lines")
+    assert not [labels for name, labels in scrape(url) if ("connector", "lines") in labels]
+
+
+def test_capture(weir):
+    with database("mariadb") as db:
+        with db.client() as c, c.cursor() as cursor:
+            cursor.execute("CREATE DATABASE met")
+            cursor.execute("CREATE TABLE met.a (id INT PRIMARY KEY)")
+            cursor.execute("CREATE TABLE met.b (id INT PRIMARY KEY)")
+            cursor.execute("INSERT INTO met.a VALUES (1), (2), (3)")
+            weir.create_connector("met-connector", db.connector("met", database_include_list="met"))
+            weir.wait_running("met-connector")
+
+            def v(context, name):
+                labels = {"plugin": "mariadb", "name": "met", "context": context}
+                return scrape(weir.web + "/metrics").get((f"debezium_metrics_{name}", tuple(sorted(labels.items()))))
+            wait_until(lambda: v("streaming", "Connected") == 1, 60)
+            assert v("snapshot", "SnapshotCompleted") == 1 and v("snapshot", "SnapshotRunning") == 0
+            assert v("snapshot", "TotalTableCount") == 2 and v("snapshot", "RemainingTableCount") == 0
+            assert v("snapshot", "TotalNumberOfEventsSeen") == 3
+            wait_until(lambda: "Connected to binlog" in weir.log())
+            before = v("streaming", "NumberOfCommittedTransactions")
+            cursor.execute("INSERT INTO met.b VALUES (1)")
+            wait_until(lambda: v("streaming", "NumberOfCommittedTransactions") > before, 60)
+            assert v("streaming", "TotalNumberOfEventsSeen") > 0 and v("streaming", "BinlogPosition") > 4
+            wait_until(lambda: v("streaming", "MilliSecondsSinceLastEvent") >= 0)
+        names = {(name, dict(labels).get("context")) for name, labels in scrape(weir.web + "/metrics")}
+        assert not [n for n in STREAMING if (f"debezium_metrics_{n}", "streaming") not in names]
+        assert not [n for n in SNAPSHOT if (f"debezium_metrics_{n}", "snapshot") not in names]

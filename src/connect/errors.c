@@ -158,6 +158,10 @@ enum err error_rules_failed(struct error_rules *x, struct record *r, struct erro
     if (x->log)
         log_line(x, r, at, e);
     enum err err = x->dead && r->consumed ? to_queue(x, r, at, e, &late) : E_OK;
+    if (x->dead && r->consumed)
+        count(&x->dead_letters);
+    if (err)
+        count(&x->dead_letters_failed);
     if (err) /* the record would be lost: better the task fails and comes back to it */
         return error_set(e, err,
                          "org.apache.kafka.connect.errors.ConnectException: the dead-letter queue "

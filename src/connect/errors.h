@@ -16,6 +16,7 @@ struct error_rules {
     struct dead_letters *dead; /* NULL: none */
     /* failures: attempts that failed; errors: records given up; skipped: of these, tolerated */
     _Atomic int64_t failures, errors, skipped, retries, logged;
+    _Atomic int64_t dead_letters, dead_letters_failed;
     _Atomic int64_t last_error_ms; /* wall clock; 0: none */
 };
 /* The stage that was executed, by its name in Connect, and the class that did. */

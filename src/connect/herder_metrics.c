@@ -130,19 +130,12 @@ static void task_of_sink(struct about *a, const struct task_meter *m)
           (double)m->counts[METER_OUT]);
     gauge(a, T "sink_record_send_rate", "Of them a second.",
           meter_rate(&m->values[METER_BATCH_OUT]));
-    gauge(a, T "sink_record_lag_max", "Records that the partition furthest behind has left.",
-          (double)m->lag_max);
-    gauge(a, T "partition_count", "Partitions that the task reads.", (double)m->partitions);
     gauge(a, T "offset_commit_seq_no", "Commits so far.",
           (double)(m->counts[METER_COMMITS] + m->counts[METER_COMMITS_FAILED]));
     total(a, T "offset_commit_completion_total", "Commits that succeeded.",
           (double)m->counts[METER_COMMITS]);
     gauge(a, T "offset_commit_completion_rate", "Of them a second.",
           meter_rate(&m->values[METER_COMMIT_COUNT]));
-    total(a, T "offset_commit_skip_total", "Commits that came too late to count.",
-          (double)m->counts[METER_COMMITS_SKIPPED]);
-    gauge(a, T "offset_commit_skip_rate", "Of them a second.",
-          meter_rate(&m->values[METER_SKIP_COUNT]));
     gauge(a, T "put_batch_max_time_ms", "Longest put.",
           meter_max(&m->values[METER_BATCH_IN_US]) / 1000);
     gauge(a, T "put_batch_avg_time_ms", "Average put.",

@@ -160,7 +160,7 @@ void stages_release(struct stages *s)
     }
     mem_free(s->chain);
     error_rules_release(&s->rules);
-    memset(s, 0, sizeof *s);
+    memset(s, 0, offsetof(struct stages, rules)); /* their counters stay to be read */
 }
 
 /* --- transforms --------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ struct stages {
     struct converter key, value, header;
     struct stage_transform *chain;
     size_t chain_count;
-    struct error_rules rules;
+    struct error_rules rules; /* last: see stages_release */
 };
 
 /* From the connector's configuration (ctx->config) and the worker's. On failure e is a Java chain, and

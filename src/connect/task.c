@@ -83,6 +83,7 @@ void task_set_object(struct task *t, void *object)
 {
     pthread_mutex_lock(&t->lock);
     t->object = object;
+    t->measured |= object != NULL;
     pthread_mutex_unlock(&t->lock);
 }
 
@@ -283,8 +284,19 @@ void task_describe(struct task *t, struct strbuf *out)
 
 void task_measure(struct task *t, struct task_meter *out, struct metrics_table *own)
 {
+    const struct error_rules *x = &t->stages.rules;
     task_meter_copy(&t->meter, out);
     pthread_mutex_lock(&t->lock);
+    if (t->measured) {
+        out->counts[METER_FAILURES] = atomic_load(&x->failures);
+        out->counts[METER_ERRORS] = atomic_load(&x->errors);
+        out->counts[METER_SKIPPED] = atomic_load(&x->skipped);
+        out->counts[METER_RETRIES] = atomic_load(&x->retries);
+        out->counts[METER_LOGGED] = atomic_load(&x->logged);
+        out->counts[METER_DEAD_LETTERS] = atomic_load(&x->dead_letters);
+        out->counts[METER_DEAD_LETTERS_FAILED] = atomic_load(&x->dead_letters_failed);
+        out->last_error_ms = atomic_load(&x->last_error_ms);
+    }
     if (t->object && t->ops->source && t->ops->source->metrics)
         t->ops->source->metrics(t->object, own);
     pthread_mutex_unlock(&t->lock);

@@ -36,6 +36,7 @@ struct task {
     atomic_int *live;
 
     struct task_meter meter;
+    bool measured;              /* the counters of stages.rules can be read; under the lock */
     void *object;               /* the connector's own task; set and cleared under the lock */
     struct kconsumer *consumer; /* of a sink; likewise */
     struct sink *sink;          /* the thread's */

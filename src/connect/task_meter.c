@@ -76,9 +76,9 @@ void task_meter_in(struct task_meter *m, int64_t records, int64_t us)
     pthread_mutex_lock(&m->lock);
     m->counts[METER_IN] += records;
     m->active += records;
-    m->last_ms = clock_mono_ms();
     stat_add(&m->values[METER_BATCH_IN], records);
-    stat_add(&m->values[METER_BATCH_IN_US], us);
+    if (us >= 0)
+        stat_add(&m->values[METER_BATCH_IN_US], us);
     stat_add(&m->values[METER_ACTIVE], m->active);
     pthread_mutex_unlock(&m->lock);
 }
@@ -111,25 +111,6 @@ void task_meter_paused(struct task_meter *m, bool paused)
     if (m->paused_since_ms)
         m->paused_ms += now - m->paused_since_ms;
     m->paused_since_ms = paused ? MAX(now, (int64_t)1) : 0;
-    pthread_mutex_unlock(&m->lock);
-}
-
-void task_meter_count(struct task_meter *m, enum meter_count which, int64_t n)
-{
-    pthread_mutex_lock(&m->lock);
-    m->counts[which] += n;
-    if (which == METER_FAILURES || which == METER_ERRORS)
-        m->last_error_ms = clock_wall_ms();
-    if (which == METER_COMMITS_SKIPPED)
-        stat_add(&m->values[METER_SKIP_COUNT], n);
-    pthread_mutex_unlock(&m->lock);
-}
-
-void task_meter_assigned(struct task_meter *m, int64_t partitions, int64_t lag_max)
-{
-    pthread_mutex_lock(&m->lock);
-    m->partitions = partitions;
-    m->lag_max = lag_max;
     pthread_mutex_unlock(&m->lock);
 }
 

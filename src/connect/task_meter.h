@@ -15,12 +15,12 @@ struct meter_stat { /* of values that come now and then */
     int64_t sum[2], count[2], max[2];
     int current;
 };
+/* The last seven are counted elsewhere (errors.h) and filled in by task_measure. */
 enum meter_count {
     METER_IN,      /* polled from the source; read from the topics */
     METER_OUT,     /* written to the topics; sent to the sink */
     METER_COMMITS, /* of offsets, that succeeded */
     METER_COMMITS_FAILED,
-    METER_COMMITS_SKIPPED,
     METER_FAILURES, /* attempts that failed */
     METER_ERRORS,   /* records given up */
     METER_SKIPPED,  /* of them: left out */
@@ -37,7 +37,6 @@ enum meter_value {
     METER_COMMIT_US,
     METER_ACTIVE,       /* records that are polled and not yet written */
     METER_COMMIT_COUNT, /* 1 each: for rates */
-    METER_SKIP_COUNT,
     METER_VALUES
 };
 struct task_meter {
@@ -45,20 +44,16 @@ struct task_meter {
     int64_t counts[METER_COUNTS];
     struct meter_stat values[METER_VALUES];
     int64_t active, last_error_ms;                  /* wall clock; 0: none */
-    int64_t lag_max, partitions;                    /* of a sink */
     int64_t started_ms, paused_ms, paused_since_ms; /* monotonic; 0: not paused */
-    int64_t last_ms;                                /* when the last batch came in */
 };
 void task_meter_init(struct task_meter *m);
 void task_meter_release(struct task_meter *m);
-void task_meter_in(struct task_meter *m, int64_t records, int64_t us); /* a batch came */
-void task_meter_out(struct task_meter *m, int64_t records,
-                    int64_t us); /* it was written; us of a put, or 0 */
+/* A batch came; us of the poll, or -1. */
+void task_meter_in(struct task_meter *m, int64_t records, int64_t us);
+/* It was written; us of a put, or 0. */
+void task_meter_out(struct task_meter *m, int64_t records, int64_t us);
 void task_meter_commit(struct task_meter *m, bool ok, int64_t us);
 void task_meter_paused(struct task_meter *m, bool paused);
-void task_meter_count(struct task_meter *m, enum meter_count which,
-                      int64_t n); /* errors and the like */
-void task_meter_assigned(struct task_meter *m, int64_t partitions, int64_t lag_max); /* sinks */
 
 /* --- reading; NaN: nothing was measured. The copy's lock is not used. */
 void task_meter_copy(struct task_meter *m, struct task_meter *out);

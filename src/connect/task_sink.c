@@ -150,7 +150,10 @@ static void commit(struct sink *s, bool closing)
         for (size_t i = 0; i < count; i++)
             if (v[i].offset >= 0)
                 offsets[n++] = (struct koffset){v[i].topic, v[i].partition, v[i].offset};
+        int64_t began_us = clock_mono_us();
         err = n ? kconsumer_commit(s->consumer, offsets, n, &e) : E_OK;
+        if (n)
+            task_meter_commit(&s->t->meter, !err, clock_mono_us() - began_us);
         if (err == E_CONFLICT) /* a rebalance goes on: what is not committed is read again */
             LOG_INFO(LOG_CONNECT_TASK, "offsets were not committed: %s", e.msg);
         else if (err)
@@ -254,7 +257,10 @@ static enum err put(struct sink *s, struct error *e)
 {
     s->retry_ms = RETRY_MS;
     error_clear(e);
+    int64_t began_us = clock_mono_us();
     enum err err = s->batch.count ? s->ops->put(s->object, &s->batch, e) : E_OK;
+    if (!err && s->batch.count)
+        task_meter_out(&s->t->meter, (int64_t)s->batch.count, clock_mono_us() - began_us);
     if (err == E_AGAIN) {
         s->pending = true;
         s->retry_at = clock_mono_ms() + s->retry_ms;
@@ -285,6 +291,7 @@ static void follow_pause(struct sink *s)
     if (wish == s->paused)
         return;
     s->paused = wish;
+    task_meter_paused(&s->t->meter, wish);
     if (wish)
         commit(s, false);
     kconsumer_pause(s->consumer, wish || s->pending);
@@ -316,6 +323,8 @@ static enum err one_round(struct sink *s, struct error *e)
     }
     record_batch_reset(&s->batch);
     err = kconsumer_poll(s->consumer, wait_ms(s), &s->batch.arena, &in, &count, e);
+    if (!err && count)
+        task_meter_in(&s->t->meter, (int64_t)count, -1);
     if (!err && count)
         err = read_batch(s, in, count, e);
     if (err || s->paused)

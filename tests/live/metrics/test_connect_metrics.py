@@ -1,4 +1,5 @@
 """Metrics of Connect and of capture under the names of the published dashboards (Strimzi's for Connect, Debezium's own)."""
+from confluent_kafka import Producer
 from databases import database
 from test_metrics import scrape, value
 from weirproc import wait_until
@@ -53,6 +54,24 @@ def test_worker_and_tasks(weir, tmp_path):
     wait_until(lambda: of_task("connector_task_pause_ratio") > 0)
     weir.rest("DELETE", "/connectors/lines")
     assert not [labels for name, labels in scrape(url) if ("connector", "lines") in labels]
+
+
+def test_sink(weir, tmp_path):
+    p = Producer({"bootstrap.servers": weir.bootstrap})
+    for text in (b'"one"', b"not JSON", b'"two"'):
+        p.produce("in", text)
+    assert p.flush(30) == 0
+    weir.create_connector("out", {"connector.class": "FileStreamSink", "file": str(tmp_path / "out.txt"), "topics": "in", "value.converter": "JsonConverter",
+                                  "value.converter.schemas.enable": "false", "errors.tolerance": "all", "errors.log.enable": "true",
+                                  "errors.deadletterqueue.topic.name": "dead", "errors.deadletterqueue.topic.replication.factor": "1"})
+
+    def figures():
+        samples = scrape(weir.web + "/metrics")
+        return [samples.get(("kafka_connect_" + n, (("connector", "out"), ("task", "0")))) for n in (
+            "sink_task_sink_record_read_total", "sink_task_sink_record_send_total", "task_error_total_record_failures", "task_error_total_record_errors",
+            "task_error_total_records_skipped", "task_error_total_errors_logged", "task_error_deadletterqueue_produce_requests")]
+    wait_until(lambda: figures() == [3, 2, 1, 1, 1, 1, 1], 60)
+    wait_until(lambda: scrape(weir.web + "/metrics").get(("kafka_connect_sink_task_offset_commit_completion_total", (("connector", "out"), ("task", "0"))), 0) > 0, 90)
 
 
 def test_capture(weir):

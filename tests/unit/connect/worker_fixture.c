@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "connect/kclient.h"
+#include "connect/sink_fixture.h"
 
 /* --- the counting connector --------------------------------------------------------------------
  */
@@ -163,8 +164,9 @@ static const struct connector_ops counter = {.class_name = "test.CounterSource",
                                              .kind = CONNECTOR_SOURCE,
                                              .rows = counter_rows,
                                              .source = &counter_task};
-static const struct connector_ops *const connectors[] = {&counter, NULL};
-static const struct connect_plugins plugin = {.connectors = connectors};
+static const struct connector_ops *const connectors[] = {&counter, &picky_sink, NULL};
+static const struct transform_ops *const transforms[] = {&flaky_transform, NULL};
+static const struct connect_plugins plugin = {.connectors = connectors, .transforms = transforms};
 static const struct connect_plugins *const plugins[] = {&plugin, NULL};
 
 /* --- the worker --------------------------------------------------------------------------------

@@ -1,0 +1,26 @@
+/* tests/unit/connect/sink_fixture.h - a sink and a transform that do what a test asks for; part of
+ * every worker of worker_fixture.h.
+ *
+ * Connector test.PickySink takes values that are texts. Options:
+ *   again       so many puts ask for the batch again (all together, not per batch)
+ *   bad         a value that it cannot write: reported when that is possible, else put fails
+ *   flush.fails so many flushes fail
+ *   commit      pre_commit gives this offset instead
+ *   from        open seeks there
+ *   hang.ms     each put first sleeps so long, whatever it is told
+ * Transform test.Flaky on values that are texts or numbers:
+ *   again       so many calls ask to be tried again
+ *   bad         a value that it fails at */
+#ifndef WEIR_TESTS_UNIT_CONNECT_SINK_FIXTURE_H
+#define WEIR_TESTS_UNIT_CONNECT_SINK_FIXTURE_H
+
+#include "connect/connector.h"
+
+extern const struct connector_ops picky_sink;
+extern const struct transform_ops flaky_transform;
+extern atomic_int picky_hanging; /* puts in such a sleep */
+extern atomic_int picky_puts;    /* puts so far, of all */
+/* All values taken since the last call, in that order, as "a,b,c"; caller frees. */
+char *picky_taken(void);
+
+#endif

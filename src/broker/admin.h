@@ -87,6 +87,8 @@ struct broker_topic_info {
     struct broker_partition_info *partitions;
     int64_t bytes;
     struct slice cleanup_policy;
+    int32_t
+        max_message_bytes; /* -1: the user set none on the topic, and broker_append has no limit */
 };
 /* All topics, sorted by name. Blocks: no (no disk). E_NOMEM. */
 enum err broker_topics(struct broker *b, struct arena *a, struct broker_topic_info **out,

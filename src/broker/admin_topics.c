@@ -85,15 +85,16 @@ void broker_partition_view(struct broker *b, struct partition *p, struct broker_
 static void view(struct broker *b, struct topic *t, struct arena *a, struct broker_topic_info *out)
 {
     const struct topic_config *c = topic_config(t);
-    *out = (struct broker_topic_info){.name = arena_dup(a, topic_name(t)),
-                                      .id = topic_id(t),
-                                      .internal = topic_is_internal(t),
-                                      .replication_factor = 1,
-                                      .partition_count = topic_partition_count(t),
-                                      .cleanup_policy = c->cleanup_compact && c->cleanup_delete
-                                                            ? SL("compact,delete")
-                                                        : c->cleanup_compact ? SL("compact")
-                                                                             : SL("delete")};
+    *out = (struct broker_topic_info){
+        .name = arena_dup(a, topic_name(t)),
+        .id = topic_id(t),
+        .internal = topic_is_internal(t),
+        .replication_factor = 1,
+        .partition_count = topic_partition_count(t),
+        .max_message_bytes = c->max_message_bytes_set ? c->max_message_bytes : -1,
+        .cleanup_policy = c->cleanup_compact && c->cleanup_delete ? SL("compact,delete")
+                          : c->cleanup_compact                    ? SL("compact")
+                                                                  : SL("delete")};
     out->partitions = arena_calloc(a, (size_t)out->partition_count + 1, sizeof *out->partitions);
     for (int32_t i = 0; i < out->partition_count; i++) {
         struct partition *p = topic_partition(t, i);

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/regex.h"
+#include "connect/topic_rules.h"
 
 /* --- items -------------------------------------------------------------------------------------
  */
@@ -278,6 +279,15 @@ static void check_exactly_once(struct config_errors *v, const struct strmap *con
             "boundary definition.");
 }
 
+/* Kafka finds this when the task starts; weir says it at once. SPEC: connect 2.2, 4.5 */
+static void check_topic_rules(struct config_errors *v, const struct strmap *config)
+{
+    const char *missing = topic_rules_missing(config, v->worker);
+    if (missing && !config_has_error(v, "topic.creation.groups"))
+        config_error(v, "topic.creation.groups",
+                     "Missing required configuration \"%s\" which has no default value.", missing);
+}
+
 static void check_sink_topics(struct config_errors *v, const struct strmap *config)
 {
     struct slice topics = slice_trim(strmap_get_c(config, "topics"));
@@ -346,8 +356,10 @@ enum err config_validate(struct config_errors *v, const struct registry *r,
     framework(v, config, ops);
     if (ops->kind == CONNECTOR_SINK)
         check_sink_topics(v, config);
-    else if (worker)
+    else if (worker) {
         check_exactly_once(v, config);
+        check_topic_rules(v, config);
+    }
     config_aliases(v, config, SL("transforms"));
     config_aliases(v, config, SL("predicates"));
     add_rows(v, ops->rows, config, true);

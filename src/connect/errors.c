@@ -64,7 +64,6 @@ static int64_t delay_ms(const struct error_rules *x, int attempt)
 bool error_rules_retry(struct error_rules *x, struct error_retry *retry)
 {
     int64_t now = clock_mono_ms();
-    count(&x->failures);
     if (x->retry_timeout_ms == 0)
         return false;
     if (!retry->deadline)
@@ -72,6 +71,7 @@ bool error_rules_retry(struct error_rules *x, struct error_retry *retry)
     if (now >= retry->deadline)
         return false;
     int64_t wait = MIN(delay_ms(x, retry->attempts++), retry->deadline - now);
+    count(&x->failures); /* the last attempt is counted by error_rules_failed */
     count(&x->retries);
     return !x->ctx || !task_sleep(x->ctx, wait);
 }

@@ -18,6 +18,7 @@ void kclient_free(struct kclient *k);
  * ---------------------------------------------------------------------------------------- */
 struct kclient_topic {
     int32_t partitions;
+    int32_t max_bytes; /* of a batch, when the topic has a limit; else -1 */
 };
 enum err kclient_describe(struct kclient *k, struct slice topic, struct kclient_topic *out,
                           struct error *e) MUST_CHECK; /* E_NOT_FOUND */
@@ -48,7 +49,8 @@ struct kheads {
         encoded; /* not null: a ready-made headers section (count varint and all) instead */
 };
 /* Adds one record to the batch being built; copies. partition -1: murmur2 of the key, or sticky for
- * a null key. E_NOT_FOUND: no such topic or partition. */
+ * a null key. E_NOT_FOUND: no such topic or partition. E_TOO_LARGE: the topic does not take a record of
+ * that size; others can be added. */
 enum err kproducer_add(struct kproducer *p, struct slice topic, int32_t partition,
                        int64_t timestamp_ms, struct ktext key, struct ktext value,
                        struct kheads heads, struct error *e) MUST_CHECK;

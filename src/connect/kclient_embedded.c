@@ -31,7 +31,7 @@ enum err kclient_describe(struct kclient *k, struct slice topic, struct kclient_
     arena_init(&a, 4096, ARENA_NO_BUDGET);
     enum err err = broker_topic(k->broker, topic, &a, &info, e);
     if (!err)
-        out->partitions = info.partition_count;
+        *out = (struct kclient_topic){info.partition_count, info.max_message_bytes};
     arena_release(&a);
     return err;
 }

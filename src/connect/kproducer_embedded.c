@@ -18,7 +18,10 @@
 #include "broker/proto/batch.h"
 #include "connect/builder_pool.h"
 
-enum { SPLIT_BYTES = 1 << 20 };
+enum {
+    SPLIT_BYTES = 1 << 20,
+    RECORD_OVERHEAD = 40, /* of a record in a batch at most: lengths and so on */
+};
 
 struct ktopic;
 struct sealed {
@@ -39,12 +42,14 @@ struct slot {
     int32_t skip;    /* records still to leave out */
     int32_t skipped; /* left out since the last flush */
     bool sticky_used;
+    bool in_use;              /* listed in the producer's `used` */
     int64_t end_offset, mark; /* after the last append; remembered for mark_synced */
 };
 
 struct ktopic {
     struct slice name;
     int32_t partitions, sticky;
+    int32_t max_bytes;     /* of a batch; -1: no limit but our own */
     int32_t replay_sticky; /* where keyless records of the range being read again went; -1 none */
     bool gone;             /* was deleted: forgotten at the next abort */
     struct slot **slots;   /* by partition; NULL until used */
@@ -169,6 +174,7 @@ static enum err find_topic(struct kproducer *p, struct slice name, struct ktopic
         t = xcalloc(1, sizeof *t);
         t->name = slice_of(slice_dup(name), name.n);
         t->replay_sticky = -1;
+        t->max_bytes = info.max_bytes;
         grow_topic(t, info.partitions);
         (void)map_put(&p->topics, name, t);
     }
@@ -217,8 +223,9 @@ static enum err find_slot(struct kproducer *p, struct ktopic *t, int32_t partiti
 
 static void use_slot(struct kproducer *p, struct slot *s)
 {
-    if (s->count || s->skipped)
+    if (s->in_use)
         return;
+    s->in_use = true;
     if (p->used_count == p->used_cap) {
         p->used_cap = p->used_cap ? p->used_cap * 2 : 8;
         p->used = xrealloc(p->used, p->used_cap * sizeof *p->used);
@@ -324,13 +331,29 @@ static const struct batch_headers *headers_of(struct kproducer *p, struct kheads
     return &p->heads;
 }
 
+/* The open batch holds one record, which may be too large for the topic: compressed it may yet fit. */
+static enum err try_large(struct kproducer *p, struct slot *s, struct error *e)
+{
+    enum err err = seal_batch(p, s, e);
+    if (err || s->sealed[s->sealed_count - 1].bytes.n <= (size_t)s->topic->max_bytes)
+        return err;
+    builder_pool_give(&p->builders, s->sealed[--s->sealed_count].builder);
+    s->count--;
+    return error_set(e, E_TOO_LARGE,
+                     "org.apache.kafka.common.errors.RecordTooLargeException: The request included "
+                     "a message larger than the max message size the server will accept.");
+}
+
 static enum err add_to_slot(struct kproducer *p, struct slot *s, int64_t timestamp_ms,
                             const struct ktext *key, const struct ktext *value,
                             const struct batch_headers *h, struct error *e)
 {
     size_t n = key->head.n + key->body.n + value->head.n + value->body.n;
+    size_t encoded = n + (h ? h->bytes.n : 0) + RECORD_OVERHEAD, limit = SPLIT_BYTES;
     enum err err = E_OK;
-    if (s->open_count && batch_builder_size(s->open) + n > SPLIT_BYTES)
+    if (s->topic->max_bytes >= 0)
+        limit = MIN(limit, (size_t)s->topic->max_bytes);
+    if (s->open_count && batch_builder_size(s->open) + encoded > limit)
         err = seal_batch(p, s, e);
     if (err)
         return err;
@@ -348,6 +371,9 @@ static enum err add_to_slot(struct kproducer *p, struct slot *s, int64_t timesta
             n);
     s->open_count++;
     s->count++;
+    if (UNLIKELY(s->topic->max_bytes >= 0 && s->open_count == 1 &&
+                 batch_builder_size(s->open) > (size_t)s->topic->max_bytes))
+        return try_large(p, s, e);
     return E_OK;
 }
 
@@ -466,6 +492,7 @@ static enum err append_slot(struct kproducer *p, struct slot *s, struct error *e
 static void finish_slot(struct kproducer *p, struct slot *s)
 {
     s->next_sequence = (int32_t)(((int64_t)s->first_sequence + s->count) & INT32_MAX);
+    s->in_use = false;
     empty_slot(p, s);
 }
 
@@ -486,8 +513,10 @@ static void next_round(struct kproducer *p)
             replaying |= t->slots[k] && t->slots[k]->skip > 0;
         if (!replaying)
             t->replay_sticky = -1;
-        if (!replaying && changed && kclient_describe(p->k, t->name, &info, NULL) == E_OK)
+        if (!replaying && changed && kclient_describe(p->k, t->name, &info, NULL) == E_OK) {
+            t->max_bytes = info.max_bytes;
             grow_topic(t, info.partitions);
+        }
         waiting |= replaying;
     }
     if (!waiting) /* else the change is looked at again after the next flush */
@@ -541,6 +570,7 @@ void kproducer_abort(struct kproducer *p)
         if (s->skip && s->sticky_used)
             s->topic->replay_sticky = s->partition;
         s->next_sequence = (int32_t)(((int64_t)s->first_sequence + s->appended) & INT32_MAX);
+        s->in_use = false;
         empty_slot(p, s);
     }
     p->used_count = 0;

@@ -122,6 +122,21 @@ static struct ktext text_at(const struct source *s, struct slice head, size_t at
     return (struct ktext){.head = head, .body = slice_of(s->batch.text.p + at, n)};
 }
 
+/* The topic does not take the record: tolerated, or the words of a send that failed. */
+static enum err refused(struct source *s, struct record *r, struct error *e)
+{
+    static const struct error_stage stage = {"KAFKA_PRODUCE",
+                                             "org.apache.kafka.connect.runtime.WorkerSourceTask"};
+    if (s->t->stages.rules.tolerate)
+        return error_rules_failed(&s->t->stages.rules, r, stage, e);
+    char cause[sizeof e->msg];
+    snprintf(cause, sizeof cause, "%s", e->msg);
+    return error_set(e, E_TOO_LARGE,
+                     "org.apache.kafka.connect.errors.ConnectException: Unrecoverable exception "
+                     "from producer send callback\nCaused by: %s",
+                     cause);
+}
+
 static enum err add_record(struct source *s, struct record *r, struct error *e)
 {
     int64_t ms;
@@ -148,7 +163,8 @@ static enum err add_record(struct source *s, struct record *r, struct error *e)
                            .count = r->headers.count ? s->out.heads_count : 0};
     if (r->headers.count && s->headers.valid)
         heads.encoded = strbuf_slice(&s->headers.encoded);
-    return kproducer_add(s->producer, r->topic, r->partition, ms, key, value, heads, e);
+    err = kproducer_add(s->producer, r->topic, r->partition, ms, key, value, heads, e);
+    return err == E_TOO_LARGE ? refused(s, r, e) : err;
 }
 
 /* Each record in turn, as failures are told in that order: transformed once, then converted and

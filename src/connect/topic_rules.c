@@ -121,14 +121,30 @@ static enum err rule_init(struct topic_rule *r, const struct strmap *config, str
     return err;
 }
 
+static bool has_rules(const struct strmap *config, const struct strmap *worker)
+{
+    bool given = false;
+    for (size_t i = 0; i < config->count; i++)
+        given |= slice_starts(config->entries[i].key, SL("topic.creation."));
+    return given &&
+           !slice_ieq(slice_trim(strmap_get_c(worker, "topic.creation.enable")), SL("false"));
+}
+
+const char *topic_rules_missing(const struct strmap *config, const struct strmap *worker)
+{
+    static const char *const needed[] = {"topic.creation.default.partitions",
+                                         "topic.creation.default.replication.factor"};
+    for (size_t i = 0; i < ARRAY_LEN(needed) && has_rules(config, worker); i++)
+        if (!strmap_get_c(config, needed[i]).p)
+            return needed[i];
+    return NULL;
+}
+
 enum err topic_rules_init(struct topic_rules *r, const struct strmap *config,
                           const struct strmap *worker, struct error *e)
 {
     memset(r, 0, sizeof *r);
-    bool given = false;
-    for (size_t i = 0; i < config->count; i++)
-        given |= slice_starts(config->entries[i].key, SL("topic.creation."));
-    if (!given || slice_ieq(slice_trim(strmap_get_c(worker, "topic.creation.enable")), SL("false")))
+    if (!has_rules(config, worker))
         return E_OK;
     struct slice groups = strmap_get_c(config, "topic.creation.groups"), rest = groups, name;
     size_t count = 1;

@@ -15,6 +15,9 @@ struct topic_rules {
 /* E_INVALID: a rule's number or regular expression, with Java's exception. */
 enum err topic_rules_init(struct topic_rules *r, const struct strmap *config,
                           const struct strmap *worker, struct error *e) MUST_CHECK;
+/* The option of the default group that is missing although others of topic.creation are given; NULL:
+ * none. For validation: a task finds the same. */
+const char *topic_rules_missing(const struct strmap *config, const struct strmap *worker);
 void topic_rules_release(struct topic_rules *r);
 /* Makes the topic unless it is there. */
 enum err topic_rules_ensure(struct topic_rules *r, struct kclient *k, struct slice topic,

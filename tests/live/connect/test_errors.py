@@ -159,3 +159,40 @@ def test_a_source_that_fails_in_the_middle(weir, tmp_path):
     wait_until(lambda: [m.value() for m in read_all(weir.bootstrap, "middle")][-1] == b"4")
     assert {m.value() for m in read_all(weir.bootstrap, "middle")} == {b"1", b"2", b"4"}
     weir.wait_running("middle")
+
+
+def file_source(path, topic, **more):
+    return {"connector.class": "FileStreamSource", "file": str(path), "topic": topic, "value.converter": "StringConverter",
+            "topic.creation.default.partitions": "1", "topic.creation.default.replication.factor": "1",
+            "topic.creation.default.max.message.bytes": "2000", **{k.replace("__", "."): v for k, v in more.items()}}
+
+
+def test_a_topic_with_a_limit_takes_many_small_records(weir, tmp_path):
+    """Batches are as small as the topic wants them; only a record that is too large itself fails."""
+    source = tmp_path / "in.txt"
+    source.write_text("".join(f"line {i}\n" for i in range(700)) + "x" * 5000 + "\nlast\n")
+    weir.create_connector("limit", file_source(source, "limit"))
+    trace = failed(weir, "limit").splitlines()
+    assert trace == ["org.apache.kafka.connect.errors.ConnectException: Unrecoverable exception from producer send callback",
+                     "Caused by: org.apache.kafka.common.errors.RecordTooLargeException: The request included a message larger than the "
+                     "max message size the server will accept."]
+    assert [m.value() for m in read_all(weir.bootstrap, "limit")] == [f"line {i}".encode() for i in range(700)]
+    assert weir.rest("PATCH", "/connectors/limit/config", {"errors.tolerance": "all", "errors.log.enable": "true"})[0] == 200
+    wait_until(lambda: read_all(weir.bootstrap, "limit")[-1].value() == b"last")
+    assert not [m for m in read_all(weir.bootstrap, "limit") if len(m.value()) > 100]
+    assert "Executing stage 'KAFKA_PRODUCE' with class 'org.apache.kafka.connect.runtime.WorkerSourceTask'" in weir.log()
+
+
+def test_what_fits_when_it_is_compressed(weir, tmp_path):
+    source = tmp_path / "in.txt"
+    source.write_text("first\n" + "x" * 100000 + "\nlast\n")
+    weir.create_connector("packed", file_source(source, "packed", producer__override__compression__type="gzip"))
+    assert [len(m.value()) for m in read_all(weir.bootstrap, "packed", 3)] == [5, 100000, 4]
+
+
+def test_rules_for_topics_that_are_not_whole(weir, tmp_path):
+    config = file_source(tmp_path / "in.txt", "rules")
+    del config["topic.creation.default.replication.factor"]
+    status, body = weir.rest("POST", "/connectors", {"name": "rules", "config": config})
+    assert status == 400
+    assert 'Missing required configuration "topic.creation.default.replication.factor" which has no default value.' in body["message"]

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "broker/broker.h"
 #include "cdc/cdc.h"
+#include "cli/doctor.h"
 #include "cli/server.h"
 #include "connect/connect.h"
 #include "lab/demo.h"
@@ -25,6 +26,11 @@ static int run_demo(int argc, char **argv)
     return demo_main(argc, argv, plugins);
 }
 
+static int run_doctor(int argc, char **argv)
+{
+    return doctor_main(argc, argv, plugins);
+}
+
 static int print_version(int argc, char **argv)
 {
     (void)argc, (void)argv;
@@ -40,6 +46,9 @@ static const struct command commands[] = {
     {"server", "Kafka on :9092, Connect on :8083, the web page on :8080", run_server},
     {"demo", "the same with a private MariaDB and a shop whose orders change", run_demo},
     {"lab", "stops and starts brokers of a server with --lab-brokers", lab_main},
+    {"doctor",
+     "looks at a MySQL or MariaDB: would a connector run, and what to type so that it does",
+     run_doctor},
     {"help", "this text; `weir help broker|connect` lists the options for --set", help_main},
     {"version", "the version", print_version},
     {NULL, NULL, NULL},

@@ -142,6 +142,8 @@ bool config_has_error(const struct config_errors *errs, const char *option);
 void config_hide(struct config_errors *errs, const char *option);
 void config_dependent(struct config_errors *errs, const char *option, const char *dependent);
 
+struct inspection; /* connect/inspect.h */
+
 struct connector_ops {
     const char *class_name;     /* io.debezium.connector.mysql.MySqlConnector */
     const char *const *aliases; /* "MySqlConnector", "MySql"; ends with NULL */
@@ -152,6 +154,9 @@ struct connector_ops {
     /* Checks across options and against the outside (connect to the database). Runs on the pool;
      * blocks. Single-option errors (types, ranges) are in errs already. May be NULL. */
     void (*validate)(const struct strmap *config, struct config_errors *errs);
+    /* Looks at the source with this configuration (of which little may be given): connection,
+     * settings, privileges. Blocks. May be NULL. */
+    void (*inspect)(const struct strmap *config, struct inspection *out);
     /* Number of tasks for this configuration (1..tasks_max); may be NULL: 1. The configuration of
      * task i is `out`, initialised with the connector's. */
     int (*task_count)(const struct strmap *config, int tasks_max);

@@ -129,6 +129,10 @@ static void make_trace(const struct error *e, struct strbuf *out)
     strbuf_add_slice(out, text.n ? text : slice_cstr(err_name(e->code)));
     if (!text.n || text.p[text.n - 1] != '\n')
         strbuf_addc(out, '\n');
+    /* The cure is indented like a frame, so that what reads exceptions passes over it. */
+    struct slice hint = slice_cstr(e->hint), line;
+    while (hint.n && slice_split(&hint, '\n', &line))
+        strbuf_addf(out, "\t" PRI_SL "\n", ARG_SL(line));
 }
 
 static void *task_main(void *arg)

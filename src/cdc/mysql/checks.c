@@ -3,60 +3,36 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "cdc/mysql/grants.h"
 #include "cdc/mysql/gtid.h"
-
-#define NOT_CONFIGURED(what, value)                                                                \
-    "The database server is not configured to use a " what ", which is required for this "         \
-    "connector to work properly. Change the database configuration to use a " value                \
-    " and restart the connector."
+#include "cdc/mysql/settings.h"
 
 static bool text_is(const char *s, const char *word)
 {
     return slice_ieq(slice_cstr(s), slice_cstr(word));
 }
 
-enum err check_binlog_settings(struct mysql_conn *c, struct error *e)
+enum err check_settings(struct mysql_conn *c, bool queries, struct error *e)
 {
-    char *v = NULL;
-    enum err rc = mysql_conn_variable(c, "binlog_format", &v, e);
-    if (rc)
-        return rc;
-    /* MySQL 9 may drop the variable: then it is ROW. */
-    bool ok = !v || *v == '\0' || text_is(v, "ROW");
-    mem_free(v);
-    if (!ok)
-        return error_set(e, E_INVALID, NOT_CONFIGURED("ROW binlog_format", "binlog_format=ROW"));
-    v = NULL;
-    rc = mysql_conn_variable(c, "binlog_row_image", &v, e);
-    if (rc)
-        return rc;
-    ok = !v || *v == '\0' || text_is(v, "FULL") || text_is(v, "NOBLOB");
-    mem_free(v);
-    if (!ok)
-        return error_set(e, E_INVALID,
-                         NOT_CONFIGURED("FULL binlog_row_image", "binlog_row_image=FULL"));
-    return E_OK;
-}
-
-void check_advice(struct mysql_conn *c)
-{
-    static const struct {
-        const char *variable, *bad, *advice;
-    } rows[] = {
-        {"server_id", "0", "the server has server_id=0 and writes no binlog for replicas"},
-        {"binlog_expire_logs_seconds", NULL, "binlogs are removed after less than a day"},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        char *v = NULL;
-        int64_t n = 0;
-        if (mysql_conn_variable(c, rows[i].variable, &v, NULL))
-            return;
-        bool bad = rows[i].bad ? text_is(v, rows[i].bad)
-                               : slice_to_i64(slice_cstr(v), &n) == E_OK && n > 0 && n < 86400;
-        if (bad)
-            LOG_WARN(LOG_CDC_MYSQL, "%s (%s=%s)", rows[i].advice, rows[i].variable, v);
-        mem_free(v);
+    struct server_settings s;
+    struct inspection found;
+    inspection_init(&found);
+    enum err rc = server_settings_read(&s, c, e);
+    s.queries = queries;
+    if (rc == E_OK)
+        server_settings_inspect(&s, &found);
+    for (size_t i = 0; i < found.count && rc == E_OK; i++) {
+        const struct inspect_item *item = &found.items[i];
+        if (item->level == INSPECT_WARNING) {
+            LOG_WARN(LOG_CDC_MYSQL, "%s", item->text);
+        } else if (item->level == INSPECT_FAULT && strcmp(item->what, "log_bin") != 0) {
+            rc = error_set(e, E_INVALID, "%s", item->text);
+            error_hint(e, "%s:\n[mysqld]\n%s", item->where, item->cure);
+        }
     }
+    server_settings_release(&s);
+    inspection_release(&found);
+    return rc;
 }
 
 /* --- position
@@ -125,8 +101,8 @@ enum err check_position(struct mysql_conn *c, struct mysql_offset *out, struct e
                   "Cannot read the binlog filename and position via '%s'. Make sure your server is "
                   "correctly configured",
                   sql);
-        error_hint(e, "set log_bin, server_id, binlog_format=ROW and binlog_row_image=FULL in the "
-                      "[mysqld] part of my.cnf and restart the server");
+        error_hint(e, "my.cnf, below [mysqld]; then restart the server:\n[mysqld]\nserver_id=1\n"
+                      "log_bin=mysql-bin\nbinlog_format=ROW\nbinlog_row_image=FULL");
         return E_INVALID;
     }
     if (rc == E_OK && server->mariadb)
@@ -161,12 +137,15 @@ static enum err gtid_variable(struct mysql_conn *c, const char *name, struct gti
     return rc;
 }
 
-static void log_set(const char *before, const struct gtid_set *s, const char *after)
+static void log_sets(const char *before, const struct gtid_set *a, const char *between,
+                     const struct gtid_set *b)
 {
-    struct strbuf text = STRBUF_INIT;
-    gtid_set_print(s, &text);
-    LOG_INFO(LOG_CDC_MYSQL, "%s%s%s", before, text.p, after);
-    strbuf_release(&text);
+    struct strbuf ta = STRBUF_INIT, tb = STRBUF_INIT;
+    gtid_set_print(a, &ta);
+    gtid_set_print(b, &tb);
+    LOG_INFO(LOG_CDC_MYSQL, "%s%s%s%s'", before, ta.p, between, tb.p);
+    strbuf_release(&ta);
+    strbuf_release(&tb);
 }
 
 static enum err mysql_gtids_available(struct mysql_conn *c, const struct mysql_offset *o,
@@ -196,8 +175,7 @@ static enum err mysql_gtids_available(struct mysql_conn *c, const struct mysql_o
         goto out;
     }
     if (!gtid_set_subset(&stored, &executed)) {
-        log_set("Connector last known GTIDs are '", &stored,
-                "', but the server does not have them all");
+        log_sets("Connector last known GTIDs are '", &stored, "', but server has '", &executed);
         goto out;
     }
     gtid_set_union(&todo, &executed);
@@ -206,8 +184,9 @@ static enum err mysql_gtids_available(struct mysql_conn *c, const struct mysql_o
     gtid_set_subtract(&rest, &purged);
     *available = gtid_set_eq(&todo, &rest);
     if (!*available) {
-        log_set("Server has already purged '", &purged, "' GTIDs");
-        log_set("GTIDs known by the server but not processed yet '", &todo, "'");
+        log_sets("Server has already purged '", &purged, "' GTIDs; executed are '", &executed);
+        log_sets("GTIDs known by the server but not processed yet '", &todo,
+                 "', for replication are available only '", &rest);
         LOG_WARN(LOG_CDC_MYSQL, "Some of the GTIDs needed to replicate have been already purged");
     }
 out:
@@ -262,16 +241,47 @@ enum err check_available(struct mysql_conn *c, const struct mysql_offset *o, boo
 
 enum err check_privilege(struct mysql_conn *c, const char *privilege, bool *has, struct error *e)
 {
+    struct grants g;
+    enum err rc = grants_read(&g, c, e);
+    *has = rc == E_OK && grants_somewhere(&g, privilege);
+    grants_release(&g);
+    return rc;
+}
+
+void check_first_binlog(struct mysql_conn *c)
+{
     struct mysql_result r;
-    *has = false;
-    enum err rc = mysql_conn_query(c, "SHOW GRANTS FOR CURRENT_USER", &r, e);
-    if (rc)
-        return rc;
-    while ((rc = mysql_result_next(&r, e)) == E_OK) {
-        struct slice grant = mysql_result_get(&r, 0);
-        if (slice_find(grant, slice_cstr(privilege)) >= 0 || slice_find(grant, SL("ALL")) >= 0)
-            *has = true;
-    }
+    if (mysql_conn_query(c, "SHOW BINARY LOGS", &r, NULL))
+        return; /* whoever needs them will say so */
+    if (mysql_result_next(&r, NULL) != E_OK)
+        LOG_WARN(LOG_CDC_MYSQL, "No binlog appears to be available. Ensure that the database's "
+                                "row-level binlog is enabled.");
+    else if (mysql_binlog_number(mysql_result_get(&r, 0)) > 1)
+        LOG_WARN(LOG_CDC_MYSQL, "It is possible the server has purged some binlogs. If this is the "
+                                "case, then using snapshot mode may be required.");
     mysql_result_end(&r);
-    return rc == E_NOT_FOUND ? E_OK : rc;
+}
+
+void check_dump_hint(struct error *e)
+{
+    static const struct {
+        int code;
+        const char *text, *hint;
+    } rows[] = {
+        {1236, "same server_uuid/server_id",
+         "another reader of this server uses the same number: give this connector another "
+         "database.server.id"},
+        {1236, "max_allowed_packet",
+         "SET GLOBAL max_allowed_packet=1073741824; then restart the connector"},
+        {1236, "",
+         "what the connector has not read is gone from the server. Two cures: "
+         "snapshot.mode=when_needed, or stop the connector, DELETE its /offsets and resume it: "
+         "both take a new snapshot"},
+        {1227, "", "GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* to the connector's user"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (e->sys == rows[i].code && strstr(e->msg, rows[i].text)) {
+            error_hint(e, "%s", rows[i].hint);
+            return;
+        }
 }

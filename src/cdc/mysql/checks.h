@@ -8,19 +8,23 @@
 #include "cdc/mysql/conn.h"
 #include "cdc/mysql/offset.h"
 
-/* binlog_format is ROW, binlog_row_image FULL or NOBLOB. */
-enum err check_binlog_settings(struct mysql_conn *c, struct error *e) MUST_CHECK;
-/* Warnings about settings that will hurt later. */
-void check_advice(struct mysql_conn *c);
+/* Settings of the server: a fault is the error, warnings are logged. queries: the text of statements
+ * is wanted. */
+enum err check_settings(struct mysql_conn *c, bool queries, struct error *e) MUST_CHECK;
 /* Current position: file, pos and, where the server has them, GTIDs. */
 enum err check_position(struct mysql_conn *c, struct mysql_offset *out, struct error *e) MUST_CHECK;
 /* Whether the server still has everything behind the offset. */
 enum err check_available(struct mysql_conn *c, const struct mysql_offset *o, bool *available,
                          struct error *e) MUST_CHECK;
-/* Whether SHOW GRANTS names the privilege (or ALL). */
+/* Whether the privilege (or ALL) is granted somewhere. */
 enum err check_privilege(struct mysql_conn *c, const char *privilege, bool *has,
                          struct error *e) MUST_CHECK;
 /* gtid_mode is ON (MariaDB: always). */
 enum err check_gtid_mode(struct mysql_conn *c, bool *on, struct error *e) MUST_CHECK;
+
+/* Warns when binlogs are missing or begin late; for starts without a stored position. */
+void check_first_binlog(struct mysql_conn *c);
+/* Why a server refuses its binlog, and the cure, as hint of its error. */
+void check_dump_hint(struct error *e);
 
 #endif

@@ -6,8 +6,10 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "cdc/mysql/access.h"
 #include "cdc/mysql/conn.h"
 #include "cdc/mysql/history.h"
+#include "cdc/mysql/inspect.h"
 #include "cdc/mysql/offset.h"
 #include "cdc/mysql/options.h"
 #include "cdc/mysql/task.h"
@@ -18,63 +20,43 @@
  * -----------------------------------------------------------------------------------------------
  */
 
-/* The driver's first words are what people search for. SPEC: cdc-mysql 2.2 */
-static void connection_error(struct config_errors *errs, const struct error *e, int64_t timeout_ms)
-{
-    static const char option[] = "database.hostname";
-    if (e->code == E_TIMEOUT)
-        config_error(errs, option, "Connection validation timed out after %lld ms",
-                     (long long)timeout_ms);
-    else if (e->code == E_IO)
-        config_error(
-            errs, option,
-            "Unable to connect: Communications link failure\n\nThe last packet sent successfully "
-            "to "
-            "the server was 0 milliseconds ago. The driver has not received any packets from the "
-            "server.");
-    else
-        config_error(errs, option, "Unable to connect: %s", e->msg);
-}
-
 static void try_connection(enum mysql_flavour f, const struct strmap *config,
                            struct config_errors *errs)
 {
-    struct mysql_task t = {0};
+    struct mysql_options o;
+    struct mysql_access a = {0};
     struct mysql_conn *c = NULL;
     struct error e = {0};
-    if (mysql_options_load(&t.o, f, config, &e)) {
+    enum err rc = mysql_options_load(&o, f, config, &e);
+    if (rc == E_OK)
+        rc = mysql_access_init(&a, &o, &e);
+    if (rc) {
         config_error(errs, "database.hostname", "Error during connection validation: %s", e.msg);
-        mysql_options_release(&t.o);
+        mysql_access_release(&a);
+        mysql_options_release(&o);
         return;
     }
-    t.host = slice_dup(t.o.hostname);
-    t.user = slice_dup(t.o.user);
-    t.password = t.o.password.n ? slice_dup(t.o.password) : NULL;
-    t.ssl_ca = t.o.ssl_truststore.n ? slice_dup(t.o.ssl_truststore) : NULL;
-    t.ssl_cert = t.o.ssl_keystore.n ? slice_dup(t.o.ssl_keystore) : NULL;
-    struct mysql_conn_options o = mysql_task_conn_options(&t);
-    int64_t limit = t.o.validation_timeout_ms > 0 ? t.o.validation_timeout_ms : 60000;
-    if (o.connect_timeout_ms == 0 || o.connect_timeout_ms > limit)
-        o.connect_timeout_ms = (uint32_t)limit;
-    if (mysql_conn_open(&o, &c, &e)) {
+    struct mysql_conn_options co = mysql_access_options(&a, NULL);
+    int64_t limit = o.validation_timeout_ms > 0 ? o.validation_timeout_ms : 60000;
+    if (co.connect_timeout_ms == 0 || co.connect_timeout_ms > limit)
+        co.connect_timeout_ms = (uint32_t)limit;
+    if (mysql_conn_open(&co, &c, &e)) {
+        struct strbuf text = STRBUF_INIT;
         LOG_ERR(LOG_CDC_MYSQL, LOG_L_WARN, &e,
-                "Failed testing connection for jdbc:mysql://%s:%d/ with user '%s'", t.host,
-                t.o.port, t.user);
-        connection_error(errs, &e, limit);
+                "Failed testing connection for jdbc:mysql://%s:%d/ with user '%s'", a.host, a.port,
+                a.user);
+        mysql_access_problem(&e, limit, &text);
+        config_error(errs, "database.hostname", "%s", text.p);
+        strbuf_release(&text);
     } else {
         LOG_INFO(LOG_CDC_MYSQL,
-                 "Successfully tested connection for jdbc:mysql://%s:%d/ with user '%s'", t.host,
-                 t.o.port, t.user);
+                 "Successfully tested connection for jdbc:mysql://%s:%d/ with user '%s'", a.host,
+                 a.port, a.user);
+        mysql_warn_privileges(c);
     }
     mysql_conn_close(c);
-    mem_free(t.host);
-    mem_free(t.user);
-    if (t.password)
-        mem_wipe(t.password, strlen(t.password));
-    mem_free(t.password);
-    mem_free(t.ssl_ca);
-    mem_free(t.ssl_cert);
-    mysql_options_release(&t.o);
+    mysql_access_release(&a);
+    mysql_options_release(&o);
 }
 
 static void validate(enum mysql_flavour f, const struct strmap *config, struct config_errors *errs)
@@ -146,6 +128,7 @@ const struct connector_ops mysql_connector_ops = {
     .kind = CONNECTOR_SOURCE,
     .rows = mysql_option_rows,
     .validate = validate_mysql,
+    .inspect = mysql_inspect,
     .source = &mysql_source_ops,
     .check_offset = check_offset,
     .offsets_by_framework = true,
@@ -161,6 +144,7 @@ const struct connector_ops mariadb_connector_ops = {
     .kind = CONNECTOR_SOURCE,
     .rows = mariadb_option_rows,
     .validate = validate_mariadb,
+    .inspect = mariadb_inspect,
     .source = &mariadb_source_ops,
     .check_offset = check_offset,
     .offsets_by_framework = true,

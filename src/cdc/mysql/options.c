@@ -346,6 +346,20 @@ enum err mysql_options_load(struct mysql_options *o, enum mysql_flavour f,
     return E_OK;
 }
 
+struct capture_lists mysql_capture_lists(const struct mysql_options *o)
+{
+    return (struct capture_lists){
+        .database_include = o->database_include,
+        .database_exclude = o->database_exclude,
+        .table_include = o->table_include,
+        .table_exclude = o->table_exclude,
+        .column_include = o->column_include,
+        .column_exclude = o->column_exclude,
+        .signal_table = o->signal_table,
+        .ignore_builtin = o->ignore_builtin,
+    };
+}
+
 void mysql_options_release(struct mysql_options *o)
 {
     strmap_release(&o->config);

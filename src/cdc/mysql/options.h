@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/opt.h"
 #include "base/strmap.h"
+#include "cdc/filter.h"
 #include "connect/connector.h"
 
 enum mysql_flavour {
@@ -174,5 +175,7 @@ int mysql_options_check(enum mysql_flavour f, const struct strmap *canonical,
 enum err mysql_options_load(struct mysql_options *o, enum mysql_flavour f,
                             const struct strmap *config, struct error *e) MUST_CHECK;
 void mysql_options_release(struct mysql_options *o);
+/* The lists of the capture filter; texts of o. */
+struct capture_lists mysql_capture_lists(const struct mysql_options *o);
 
 #endif

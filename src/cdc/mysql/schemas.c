@@ -37,16 +37,7 @@ enum err shape_rules_init(struct shape_rules *r, const struct mysql_options *o,
     r->options = o;
     r->source = source;
     value_modes_from(&r->modes, o);
-    struct capture_lists lists = {
-        .database_include = o->database_include,
-        .database_exclude = o->database_exclude,
-        .table_include = o->table_include,
-        .table_exclude = o->table_exclude,
-        .column_include = o->column_include,
-        .column_exclude = o->column_exclude,
-        .signal_table = o->signal_table,
-        .ignore_builtin = o->ignore_builtin,
-    };
+    struct capture_lists lists = mysql_capture_lists(o);
     r->modes.converters = &r->converters;
     r->key_modes = r->modes;
     r->modes.rules = &r->columns;

@@ -175,8 +175,8 @@ static enum err open_dump(struct stream *s, struct error *e)
     s->binlog = mysql_binlog_new(&bo);
     set_resume(s);
     s->last_packet_ms = clock_mono_ms();
-    LOG_INFO(LOG_CDC_MYSQL, "Connected to binlog at %s:%d, starting at %s/%llu", t->host, t->o.port,
-             s->restart.file, (unsigned long long)s->restart.pos);
+    LOG_INFO(LOG_CDC_MYSQL, "Connected to binlog at %s:%d, starting at %s/%llu", t->access.host,
+             t->o.port, s->restart.file, (unsigned long long)s->restart.pos);
     return E_OK;
 }
 
@@ -201,11 +201,13 @@ static enum err connection_fault(struct stream *s, enum err rc, struct error *e)
         return E_AGAIN;
     }
     if (server && e->sys != 1053 && e->sys != 1158 && e->sys != 1159 && e->sys != 1160 &&
-        e->sys != 1161)
+        e->sys != 1161) {
+        check_dump_hint(e);
         return failure_from_server(e, rc,
                                    e->sys == 1227   ? "42000"
                                    : e->sys == 1045 ? "28000"
                                                     : "HY000");
+    }
     if (rc != E_IO && rc != E_TIMEOUT && !server)
         return failure_in_stream(e, rc);
     int64_t limit = s->t->o.max_retries;
@@ -216,7 +218,7 @@ static enum err connection_fault(struct stream *s, enum err rc, struct error *e)
     atomic_fetch_add_explicit(&s->t->disconnects, 1, memory_order_relaxed);
     s->next_try_ms = clock_mono_ms() + wait;
     LOG_ERR(LOG_CDC_MYSQL, LOG_L_WARN, e, "Keepalive: Trying to restore lost connection to %s:%d",
-            s->t->host, s->t->o.port);
+            s->t->access.host, s->t->o.port);
     return E_AGAIN;
 }
 

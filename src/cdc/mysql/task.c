@@ -14,48 +14,9 @@
 /* --- start and stop
  * ----------------------------------------------------------------------------------------- */
 
-static char *dup_or_null(struct slice s)
-{
-    return s.n ? slice_dup(s) : NULL;
-}
-
-static enum mysql_ssl_mode ssl_mode(struct slice text)
-{
-    static const struct {
-        const char *name;
-        enum mysql_ssl_mode mode;
-    } names[] = {
-        {"disabled", MYSQL_SSL_DISABLED},
-        {"disable", MYSQL_SSL_DISABLED},
-        {"preferred", MYSQL_SSL_PREFERRED},
-        {"required", MYSQL_SSL_REQUIRED},
-        {"trust", MYSQL_SSL_REQUIRED},
-        {"verify_ca", MYSQL_SSL_VERIFY_CA},
-        {"verify_identity", MYSQL_SSL_VERIFY_IDENTITY},
-        {"verify_full", MYSQL_SSL_VERIFY_IDENTITY},
-    };
-    char word[32] = "";
-    for (size_t i = 0; i < text.n && i < sizeof word - 1; i++)
-        word[i] = text.p[i] == '-' ? '_' : text.p[i];
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (slice_ieq(slice_cstr(word), slice_cstr(names[i].name)))
-            return names[i].mode;
-    return MYSQL_SSL_PREFERRED;
-}
-
 struct mysql_conn_options mysql_task_conn_options(const struct mysql_task *t)
 {
-    return (struct mysql_conn_options){
-        .host = t->host,
-        .port = (uint16_t)t->o.port,
-        .user = t->user,
-        .password = t->password,
-        .ssl = ssl_mode(t->o.ssl_mode),
-        .ssl_ca = t->ssl_ca,
-        .ssl_cert = t->ssl_cert,
-        .stop = t->ctx ? &t->ctx->stop : NULL,
-        .connect_timeout_ms = t->o.connect_timeout_ms > 0 ? (uint32_t)t->o.connect_timeout_ms : 0,
-    };
+    return mysql_access_options(&t->access, t->ctx ? &t->ctx->stop : NULL);
 }
 
 static void init_heartbeat(struct mysql_task *t)
@@ -91,11 +52,9 @@ static enum err task_init(struct mysql_task *t, struct task_ctx *ctx, enum mysql
     enum err rc = mysql_options_load(&t->o, f, ctx->config, e);
     if (rc)
         return rc;
-    t->host = slice_dup(t->o.hostname.p ? t->o.hostname : SL(""));
-    t->user = slice_dup(t->o.user.p ? t->o.user : SL(""));
-    t->password = dup_or_null(t->o.password);
-    t->ssl_ca = dup_or_null(t->o.ssl_truststore);
-    t->ssl_cert = dup_or_null(t->o.ssl_keystore);
+    rc = mysql_access_init(&t->access, &t->o, e);
+    if (rc)
+        return rc;
     t->topic = slice_dup(t->o.topic_prefix);
     mysql_partition_print(t->o.topic_prefix, &t->partition);
     source_info_init(&t->em.source, f, t->o.topic_prefix);
@@ -137,13 +96,7 @@ static void task_stop(void *task)
     value_env_release(&t->env);
     strbuf_release(&t->partition);
     mem_free(t->heartbeat_topic);
-    mem_free(t->host);
-    mem_free(t->user);
-    if (t->password)
-        mem_wipe(t->password, strlen(t->password));
-    mem_free(t->password);
-    mem_free(t->ssl_ca);
-    mem_free(t->ssl_cert);
+    mysql_access_release(&t->access);
     mem_free(t->topic);
     mysql_options_release(&t->o);
     mem_free(t);

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "base/base.h"
+#include "cdc/mysql/access.h"
 #include "cdc/mysql/conn.h"
 #include "cdc/mysql/emit.h"
 #include "cdc/mysql/history.h"
@@ -39,7 +40,7 @@ struct mysql_task {
     struct value_env env;
     struct history history;
     bool history_open;
-    char *host, *user, *password, *ssl_ca, *ssl_cert;
+    struct mysql_access access;
     char *topic; /* of schema changes: topic.prefix */
     struct strbuf partition;
 

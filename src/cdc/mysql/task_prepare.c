@@ -170,6 +170,8 @@ static enum err without_offset(struct mysql_task *t, struct mode m, struct error
             e, E_INVALID,
             "Could not find existing redo log information while attempting schema only recovery "
             "snapshot");
+    if (m.stream && !m.data)
+        check_first_binlog(t->conn);
     if (m.schema) {
         begin_snapshot(t, m.data);
         return E_OK;
@@ -204,6 +206,9 @@ static enum err check_stored(struct mysql_task *t, struct mode m, bool *snapshot
             "available on the server. Reconfigure the connector to use a snapshot mode when "
             "needed.",
             text.p);
+    if (rc)
+        error_hint(e, "two cures: snapshot.mode=when_needed, or stop the connector, DELETE its "
+                      "/offsets and resume it; both take a new snapshot");
     strbuf_release(&text);
     return rc;
 }
@@ -245,9 +250,7 @@ enum err mysql_task_prepare(struct mysql_task *t, struct error *e)
     struct mode m = mode_of(&t->o);
     enum err rc = connect_server(t, e);
     if (rc == E_OK && m.stream) {
-        rc = check_binlog_settings(t->conn, e);
-        if (rc == E_OK)
-            check_advice(t->conn);
+        rc = check_settings(t->conn, t->o.include_query, e);
     }
     if (rc == E_OK && !t->history_open) {
         rc = history_open(&t->history, e);

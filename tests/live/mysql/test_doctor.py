@@ -1,0 +1,90 @@
+"""weir doctor: the same checks as a task's start, and cures that cure."""
+import json
+import os
+import re
+import subprocess
+
+import pytest
+
+from databases import database
+from weirproc import BINARY
+
+PASSWORD = "pa:ss/w@rd%"
+QUOTED = "pa%3Ass%2Fw%40rd%25"
+
+
+def doctor(*arguments, **environment):
+    r = subprocess.run([BINARY, "doctor", *arguments], capture_output=True, text=True, timeout=60, env={**os.environ, **environment})
+    text = r.stdout + r.stderr
+    assert PASSWORD not in text and QUOTED not in text
+    return r.returncode, text
+
+
+def level(text, what):
+    found = re.search(rf"^  (\w+) +{re.escape(what)} ", text, re.M)
+    return found and found.group(1)
+
+
+@pytest.mark.parametrize("kind", ["mariadb", "mariadb11", "mysql"])
+def test_grants_are_named_and_cure(kind):
+    scheme = "mysql" if kind == "mysql" else "mariadb"
+    with database(kind) as db:
+        db.sql(f"CREATE USER doc@'%' IDENTIFIED BY '{PASSWORD}';\nCREATE DATABASE doc;\nCREATE TABLE doc.t (id INT);\nGRANT SELECT ON doc.* TO doc@'%'")
+        url = f"{scheme}://doc:{QUOTED}@127.0.0.1:{db.port}/doc"
+        status, text = doctor(url)
+        assert status == 1, text
+        assert level(text, "connection") == "ok" and level(text, "settings") == "ok" and level(text, "privileges") == "fault", text
+        for missing in ("RELOAD", "LOCK TABLES", "SHOW DATABASES", "REPLICATION SLAVE", "REPLICATION CLIENT"):
+            assert f"{missing} is missing" in text
+        assert level(text, "tables") == "ok" and level(text, "keys") == "note", text
+        grants = re.findall(r"^ +(GRANT .*;)$", text, re.M)
+        assert len(grants) == 1 and "TO 'doc'@'%'" in grants[0]
+        db.sql(grants[0])
+        status, text = doctor(url)
+        assert status == 0 and level(text, "privileges") == "ok" and level(text, "binlog") == "ok", text
+        # the password from the environment, the configuration from a file
+        assert doctor(f"{scheme}://doc@127.0.0.1:{db.port}/", MYSQL_PWD=PASSWORD)[0] == 0
+        config = os.path.join(db.dir, "connector.json")
+        with open(config, "w") as f:
+            json.dump({"name": "x", "config": {**db.connector("doc", database_user="doc", database_password=PASSWORD), "database.port": db.port,
+                                               "table.include.list": "t", "signal.data.collection": "doc.signals"}}, f)
+        status, text = doctor(config)
+        assert status == 0 and "form database.table" in text and "GRANT INSERT, DELETE ON `doc`.`signals` TO 'doc'@'%';" in text, text
+        status, text = doctor(f"{scheme}://doc:wrong@127.0.0.1:{db.port}/")
+        assert status == 1 and "Unable to connect: Access denied for user 'doc'@" in text, text
+        # a role brings what is missing, when it is active
+        db.sql(f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM doc@'%';\nCREATE ROLE reader;\n{grants[0].split(' TO ')[0].replace('GRANT ', 'GRANT SELECT, ')} TO reader;\n"
+               "GRANT reader TO doc@'%'")
+        status, text = doctor(url)
+        assert status == 1 and "roles are granted" in text, text
+        db.sql("SET DEFAULT ROLE reader FOR doc@'%'" if kind != "mysql" else "SET DEFAULT ROLE reader TO doc@'%'")
+        status, text = doctor(url)
+        assert status == 0, text
+
+
+def test_settings_are_named(own=("--binlog-format=STATEMENT", "--binlog-row-image=MINIMAL", "--expire-logs-days=0.5")):
+    with database("mariadb", own) as db:
+        status, text = doctor(f"mariadb://debezium:dbz@127.0.0.1:{db.port}/?include.query=true")
+        assert status == 1
+        assert level(text, "binlog_format") == "fault" and level(text, "binlog_row_image") == "fault", text
+        assert level(text, "binlog_expire_logs_seconds") == "warning", text
+        assert "to do - my.cnf" in text and "    binlog_format=ROW\n" in text and "    binlog_row_image=FULL\n" in text
+        db.sql("SET GLOBAL binlog_format = 'ROW';\nSET GLOBAL binlog_row_image = 'FULL'")
+        assert doctor(f"mariadb://debezium:dbz@127.0.0.1:{db.port}/")[0] == 0
+
+
+def test_without_binlog():
+    with database("mariadb", ("--skip-log-bin",)) as db:
+        status, text = doctor(f"mysql://debezium:dbz@127.0.0.1:{db.port}/")
+        assert status == 1 and level(text, "log_bin") == "fault" and level(text, "class") == "note", text
+        assert "    log_bin=mysql-bin\n" in text
+
+
+def test_questions_that_are_none():
+    assert doctor("mysql://127.0.0.1/")[0] == 2
+    assert doctor("postgres://u:p@h/")[0] == 2
+    assert doctor()[0] == 2
+    assert doctor("/no/such/file.json")[0] == 2
+    assert doctor("--help")[0] == 0
+    status, text = doctor(f"mysql://doc:{QUOTED}@127.0.0.1:1/")
+    assert status == 1 and "Communications link failure" in text

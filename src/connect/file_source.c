@@ -14,6 +14,14 @@
 
 enum { READ_BYTES = 64 << 10, LINE_MAX_BYTES = 64 << 20, IDLE_MS = 100 };
 
+static enum err check_topic(const struct opt_row *row, struct slice text, struct error *e)
+{
+    if (text.n)
+        return E_OK;
+    return error_set(e, E_INVALID, "Invalid value  for configuration %s: String must be non-empty",
+                     row->name);
+}
+
 static const struct opt_row rows[] = {
     {.name = "file",
      .type = OPT_STRING,
@@ -30,6 +38,7 @@ static const struct opt_row rows[] = {
      .importance = OPT_HIGH,
      .order = -1,
      .display = "topic",
+     .check = check_topic,
      .doc = "Topic that the lines go to."},
     {.name = "batch.size",
      .type = OPT_INT,

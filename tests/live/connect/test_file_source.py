@@ -94,3 +94,8 @@ def test_secrets_stay_out_of_the_log(weir, tmp_path):
     status, tasks = weir.rest("GET", "/connectors/secret/tasks")
     assert status == 200 and tasks[0]["config"]["some.password"].startswith("${file:")
     assert "sesame" not in weir.log()
+
+
+def test_a_topic_without_a_name(weir, tmp_path):
+    status, body = weir.rest("POST", "/connectors", {"name": "no", "config": config(tmp_path / "in.txt", "")})
+    assert status == 400 and "Invalid value  for configuration topic: String must be non-empty" in body["message"]

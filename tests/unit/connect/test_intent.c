@@ -222,7 +222,7 @@ static void test_unrepeatable(void)
     CHECK(ask_until(&w, "/connectors/fresh/offsets", "{\"n\":10}"));
     char *got = topic_numbers(&w, "fresh");
     for (int i = 1000; i < 1010; i++) {
-        char one[8];
+        char one[16];
         snprintf(one, sizeof one, "%d", i);
         CHECK(strstr(got, one) != NULL);
     }
@@ -265,7 +265,7 @@ static void test_other_boot(void)
     CHECK(topic_count(&w, "boot", 30) >= 30);
     char *got = topic_numbers(&w, "boot");
     for (int i = 0; i < 30; i++) {
-        char one[8];
+        char one[16];
         snprintf(one, sizeof one, "%s%d", i ? "," : "", i);
         CHECK(strstr(got, one) != NULL);
     }

@@ -11,9 +11,10 @@ static const struct connector_ops *const connectors[] = {
 };
 
 static const struct transform_ops *const transforms[] = {
-    &smt_extract_new_record,
-    &smt_event_router,
-    NULL,
+#define X(name) &name,
+    DEBEZIUM_TRANSFORMS(X)
+#undef X
+        NULL,
 };
 
 const struct connect_plugins cdc_plugins = {

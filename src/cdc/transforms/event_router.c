@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cdc/transforms/json_payload.h"
-#include "connect/transforms/smt.h"
 
 enum place { PLACE_HEADER, PLACE_ENVELOPE, PLACE_PARTITION };
 struct placement {
@@ -165,17 +164,6 @@ static enum err want(const struct record *row, struct slice name, struct column 
 /* --- parts of the message -----------------------------------------------------------------------
  */
 
-static enum err copy_text(struct record_batch *b, struct slice text, struct slice *out,
-                          struct error *e)
-{
-    char *p = arena_try_alloc(&b->arena, text.n + 1);
-    if (!p)
-        return smt_no_memory(e);
-    memcpy(p, text.p ? text.p : "", text.n);
-    *out = slice_of(p, text.n);
-    return E_OK;
-}
-
 /* The topic, and the value that it was made of. */
 static enum err set_topic(struct router *s, struct record_batch *b, const struct record *row,
                           struct record *r, struct slice *routed, struct error *e)
@@ -193,10 +181,10 @@ static enum err set_topic(struct router *s, struct record_batch *b, const struct
     strbuf_reset(&s->text);
     rc = regex_replace_whole(s->regex, *routed, s->replacement, &s->text, &why);
     if (rc == E_NOT_FOUND)
-        return copy_text(b, *routed, &r->topic, e);
+        return smt_copy_text(b, *routed, &r->topic, e);
     if (rc)
         return error_set(e, rc, "java.lang.IllegalArgumentException: %s", why.msg);
-    return copy_text(b, strbuf_slice(&s->text), &r->topic, e);
+    return smt_copy_text(b, strbuf_slice(&s->text), &r->topic, e);
 }
 
 static enum err set_timestamp(const struct router *s, const struct record *row, struct column ts_ms,
@@ -238,12 +226,10 @@ static enum err set_headers(const struct router *s, struct record_batch *b,
 {
     struct column c = {0};
     size_t n = r->headers.count;
-    struct record_header *h = arena_try_alloc(&b->arena, (n + s->placement_count + 2) * sizeof *h);
+    struct record_header *h = smt_own_headers(b, r, s->placement_count + 1);
     enum err rc = h ? want(row, s->id, &c, e) : smt_no_memory(e);
     if (rc)
         return rc;
-    if (n)
-        memcpy(h, r->headers.items, n * sizeof *h);
     h[n++] = (struct record_header){.name = SL("id"), .schema = c.schema, .value = c.value};
     for (size_t i = 0; i < s->placement_count; i++) {
         const struct placement *p = &s->placements[i];
@@ -485,13 +471,4 @@ static const struct opt_row rows[] = {
         "Accepted; weir traces nothing."),
     {.name = NULL},
 };
-static const char *const aliases[] = {"EventRouter", NULL};
-const struct transform_ops smt_event_router = {
-    .class_name = "io.debezium.transforms.outbox.EventRouter",
-    .aliases = aliases,
-    .version = "3.5.0.Final",
-    .rows = rows,
-    .configure = configure,
-    .apply = apply,
-    .release = release,
-};
+DBZ_CLASS(smt_event_router, "outbox.", "EventRouter", rows, configure, apply, release)

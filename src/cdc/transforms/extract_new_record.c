@@ -12,7 +12,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cdc/transforms/reference.h"
-#include "connect/transforms/smt.h"
 
 enum deletes { DELETES_DROP, DELETES_NULL, DELETES_REWRITE, DELETES_NO_SCHEMA };
 struct unwrap {
@@ -40,15 +39,6 @@ static const char *const modes[] = {
     "drop", "tombstone", "rewrite", "rewrite-with-tombstone", "delete-to-tombstone", NULL};
 static const char *const old_modes[] = {"drop", "none", "rewrite", NULL};
 
-static enum err invalid_mode(const char *option, struct slice text, struct error *e)
-{
-    return error_set(e, E_INVALID,
-                     "org.apache.kafka.connect.errors.ConnectException: Unable to validate config: "
-                     "The '%s' value is invalid: Value must be one of the known ones (is " PRI_SL
-                     ")",
-                     option, ARG_SL(text));
-}
-
 /* The options of before 3.0, which most tutorials have. */
 static enum err old_deletes(struct unwrap *s, struct error *e)
 {
@@ -61,7 +51,8 @@ static enum err old_deletes(struct unwrap *s, struct error *e)
     else if (slice_ieq(mode, SL("rewrite")))
         s->deletes = DELETES_REWRITE;
     else
-        return invalid_mode("delete.handling.mode", mode, e);
+        return dbz_bad_option(e, "delete.handling.mode",
+                              "Value must be one of the known ones (is " PRI_SL ")", ARG_SL(mode));
     return E_OK;
 }
 
@@ -82,7 +73,8 @@ static enum err set_deletes(struct unwrap *s, struct error *e)
             return E_OK;
         }
     }
-    return invalid_mode("delete.tombstone.handling.mode", mode, e);
+    return dbz_bad_option(e, "delete.tombstone.handling.mode",
+                          "Value must be one of the known ones (is " PRI_SL ")", ARG_SL(mode));
 }
 
 static struct slice or_null(struct slice text)
@@ -111,13 +103,10 @@ static enum err configure(void **smt, const struct strmap *config, const char *c
 static enum err add_headers(const struct unwrap *s, struct record_batch *b, struct record *r,
                             struct error *e)
 {
-    struct record_header *h =
-        arena_try_alloc(&b->arena, (r->headers.count + s->headers.count + 1) * sizeof *h);
+    struct record_header *h = smt_own_headers(b, r, s->headers.count);
     if (!h)
         return smt_no_memory(e);
     size_t n = r->headers.count;
-    if (n)
-        memcpy(h, r->headers.items, n * sizeof *h);
     for (size_t i = 0; i < s->headers.count; i++) {
         const struct reference *ref = &s->headers.v[i];
         struct referred x;
@@ -132,17 +121,6 @@ static enum err add_headers(const struct unwrap *s, struct record_batch *b, stru
     }
     r->headers = (struct record_headers){.items = h, .count = n};
     return E_OK;
-}
-
-/* In a source a delete event and the tombstone behind it have one set of headers, so that what is
- * added to the one is on the other. SPEC: golden mysql/unwrap */
-static void share_headers(struct record_batch *b, const struct record *r,
-                          const struct record_header *shared)
-{
-    size_t next = (size_t)(r - b->records) + 1;
-    if (shared && next < b->count && b->records[next].headers.items == shared &&
-        b->records[next].value.kind == VALUE_NULL)
-        b->records[next].headers = r->headers;
 }
 
 /* --- the row ------------------------------------------------------------------------------------
@@ -323,7 +301,7 @@ static enum err apply(void *smt, struct record_batch *b, struct record *r, struc
             route(s, r, after);
         rc = take_row(s, b, r, after, false, e);
     } else if (has_before) {
-        share_headers(b, r, shared);
+        dbz_share_headers(b, r, shared);
         rc = apply_delete(s, b, r, before, after, e);
     } else { /* TRUNCATE */
         r->dropped = !s->keep_truncates;
@@ -370,13 +348,4 @@ static const struct opt_row rows[] = {
             "Older form of delete.tombstone.handling.mode."),
     {.name = NULL},
 };
-static const char *const aliases[] = {"ExtractNewRecordState", NULL};
-const struct transform_ops smt_extract_new_record = {
-    .class_name = "io.debezium.transforms.ExtractNewRecordState",
-    .aliases = aliases,
-    .version = "3.5.0.Final",
-    .rows = rows,
-    .configure = configure,
-    .apply = apply,
-    .release = release,
-};
+DBZ_CLASS(smt_extract_new_record, "", "ExtractNewRecordState", rows, configure, apply, release)

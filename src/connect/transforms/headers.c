@@ -6,15 +6,6 @@
 #include "base/mem.h"
 #include "connect/converters/infer.h"
 
-/* A copy of the record's headers with room for `more` behind; NULL without memory. */
-static struct record_header *own_headers(struct record_batch *b, struct record *r, size_t more)
-{
-    struct record_header *h = arena_try_alloc(&b->arena, (r->headers.count + more + 1) * sizeof *h);
-    if (h && r->headers.count)
-        memcpy(h, r->headers.items, r->headers.count * sizeof *h);
-    return h;
-}
-
 /* --- DropHeaders, InsertHeader ------------------------------------------------------------------
  */
 
@@ -62,7 +53,7 @@ static enum err apply_drop(void *smt, struct record_batch *b, struct record *r, 
     for (size_t i = 0; i < r->headers.count; i++) {
         bool gone = smt_listed(s->names, s->count, r->headers.items[i].name);
         if (gone && !h) {
-            h = own_headers(b, r, 0);
+            h = smt_own_headers(b, r, 0);
             if (!h)
                 return smt_no_memory(e);
             kept = i;
@@ -87,7 +78,7 @@ static enum err configure_insert(void **smt, const struct strmap *config, const 
 static enum err apply_insert(void *smt, struct record_batch *b, struct record *r, struct error *e)
 {
     struct header_smt *s = smt;
-    struct record_header *h = own_headers(b, r, 1);
+    struct record_header *h = smt_own_headers(b, r, 1);
     if (!h)
         return smt_no_memory(e);
     h[r->headers.count] = (struct record_header){
@@ -162,7 +153,7 @@ static enum err apply_from(void *smt, struct record_batch *b, struct record *r, 
     if (rc)
         return rc;
     struct value v = *smt_value(&s->smt, r);
-    struct record_header *h = own_headers(b, r, s->count);
+    struct record_header *h = smt_own_headers(b, r, s->count);
     if (!h)
         return smt_no_memory(e);
     size_t n = r->headers.count;

@@ -21,18 +21,6 @@ static enum err apply_filter(void *smt, struct record_batch *b, struct record *r
     return E_OK;
 }
 
-static enum err set_topic(struct record_batch *b, struct record *r, const struct strbuf *topic,
-                          struct error *e)
-{
-    char *p = arena_try_alloc(&b->arena, topic->n + 1);
-    if (!p)
-        return smt_no_memory(e);
-    memcpy(p, topic->p, topic->n);
-    p[topic->n] = 0;
-    r->topic = slice_of(p, topic->n);
-    return E_OK;
-}
-
 /* --- RegexRouter --------------------------------------------------------------------------------
  */
 
@@ -69,7 +57,7 @@ static enum err apply_regex(void *smt, struct record_batch *b, struct record *r,
         return E_OK;
     if (rc)
         return error_set(e, rc, "java.lang.IllegalArgumentException: %s", why.msg);
-    return set_topic(b, r, &s->topic, e);
+    return smt_copy_text(b, strbuf_slice(&s->topic), &r->topic, e);
 }
 
 /* --- TimestampRouter ----------------------------------------------------------------------------
@@ -102,7 +90,7 @@ static enum err apply_timestamp(void *smt, struct record_batch *b, struct record
         }
     }
     if (rc == E_OK)
-        rc = set_topic(b, r, &topic, e);
+        rc = smt_copy_text(b, strbuf_slice(&topic), &r->topic, e);
     strbuf_release(&topic);
     return rc;
 }

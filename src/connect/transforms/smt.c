@@ -122,6 +122,27 @@ enum err smt_no_memory(struct error *e)
     return error_set(e, E_NOMEM, "java.lang.OutOfMemoryError: the record does not fit");
 }
 
+enum err smt_copy_text(struct record_batch *b, struct slice text, struct slice *out,
+                       struct error *e)
+{
+    char *p = arena_try_alloc(&b->arena, text.n + 1);
+    if (!p)
+        return smt_no_memory(e);
+    if (text.n)
+        memcpy(p, text.p, text.n);
+    p[text.n] = 0;
+    *out = slice_of(p, text.n);
+    return E_OK;
+}
+
+struct record_header *smt_own_headers(struct record_batch *b, const struct record *r, size_t more)
+{
+    struct record_header *h = arena_try_alloc(&b->arena, (r->headers.count + more + 1) * sizeof *h);
+    if (h && r->headers.count)
+        memcpy(h, r->headers.items, r->headers.count * sizeof *h);
+    return h;
+}
+
 const char *smt_java_class(const struct schema *s, struct value v)
 {
     static const char *const ints[] = {[SCHEMA_INT8] = "java.lang.Byte",

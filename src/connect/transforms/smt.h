@@ -69,6 +69,12 @@ void smt_map_put(struct value *map, struct slice key, struct value v);
  * optional, without fields. */
 struct schema_builder *smt_struct_like(const struct schema *from);
 enum err smt_no_memory(struct error *e);
+/* A copy in the batch's arena, with a NUL behind. */
+enum err smt_copy_text(struct record_batch *b, struct slice text, struct slice *out,
+                       struct error *e) MUST_CHECK;
+/* A copy of the record's headers with room for `more` behind (the array may be shared by all records
+ * of a source); NULL without memory. */
+struct record_header *smt_own_headers(struct record_batch *b, const struct record *r, size_t more);
 /* The opt_check_fn of SMT_REGEX_ROW. */
 enum err smt_check_regex(const struct opt_row *row, struct slice text, struct error *e) MUST_CHECK;
 /* Compiles an option's expression: a ConfigException in e that names the option. */

@@ -1,0 +1,374 @@
+/* cdc/transforms/timezone.c - TimezoneConverter: time stamps of change events in another time zone.
+ *
+ *   with an offset (ZonedTimestamp, ZonedTime)   the same moment, written in the zone
+ *   without (Timestamp, Micro-, NanoTimestamp)   what the clock showed, taken as the zone's: the
+ *                                                number changes
+ *
+ * Days and times of day stay as they are. Names in the lists: source:TABLE[:FIELD],
+ * topic:TOPIC[:FIELD], or NAME:FIELD for either; a FIELD may begin with before., after. or source.
+ * SPEC: connect 7.4. Thread: the task's. */
+#include "cdc/transforms/transforms.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/timezone.h"
+
+struct rule {
+    enum { RULE_ANY, RULE_TABLE, RULE_TOPIC } by;
+    struct slice name, field; /* field null: all */
+};
+struct converter {
+    struct smt smt;
+    struct timezone *zone;
+    struct rule *rules;
+    size_t count;
+    bool exclude;
+    bool warned;
+    struct strbuf text;
+};
+
+static void release(void *smt)
+{
+    struct converter *s = smt;
+    timezone_close(s->zone);
+    mem_free(s->rules);
+    strbuf_release(&s->text);
+    smt_free(s);
+}
+
+/* --- options ------------------------------------------------------------------------------------
+ */
+
+static enum err parse_rules(struct converter *s, const char *option, struct error *e)
+{
+    struct slice rest = smt_text(&s->smt, option), item;
+    while (rest.p && opt_list_next(&rest, &item)) {
+        struct rule r = {.by = RULE_ANY};
+        struct slice all = item, first;
+        if (!item.n)
+            continue;
+        slice_split(&all, ':', &first);
+        bool prefixed = slice_eq(first, SL("source")) || slice_eq(first, SL("topic"));
+        if (prefixed) {
+            r.by = slice_eq(first, SL("topic")) ? RULE_TOPIC : RULE_TABLE;
+            if (!all.p || !slice_split(&all, ':', &first))
+                first = SL("");
+        }
+        r.name = slice_trim(first);
+        r.field = all.p ? slice_trim(all) : SLICE_NULL;
+        if (!r.name.n || (r.field.p && !r.field.n) || (!prefixed && !r.field.p))
+            return dbz_bad_option(e, option,
+                                  PRI_SL " is none of source:TABLE, source:TABLE:FIELD, "
+                                         "topic:TOPIC, topic:TOPIC:FIELD, NAME:FIELD",
+                                  ARG_SL(item));
+        s->rules = xrealloc(s->rules, (s->count + 1) * sizeof *s->rules);
+        s->rules[s->count++] = r;
+    }
+    return E_OK;
+}
+
+static enum err configure(void **smt, const struct strmap *config, const char *class_name,
+                          struct error *e)
+{
+    struct converter *s = *smt = smt_new(sizeof *s, config, class_name);
+    struct slice name = smt_text(&s->smt, "converted.timezone");
+    struct error why = {0};
+    strbuf_init(&s->text, 0);
+    if (!name.n)
+        return dbz_bad_option(e, "converted.timezone", "A value is required");
+    if (timezone_open(&s->zone, name, &why))
+        return error_set(e, E_INVALID,
+                         "io.debezium.DebeziumException: Invalid timezone format. Please specify "
+                         "either a geographic timezone (e.g. America/Los_Angeles) or a UTC offset "
+                         "in the format of +/-hh:mm, (e.g. +08:00). (%s)",
+                         why.msg);
+    s->exclude = smt_text(&s->smt, "exclude.list").n > 0;
+    if (s->exclude && smt_text(&s->smt, "include.list").n)
+        return error_set(e, E_INVALID,
+                         "io.debezium.DebeziumException: Both include and exclude lists are "
+                         "specified. Please specify only one.");
+    return parse_rules(s, s->exclude ? "exclude.list" : "include.list", e);
+}
+
+/* --- which fields -------------------------------------------------------------------------------
+ */
+
+static bool about(const struct rule *r, struct slice table, struct slice topic)
+{
+    switch (r->by) {
+    case RULE_TABLE:
+        return slice_eq(r->name, table);
+    case RULE_TOPIC:
+        return slice_eq(r->name, topic);
+    default:
+        return slice_eq(r->name, table.p ? table : topic);
+    }
+}
+
+/* Whether the rule names the field of this part (before, after, source) of the event. */
+static bool names_field(const struct rule *r, struct slice part, struct slice field)
+{
+    struct slice f = r->field;
+    if (!f.p)
+        return !slice_eq(part, SL("source"));
+    if (f.n > part.n && slice_starts(f, part) && f.p[part.n] == '.')
+        return slice_eq(slice_sub(f, part.n + 1, f.n), field);
+    return !slice_eq(part, SL("source")) && slice_eq(f, field);
+}
+
+static bool wanted(const struct converter *s, struct slice part, struct slice field,
+                   struct slice table, struct slice topic)
+{
+    if (!s->count)
+        return !slice_eq(part, SL("source"));
+    bool named = false;
+    for (size_t i = 0; i < s->count && !named; i++)
+        named = about(&s->rules[i], table, topic) && names_field(&s->rules[i], part, field);
+    return s->exclude ? !named && !slice_eq(part, SL("source")) : named;
+}
+
+/* --- values -------------------------------------------------------------------------------------
+ */
+
+/* A number whose clock is taken as the zone's. per_s: its units in a second. */
+static void shift(const struct converter *s, int64_t per_s, struct value *v)
+{
+    int64_t local = v->u.i >= 0 ? v->u.i / per_s : (v->u.i - per_s + 1) / per_s, moved;
+    if (!__builtin_sub_overflow(v->u.i, timezone_offset_local(s->zone, local) * per_s, &moved))
+        *v = value_int(moved);
+}
+
+static void add_offset(struct strbuf *out, int32_t offset)
+{
+    int32_t o = offset < 0 ? -offset : offset;
+    if (!o) {
+        strbuf_addc(out, 'Z');
+        return;
+    }
+    strbuf_addf(out, "%c%02d:%02d", offset < 0 ? '-' : '+', o / 3600, o / 60 % 60);
+    if (o % 60)
+        strbuf_addf(out, ":%02d", o % 60);
+}
+
+static bool digits(struct slice *s, size_t n, int *out)
+{
+    *out = 0;
+    if (s->n < n)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        if (s->p[i] < '0' || s->p[i] > '9')
+            return false;
+        *out = *out * 10 + (s->p[i] - '0');
+    }
+    *s = slice_sub(*s, n, s->n);
+    return true;
+}
+
+static bool literal(struct slice *s, char c)
+{
+    if (!s->n || s->p[0] != c)
+        return false;
+    *s = slice_sub(*s, 1, s->n);
+    return true;
+}
+
+/* hh:mm[:ss[.fraction]]; the fraction without zeros at its end. */
+static bool read_time(struct slice *s, int64_t *seconds, struct slice *fraction)
+{
+    int h, m, sec = 0;
+    size_t n = 0;
+    *fraction = SL("");
+    if (!digits(s, 2, &h) || !literal(s, ':') || !digits(s, 2, &m))
+        return false;
+    if (literal(s, ':') && !digits(s, 2, &sec))
+        return false;
+    if (literal(s, '.')) {
+        while (n < s->n && s->p[n] >= '0' && s->p[n] <= '9')
+            n++;
+        *fraction = slice_sub(*s, 0, n);
+        *s = slice_sub(*s, n, s->n);
+        while (fraction->n && fraction->p[fraction->n - 1] == '0')
+            fraction->n--;
+    }
+    *seconds = h * 3600 + m * 60 + sec;
+    return true;
+}
+
+/* Z or +hh:mm[:ss], to the end. */
+static bool read_offset(struct slice s, int32_t *offset)
+{
+    int h, m, sec = 0;
+    bool negative = s.n && s.p[0] == '-';
+    *offset = 0;
+    if (literal(&s, 'Z'))
+        return !s.n;
+    if ((!negative && !literal(&s, '+')) || (negative && !literal(&s, '-')) || !digits(&s, 2, &h) ||
+        !literal(&s, ':') || !digits(&s, 2, &m) || (literal(&s, ':') && !digits(&s, 2, &sec)) ||
+        s.n)
+        return false;
+    *offset = (h * 3600 + m * 60 + sec) * (negative ? -1 : 1);
+    return true;
+}
+
+/* [-]yyyy-mm-dd to the seconds of its midnight. */
+static bool read_day(struct slice *s, int64_t *seconds)
+{
+    struct tm tm = {0};
+    if (!digits(s, 4, &tm.tm_year) || !literal(s, '-') || !digits(s, 2, &tm.tm_mon) ||
+        !literal(s, '-') || !digits(s, 2, &tm.tm_mday))
+        return false;
+    tm.tm_year -= 1900;
+    tm.tm_mon -= 1;
+    *seconds = timegm(&tm);
+    return true;
+}
+
+/* The same moment as the zone writes it, in s->text. False: the text is of another form. */
+static bool zoned(struct converter *s, struct slice text, bool with_day)
+{
+    int64_t day = 0, time;
+    int32_t offset;
+    struct slice fraction;
+    if (with_day && (!read_day(&text, &day) || !literal(&text, 'T')))
+        return false;
+    if (!read_time(&text, &time, &fraction) || !read_offset(text, &offset))
+        return false;
+    int64_t utc = day + time - offset;
+    int32_t there = timezone_offset(s->zone, with_day ? utc : clock_wall_ms() / 1000);
+    time_t local = (time_t)(utc + there + (with_day ? 0 : 2 * 86400));
+    struct tm tm;
+    gmtime_r(&local, &tm);
+    strbuf_reset(&s->text);
+    if (with_day)
+        strbuf_addf(&s->text, "%04d-%02d-%02dT", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
+    strbuf_addf(&s->text, "%02d:%02d:%02d", tm.tm_hour, tm.tm_min, tm.tm_sec);
+    if (fraction.n)
+        strbuf_addf(&s->text, "." PRI_SL, ARG_SL(fraction));
+    add_offset(&s->text, there);
+    return true;
+}
+
+static enum err convert(struct converter *s, struct record_batch *b, const struct schema *schema,
+                        struct value *v, struct error *e)
+{
+    static const struct {
+        struct slice name;
+        int64_t per_s; /* 0: a text; -1: stays as it is */
+    } forms[] = {
+        {SL_INIT("io.debezium.time.ZonedTimestamp"), 0},
+        {SL_INIT("io.debezium.time.ZonedTime"), 0},
+        {SL_INIT("io.debezium.time.Timestamp"), 1000},
+        {SL_INIT("io.debezium.time.MicroTimestamp"), 1000000},
+        {SL_INIT("io.debezium.time.NanoTimestamp"), 1000000000},
+        {SL_INIT("org.apache.kafka.connect.data.Timestamp"), 1000},
+        {SL_INIT("io.debezium.time.Date"), -1},
+        {SL_INIT("io.debezium.time.Time"), -1},
+        {SL_INIT("io.debezium.time.MicroTime"), -1},
+        {SL_INIT("io.debezium.time.NanoTime"), -1},
+        {SL_INIT("org.apache.kafka.connect.data.Date"), -1},
+        {SL_INIT("org.apache.kafka.connect.data.Time"), -1},
+    };
+    size_t i = 0;
+    while (i < ARRAY_LEN(forms) && !slice_eq(forms[i].name, schema->name))
+        i++;
+    if (i == ARRAY_LEN(forms))
+        return E_OK;
+    if (forms[i].per_s > 0 && v->kind == VALUE_INT) {
+        shift(s, forms[i].per_s, v);
+    } else if (forms[i].per_s == 0 && v->kind == VALUE_STRING &&
+               zoned(s, value_slice(*v), i == 0)) {
+        struct slice text;
+        enum err rc = smt_copy_text(b, strbuf_slice(&s->text), &text, e);
+        *v = value_string(text);
+        return rc;
+    } else if (forms[i].per_s < 0 && !s->warned) {
+        s->warned = true;
+        LOG_WARN(LOG_CONNECT_TASK,
+                 "fields of type " PRI_SL " have no time zone and are left as they are",
+                 ARG_SL(schema->name));
+    }
+    return E_OK;
+}
+
+/* --- records ------------------------------------------------------------------------------------
+ */
+
+/* ts_ms and the like in the source block have no type of their own: they count since 1970. */
+static int64_t source_unit(struct slice field)
+{
+    return slice_eq(field, SL("ts_ms"))   ? 1000
+           : slice_eq(field, SL("ts_us")) ? 1000000
+           : slice_eq(field, SL("ts_ns")) ? 1000000000
+                                          : 0;
+}
+
+static enum err convert_part(struct converter *s, struct record_batch *b, struct record *r,
+                             struct value *part, const struct schema_field *f, struct slice table,
+                             struct error *e)
+{
+    if (part->kind != VALUE_STRUCT)
+        return E_OK;
+    bool source = slice_eq(f->name, SL("source"));
+    struct value *to = NULL;
+    for (uint32_t i = 0; i < part->n; i++) {
+        const struct schema_field *field = &f->schema->fields[i];
+        int64_t unit = source ? source_unit(field->name) : 0;
+        if (part->u.v[i].kind == VALUE_NULL || (!field->schema->name.p && !unit) ||
+            !wanted(s, f->name, field->name, table, r->topic))
+            continue;
+        if (!to) {
+            to = arena_try_alloc(&b->arena, part->n * sizeof *to);
+            if (!to)
+                return smt_no_memory(e);
+            memcpy(to, part->u.v, part->n * sizeof *to);
+        }
+        if (unit)
+            shift(s, unit, &to[i]);
+        enum err rc = unit ? E_OK : convert(s, b, field->schema, &to[i], e);
+        if (rc)
+            return rc;
+    }
+    if (to)
+        part->u.v = to;
+    return E_OK;
+}
+
+static enum err apply(void *smt, struct record_batch *b, struct record *r, struct error *e)
+{
+    static const struct slice parts[] = {SL_INIT("before"), SL_INIT("after"), SL_INIT("source")};
+    struct converter *s = smt;
+    struct dbz_field source, table = {0};
+    if (!smt_is_envelope(r))
+        return E_OK;
+    if (dbz_field(r->value_schema, r->value, SL("source"), &source))
+        dbz_field(source.schema, source.value, SL("table"), &table);
+    struct slice name = table.value.kind == VALUE_STRING ? value_slice(table.value) : SLICE_NULL;
+    struct value *to = arena_try_alloc(&b->arena, (r->value.n + 1) * sizeof *to);
+    if (!to)
+        return smt_no_memory(e);
+    memcpy(to, r->value.u.v, r->value.n * sizeof *to);
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        int at = schema_field_index(r->value_schema, parts[i]);
+        enum err rc =
+            at < 0 ? E_OK : convert_part(s, b, r, &to[at], &r->value_schema->fields[at], name, e);
+        if (rc)
+            return rc;
+    }
+    r->value.u.v = to;
+    return E_OK;
+}
+
+#define ROW(name_, type_, flags_, doc_)                                                            \
+    {                                                                                              \
+        SMT_FIELDS(name_, type_, NULL, flags_, OPT_HIGH, doc_), .width = OPT_W_MEDIUM              \
+    }
+static const struct opt_row rows[] = {
+    ROW("converted.timezone", OPT_STRING, OPT_REQUIRED,
+        "The zone: a name (Asia/Seoul) or an offset (+09:00)."),
+    ROW("include.list", OPT_LIST, 0,
+        "Events and fields to convert: source:TABLE[:FIELD], topic:TOPIC[:FIELD], NAME:FIELD."),
+    ROW("exclude.list", OPT_LIST, 0, "Events and fields to leave out, in the same form."),
+    {.name = NULL},
+};
+DBZ_CLASS(smt_timezone_converter, "", "TimezoneConverter", rows, configure, apply, release)

@@ -1,24 +1,18 @@
 /* connect/herder.c - requests that change something: create, replace, patch, delete, pause, resume,
- * stop, restart. SPEC: connect 1.4 - 1.6, 3.
+ * stop, restart. SPEC: connect 1.4 - 1.6, 3. Start and end: herder_life.c.
  *
  * A request is checked on the caller's thread (validation connects to databases), then runs as a
  * job on the herder's thread: it stores the wish first, answers, and what takes longer (starting)
  * is posted behind it. */
 #include "connect/herder.h"
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/metrics.h"
 #include "connect/herder_internal.h"
 #include "connect/store.h"
 
-#include <unistd.h>
-
-#define ABANDONED_WAIT_MS 10000
-
-static const char *const target_names[] = {"STARTED", "PAUSED", "STOPPED"};
+const char *const conn_target_names[] = {"STARTED", "PAUSED", "STOPPED"};
 
 /* --- errors ------------------------------------------------------------------------------------
  */
@@ -74,7 +68,7 @@ static void run_later(void *arg)
     mem_free(l);
 }
 
-static void post(struct herder *h, const char *name,
+void herder_post(struct herder *h, const char *name,
                  void (*fn)(struct herder *, struct hconn *, int), int arg)
 {
     struct later *l = xcalloc(1, sizeof *l);
@@ -96,31 +90,13 @@ static void config_text(const struct strmap *m, struct strbuf *out)
     jw_end_object(&w);
 }
 
-static enum err config_load(struct slice text, struct strmap *m)
-{
-    json_t *o = NULL;
-    const char *key;
-    json_t *v;
-    enum err err = json_load_slice(text, &o, NULL);
-    strmap_init(m);
-    if (!err && !json_is_object(o))
-        err = E_CORRUPT;
-    if (!err) {
-        json_object_foreach(o, key, v) strmap_set(
-            m, slice_cstr(key),
-            json_is_string(v) ? slice_of(json_string_value(v), json_string_length(v)) : SLICE_NULL);
-    }
-    json_decref(o);
-    return err;
-}
-
 static enum err store_config(struct herder *h, const struct hconn *c, struct error *e)
 {
     struct strbuf text = STRBUF_INIT;
     config_text(&c->config, &text);
     struct stored_connector row = {.name = slice_cstr(c->name),
                                    .config = strbuf_slice(&text),
-                                   .target = slice_cstr(target_names[c->target]),
+                                   .target = slice_cstr(conn_target_names[c->target]),
                                    .started_once = c->ever_started};
     enum err err = store_connector(h->db, &row, e);
     mem_wipe(text.p, text.n);
@@ -131,13 +107,13 @@ static enum err store_config(struct herder *h, const struct hconn *c, struct err
 /* --- create, replace, patch --------------------------------------------------------------------
  */
 
-static void start_later(struct herder *h, struct hconn *c, int arg)
+void hconn_start_later(struct herder *h, struct hconn *c, int arg)
 {
     (void)arg;
     hconn_start(h, c);
 }
 
-static void append_conn(struct herder *h, struct hconn *c)
+void herder_append(struct herder *h, struct hconn *c)
 {
     pthread_mutex_lock(&h->lock);
     struct hconn **at = &h->first;
@@ -147,7 +123,7 @@ static void append_conn(struct herder *h, struct hconn *c)
     pthread_mutex_unlock(&h->lock);
 }
 
-static struct hconn *conn_new(struct slice name, enum conn_target target)
+struct hconn *hconn_new(struct slice name, enum conn_target target)
 {
     struct hconn *c = xcalloc(1, sizeof *c);
     c->name = slice_dup(name);
@@ -156,7 +132,7 @@ static struct hconn *conn_new(struct slice name, enum conn_target target)
     return c;
 }
 
-static void use_config(struct herder *h, struct hconn *c, const struct strmap *config)
+void hconn_use_config(struct herder *h, struct hconn *c, const struct strmap *config)
 {
     pthread_mutex_lock(&h->lock);
     strmap_release(&c->config);
@@ -171,19 +147,22 @@ static enum err create(struct herder_request *r)
     if (herder_find(h, r->name))
         return herder_answer(r->e, E_EXISTS, 409, "Connector " PRI_SL " already exists",
                              ARG_SL(r->name));
-    struct hconn *c = conn_new(r->name, r->target);
-    use_config(h, c, r->config);
+    struct hconn *c = hconn_new(r->name, r->target);
+    hconn_use_config(h, c, r->config);
     enum err err = store_config(h, c, r->e);
     if (err) {
         hconn_free(c);
         return err;
     }
-    append_conn(h, c);
+    herder_append(h, c);
+    if (c->target != TARGET_STARTED)
+        mirror_target(h->mirror, c->name, conn_target_names[c->target]);
+    mirror_config(h->mirror, c->name, &c->config);
     r->created = true;
     r->out = herder_info_locked(c);
     hconn_set_state(h, c, CONN_UNASSIGNED, SLICE_NULL);
-    post(h, c->name, start_later, 0);
-    LOG_INFO(LOG_CONNECT_HERDER, "created connector %s, %s", c->name, target_names[c->target]);
+    herder_post(h, c->name, hconn_start_later, 0);
+    LOG_INFO(LOG_CONNECT_HERDER, "created connector %s, %s", c->name, conn_target_names[c->target]);
     return E_OK;
 }
 
@@ -206,9 +185,16 @@ enum err herder_create(struct herder *h, struct slice name, const struct strmap 
     return err;
 }
 
+static void tell_restart(struct herder *h, const struct hconn *c)
+{
+    if (c->started && c->target != TARGET_STOPPED)
+        hconn_tell(h, c, -1, "UNASSIGNED", SLICE_NULL);
+}
+
 /* After a change of the configuration. SPEC: connect 3 */
 static void restart_changed(struct herder *h, struct hconn *c, int changed)
 {
+    tell_restart(h, c);
     hconn_start_connector(h, c);
     if (c->state == CONN_FAILED) {
         if (changed)
@@ -238,12 +224,14 @@ static enum err put(struct herder_request *r)
     struct strmap before;
     bool changed = !strmap_eq(&c->config, r->config);
     strmap_copy(&before, &c->config);
-    use_config(h, c, r->config);
+    hconn_use_config(h, c, r->config);
     enum err err = store_config(h, c, r->e);
     if (err)
-        use_config(h, c, &before);
+        hconn_use_config(h, c, &before);
     else
-        post(h, c->name, restart_changed, changed);
+        herder_post(h, c->name, restart_changed, changed);
+    if (!err)
+        mirror_config(h->mirror, c->name, &c->config);
     strmap_release(&before);
     if (!err)
         r->out = herder_info_locked(c);
@@ -316,6 +304,10 @@ static enum err unlink_conn(struct herder_request *r)
     *at = c->next;
     pthread_mutex_unlock(&h->lock);
     hconn_stop_tasks(h, c, true);
+    hconn_tell(h, c, -1, "UNASSIGNED", SLICE_NULL);
+    hconn_tell(h, c, -1, NULL, SLICE_NULL);
+    mirror_config(h->mirror, c->name, NULL);
+    mirror_target(h->mirror, c->name, NULL);
     LOG_INFO(LOG_CONNECT_HERDER, "deleted connector %s", c->name);
     hconn_free(c);
     return E_OK;
@@ -376,11 +368,15 @@ static enum err set_target(struct herder_request *r)
     if (!c)
         return herder_answer(r->e, E_NOT_FOUND, 404, "Unknown connector " PRI_SL, ARG_SL(r->name));
     enum conn_target before = c->target;
-    struct stored_connector row = {.name = r->name, .target = slice_cstr(target_names[r->target])};
+    struct stored_connector row = {.name = r->name,
+                                   .target = slice_cstr(conn_target_names[r->target])};
     enum err err = before == r->target ? E_OK : store_connector(h->db, &row, r->e);
     if (err)
         return err;
     c->target = r->target;
+    if (r->target == TARGET_STOPPED)
+        mirror_tasks(h->mirror, c->name, NULL, 0);
+    mirror_target(h->mirror, c->name, conn_target_names[r->target]);
     if (r->target == TARGET_STOPPED)
         stop_now(h, c);
     else if (r->target == TARGET_PAUSED)
@@ -418,6 +414,8 @@ enum err herder_stop_connector(struct herder *h, struct slice name, struct error
 static void restart_connector_later(struct herder *h, struct hconn *c, int arg)
 {
     (void)arg;
+    if (c->state != CONN_RESTARTING)
+        tell_restart(h, c);
     hconn_start_connector(h, c);
     if (c->state == CONN_FAILED || c->target == TARGET_STOPPED)
         return;
@@ -439,10 +437,15 @@ static enum err restart(struct herder_request *r)
     if (!c)
         return herder_answer(r->e, E_NOT_FOUND, 404, "Unknown connector: " PRI_SL, ARG_SL(r->name));
     if (!r->include_tasks && !r->only_failed) {
-        post(h, c->name, restart_connector_later, 0);
+        herder_post(h, c->name, restart_connector_later, 0);
         return E_OK;
     }
     bool connector = !r->only_failed || c->state == CONN_FAILED;
+    mirror_restart(h->mirror, c->name, r->include_tasks, r->only_failed);
+    if (connector) {
+        tell_restart(h, c);
+        hconn_tell(h, c, -1, "RESTARTING", SLICE_NULL);
+    }
     pthread_mutex_lock(&h->lock);
     if (connector)
         c->state = CONN_RESTARTING; /* an old trace stays to be seen */
@@ -450,12 +453,12 @@ static enum err restart(struct herder_request *r)
         if (r->only_failed && c->tasks[i].state != TASK_FAILED)
             continue;
         c->tasks[i].state = TASK_RESTARTING;
-        post(h, c->name, restart_task_later, (int)i);
+        herder_post(h, c->name, restart_task_later, (int)i);
     }
     r->out = herder_status_locked(h, c);
     pthread_mutex_unlock(&h->lock);
     if (connector)
-        post(h, c->name, restart_connector_later, 0);
+        herder_post(h, c->name, restart_connector_later, 0);
     return E_OK;
 }
 
@@ -485,123 +488,4 @@ enum err herder_restart_task(struct herder *h, struct slice name, int task, stru
 {
     struct herder_request r = {.h = h, .name = name, .task = task, .e = e};
     return herder_submit(&r, restart_task);
-}
-
-/* --- start and end -----------------------------------------------------------------------------
- */
-
-static enum err load(struct herder *h, struct error *e)
-{
-    struct arena a;
-    struct stored_connector *rows;
-    size_t count;
-    arena_init(&a, 16 << 10, ARENA_NO_BUDGET);
-    enum err err = store_load(h->db, &a, &rows, &count, e);
-    for (size_t i = 0; i < count && !err; i++) {
-        enum conn_target target = slice_eq_c(rows[i].target, "PAUSED")    ? TARGET_PAUSED
-                                  : slice_eq_c(rows[i].target, "STOPPED") ? TARGET_STOPPED
-                                                                          : TARGET_STARTED;
-        struct strmap config;
-        if (config_load(rows[i].config, &config)) {
-            LOG_ERROR(LOG_CONNECT_HERDER,
-                      "the stored configuration of connector " PRI_SL " cannot be read",
-                      ARG_SL(rows[i].name));
-            strmap_release(&config);
-            continue;
-        }
-        struct hconn *c = conn_new(rows[i].name, target);
-        c->ever_started = rows[i].started_once;
-        use_config(h, c, &config);
-        strmap_release(&config);
-        append_conn(h, c);
-    }
-    arena_release(&a);
-    return err;
-}
-
-enum err herder_start(struct herder **out, struct db *db, struct kclient *k,
-                      const struct registry *r, const struct strmap *worker, struct error *e)
-{
-    struct herder *h = xcalloc(1, sizeof *h);
-    h->db = db;
-    h->kclient = k;
-    h->began_ms = clock_mono_ms();
-    h->registry = r;
-    h->worker_id = xstrdup("127.0.0.1:8083");
-    strmap_copy(&h->worker, worker);
-    pthread_mutex_init(&h->lock, NULL);
-    enum err err = load(h, e);
-    if (!err)
-        err = loop_start(&h->loop, "herder", e);
-    if (err)
-        (void)!herder_shutdown(h); /* no task was started */
-    else
-        *out = h;
-    return err;
-}
-
-struct go {
-    struct herder *h;
-    const char *worker_id;
-};
-
-static void go_now(void *arg)
-{
-    struct go *g = arg;
-    pthread_mutex_lock(&g->h->lock);
-    mem_free(g->h->worker_id);
-    g->h->worker_id = xstrdup(g->worker_id);
-    pthread_mutex_unlock(&g->h->lock);
-    metrics_collector(herder_collect, g->h);
-    for (struct hconn *c = g->h->first; c; c = c->next)
-        post(g->h, c->name, start_later, 0);
-}
-
-void herder_go(struct herder *h, const char *worker_id)
-{
-    struct go g = {h, worker_id};
-    loop_call(h->loop, go_now, &g);
-}
-
-static void stop_now_all(void *arg)
-{
-    struct herder *h = arg;
-    h->stopping = true;
-    herder_stop_all(h);
-}
-
-/* Abandoned tasks get one more chance, as they may have been waiting for a timeout of their own. */
-static bool threads_ended(struct herder *h)
-{
-    int64_t until = clock_mono_ms() + ABANDONED_WAIT_MS;
-    int n;
-    while ((n = atomic_load(&h->live_threads)) > 0 && clock_mono_ms() < until)
-        usleep(10000);
-    if (n > 0)
-        LOG_ERROR(LOG_CONNECT_HERDER, "tasks do not end though they were asked to threads=%d", n);
-    return n == 0;
-}
-
-bool herder_shutdown(struct herder *h)
-{
-    if (!h)
-        return true;
-    metrics_collector_remove(herder_collect, h);
-    if (h->loop) {
-        loop_call(h->loop, stop_now_all, h);
-        loop_stop(h->loop);
-        h->loop = NULL;
-    }
-    if (!threads_ended(h))
-        return false;
-    while (h->first) {
-        struct hconn *c = h->first;
-        h->first = c->next;
-        hconn_free(c);
-    }
-    pthread_mutex_destroy(&h->lock);
-    strmap_release(&h->worker);
-    mem_free(h->worker_id);
-    mem_free(h);
-    return true;
 }

@@ -61,6 +61,8 @@ enum err herder_reset_offsets(struct herder *h, struct slice name, json_t **out,
 /* Validation answer of PUT /connector-plugins/{class}/config/validate. Blocks on databases. */
 enum err herder_validate(struct herder *h, struct slice class_name, const struct strmap *config,
                          json_t **out, struct error *e) MUST_CHECK;
+/* Whether the worker keeps configurations, and secrets in them, in this topic. h NULL: no. */
+bool herder_is_config_topic(const struct herder *h, struct slice topic);
 json_t *herder_plugins(struct herder *h, bool connectors_only);
 /* Definitions of a plugin's options, for GET /connector-plugins/{p}/config. */
 enum err herder_plugin_config(struct herder *h, struct slice name, json_t **out,

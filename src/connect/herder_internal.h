@@ -1,5 +1,6 @@
 /* connect/herder_internal.h - the inside of the herder, shared by herder.c (requests that change),
- * herder_offsets.c, herder_check.c (configurations), herder_run.c (starting and stopping), herder_views.c (questions) and connect.c (start, stop).
+ * herder_life.c (start, end), herder_offsets.c, herder_check.c (configurations), herder_run.c (starting
+ * and stopping), herder_views.c (questions), herder_metrics.c and connect.c (start, stop).
  *
  * Changes run on the herder's loop thread, one after the other. The lock protects what the views
  * read and what task threads report; it is never held while waiting for a task, SQLite or a
@@ -13,6 +14,7 @@
 
 #include "base/loop.h"
 #include "connect/herder.h"
+#include "connect/mirror.h"
 #include "connect/registry.h"
 #include "connect/task.h"
 
@@ -52,6 +54,7 @@ struct herder {
     struct hconn *first; /* the loop's; read by others under the lock */
     struct db *db;
     struct kclient *kclient;
+    struct mirror *mirror; /* the topics that tell of this worker's state */
     const struct registry *registry;
     struct strmap worker; /* worker's options: given or default, as texts */
     char *worker_id;
@@ -108,6 +111,17 @@ enum err herder_sink_offsets(struct herder *h, const char *name, const struct st
 enum err hconn_alter_sink_offsets(struct herder_request *r, const struct hconn *c) MUST_CHECK;
 enum err hconn_reset_sink_offsets(struct herder_request *r, const struct hconn *c) MUST_CHECK;
 
+/* --- the list of connectors (herder.c; loop, lock not held)
+ * ---------------------------------------------------------------- */
+struct hconn *hconn_new(struct slice name, enum conn_target target);
+void herder_append(struct herder *h, struct hconn *c);
+void hconn_use_config(struct herder *h, struct hconn *c, const struct strmap *config); /* copies */
+/* Runs fn on the loop behind what is there already, unless the connector is gone by then. */
+void herder_post(struct herder *h, const char *name,
+                 void (*fn)(struct herder *, struct hconn *, int), int arg);
+void hconn_start_later(struct herder *h, struct hconn *c, int arg); /* for herder_post */
+extern const char *const conn_target_names[];                       /* as they are stored */
+
 /* --- lookups (loop, or under the lock)
  * ---------------------------------------------------------------- */
 struct hconn *herder_find(const struct herder *h, struct slice name);
@@ -116,6 +130,9 @@ const char *conn_state_name(enum conn_state s);
 void hconn_set_state(struct herder *h, struct hconn *c, enum conn_state s, struct slice trace);
 void htask_set_state(struct herder *h, struct hconn *c, int task, enum task_state s,
                      struct slice trace);
+/* Into the mirror: a state that is shown there only (UNASSIGNED of what was ended). */
+void hconn_tell(struct herder *h, const struct hconn *c, int task, const char *state,
+                struct slice trace);
 /* For callers that hold the lock. */
 json_t *herder_status_locked(const struct herder *h, const struct hconn *c);
 json_t *herder_info_locked(const struct hconn *c);

@@ -70,6 +70,7 @@ static enum err alter(struct herder_request *r)
             store_offsets_alter(r->h->db, r->name, r->offsets, r->offset_count, false, NULL, r->e);
     if (!err)
         r->out = altered(c, "altered");
+    mirror_sync(r->h->mirror);
     return err;
 }
 
@@ -84,6 +85,7 @@ static enum err reset(struct herder_request *r)
                                   r->e);
     if (!err)
         r->out = altered(c, "reset");
+    mirror_sync(r->h->mirror);
     return err;
 }
 

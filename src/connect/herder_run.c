@@ -21,6 +21,15 @@ bool worker_flag(const struct herder *h, const char *option)
     return slice_ieq(slice_trim(strmap_get_c(&h->worker, option)), SL("true"));
 }
 
+/* The version is told while something runs. */
+void hconn_tell(struct herder *h, const struct hconn *c, int task, const char *state,
+                struct slice trace)
+{
+    bool idle = !state || strcmp(state, "UNASSIGNED") == 0 || strcmp(state, "RESTARTING") == 0;
+    mirror_state(h->mirror, c->name, task, state, trace, h->worker_id,
+                 idle || !c->ops ? NULL : c->ops->version);
+}
+
 void hconn_set_state(struct herder *h, struct hconn *c, enum conn_state s, struct slice trace)
 {
     pthread_mutex_lock(&h->lock);
@@ -29,6 +38,8 @@ void hconn_set_state(struct herder *h, struct hconn *c, enum conn_state s, struc
     c->trace = slice_dup(trace);
     pthread_mutex_unlock(&h->lock);
     store_status(h->db, slice_cstr(c->name), -1, conn_state_name(s), trace);
+    if (s != CONN_UNASSIGNED) /* it says nothing yet */
+        hconn_tell(h, c, -1, conn_state_name(s), trace);
 }
 
 void htask_set_state(struct herder *h, struct hconn *c, int task, enum task_state s,
@@ -42,6 +53,8 @@ void htask_set_state(struct herder *h, struct hconn *c, int task, enum task_stat
     }
     pthread_mutex_unlock(&h->lock);
     store_status(h->db, slice_cstr(c->name), task, task_state_name(s), trace);
+    if (s != TASK_UNASSIGNED)
+        hconn_tell(h, c, task, task_state_name(s), trace);
 }
 
 /* The listed task whose thread this is, with its connector; NULL: it is not the current one. Lock
@@ -93,11 +106,14 @@ static void on_task_state(void *arg, struct task *t, enum task_state s, struct s
         mem_free(x->trace);
         x->trace = trace.p ? slice_dup(strbuf_slice(&shown)) : NULL;
         name = xstrdup(c->name);
+        hconn_tell(h, c, task_number(t), task_state_name(s), slice_cstr(x->trace));
     }
     pthread_mutex_unlock(&h->lock);
     if (name)
         store_status(h->db, slice_cstr(name), task_number(t), task_state_name(s),
                      trace.p ? strbuf_slice(&shown) : SLICE_NULL);
+    if (s != TASK_RUNNING) /* its last offsets are stored */
+        mirror_sync(h->mirror);
     mem_free(name);
     strbuf_release(&shown);
 }
@@ -221,6 +237,15 @@ static void make_tasks(struct herder *h, struct hconn *c, int count)
     mem_free(old);
 }
 
+static void tell_tasks(struct herder *h, const struct hconn *c)
+{
+    const struct strmap **configs = xcalloc(c->task_count + 1, sizeof(struct strmap *));
+    for (size_t i = 0; i < c->task_count; i++)
+        configs[i] = &c->tasks[i].config;
+    mirror_tasks(h->mirror, c->name, configs, (int)c->task_count);
+    mem_free((void *)configs);
+}
+
 static void start_one(struct herder *h, struct hconn *c, size_t i, bool paused)
 {
     struct strmap config;
@@ -281,6 +306,7 @@ void hconn_start_tasks(struct herder *h, struct hconn *c, bool paused)
         return;
     }
     make_tasks(h, c, count);
+    tell_tasks(h, c);
     c->ever_started = true;
     c->stale = false;
     struct stored_connector row = {.name = slice_cstr(c->name), .started_once = true};
@@ -302,6 +328,13 @@ void hconn_start(struct herder *h, struct hconn *c)
 /* --- stopping ----------------------------------------------------------------------------------
  */
 
+/* What was ended says so in the mirror; a failed task stays one. */
+static void tell_ended(struct herder *h, const struct hconn *c, size_t task)
+{
+    if (c->tasks[task].run && c->tasks[task].state != TASK_FAILED)
+        hconn_tell(h, c, (int)task, "UNASSIGNED", SLICE_NULL);
+}
+
 /* Takes the running tasks of c out of the lists; what they still report is ignored. */
 static size_t take_runs(struct herder *h, struct hconn *c, struct task **runs, size_t n,
                         size_t room)
@@ -310,6 +343,7 @@ static size_t take_runs(struct herder *h, struct hconn *c, struct task **runs, s
     for (size_t i = 0; i < c->task_count; i++) {
         if (c->tasks[i].run && n < room)
             runs[n++] = c->tasks[i].run;
+        tell_ended(h, c, i);
         c->tasks[i].run = NULL;
     }
     pthread_mutex_unlock(&h->lock);
@@ -335,8 +369,11 @@ void hconn_stop_tasks(struct herder *h, struct hconn *c, bool forget)
     struct task **runs = room ? xcalloc(room, sizeof(struct task *)) : NULL;
     end_runs(h, runs, take_runs(h, c, runs, 0, room));
     mem_free((void *)runs);
+    mirror_sync(h->mirror);
     if (!forget)
         return;
+    for (size_t i = 0; i < room; i++)
+        hconn_tell(h, c, (int)i, NULL, SLICE_NULL);
     pthread_mutex_lock(&h->lock);
     struct htask *old = c->tasks;
     c->tasks = NULL;
@@ -358,6 +395,8 @@ void herder_stop_all(struct herder *h)
     for (struct hconn *c = h->first; c; c = c->next) {
         n = take_runs(h, c, runs, n, room);
         store_status(h->db, slice_cstr(c->name), -1, "UNASSIGNED", SLICE_NULL);
+        if (c->target != TARGET_STOPPED)
+            hconn_tell(h, c, -1, "UNASSIGNED", SLICE_NULL);
     }
     end_runs(h, runs, n);
     mem_free((void *)runs);
@@ -367,10 +406,12 @@ void hconn_restart_task(struct herder *h, struct hconn *c, size_t task)
 {
     pthread_mutex_lock(&h->lock);
     struct task *run = c->tasks[task].run;
+    tell_ended(h, c, task);
     c->tasks[task].run = NULL;
     pthread_mutex_unlock(&h->lock);
     if (run)
         end_runs(h, &run, 1);
+    hconn_tell(h, c, (int)task, "RESTARTING", SLICE_NULL);
     start_one(h, c, task, c->target == TARGET_PAUSED);
 }
 

@@ -294,6 +294,11 @@ enum err herder_offsets(struct herder *h, struct slice name, json_t **out, struc
     return err;
 }
 
+bool herder_is_config_topic(const struct herder *h, struct slice topic)
+{
+    return h && slice_eq(topic, slice_trim(strmap_get_c(&h->worker, "config.storage.topic")));
+}
+
 /* --- plugins -----------------------------------------------------------------------------------
  */
 

@@ -6,9 +6,11 @@
  *   connect_status      connector, task (-1: the connector), state, trace, changed_ms
  *   connect_offsets     connector, pkey (partition, canonical), partition, value (JSON texts)
  *   connect_intents     connector, task, producer, boot, body, durable
- *   connect_topics      connector, topic, task, discovered_ms */
+ *   connect_topics      connector, topic, task, discovered_ms
+ *   connect_mirror      kind, key, hash: what mirror.c wrote last */
 #include "connect/store.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -32,6 +34,8 @@ static const char *const steps[] = {
     "CREATE TABLE connect_topics(connector TEXT NOT NULL, topic TEXT NOT NULL, task INTEGER NOT "
     "NULL,"
     " discovered_ms INTEGER NOT NULL, PRIMARY KEY(connector, topic)) WITHOUT ROWID;",
+    "CREATE TABLE connect_mirror(kind INTEGER NOT NULL, key TEXT NOT NULL, hash INTEGER NOT NULL,"
+    " PRIMARY KEY(kind, key)) WITHOUT ROWID;",
     NULL,
 };
 const struct db_migrations connect_migrations = {"connect", steps};
@@ -438,6 +442,13 @@ enum err store_go_back(struct db *d, struct slice connector, int task,
 /* --- topics in use -----------------------------------------------------------------------------
  */
 
+static atomic_bool topics_changed;
+
+bool store_topics_changed(void)
+{
+    return atomic_exchange(&topics_changed, false);
+}
+
 static enum err job_topic_used(struct db *d, void *arg, struct error *e)
 {
     struct call *c = arg;
@@ -456,7 +467,9 @@ enum err store_topic_used(struct db *d, struct slice connector, struct slice top
                           struct error *e)
 {
     struct call c = {.name = connector, .text = topic, .task = task};
-    return db_run(d, job_topic_used, &c, e);
+    enum err err = db_run(d, job_topic_used, &c, e);
+    atomic_store(&topics_changed, true);
+    return err;
 }
 
 static enum err job_topics(struct db *d, void *arg, struct error *e)
@@ -491,5 +504,7 @@ static enum err job_topics_reset(struct db *d, void *arg, struct error *e)
 enum err store_topics_reset(struct db *d, struct slice connector, struct error *e)
 {
     struct call c = {.name = connector};
-    return db_run(d, job_topics_reset, &c, e);
+    enum err err = db_run(d, job_topics_reset, &c, e);
+    atomic_store(&topics_changed, true);
+    return err;
 }

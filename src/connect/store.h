@@ -80,6 +80,8 @@ enum err store_topic_used(struct db *d, struct slice connector, struct slice top
                           struct error *e) MUST_CHECK;
 enum err store_topics(struct db *d, struct slice connector, struct arena *a, struct slice **out,
                       size_t *count, struct error *e) MUST_CHECK;
+/* Whether any call above changed something since this was asked last. */
+bool store_topics_changed(void);
 enum err store_topics_reset(struct db *d, struct slice connector, struct error *e) MUST_CHECK;
 
 #endif

@@ -2,6 +2,7 @@
 #include "web/mask.h"
 
 #include "base/base.h"
+#include "base/json.h"
 
 static bool contains_icase(struct slice text, const char *what)
 {
@@ -138,6 +139,21 @@ json_t *mask_config(const json_t *config, const json_t *definitions)
     }
     strbuf_release(&shown);
     return out;
+}
+
+bool mask_worker_record(struct strbuf *out, struct slice record)
+{
+    json_t *o = NULL, *properties;
+    if (!record.p || json_load_slice(record, &o, NULL) != E_OK)
+        return false;
+    properties = json_object_get(o, "properties");
+    bool found = json_is_object(properties);
+    if (found) {
+        json_object_set_new(o, "properties", mask_config(properties, NULL));
+        json_dump_add(out, o);
+    }
+    json_decref(o);
+    return found;
 }
 
 enum err mask_restore(struct strbuf *out, struct slice value, struct slice stored, bool secret)

@@ -21,6 +21,9 @@ bool mask_declared_secret(const json_t *definitions, const char *name);
 void mask_value(struct strbuf *out, struct slice value, bool secret);
 /* A whole configuration. New reference. */
 json_t *mask_config(const json_t *config, const json_t *definitions);
+/* A record of the topic in which Connect keeps configurations ({"properties":{...}}), appended as it may
+ * be shown. False: it is none of those, nothing is appended. */
+bool mask_worker_record(struct strbuf *out, struct slice record);
 /* A value as it comes back from the page, appended: masked parts take what `stored` has there
  * (null: nothing is stored). E_INVALID: masked, and nothing is stored to keep. */
 enum err mask_restore(struct strbuf *out, struct slice value, struct slice stored,

@@ -6,6 +6,7 @@
 
 #include "base/base.h"
 #include "base/json.h"
+#include "web/mask.h"
 
 /* --- events without a record ----------------------------------------------------------------- */
 
@@ -210,7 +211,11 @@ bool message_event_record(struct strbuf *out, const struct message_style *style,
                           const struct batch_record *r, bool log_append_time)
 {
     struct shown key = show(r->key, style->key, style, &tmp->key);
-    struct shown value = show(r->value, style->value, style, &tmp->value);
+    struct slice bytes = r->value;
+    strbuf_reset(&tmp->masked);
+    if (UNLIKELY(style->worker_configs) && mask_worker_record(&tmp->masked, bytes))
+        bytes = strbuf_slice(&tmp->masked);
+    struct shown value = show(bytes, style->value, style, &tmp->value);
     struct json_writer w = JSON_WRITER(out);
     if (!message_filter_match(style->filter, key.text, value.text, r->headers))
         return false;
@@ -250,4 +255,5 @@ void message_scratch_release(struct message_scratch *tmp)
 {
     strbuf_release(&tmp->key);
     strbuf_release(&tmp->value);
+    strbuf_release(&tmp->masked);
 }

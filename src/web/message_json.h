@@ -20,9 +20,10 @@ struct message_style {
     enum serde key, value;
     size_t max_bytes; /* of a shown text */
     const struct message_filter *filter;
+    bool worker_configs; /* the topic of Connect's configurations: secrets in values are masked */
 };
 struct message_scratch { /* memory for message_event_record, kept between calls */
-    struct strbuf key, value;
+    struct strbuf key, value, masked;
 };
 /* False: the filter does not match, nothing is appended. A failure sticks to out (strbuf_err). */
 bool message_event_record(struct strbuf *out, const struct message_style *style,

@@ -558,7 +558,8 @@ static void start(struct stream *s)
     pthread_t thread;
     bool tailing = s->q.mode == MESSAGES_TAILING;
     message_filter_init(&s->filter, s->q.filter);
-    s->style = (struct message_style){s->q.key_serde, s->q.value_serde, s->q.max_bytes, &s->filter};
+    s->style = (struct message_style){s->q.key_serde, s->q.value_serde, s->q.max_bytes, &s->filter,
+                                      herder_is_config_topic(w->herder, s->topic)};
     int64_t window = ((int64_t)s->q.limit + (int64_t)s->count - 1) / MAX((int64_t)s->count, 1);
     s->ops = (struct scan_ops){.read = read_part, .keep = keep_record, .arg = s};
     scan_init(&s->scan, &s->ops, message_mode_backward(s->q.mode), s->parts, s->count, window,

@@ -6,7 +6,7 @@
 #include "web/message_json.h"
 
 static struct message_filter none;
-static struct message_scratch tmp = {STRBUF_INIT, STRBUF_INIT};
+static struct message_scratch tmp = {STRBUF_INIT, STRBUF_INIT, STRBUF_INIT};
 
 /* The message object of a record; caller decrefs. */
 static json_t *shown(struct message_style style, const struct batch_record *r)
@@ -163,6 +163,33 @@ static void test_filter(void)
     message_scratch_release(&tmp);
 }
 
+/* Connect's topic of configurations: passwords are neither shown nor found by a filter. */
+static void test_worker_configs(void)
+{
+    struct batch_record r = {
+        .key = SL("connector-a"),
+        .value = SL("{\"properties\":{\"database.password\":\"s3cret\",\"topic\":\"t\"}}")};
+    json_t *m = shown((struct message_style){.worker_configs = true}, &r);
+    CHECK_SLICE(json_get_str(m, "value"),
+                SL("{\"properties\":{\"database.password\":\"******\",\"topic\":\"t\"}}"));
+    json_decref(m);
+    m = shown((struct message_style){0}, &r); /* any other topic */
+    CHECK(slice_find(json_get_str(m, "value"), SL("s3cret")) > 0);
+    json_decref(m);
+    struct strbuf out = STRBUF_INIT;
+    struct message_filter f;
+    const struct message_style style = {.max_bytes = 100, .filter = &f, .worker_configs = true};
+    message_filter_init(&f, SL("s3cret"));
+    CHECK(!message_event_record(&out, &style, &tmp, 0, &r, false));
+    message_filter_release(&f);
+    message_scratch_release(&tmp);
+    strbuf_release(&out);
+    r.value = SL("{\"tasks\":1}");
+    m = shown((struct message_style){.worker_configs = true}, &r);
+    CHECK_SLICE(json_get_str(m, "value"), SL("{\"tasks\":1}"));
+    json_decref(m);
+}
+
 static void test_events(void)
 {
     struct strbuf out = STRBUF_INIT;
@@ -188,6 +215,7 @@ static void test_events(void)
 
 static const struct test_case tests[] = {
     {"a whole event", test_whole},
+    {"Connect's configurations", test_worker_configs},
     {"null and empty", test_null_and_empty},
     {"bytes", test_bytes},
     {"control characters", test_control_characters},

@@ -1,0 +1,301 @@
+/* connect/mirror.c - the mirror's thread, its topics, and what was written to them; see mirror.h.
+ *
+ * The record is appended first, then its hash goes to SQLite: a crash between the two repeats a
+ * record, which is harmless in a compacted topic, and never loses one. */
+#include "connect/mirror_internal.h"
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "connect/store.h"
+
+enum { TICK_MS = 1000, ATTEMPTS = 3 };
+
+/* --- what was written, in SQLite -----------------------------------------------------------------
+ */
+
+struct saved {
+    int kind;
+    bool gone;
+    int64_t hash;
+    char *key;
+};
+
+static enum err job_save(struct db *d, void *arg, struct error *e)
+{
+    const struct saved *s = arg;
+    sqlite3_stmt *q =
+        s->gone
+            ? db_stmt(d, "DELETE FROM connect_mirror WHERE kind = ?1 AND key = ?2")
+            : db_stmt(d,
+                      "INSERT OR REPLACE INTO connect_mirror(kind, key, hash) VALUES(?1, ?2, ?3)");
+    sqlite3_bind_int(q, 1, s->kind);
+    db_bind_slice(q, 2, slice_cstr(s->key));
+    if (!s->gone)
+        sqlite3_bind_int64(q, 3, s->hash);
+    return db_exec(d, q, e);
+}
+
+static void saved_free(void *arg, enum err code)
+{
+    struct saved *s = arg;
+    (void)code;
+    mem_free(s->key);
+    mem_free(s);
+}
+
+static enum err job_load(struct db *d, void *arg, struct error *e)
+{
+    struct mirror *m = arg;
+    sqlite3_stmt *q = db_stmt(d, "SELECT kind, key, hash FROM connect_mirror");
+    enum err err;
+    while ((err = db_step(d, q, e)) == E_OK) {
+        int kind = sqlite3_column_int(q, 0);
+        if (kind < 0 || kind >= MIRROR_KINDS)
+            continue;
+        struct mirror_written *w = xcalloc(1, sizeof *w);
+        w->hash = sqlite3_column_int64(q, 2);
+        (void)map_put(&m->written[kind], db_column_slice(q, 1), w);
+    }
+    if (err == E_NOT_FOUND)
+        error_clear(e);
+    return err == E_NOT_FOUND ? E_OK : err;
+}
+
+/* Not hash64, which may change from version to version. */
+static int64_t hash_of(struct slice value)
+{
+    uint8_t h[32];
+    sha256(value, h);
+    return (int64_t)load_be64(h);
+}
+
+static void remember(struct mirror *m, enum mirror_topic t, struct slice key, struct slice value)
+{
+    struct mirror_written *w = map_get(&m->written[t], key);
+    struct saved *s = xcalloc(1, sizeof *s);
+    *s = (struct saved){t, !value.p, value.p ? hash_of(value) : 0, slice_dup(key)};
+    if (s->gone) {
+        (void)map_del(&m->written[t], key);
+        mem_free(w);
+    } else {
+        if (!w) {
+            w = xcalloc(1, sizeof *w);
+            (void)map_put(&m->written[t], key, w);
+        }
+        w->hash = s->hash;
+        w->seen = true;
+    }
+    db_post(m->db, job_save, NULL, saved_free, s);
+}
+
+/* --- topics --------------------------------------------------------------------------------------
+ */
+
+static struct slice topic_of(const struct mirror *m, enum mirror_topic t)
+{
+    return slice_trim(strmap_get_c(m->worker, t == MIRROR_CONFIGS   ? "config.storage.topic"
+                                              : t == MIRROR_OFFSETS ? "offset.storage.topic"
+                                                                    : "status.storage.topic"));
+}
+
+static int32_t partitions_of(const struct mirror *m, enum mirror_topic t)
+{
+    int64_t n = 1;
+    if (t != MIRROR_CONFIGS &&
+        (slice_to_i64(
+             slice_trim(strmap_get_c(m->worker, t == MIRROR_OFFSETS ? "offset.storage.partitions"
+                                                                    : "status.storage.partitions")),
+             &n) ||
+         n < 1 || n > 10000))
+        n = t == MIRROR_OFFSETS ? 25 : 5;
+    return (int32_t)n;
+}
+
+static enum err make_topic(struct mirror *m, enum mirror_topic t, struct error *e)
+{
+    struct strmap configs = STRMAP_INIT;
+    if (m->ready[t])
+        return E_OK;
+    strmap_set(&configs, SL("cleanup.policy"), SL("compact"));
+    enum err err = kclient_create(m->k, topic_of(m, t), partitions_of(m, t), 1, &configs, e);
+    strmap_release(&configs);
+    if (err && err != E_EXISTS)
+        return err;
+    error_clear(e);
+    m->ready[t] = true;
+    return E_OK;
+}
+
+/* --- writing -------------------------------------------------------------------------------------
+ */
+
+static void warn(struct mirror *m, const struct error *e)
+{
+    if (!m->warned) /* once: states change often */
+        LOG_ERR(LOG_CONNECT, LOG_L_WARN, e, "the worker's topics cannot be written");
+    m->warned = true;
+}
+
+static enum err append(struct mirror *m, enum mirror_topic t, struct slice key, struct slice value,
+                       struct error *e)
+{
+    enum err err = E_OK;
+    if (!m->producer)
+        err = kproducer_open(&m->producer, m->k, "connect-mirror", NULL, e);
+    if (!err)
+        err = make_topic(m, t, e);
+    if (!err)
+        err = kproducer_add(m->producer, topic_of(m, t), -1, clock_wall_ms(),
+                            (struct ktext){.body = key}, (struct ktext){.body = value},
+                            (struct kheads){.items = NULL}, e);
+    if (!err)
+        err = kproducer_flush(m->producer, e);
+    if (err && m->producer)
+        kproducer_abort(m->producer);
+    return err;
+}
+
+void mirror_write(struct mirror *m, enum mirror_topic t, struct slice key, struct slice value,
+                  bool want)
+{
+    const struct mirror_written *w = map_get(&m->written[t], key);
+    struct error e = {0};
+    enum err err = E_NOT_FOUND;
+    if ((!value.p && !w) || (want && w && value.p && w->hash == hash_of(value)))
+        return;
+    /* A topic that somebody deleted is made again. */
+    for (int i = 0; i < ATTEMPTS && err == E_NOT_FOUND; i++) {
+        error_clear(&e);
+        err = append(m, t, key, value, &e);
+        if (err == E_NOT_FOUND)
+            memset(m->ready, 0, sizeof m->ready);
+    }
+    if (err)
+        warn(m, &e);
+    else
+        remember(m, t, key, value);
+}
+
+/* --- calls ---------------------------------------------------------------------------------------
+ */
+
+struct call {
+    struct mirror *m;
+    enum mirror_topic topic;
+    char *key, *value; /* value NULL: null */
+    bool want;
+};
+
+static void run_call(void *arg)
+{
+    struct call *c = arg;
+    mirror_write(c->m, c->topic, slice_cstr(c->key), slice_cstr(c->value), c->want);
+    mem_wipe(c->value, c->value ? strlen(c->value) : 0);
+    mem_free(c->key);
+    mem_free(c->value);
+    mem_free(c);
+}
+
+static void post(struct mirror *m, enum mirror_topic t, struct slice key, struct slice value,
+                 bool want)
+{
+    if (!m)
+        return;
+    struct call *c = xcalloc(1, sizeof *c);
+    *c = (struct call){m, t, slice_dup(key), slice_dup(value), want};
+    loop_post(m->loop, run_call, c);
+}
+
+void mirror_put(struct mirror *m, enum mirror_topic t, struct slice key, struct slice value)
+{
+    post(m, t, key, value, false);
+}
+
+void mirror_want(struct mirror *m, enum mirror_topic t, struct slice key, struct slice value)
+{
+    post(m, t, key, value, true);
+}
+
+static void run_sync(void *arg)
+{
+    mirror_compare(arg);
+}
+
+void mirror_sync(struct mirror *m)
+{
+    if (m)
+        loop_post(m->loop, run_sync, m);
+}
+
+/* --- start and stop ------------------------------------------------------------------------------
+ */
+
+/* Topics come into use at any time; offsets have their interval. */
+static void on_tick(void *arg)
+{
+    struct mirror *m = arg;
+    bool due = clock_mono_ms() >= m->next_sync_ms;
+    if (due || store_topics_changed())
+        mirror_compare(m);
+    if (due)
+        m->next_sync_ms = clock_mono_ms() + m->flush_every_ms;
+    loop_timer_set(&m->tick, TICK_MS);
+}
+
+static void begin(void *arg)
+{
+    struct mirror *m = arg;
+    loop_timer_init(&m->tick, m->loop, on_tick, m);
+    loop_timer_set(&m->tick, TICK_MS);
+}
+
+static void end(void *arg)
+{
+    struct mirror *m = arg;
+    loop_timer_release(&m->tick);
+    mirror_compare(m);
+}
+
+enum err mirror_start(struct mirror **out, struct kclient *k, struct db *db,
+                      const struct strmap *worker, struct error *e)
+{
+    struct mirror *m = xcalloc(1, sizeof *m);
+    m->k = k;
+    m->db = db;
+    m->worker = worker;
+    if (slice_to_i64(slice_trim(strmap_get_c(worker, "offset.flush.interval.ms")),
+                     &m->flush_every_ms) ||
+        m->flush_every_ms < 1)
+        m->flush_every_ms = 60000;
+    m->next_sync_ms = clock_mono_ms() + m->flush_every_ms;
+    for (int i = 0; i < MIRROR_KINDS; i++)
+        map_init(&m->written[i]);
+    enum err err = db_run(db, job_load, m, e);
+    if (!err)
+        err = loop_start(&m->loop, "weir-mirror", e);
+    if (err) {
+        mirror_stop(m);
+        return err;
+    }
+    loop_post(m->loop, begin, m);
+    *out = m;
+    return E_OK;
+}
+
+void mirror_stop(struct mirror *m)
+{
+    if (!m)
+        return;
+    if (m->loop) {
+        loop_call(m->loop, end, m);
+        loop_stop(m->loop);
+    }
+    kproducer_close(m->producer);
+    for (int i = 0; i < MIRROR_KINDS; i++)
+        map_release(&m->written[i], mem_free);
+    mem_free(m);
+}

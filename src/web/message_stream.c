@@ -591,6 +591,7 @@ static void messages(struct http_request *r, struct web *w, bool old)
     strbuf_init(&s->log, 0);
     strbuf_init(&s->tmp.key, 0);
     strbuf_init(&s->tmp.value, 0);
+    strbuf_init(&s->tmp.masked, 0);
     message_filter_init(&s->filter, SLICE_NULL);
     s->secret = slice_of(w->secret, sizeof w->secret);
     struct slice topic = http_param(r, "topic");

@@ -198,6 +198,67 @@ out:
     return rc;
 }
 
+/* Whether position `at` begins after `from` somewhere: sequences of one domain only grow. */
+static bool is_after(const struct mariadb_gtid_pos *from, const struct mariadb_gtid *at)
+{
+    for (size_t i = 0; i < from->count; i++)
+        if (from->items[i].domain == at->domain && from->items[i].seq > at->seq)
+            return true;
+    return false;
+}
+
+static enum err gtid_pos(struct mysql_conn *c, const char *sql, struct mariadb_gtid_pos *out,
+                         struct error *e)
+{
+    char *v = NULL;
+    enum err rc = mysql_conn_scalar(c, sql, 0, &v, e);
+    if (rc == E_OK)
+        rc = mariadb_gtid_pos_parse(out, slice_cstr(v ? v : ""), e);
+    mem_free(v);
+    return rc;
+}
+
+/* MariaDB: what is stored lies between the start of the oldest file and the newest transaction. */
+static enum err mariadb_gtids_available(struct mysql_conn *c, const struct mysql_offset *o,
+                                        bool *available, struct error *e)
+{
+    struct mariadb_gtid_pos stored = MARIADB_GTID_POS_INIT, first = MARIADB_GTID_POS_INIT,
+                            last = MARIADB_GTID_POS_INIT;
+    struct strbuf sql = STRBUF_INIT;
+    char *file = NULL;
+    *available = true;
+    enum err rc = mysql_conn_scalar(c, "SHOW BINARY LOGS", 0, &file, e);
+    if (rc == E_OK)
+        rc = mariadb_gtid_pos_parse(&stored, strbuf_slice(&o->gtids), e);
+    if (rc == E_OK) {
+        strbuf_adds(&sql, "SELECT BINLOG_GTID_POS(");
+        mysql_quote_text(&sql, slice_cstr(file ? file : ""));
+        strbuf_adds(&sql, ", 4)");
+        rc = gtid_pos(c, sql.p, &first, e);
+    }
+    if (rc == E_OK)
+        rc = gtid_pos(c, "SELECT @@GLOBAL.gtid_binlog_pos", &last, e);
+    for (size_t i = 0; i < stored.count && rc == E_OK; i++) {
+        const struct mariadb_gtid *g = &stored.items[i];
+        bool known = false;
+        for (size_t k = 0; k < last.count; k++)
+            known |= last.items[k].domain == g->domain && last.items[k].seq >= g->seq;
+        if (known && !is_after(&first, g))
+            continue;
+        *available = false;
+        LOG_INFO(LOG_CDC_MYSQL,
+                 "Connector requires what follows GTID %u-%u-%llu, but the server %s", g->domain,
+                 g->server, (unsigned long long)g->seq,
+                 known ? "has already purged it" : "does not have it");
+    }
+    mem_free(file);
+    strbuf_release(&sql);
+    mariadb_gtid_pos_release(&stored);
+    mariadb_gtid_pos_release(&first);
+    mariadb_gtid_pos_release(&last);
+    return rc == E_NOT_FOUND ? E_OK : rc;
+}
+
 static enum err file_available(struct mysql_conn *c, const struct mysql_offset *o, bool *available,
                                struct error *e)
 {
@@ -230,10 +291,8 @@ static enum err file_available(struct mysql_conn *c, const struct mysql_offset *
 enum err check_available(struct mysql_conn *c, const struct mysql_offset *o, bool *available,
                          struct error *e)
 {
-    if (o->gtids.n && mysql_conn_server(c)->mariadb) {
-        *available = true; /* a gap shows up as an error of the dump */
-        return E_OK;
-    }
+    if (o->gtids.n && mysql_conn_server(c)->mariadb)
+        return mariadb_gtids_available(c, o, available, e);
     if (o->gtids.n)
         return mysql_gtids_available(c, o, available, e);
     return file_available(c, o, available, e);

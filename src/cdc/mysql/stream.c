@@ -43,6 +43,7 @@ struct stream *stream_new(struct mysql_task *t)
     strbuf_init(&s->gtid_text, 0);
     renderer_init(&s->renderer);
     mysql_changes_init(&s->changes);
+    map_init(&s->notes);
     return s;
 }
 
@@ -62,6 +63,7 @@ void stream_free(struct stream *s)
     strbuf_release(&s->gtid_text);
     renderer_release(&s->renderer);
     mysql_changes_release(&s->changes);
+    stream_forget_notes(s);
     mem_free(s->before);
     mem_free(s->after);
     mem_free(s);
@@ -102,10 +104,14 @@ static enum err start_set(struct stream *s, struct strbuf *out, struct error *e)
 static void set_resume(struct stream *s)
 {
     /* restart.event counts handled events of the transaction at restart.pos; row those of the next.
-     */
-    s->skip_events = s->restart.event;
-    s->skip_rows = s->restart.row;
-    s->resuming = s->skip_events > 0 || s->skip_rows > 0;
+     * What an earlier connection had still to skip stays. */
+    if (!s->resuming) {
+        s->skip_events = s->restart.event;
+        s->skip_rows = s->restart.row;
+        s->skip_server = s->restart.server_id;
+        s->resuming = s->skip_events > 0 || s->skip_rows > 0;
+    }
+    s->foreign = false;
     if (s->resuming)
         LOG_INFO(LOG_CDC_MYSQL, "Skip %llu events on streaming start",
                  (unsigned long long)s->skip_events);
@@ -283,6 +289,13 @@ static void next_unit(struct stream *s)
     s->progressed = true;
 }
 
+/* After a change of servers, transactions of sources that are new to us may come before the one
+ * that was left in its middle: that one was made by the server of the offset. */
+static void note_source(struct stream *s, const struct mysql_event *ev)
+{
+    s->foreign = s->resuming && s->by_gtid && s->skip_server > 0 && ev->server_id != s->skip_server;
+}
+
 /* Of the transaction at hand, for its metadata. */
 static int64_t unit_time_ms(const struct stream *s)
 {
@@ -302,7 +315,7 @@ static enum err tell_begin(struct stream *s, struct record_batch *b, struct erro
         strbuf_addf(&at, "file=%s,pos=%llu", s->file, (unsigned long long)s->event_start);
         id = strbuf_slice(&at);
     }
-    if (s->resuming && s->skip_events)
+    if (stream_resuming(s) && s->skip_events)
         transactions_resume(t, id);
     else
         rc = transactions_begin(t, b, id, unit_time_ms(s), e);
@@ -329,7 +342,8 @@ static enum err commit(struct stream *s, struct record_batch *b, struct error *e
     s->in_transaction = false;
     s->gtids.ended = true;
     atomic_fetch_add_explicit(&s->t->commits, 1, memory_order_relaxed);
-    s->resuming = false;
+    s->resuming &= s->foreign;
+    s->foreign = false;
     s->has_query = false;
     restart_here(s, s->event_end);
     s->commit_us = 0;
@@ -340,6 +354,7 @@ static void on_gtid(struct stream *s, const struct mysql_event *ev)
 {
     const struct mysql_gtid_event *g = &ev->u.gtid;
     next_unit(s);
+    note_source(s, ev);
     s->texts_stale = true;
     s->has_thread = false;
     s->commit_us =
@@ -368,6 +383,7 @@ static enum err on_mariadb_gtid(struct stream *s, const struct mysql_event *ev,
 {
     const struct mysql_mariadb_gtid_event *g = &ev->u.mariadb_gtid;
     next_unit(s);
+    note_source(s, ev);
     s->texts_stale = true;
     s->has_thread = false;
     s->commit_us = 0;
@@ -397,8 +413,11 @@ static enum err on_rotate(struct stream *s, const struct mysql_event *ev, struct
     /* The first one repeats where a dump starts: it says the file, and moves nothing. */
     if (!artificial || !same) {
         s->event_start = s->event_end = r->pos;
-        if (!s->in_transaction && !s->resuming)
+        if (!s->in_transaction && !s->resuming) {
+            if (!artificial)
+                next_unit(s); /* or an idle stream would keep the old file in its offset */
             restart_here(s, r->pos);
+        }
     }
     return E_OK;
 }
@@ -456,7 +475,7 @@ enum err stream_event(struct stream *s, const struct mysql_event *ev, struct rec
         return on_rotate(s, ev, e);
     note_time(s, ev);
     bool artificial = is_artificial(ev);
-    if (!s->in_transaction && !artificial && !s->resuming) {
+    if (!s->in_transaction && !artificial && !stream_resuming(s)) {
         if (ev->type != EV_TRANSACTION_PAYLOAD && ev->type != EV_GTID &&
             ev->type != EV_ANONYMOUS_GTID && ev->type != EV_GTID_TAGGED && !ev->inner)
             restart_here(s, s->event_end);
@@ -566,6 +585,11 @@ static enum err one_event(struct stream *s, struct slice raw, struct record_batc
 static enum err put_offset(struct stream *s, struct record_batch *b)
 {
     int64_t now = clock_mono_ms();
+    if (b->count == 0 && now >= s->next_progress_ms && s->last_valid && !s->in_transaction &&
+        s->gtids.ended) {
+        s->last_valid = false; /* idle: behind the last transaction, before its log is purged */
+        s->progressed = true;
+    }
     if (b->count == 0 && (!s->progressed || now < s->next_progress_ms))
         return E_OK;
     s->progressed = false;

@@ -3,6 +3,7 @@
 #ifndef WEIR_CDC_MYSQL_STREAM_H
 #define WEIR_CDC_MYSQL_STREAM_H
 
+#include "base/map.h"
 #include "cdc/mysql/dump.h"
 #include "cdc/mysql/event.h"
 #include "cdc/mysql/gtid.h"
@@ -67,6 +68,8 @@ struct stream {
     /* what a restart has to skip: events of the first transaction, then rows of an event */
     bool resuming;
     uint64_t skip_events, skip_rows;
+    int64_t skip_server; /* which server made that transaction; 0: not known */
+    bool foreign;        /* the transaction at hand is another one */
     /* last record of the newest transaction; else `restart` is newer */
     bool last_valid;
     struct stream_pos last;
@@ -87,6 +90,7 @@ struct stream {
     struct renderer renderer;
     uint64_t generation; /* grows with every change of structure or of filters */
     struct mysql_changes changes;
+    struct map notes; /* "db\0table" -> struct table_note, see stream_fit.c */
     /* connection */
     int failures;
     int64_t next_try_ms, last_packet_ms;
@@ -95,6 +99,11 @@ struct stream {
     bool started;    /* something has been received */
     uint64_t events;
 };
+/* The transaction at hand has been handled in part. */
+static inline bool stream_resuming(const struct stream *s)
+{
+    return s->resuming && !s->foreign;
+}
 /* One decoded event. */
 enum err stream_event(struct stream *s, const struct mysql_event *ev, struct record_batch *b,
                       struct error *e) MUST_CHECK;
@@ -107,9 +116,21 @@ enum err stream_statement(struct stream *s, const struct mysql_event *ev, struct
 /* Makes sure that t->conn is an open session that answers. */
 enum err stream_session(struct stream *s, struct error *e) MUST_CHECK;
 /* A table as the server has it now, when the model does not fit; *sequence: it is one of MariaDB's
- * sequences, and not adopted. E_REMOTE: there is no such table. */
-enum err stream_read_table(struct stream *s, struct slice db, struct slice table, bool *sequence,
+ * sequences, and not adopted. map: what it has to fit (columns by number), else the model stays;
+ * NULL: anything. E_REMOTE: there is no such table. */
+enum err stream_read_table(struct stream *s, struct slice db, struct slice table,
+                           const struct mysql_table_map *map, bool *sequence,
                            struct error *e) MUST_CHECK;
+/* The number of columns is that of the map. */
+bool stream_fits(const struct mysql_table *t, const struct mysql_table_map *map);
+/* The table that the map describes, read again when the model seems not to; *out NULL: not known,
+ * or (*sequence) none. E_IO, E_CANCELLED: the server could not be asked. */
+enum err stream_fitting_table(struct stream *s, const struct mysql_table_map *map,
+                              const struct mysql_table **out, bool *sequence,
+                              struct error *e) MUST_CHECK;
+/* The tables that a statement names are read again at their next rows. */
+void stream_mark_unsure(struct stream *s, const struct mysql_query_event *q);
+void stream_forget_notes(struct stream *s);
 /* Fills the source block for the event at hand. */
 void stream_source(struct stream *s, const struct mysql_event *ev, struct record_batch *b);
 /* The current offset, of the last record or of the restart point. */

@@ -6,26 +6,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-/* Adopts `CREATE TABLE` text as the structure of a table. */
-static enum err adopt(struct stream *s, struct slice db, const char *create, struct error *e)
-{
-    struct mysql_changes changes;
-    struct mysql_ddl_origin origin = {.db = db};
-    mysql_changes_init(&changes);
-    enum err rc = mysql_schema_apply(s->t->schema, &origin, slice_cstr(create), &changes, e);
-    if (rc == E_OK && changes.count) {
-        struct mysql_offset at;
-        mysql_offset_init(&at);
-        stream_offset(s, &at);
-        struct ddl_report how = {.at = &at, .db = db};
-        rc = mysql_task_report_changes(s->t, &changes, &how, NULL, e);
-        mysql_offset_release(&at);
-    }
-    mysql_changes_release(&changes);
-    s->generation++;
-    return rc;
-}
-
 enum err stream_session(struct stream *s, struct error *e)
 {
     struct mysql_task *t = s->t;
@@ -36,33 +16,6 @@ enum err stream_session(struct stream *s, struct error *e)
     enum err rc = mysql_conn_exec(t->conn, "DO 0", e);
     if (rc != E_OK && e && mysql_error_is_lost(e)) /* idle for long: the server closed it */
         rc = mysql_conn_connect(t->conn, e);
-    return rc;
-}
-
-enum err stream_read_table(struct stream *s, struct slice db, struct slice table, bool *sequence,
-                           struct error *e)
-{
-    struct mysql_task *t = s->t;
-    struct strbuf sql = STRBUF_INIT;
-    char *create = NULL;
-    enum err rc = stream_session(s, e);
-    if (rc)
-        return rc;
-    strbuf_adds(&sql, "SHOW CREATE TABLE ");
-    mysql_quote_name(&sql, db);
-    strbuf_addc(&sql, '.');
-    mysql_quote_name(&sql, table);
-    rc = mysql_conn_scalar(t->conn, sql.p, 1, &create, e);
-    strbuf_release(&sql);
-    *sequence = rc == E_OK && create && slice_find(slice_cstr(create), SL(" SEQUENCE=1")) >= 0;
-    if (rc == E_OK && create && !*sequence) {
-        LOG_WARN(LOG_CDC_MYSQL,
-                 "the structure of table " PRI_SL "." PRI_SL " was read again from the server",
-                 ARG_SL(db), ARG_SL(table));
-        mysql_schema_remove(t->schema, db, table);
-        rc = adopt(s, db, create, e);
-    }
-    mem_free(create);
     return rc;
 }
 
@@ -96,13 +49,14 @@ static void not_applied(struct stream *s, const struct mysql_query_event *q, enu
             const struct mysql_change *c = &s->changes.items[i];
             if (c->kind == CHANGE_ALTER && !c->after &&
                 capture_table(&s->t->rules.filter, c->db, c->name))
-                (void)!stream_read_table(s, c->db, c->name, &sequence, e);
+                (void)!stream_read_table(s, c->db, c->name, NULL, &sequence, e);
         }
         return;
     }
+    stream_mark_unsure(s, q);
     LOG_ERR(LOG_CDC_MYSQL, LOG_L_WARN, e,
             "a statement in database " PRI_SL
-            " was not understood; tables are checked at their next rows",
+            " was not understood; the tables that it names are read again at their next rows",
             ARG_SL(q->db));
 }
 

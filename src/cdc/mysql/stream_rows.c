@@ -26,12 +26,6 @@ static void binding_free(void *binding)
     mem_free(b);
 }
 
-static bool is_fit(const struct mysql_table *t, const struct mysql_table_map *map)
-{
-    return map->column_count == t->column_count ||
-           (t->system_versioned && map->column_count == t->column_count + 2);
-}
-
 /* Rows of a table that the model does not know, or knows otherwise. SPEC: cdc-mysql 7.6 */
 static enum err unknown_table(struct stream *s, const struct mysql_table_map *map, struct error *e)
 {
@@ -55,25 +49,6 @@ static enum err unknown_table(struct stream *s, const struct mysql_table_map *ma
                      "Encountered change event for table " PRI_SL "." PRI_SL
                      " whose schema isn't known to this connector",
                      ARG_SL(map->db), ARG_SL(map->table));
-}
-
-/* The table that the map describes; *out NULL: not known, or (*sequence) none. E_IO, E_CANCELLED:
- * the server could not be asked. */
-static enum err fitting_table(struct stream *s, const struct mysql_table_map *map,
-                              const struct mysql_table **out, bool *sequence, struct error *e)
-{
-    *out = mysql_schema_find(s->t->schema, map->db, map->table);
-    if (*out && is_fit(*out, map))
-        return E_OK;
-    /* Perhaps a statement was not understood: look at the table as it is now. */
-    enum err rc = stream_read_table(s, map->db, map->table, sequence, e);
-    if (rc == E_CANCELLED || rc == E_IO || rc == E_TIMEOUT)
-        return rc;
-    if (rc == E_OK && !*sequence) {
-        const struct mysql_table *now = mysql_schema_find(s->t->schema, map->db, map->table);
-        *out = now ? now : *out;
-    }
-    return E_OK;
 }
 
 /* Where a system-versioned table keeps the end of a row's life: a column of its own, or the last of
@@ -100,7 +75,7 @@ static enum err bind(struct stream *s, struct mysql_table_map *map, struct bindi
     struct shape *shape = NULL;
     if (capture_table(&s->t->rules.filter, map->db, map->table)) {
         const struct mysql_table *t;
-        enum err rc = fitting_table(s, map, &t, &sequence, e);
+        enum err rc = stream_fitting_table(s, map, &t, &sequence, e);
         if (rc)
             return rc;
         if (sequence || (t && t->is_sequence)) {
@@ -109,7 +84,7 @@ static enum err bind(struct stream *s, struct mysql_table_map *map, struct bindi
             rc = unknown_table(s, map, e);
             if (rc)
                 return rc;
-        } else if (!is_fit(t, map)) {
+        } else if (!stream_fits(t, map)) {
             return error_set(e, E_CORRUPT,
                              "Error processing row in " PRI_SL
                              ", internal schema size %u, but row size %u , "
@@ -411,7 +386,7 @@ enum err stream_rows(struct stream *s, const struct mysql_event *ev, struct reco
     struct binding *bound = NULL;
     if (rows->dummy)
         return E_OK;
-    if (UNLIKELY(s->resuming)) {
+    if (UNLIKELY(stream_resuming(s))) {
         if (s->restart.event < s->skip_events)
             return E_OK;
         skip = s->skip_rows;

@@ -46,6 +46,8 @@ static void open_stream(struct fixture *f, bool mariadb, const char *offset)
     f->pos = (uint32_t)t->offset.pos;
     f->s->skip_events = t->offset.event;
     f->s->skip_rows = t->offset.row;
+    f->s->skip_server = t->offset.server_id;
+    f->s->by_gtid = t->offset.gtids.n > 0;
     f->s->resuming = t->offset.event || t->offset.row;
     f->column = (struct mysql_map_column){.type = WIRE_LONG, .layout = CELL_FIXED, .size = 4};
     f->map = (struct mysql_table_map){
@@ -208,6 +210,27 @@ static void test_resume(void)
     close_stream(&f);
 }
 
+/* After a change of servers: what another one made comes first, and is no part of what was handled. */
+static void test_resume_elsewhere(void)
+{
+    struct fixture f;
+    open_stream(&f, true,
+                "{\"file\":\"b.000001\",\"pos\":1100,\"event\":2,\"row\":1,\"server_id\":8,"
+                "\"gtids\":\"0-8-4\"}");
+    feed_mariadb_gtid(&f, 1, false); /* of server 9 */
+    feed_map(&f, false);
+    feed_rows(&f, 1, 2, false);
+    feed(&f, (struct mysql_event){.type = EV_XID, .u.xid = 1}, false);
+    CHECK_INT(f.batch.count, 2);
+    f.s->skip_server = 9; /* now the one that was left in its middle */
+    feed_mariadb_gtid(&f, 5, false);
+    feed_map(&f, false);
+    feed_rows(&f, 3, 2, false);
+    CHECK_INT(f.batch.count, 3);
+    CHECK_INT(f.batch.records[2].key.u.v[0].u.i, 4);
+    close_stream(&f);
+}
+
 static void test_mariadb(void)
 {
     struct fixture f;
@@ -309,6 +332,7 @@ static const struct test_case tests[] = {
     {"transaction metadata", test_metadata},
     {"a gtid is not done early", test_gtid_is_not_done_early},
     {"resuming inside a transaction", test_resume},
+    {"resuming on another server", test_resume_elsewhere},
     {"mariadb", test_mariadb},
     {"rotate", test_rotate},
     {"skipped operations", test_skipped},

@@ -107,6 +107,11 @@ struct api_endpoint {
     int port;
 };
 int32_t api_endpoints(struct request *rq, uint32_t leaders, struct api_endpoint out[BROKERS_MAX]);
+/* Of a partition that another broker leads: who does, for the answer. Returns its bit for the above. */
+uint32_t api_tell_leader(const struct request *rq, struct partition *p, struct current_leader *out);
+/* The addresses of these leaders as an answer tells them. On the loop. */
+void api_tell_endpoints(struct request *rq, uint32_t leaders, struct node_endpoint **out,
+                        int32_t *count);
 /* A copy in the request's arena. */
 int32_t *api_ids(struct request *rq, const int32_t *ids, int32_t count);
 /* Elections and reassignments of a lab; the request is allowed. They end it. */

@@ -32,6 +32,28 @@ int32_t api_endpoints(struct request *rq, uint32_t leaders, struct api_endpoint 
     return n;
 }
 
+uint32_t api_tell_leader(const struct request *rq, struct partition *p, struct current_leader *out)
+{
+    struct placement place;
+    partition_placement(p, &place);
+    out->leader_id = place.leader;
+    out->leader_epoch = place.epoch;
+    return place.leader < 0 ? 0 : 1u << (place.leader - rq->broker->brokers.first);
+}
+
+void api_tell_endpoints(struct request *rq, uint32_t leaders, struct node_endpoint **out,
+                        int32_t *count)
+{
+    struct api_endpoint v[BROKERS_MAX];
+    *count = api_endpoints(rq, leaders, v);
+    *out = node_endpoint_array(&rq->arena, *count);
+    for (int32_t i = 0; i < *count; i++)
+        (*out)[i] = (struct node_endpoint){.node_id = v[i].node_id,
+                                           .host = v[i].host,
+                                           .port = v[i].port,
+                                           .rack = rq->broker->o->rack};
+}
+
 int32_t *api_ids(struct request *rq, const int32_t *ids, int32_t count)
 {
     int32_t *v = arena_alloc(&rq->arena, (size_t)(count + 1) * sizeof *v);

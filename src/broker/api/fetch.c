@@ -77,31 +77,10 @@ static int16_t may_read(const struct fetch *f, struct partition *p)
 /* In a lab: another broker leads it. Versions 12 and 16 tell who and where. */
 static void not_leader(struct fetch *f, struct fetch_part *part, int16_t code)
 {
-    struct placement place;
-    partition_placement(part->p, &place);
     part->out->last_stable_offset = part->out->log_start_offset = -1;
     part->out->has_current_leader = true;
-    part->out->current_leader.leader_id = place.leader;
-    part->out->current_leader.leader_epoch = place.epoch;
-    if (place.leader >= 0)
-        f->leaders |= 1u << (place.leader - f->rq->broker->brokers.first);
+    f->leaders |= api_tell_leader(f->rq, part->p, &part->out->current_leader);
     part_error(f, part, code);
-}
-
-static void add_endpoints(struct fetch *f)
-{
-    struct request *rq = f->rq;
-    struct fetch_response *out = rq->out;
-    struct api_endpoint v[BROKERS_MAX];
-    int32_t n = api_endpoints(rq, f->leaders, v);
-    out->node_endpoints = fetch_response_node_endpoint_array(&rq->arena, n);
-    out->node_endpoints_count = n;
-    for (int32_t i = 0; i < n; i++) {
-        out->node_endpoints[i].node_id = v[i].node_id;
-        out->node_endpoints[i].host = v[i].host;
-        out->node_endpoints[i].port = v[i].port;
-        out->node_endpoints[i].rack = rq->broker->o->rack;
-    }
 }
 
 static void resolve_part(struct fetch *f, struct topic *t, int16_t unknown, struct fetch_part *part)
@@ -417,8 +396,9 @@ static void answer(struct fetch *f)
             used += read_part(f, part, used < f->max_bytes ? f->max_bytes - used : 0, used == 0);
     }
     fill_answer(f);
+    struct fetch_response *out = rq->out;
     if (f->leaders)
-        add_endpoints(f);
+        api_tell_endpoints(rq, f->leaders, &out->node_endpoints, &out->node_endpoints_count);
     request_reply(rq);
 }
 

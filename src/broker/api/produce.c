@@ -69,31 +69,9 @@ static void fail(struct produce *pr, struct produce_response_partition *out, int
 static void not_leader(struct produce *pr, struct partition *p, int16_t code,
                        struct produce_response_partition *out)
 {
-    struct placement place;
-    const struct brokers *s = &pr->rq->broker->brokers;
     fail(pr, out, code, SLICE_NULL);
-    partition_placement(p, &place);
     out->has_current_leader = true;
-    out->current_leader.leader_id = place.leader;
-    out->current_leader.leader_epoch = place.epoch;
-    if (place.leader >= 0)
-        pr->leaders |= 1u << (place.leader - s->first);
-}
-
-static void add_endpoints(struct produce *pr)
-{
-    struct request *rq = pr->rq;
-    struct produce_response *out = rq->out;
-    struct api_endpoint v[BROKERS_MAX];
-    int32_t n = api_endpoints(rq, pr->leaders, v);
-    out->node_endpoints = produce_response_node_endpoint_array(&rq->arena, n);
-    out->node_endpoints_count = n;
-    for (int32_t i = 0; i < n; i++) {
-        out->node_endpoints[i].node_id = v[i].node_id;
-        out->node_endpoints[i].host = v[i].host;
-        out->node_endpoints[i].port = v[i].port;
-        out->node_endpoints[i].rack = rq->broker->o->rack;
-    }
+    pr->leaders |= api_tell_leader(pr->rq, p, &out->current_leader);
 }
 
 /* In a lab: acks=all asks for min.insync.replicas, as far as there are so many replicas. */
@@ -328,7 +306,7 @@ static void append_all(struct produce *pr)
         topic_unref(t);
     }
     if (pr->leaders)
-        add_endpoints(pr);
+        api_tell_endpoints(rq, pr->leaders, &out->node_endpoints, &out->node_endpoints_count);
     if (atomic_fetch_sub(&pr->open, 1) == 1)
         answer(pr, true);
 }

@@ -203,7 +203,7 @@ static void test_tags(void)
     /* A tagged array of more than 127 bytes: its size takes two bytes. */
     struct produce_response p, back;
     produce_response_init(&p);
-    p.node_endpoints = produce_response_node_endpoint_array(&a, 20);
+    p.node_endpoints = node_endpoint_array(&a, 20);
     p.node_endpoints_count = 20;
     for (int i = 0; i < 20; i++) {
         p.node_endpoints[i].node_id = i;

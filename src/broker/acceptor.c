@@ -31,6 +31,9 @@ struct acceptor {
     int next_loop;
     struct loop_timer pause;
     struct list late; /* struct late_close */
+    double room;      /* connections that max.connection.creation.rate allows now */
+    int64_t room_at_ms;
+    bool was_throttled; /* and the log says so */
 };
 
 /* --- accepting (first loop) ---------------------------------------------------------------------
@@ -69,12 +72,34 @@ static void resume_accepting(void *arg)
         event_add(&a->sockets[i].ev, NULL);
 }
 
-static void pause_accepting(struct acceptor *a, const char *why)
+static void pause_accepting(struct acceptor *a, int64_t ms)
 {
-    LOG_WARN(LOG_BROKER_CONN, "connections wait: %s", why);
     for (int i = 0; i < a->count; i++)
         event_del(&a->sockets[i].ev);
-    loop_timer_set(&a->pause, ACCEPT_PAUSE_MS);
+    loop_timer_set(&a->pause, ms);
+}
+
+/* max.connection.creation.rate: how long the next connection has to wait. A second's worth may come
+ * at once. */
+static int64_t creation_wait(struct acceptor *a)
+{
+    int64_t rate =
+        broker_setting_number(&a->b->settings, "max.connection.creation.rate", INT32_MAX);
+    int64_t now = clock_mono_ms();
+    if (rate >= INT32_MAX || rate <= 0)
+        return 0;
+    a->room = MIN((double)rate, a->room + (double)(now - a->room_at_ms) * (double)rate / 1000);
+    a->room_at_ms = now;
+    if (a->room >= 1) {
+        a->room -= 1;
+        return 0;
+    }
+    if (!a->was_throttled)
+        LOG_WARN(LOG_BROKER_CONN,
+                 "connections wait: more than max.connection.creation.rate=%lld a second are made",
+                 (long long)rate);
+    a->was_throttled = true;
+    return 1 + (int64_t)((1 - a->room) * 1000 / (double)rate);
 }
 
 static void hand_over(struct acceptor *a, int fd, const struct listener *l,
@@ -176,12 +201,20 @@ static void on_accept(evutil_socket_t sock, short what, void *arg)
     for (int turn = 0; turn < ACCEPTS_A_TURN; turn++) {
         union sockaddr_any peer = {0};
         socklen_t n = sizeof peer;
+        int64_t wait = creation_wait(a);
+        if (wait > 0) {
+            pause_accepting(a, wait);
+            return;
+        }
         int fd = accept4(sock, &peer.sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0)
+            a->room += 1; /* there was nobody */
         if (fd >= 0) {
             if (may_enter(a, fd, &peer))
                 hand_over(a, fd, l, &peer);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            pause_accepting(a, strerror(errno));
+            LOG_WARN(LOG_BROKER_CONN, "connections wait: %s", strerror(errno));
+            pause_accepting(a, ACCEPT_PAUSE_MS);
             return;
         } else if (errno != EINTR && errno != ECONNABORTED) {
             return;

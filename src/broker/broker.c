@@ -122,9 +122,24 @@ static void care_settings(void *arg, struct care_settings *out)
     arena_release(&a);
 }
 
+/* Leaders go back to the preferred replicas, as far as these are in sync. */
+static void balance(void *arg)
+{
+    struct broker *b = arg;
+    struct error e;
+    if (brokers_elect(&b->brokers, SLICE_NULL, -1, false, NULL, NULL, &e) != E_OK)
+        LOG_ERR(LOG_BROKER, LOG_L_WARN, &e, "leaders stay where they are");
+}
+
 static enum err start_care(struct broker *b, struct error *e)
 {
-    const struct care_options o = {.topics = b->topics, .settings = care_settings, .arg = b};
+    bool balances = brokers_are_several(&b->brokers) && b->o->auto_leader_rebalance;
+    const struct care_options o = {.topics = b->topics,
+                                   .settings = care_settings,
+                                   .balance_ms =
+                                       balances ? b->o->leader_imbalance_check_s * 1000 : 0,
+                                   .balance = balance,
+                                   .arg = b};
     return care_start(&b->care, &o, e);
 }
 

@@ -37,6 +37,8 @@ struct broker_options {
     struct slice controller_listeners; /* controller.listener.names: those are not served */
     struct slice rack;                 /* broker.rack, null */
     int32_t node_id;
+    bool auto_leader_rebalance; /* auto.leader.rebalance.enable: in a lab */
+    int64_t leader_imbalance_check_s;
     int32_t lab_brokers;            /* lab.brokers: this many brokers on one log; 0, 1: no lab */
     int32_t metrics_partitions_max; /* metrics.partitions.max */
     struct slice lab_ports;         /* lab.ports: first ports of further rows of listeners */

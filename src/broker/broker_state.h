@@ -64,7 +64,8 @@ struct broker {
     bool collecting; /* metrics ask us */
     struct diagnosis diagnosis;
     struct scrape scrape;
-    _Atomic int64_t records_in; /* relaxed; a statistic */
+    _Atomic int64_t records_in;                        /* relaxed; a statistic */
+    _Atomic int64_t fetches_waiting, produces_waiting; /* relaxed; requests, for metrics */
 };
 
 struct partition;

@@ -79,6 +79,7 @@ static void *run_care(void *arg)
 {
     struct care *c = arg;
     int64_t check_at = now_ms() + MIN(FIRST_CHECK_MS, settings(c).retention_check_ms);
+    int64_t balance_at = c->o.balance_ms > 0 ? now_ms() + c->o.balance_ms : INT64_MAX;
     while (!atomic_load(&c->stop)) {
         for (struct partition *p; (p = next_rolled(c)) != NULL;) {
             partition_retain_alone(p, clock_wall_ms());
@@ -88,8 +89,13 @@ static void *run_care(void *arg)
             topics_retain(c->o.topics, clock_wall_ms(), &c->stop);
             check_at = now_ms() + settings(c).retention_check_ms;
         }
+        if (now_ms() >= balance_at) {
+            c->o.balance(c->o.arg);
+            balance_at = now_ms() + c->o.balance_ms;
+        }
         int64_t removal = topics_run_trash(c->o.topics);
         int64_t until = MIN(check_at, now_ms() + (removal < 0 ? IDLE_MS : MIN(removal, IDLE_MS)));
+        until = MIN(until, balance_at);
         pthread_mutex_lock(&c->lock);
         wait_until(c, until, true);
         pthread_mutex_unlock(&c->lock);

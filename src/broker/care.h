@@ -1,7 +1,8 @@
 /* broker/care.h - the threads that care for logs after the append.
  *
  *   weir-care    retention of all partitions every log.retention.check.interval.ms, of one when it
- *                begins a new segment; removal of files whose file.delete.delay.ms is over
+ *                begins a new segment; removal of files whose file.delete.delay.ms is over; in a lab,
+ *                leaders go back to the preferred replicas
  *   weir-clean   compaction, every log.cleaner.backoff.ms (log/compact.h)
  *
  * Both block on the disk and hold locks for moments only. SPEC: broker 4.3, 4.4. */
@@ -25,6 +26,8 @@ struct care_settings {
 struct care_options {
     struct topics *topics;
     void (*settings)(void *arg, struct care_settings *out); /* thread: any */
+    int64_t balance_ms; /* how often `balance` is called, which may block; 0: never */
+    void (*balance)(void *arg);
     void *arg;
 };
 enum err care_start(struct care **out, const struct care_options *o, struct error *e) MUST_CHECK;

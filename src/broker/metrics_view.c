@@ -375,6 +375,12 @@ static void add_own(struct view *v)
     for (int i = 0; i < v->b->loop_count; i++)
         sessions += atomic_load(&v->b->loops[i].fetch_sessions.open);
     broker_info(v->b, &info);
+    strbuf_reset(&v->labels);
+    label(v, "delayedoperation", SL("Fetch"));
+    sample(v, F_PURGATORY, (double)atomic_load(&v->b->fetches_waiting));
+    strbuf_reset(&v->labels);
+    label(v, "delayedoperation", SL("Produce"));
+    sample(v, F_PURGATORY, (double)atomic_load(&v->b->produces_waiting));
     plain(v, F_SESSIONS, (double)sessions);
     plain(v, F_W_SESSIONS, (double)sessions);
     plain(v, F_W_CONNECTIONS, (double)info.connections);

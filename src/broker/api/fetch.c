@@ -333,6 +333,8 @@ static void unhang(struct fetch *f)
 static void end_parking(struct fetch *f)
 {
     unhang(f);
+    if (park_is_on(&f->park))
+        atomic_fetch_sub_explicit(&f->rq->broker->fetches_waiting, 1, memory_order_relaxed);
     park_end(&f->park);
 }
 
@@ -469,6 +471,7 @@ static void go_on(void *arg)
         if (!park_is_on(&f->park)) {
             f->rq->on_gone = on_gone;
             park_begin(&f->park, f->rq->bl->loop, go_on, on_deadline, f);
+            atomic_fetch_add_explicit(&f->rq->broker->fetches_waiting, 1, memory_order_relaxed);
             park_until(&f->park, f->deadline_ms);
         }
         if (!hang(f)) {

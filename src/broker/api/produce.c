@@ -27,6 +27,7 @@ struct produce {
     int64_t now_ms;
     bool any_error;
     _Atomic int32_t open;         /* partitions not durable yet, and the handler itself */
+    bool waits;                   /* counted in produces_waiting */
     int16_t refused;              /* the code for every transactional batch, 0 none */
     uint32_t leaders;             /* of partitions that another broker leads */
     int32_t next;                 /* number of the partition, in order of the request */
@@ -100,6 +101,17 @@ static void answer(struct produce *pr, bool same_thread)
     }
 }
 
+/* One thing less that the answer waits for; the last one answers. */
+static void let_go(struct produce *pr, bool same_thread)
+{
+    struct broker *b = pr->rq->broker;
+    if (atomic_fetch_sub(&pr->open, 1) != 1)
+        return;
+    if (pr->waits)
+        atomic_fetch_sub_explicit(&b->produces_waiting, 1, memory_order_relaxed);
+    answer(pr, same_thread);
+}
+
 static void on_durable(void *arg, int16_t code)
 {
     struct durable *d = arg;
@@ -108,8 +120,7 @@ static void on_durable(void *arg, int16_t code)
         d->out->error_code = code;
         d->out->base_offset = -1;
     }
-    if (atomic_fetch_sub(&pr->open, 1) == 1)
-        answer(pr, loop_is_current(pr->rq->bl->loop));
+    let_go(pr, loop_is_current(pr->rq->bl->loop));
 }
 
 /* --- one partition ------------------------------------------------------------------------------
@@ -222,6 +233,9 @@ static void append(struct produce *pr, struct topic *t, struct partition *p, str
     *d = (struct durable){pr, out};
     arena_on_release(&rq->arena, unref_partition, partition_ref(p));
     atomic_fetch_add(&pr->open, 1);
+    if (!pr->waits)
+        atomic_fetch_add_explicit(&rq->broker->produces_waiting, 1, memory_order_relaxed);
+    pr->waits = true;
     partition_on_durable(p, a.end_offset, on_durable, d);
 }
 
@@ -307,8 +321,7 @@ static void append_all(struct produce *pr)
     }
     if (pr->leaders)
         api_tell_endpoints(rq, pr->leaders, &out->node_endpoints, &out->node_endpoints_count);
-    if (atomic_fetch_sub(&pr->open, 1) == 1)
-        answer(pr, true);
+    let_go(pr, true);
 }
 
 /* --- transactions ------------------------------------------------------------------------------

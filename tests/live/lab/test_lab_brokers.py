@@ -64,6 +64,28 @@ def test_a_cluster_of_three(weir):
     assert sorted(p.leader for p in found.topics["t"].partitions.values()) == [1, 1, 2, 2, 3, 3]
 
 
+def leaders(weir, topic="t"):
+    found = AdminClient({"bootstrap.servers": bootstrap(weir)}).list_topics(timeout=10)
+    return sorted(p.leader for p in found.topics[topic].partitions.values())
+
+
+def test_leaders_come_back_by_themselves():
+    with Weir("--lab-brokers", "3", "--set", "leader.imbalance.check.interval.seconds=1") as w:
+        create(w, "t")
+        lab(w, "stop-broker", "2")
+        assert 2 not in leaders(w)
+        lab(w, "start-broker", "2")
+        wait_until(lambda: leaders(w) == [1, 1, 2, 2, 3, 3], 30)
+    with Weir("--lab-brokers", "3", "--set", "leader.imbalance.check.interval.seconds=1",
+              "--set", "auto.leader.rebalance.enable=false") as w:
+        create(w, "t")
+        lab(w, "stop-broker", "2")
+        lab(w, "start-broker", "2")
+        create(w, "later")
+        wait_until(lambda: leaders(w, "later") == [1, 1, 2, 2, 3, 3], 30)
+        assert 2 not in leaders(w)
+
+
 def test_web_page_shows_them(weir):
     create(weir, "t")
     lab(weir, "stop-broker", "3")

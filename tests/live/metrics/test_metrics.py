@@ -107,7 +107,12 @@ def test_figures_move(weir):
     assert version and value(after, "kafka_network_requestmetrics_totaltimems", request="Produce", quantile="0.99") > 0
     assert value(after, "kafka_network_requestmetrics_totaltimems_count", request="Produce") > value(
         before, "kafka_network_requestmetrics_totaltimems_count", request="Produce")
+
+    def waiting(operation):
+        return value(scrape(weir.web + "/metrics"), "kafka_server_delayedoperationpurgatory_purgatorysize", delayedoperation=operation)
+    wait_until(lambda: waiting("Fetch") == 1)  # it has read all, and waits for more
     consumer.close()
+    wait_until(lambda: waiting("Fetch") == waiting("Produce") == 0)
     gone = scrape(weir.web + "/metrics")
     assert value(gone, "kafka_consumergroup_members", consumergroup="board") == 0
     assert value(gone, "process_cpu_seconds_total") >= value(before, "process_cpu_seconds_total")

@@ -111,6 +111,12 @@ def test_connections_are_counted():
             assert s.recv(1) == b""
         for s in mine:
             s.close()
+    with Weir("--set", "max.connection.creation.rate=3") as w:  # they wait, and all get in
+        waiting = [connect(w) for _ in range(9)]
+        wait_until(lambda: open_connections(w) == 9)
+        assert w.log().count("connections wait: more than max.connection.creation.rate=3 a second") == 1
+        for s in waiting:
+            s.close()
 
 
 def test_handshakes_that_never_end(tmp_path):

@@ -108,8 +108,7 @@ static void after_describe_groups(struct request *rq)
     }
 }
 
-static bool may_see(struct request *rq,
-                    const struct consumer_group_describe_response_assignment *assignment)
+static bool may_see(struct request *rq, const struct described_set *assignment)
 {
     for (int32_t i = 0; i < assignment->topic_partitions_count; i++) {
         if (!request_allowed(rq, ACL_DESCRIBE, ACL_TOPIC,

@@ -205,27 +205,6 @@ void coord_consumer_heartbeat(struct coord *c, struct group_call *call)
 /* --- ConsumerGroupDescribe ----------------------------------------------------------------------
  */
 
-typedef struct consumer_group_describe_response_topic_partition described_topic;
-
-static void describe_set(const struct next_set *s, struct arena *a,
-                         struct consumer_group_describe_response_assignment *out)
-{
-    int32_t *numbers = arena_alloc(a, (s->n + 1) * sizeof *numbers);
-    described_topic *row = NULL;
-    out->topic_partitions =
-        consumer_group_describe_response_topic_partition_array(a, (int32_t)s->n);
-    for (size_t i = 0; i < s->n; i++) {
-        numbers[i] = s->v[i].partition;
-        if (i == 0 || s->v[i].topic != s->v[i - 1].topic) {
-            row = &out->topic_partitions[out->topic_partitions_count++];
-            row->topic_id = s->v[i].topic->id;
-            row->topic_name = arena_dup(a, s->v[i].topic->name);
-            row->partitions = &numbers[i];
-        }
-        row->partitions_count++;
-    }
-}
-
 static struct slice text_or_null(struct arena *a, const char *s)
 {
     return s ? slice_cstr(arena_strdup(a, s)) : SLICE_NULL;
@@ -246,8 +225,8 @@ static void describe_member(const struct next_member *m, struct arena *a,
         row->subscribed_topic_names[i] = arena_dup(a, m->names[i]);
     row->subscribed_topic_regex = m->regex ? arena_dup(a, topic_regex_text(m->regex)) : SLICE_NULL;
     row->member_type = m->classic ? 0 : 1;
-    describe_set(&m->assigned, a, &row->assignment);
-    describe_set(&m->target, a, &row->target_assignment);
+    next_describe(&m->assigned, a, &row->assignment);
+    next_describe(&m->target, a, &row->target_assignment);
 }
 
 static void describe(struct coord *c, struct group_call *call, struct slice id,

@@ -66,24 +66,6 @@ void coord_share_heartbeat(struct coord *c, struct group_call *call)
 /* --- ShareGroupDescribe -------------------------------------------------------------------------
  */
 
-static void describe_set(const struct next_set *s, struct arena *a,
-                         struct share_group_describe_response_assignment *out)
-{
-    int32_t *numbers = arena_alloc(a, (s->n + 1) * sizeof *numbers);
-    struct share_group_describe_response_topic_partition *row = NULL;
-    out->topic_partitions = share_group_describe_response_topic_partition_array(a, (int32_t)s->n);
-    for (size_t i = 0; i < s->n; i++) {
-        numbers[i] = s->v[i].partition;
-        if (i == 0 || s->v[i].topic != s->v[i - 1].topic) {
-            row = &out->topic_partitions[out->topic_partitions_count++];
-            row->topic_id = s->v[i].topic->id;
-            row->topic_name = arena_dup(a, s->v[i].topic->name);
-            row->partitions = &numbers[i];
-        }
-        row->partitions_count++;
-    }
-}
-
 static void describe_member(const struct next_member *m, struct arena *a,
                             struct share_group_describe_response_member *row)
 {
@@ -96,7 +78,7 @@ static void describe_member(const struct next_member *m, struct arena *a,
     row->subscribed_topic_names_count = (int32_t)m->name_count;
     for (size_t i = 0; i < m->name_count; i++)
         row->subscribed_topic_names[i] = arena_dup(a, m->names[i]);
-    describe_set(&m->assigned, a, &row->assignment);
+    next_describe(&m->assigned, a, &row->assignment);
 }
 
 static void describe(struct coord *c, struct group_call *call, struct slice id,

@@ -123,6 +123,59 @@ void next_disown(const struct group_next *g, const struct next_set *s, struct ne
     }
 }
 
+/* --- sets in answers ----------------------------------------------------------------------------
+ */
+
+/* The partition numbers of a set; what follows points into them. */
+static int32_t *numbers_of(const struct next_set *s, struct arena *a)
+{
+    int32_t *numbers = arena_alloc(a, (s->n + 1) * sizeof *numbers);
+    for (size_t i = 0; i < s->n; i++)
+        numbers[i] = s->v[i].partition;
+    return numbers;
+}
+
+static bool begins_topic(const struct next_set *s, size_t i)
+{
+    return i == 0 || s->v[i].topic != s->v[i - 1].topic;
+}
+
+void next_tell(const struct next_set *s, struct arena *a, struct assigned_set *out, bool *there)
+{
+    int32_t *numbers = numbers_of(s, a);
+    struct assigned_partitions *row = NULL;
+    *there = true;
+    out->topic_partitions = assigned_partitions_array(a, (int32_t)s->n);
+    out->topic_partitions_count = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        if (begins_topic(s, i)) {
+            row = &out->topic_partitions[out->topic_partitions_count++];
+            row->topic_id = s->v[i].topic->id;
+            row->partitions = &numbers[i];
+            row->partitions_count = 0;
+        }
+        row->partitions_count++;
+    }
+}
+
+void next_describe(const struct next_set *s, struct arena *a, struct described_set *out)
+{
+    int32_t *numbers = numbers_of(s, a);
+    struct described_partitions *row = NULL;
+    out->topic_partitions = described_partitions_array(a, (int32_t)s->n);
+    out->topic_partitions_count = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        if (begins_topic(s, i)) {
+            row = &out->topic_partitions[out->topic_partitions_count++];
+            row->topic_id = s->v[i].topic->id;
+            row->topic_name = arena_dup(a, s->v[i].topic->name);
+            row->partitions = &numbers[i];
+            row->partitions_count = 0;
+        }
+        row->partitions_count++;
+    }
+}
+
 /* --- life ---------------------------------------------------------------------------------------
  */
 

@@ -148,6 +148,10 @@ struct group_next *group_next_upgrade(struct group *g, const struct next_topics 
 /* The way back, for a group where all are classic; g begins a rebalance. The caller frees n. */
 void group_next_downgrade(struct group_next *n, struct group *g, int64_t now);
 
+/* Sets as the answers have them, in the arena: of heartbeats, and of descriptions. */
+void next_tell(const struct next_set *s, struct arena *a, struct assigned_set *out, bool *there);
+void next_describe(const struct next_set *s, struct arena *a, struct described_set *out);
+
 /* Removes who is due. True: somebody was. */
 bool group_next_tick(struct group_next *g, int64_t now);
 int64_t group_next_deadline(const struct group_next *g); /* INT64_MAX: none */

@@ -387,27 +387,6 @@ static void take_changes(const struct group_call *call, struct group_next *g, st
         next_bump(g);
 }
 
-static void fill_assignment(const struct group_call *call, const struct next_set *s)
-{
-    response *out = call->out;
-    out->has_assignment = true;
-    out->assignment.topic_partitions =
-        consumer_group_heartbeat_response_topic_partition_array(call->arena, (int32_t)s->n);
-    out->assignment.topic_partitions_count = 0;
-    int32_t *numbers = arena_alloc(call->arena, (s->n + 1) * sizeof *numbers);
-    struct consumer_group_heartbeat_response_topic_partition *row = NULL;
-    for (size_t i = 0; i < s->n; i++) {
-        numbers[i] = s->v[i].partition;
-        if (i == 0 || s->v[i].topic != s->v[i - 1].topic) {
-            row = &out->assignment.topic_partitions[out->assignment.topic_partitions_count++];
-            row->topic_id = s->v[i].topic->id;
-            row->partitions = &numbers[i];
-            row->partitions_count = 0;
-        }
-        row->partitions_count++;
-    }
-}
-
 static bool is_full(const request *in)
 {
     return in->member_epoch == 0 ||
@@ -445,6 +424,6 @@ void group_next_heartbeat(struct group_next *g, const struct group_call *call,
     out->member_epoch = m->epoch;
     out->heartbeat_interval_ms = t->heartbeat_interval_ms;
     if (is_full(in) || !next_set_equal(&before, &m->assigned))
-        fill_assignment(call, &m->assigned);
+        next_tell(&m->assigned, call->arena, &out->assignment, &out->has_assignment);
     next_set_release(&before);
 }

@@ -78,26 +78,6 @@ static bool check_epoch(const struct group_call *call, const struct next_member 
     return false;
 }
 
-static void fill_assignment(const struct group_call *call, const struct next_set *s)
-{
-    response *out = call->out;
-    struct share_group_heartbeat_response_topic_partition *row = NULL;
-    int32_t *numbers = arena_alloc(call->arena, (s->n + 1) * sizeof *numbers);
-    out->has_assignment = true;
-    out->assignment.topic_partitions =
-        share_group_heartbeat_response_topic_partition_array(call->arena, (int32_t)s->n);
-    out->assignment.topic_partitions_count = 0;
-    for (size_t i = 0; i < s->n; i++) {
-        numbers[i] = s->v[i].partition;
-        if (i == 0 || s->v[i].topic != s->v[i - 1].topic) {
-            row = &out->assignment.topic_partitions[out->assignment.topic_partitions_count++];
-            row->topic_id = s->v[i].topic->id;
-            row->partitions = &numbers[i];
-        }
-        row->partitions_count++;
-    }
-}
-
 static void leave(const struct group_call *call, struct group_next *g)
 {
     response *out = call->out;
@@ -143,5 +123,5 @@ void group_next_share_heartbeat(struct group_next *g, const struct group_call *c
     out->member_epoch = m->epoch;
     out->heartbeat_interval_ms = t->heartbeat_interval_ms;
     if (in->member_epoch == 0 || in->subscribed_topic_names_count >= 0 || moved)
-        fill_assignment(call, &m->assigned);
+        next_tell(&m->assigned, call->arena, &out->assignment, &out->has_assignment);
 }

@@ -157,8 +157,7 @@ static answer *beat(struct client *c, int64_t now)
     if (out->has_assignment) {
         memset(c->owns, 0, sizeof c->owns);
         for (int32_t t = 0; t < out->assignment.topic_partitions_count; t++) {
-            const struct consumer_group_heartbeat_response_topic_partition *row =
-                &out->assignment.topic_partitions[t];
+            const struct assigned_partitions *row = &out->assignment.topic_partitions[t];
             for (int32_t p = 0; p < row->partitions_count; p++)
                 c->owns[row->topic_id.b[0] - 1][row->partitions[p]] = true;
         }

@@ -155,6 +155,22 @@ enum err db_exec(struct db *d, sqlite3_stmt *s, struct error *e)
     return E_OK;
 }
 
+enum err db_put_values(struct db *d, const char *sql_literal, const struct db_value *v, size_t n,
+                       struct error *e)
+{
+    sqlite3_stmt *s = db_stmt(d, sql_literal);
+    for (size_t i = 0; i < n; i++) {
+        int at = (int)i + 1;
+        if (v[i].kind == DB_INT)
+            sqlite3_bind_int64(s, at, v[i].number);
+        else if (v[i].kind == DB_BLOB)
+            db_bind_blob(s, at, v[i].bytes);
+        else
+            db_bind_slice(s, at, v[i].bytes);
+    }
+    return db_exec(d, s, e);
+}
+
 void db_bind_slice(sqlite3_stmt *s, int i, struct slice v)
 {
     if (v.p)

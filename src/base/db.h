@@ -43,6 +43,30 @@ void db_post(struct db *d, db_job_fn fn, struct loop *back, db_done_fn done, voi
 sqlite3_stmt *db_stmt(struct db *d, const char *sql_literal);
 /* Steps a statement that gives no rows. */
 enum err db_exec(struct db *d, sqlite3_stmt *s, struct error *e) MUST_CHECK;
+/* All of that at once, for a statement without rows: db_put(d, e, "DELETE ... ?1", db_text(id)). Texts
+ * and blobs are borrowed for the call. */
+struct db_value {
+    enum { DB_TEXT, DB_BLOB, DB_INT } kind;
+    struct slice bytes; /* null slice = NULL */
+    int64_t number;
+};
+static inline struct db_value db_text(struct slice s)
+{
+    return (struct db_value){DB_TEXT, s, 0};
+}
+static inline struct db_value db_blob(struct slice s)
+{
+    return (struct db_value){DB_BLOB, s, 0};
+}
+static inline struct db_value db_int(int64_t n)
+{
+    return (struct db_value){DB_INT, SLICE_NULL, n};
+}
+enum err db_put_values(struct db *d, const char *sql_literal, const struct db_value *v, size_t n,
+                       struct error *e) MUST_CHECK;
+#define db_put(d, e, sql, ...)                                                                     \
+    db_put_values((d), (sql), (const struct db_value[]){__VA_ARGS__},                              \
+                  sizeof((const struct db_value[]){__VA_ARGS__}) / sizeof(struct db_value), (e))
 /* SQLITE_ROW -> E_OK, SQLITE_DONE -> E_NOT_FOUND, else E_IO with the text. */
 enum err db_step(struct db *d, sqlite3_stmt *s, struct error *e) MUST_CHECK;
 void db_bind_slice(sqlite3_stmt *s, int i,

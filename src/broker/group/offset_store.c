@@ -189,85 +189,63 @@ void offset_job_free(struct offset_job *j)
 
 static enum err run_commit(struct db *d, const struct offset_job *j, struct error *e)
 {
-    for (size_t i = 0; i < j->count; i++) {
+    enum err r = E_OK;
+    for (size_t i = 0; r == E_OK && i < j->count; i++) {
         const struct commit_entry *o = &j->entries[i];
-        sqlite3_stmt *s =
-            db_stmt(d, "INSERT INTO group_offset (group_id, topic, partition, offset, leader_epoch,"
-                       " metadata, commit_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
-                       " ON CONFLICT DO UPDATE SET offset = ?4, leader_epoch = ?5, metadata = ?6,"
-                       " commit_ms = ?7");
-        db_bind_slice(s, 1, j->group);
-        db_bind_slice(s, 2, o->topic);
-        sqlite3_bind_int(s, 3, o->partition);
-        sqlite3_bind_int64(s, 4, o->offset);
-        sqlite3_bind_int(s, 5, o->leader_epoch);
-        db_bind_slice(s, 6, o->metadata);
-        sqlite3_bind_int64(s, 7, o->commit_ms);
-        enum err r = db_exec(d, s, e);
-        if (r != E_OK)
-            return r;
+        r = db_put(d, e,
+                   "INSERT INTO group_offset (group_id, topic, partition, offset, leader_epoch,"
+                   " metadata, commit_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+                   " ON CONFLICT DO UPDATE SET offset = ?4, leader_epoch = ?5, metadata = ?6,"
+                   " commit_ms = ?7",
+                   db_text(j->group), db_text(o->topic), db_int(o->partition), db_int(o->offset),
+                   db_int(o->leader_epoch), db_text(o->metadata), db_int(o->commit_ms));
     }
-    return E_OK;
+    return r;
 }
 
 static enum err run_delete(struct db *d, const struct offset_job *j, struct error *e)
 {
-    for (size_t i = 0; i < j->count; i++) {
-        sqlite3_stmt *s = db_stmt(
-            d, "DELETE FROM group_offset WHERE group_id = ?1 AND topic = ?2 AND partition = ?3");
-        db_bind_slice(s, 1, j->group);
-        db_bind_slice(s, 2, j->entries[i].topic);
-        sqlite3_bind_int(s, 3, j->entries[i].partition);
-        enum err r = db_exec(d, s, e);
-        if (r != E_OK)
-            return r;
-    }
-    return E_OK;
+    enum err r = E_OK;
+    for (size_t i = 0; r == E_OK && i < j->count; i++)
+        r = db_put(
+            d, e, "DELETE FROM group_offset WHERE group_id = ?1 AND topic = ?2 AND partition = ?3",
+            db_text(j->group), db_text(j->entries[i].topic), db_int(j->entries[i].partition));
+    return r;
+}
+
+static enum err drop_members(struct db *d, const struct offset_job *j, struct error *e)
+{
+    return db_put(d, e, "DELETE FROM group_members WHERE group_id = ?1", db_text(j->group));
 }
 
 static enum err run_delete_group(struct db *d, const struct offset_job *j, struct error *e)
 {
-    sqlite3_stmt *s = db_stmt(d, "DELETE FROM group_offset WHERE group_id = ?1");
-    db_bind_slice(s, 1, j->group);
-    enum err r = db_exec(d, s, e);
-    if (r != E_OK)
-        return r;
-    s = db_stmt(d, "DELETE FROM group_members WHERE group_id = ?1");
-    db_bind_slice(s, 1, j->group);
-    r = db_exec(d, s, e);
-    if (r != E_OK)
-        return r;
-    s = db_stmt(d, "DELETE FROM group_meta WHERE group_id = ?1");
-    db_bind_slice(s, 1, j->group);
-    return db_exec(d, s, e);
+    enum err r = db_put(d, e, "DELETE FROM group_offset WHERE group_id = ?1", db_text(j->group));
+    if (r == E_OK)
+        r = drop_members(d, j, e);
+    if (r == E_OK)
+        r = db_put(d, e, "DELETE FROM group_meta WHERE group_id = ?1", db_text(j->group));
+    return r;
 }
 
 static enum err run_members(struct db *d, const struct offset_job *j, struct error *e)
 {
-    sqlite3_stmt *s;
-    if (j->members.n == 0) {
-        s = db_stmt(d, "DELETE FROM group_members WHERE group_id = ?1");
-    } else {
-        s = db_stmt(d, "INSERT INTO group_members (group_id, members) VALUES (?1, ?2)"
-                       " ON CONFLICT DO UPDATE SET members = ?2");
-        db_bind_blob(s, 2, j->members);
-    }
-    db_bind_slice(s, 1, j->group);
-    return db_exec(d, s, e);
+    if (j->members.n == 0)
+        return drop_members(d, j, e);
+    return db_put(d, e,
+                  "INSERT INTO group_members (group_id, members) VALUES (?1, ?2)"
+                  " ON CONFLICT DO UPDATE SET members = ?2",
+                  db_text(j->group), db_blob(j->members));
 }
 
 static enum err run_meta(struct db *d, const struct offset_job *j, struct error *e)
 {
-    sqlite3_stmt *s =
-        db_stmt(d, "INSERT INTO group_meta (group_id, protocol_type, generation, empty_since_ms,"
-                   " kind) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET"
-                   " protocol_type = ?2, generation = ?3, empty_since_ms = ?4, kind = ?5");
-    db_bind_slice(s, 1, j->group);
-    db_bind_slice(s, 2, j->protocol_type);
-    sqlite3_bind_int(s, 3, j->generation);
-    sqlite3_bind_int64(s, 4, j->empty_since_ms);
-    db_bind_slice(s, 5, j->kind_name);
-    enum err r = db_exec(d, s, e);
+    enum err r = db_put(d, e,
+                        "INSERT INTO group_meta (group_id, protocol_type, generation,"
+                        " empty_since_ms, kind) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE"
+                        " SET protocol_type = ?2, generation = ?3, empty_since_ms = ?4, kind = ?5",
+                        db_text(j->group), db_text(j->protocol_type), db_int(j->generation),
+                        db_int(j->empty_since_ms), db_text(j->kind_name));
     return r == E_OK && j->set_members ? run_members(d, j, e) : r;
 }
 

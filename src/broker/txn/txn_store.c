@@ -40,112 +40,84 @@ void txn_job_free(struct txn_job *j)
 /* --- writing -----------------------------------------------------------------------------------
  */
 
-/* One statement whose only parameter is the id. */
-static enum err with_id(struct db *d, const struct txn_job *j, sqlite3_stmt *s, struct error *e)
-{
-    db_bind_slice(s, 1, j->id);
-    return db_exec(d, s, e);
-}
-
 static enum err put_facts(struct db *d, const struct txn_job *j, struct error *e)
 {
     const struct txn_facts *f = &j->facts;
-    sqlite3_stmt *s = db_stmt(
-        d, "INSERT INTO txn (transactional_id, producer_id, prev_producer_id, next_producer_id,"
-           " epoch, last_epoch, timeout_ms, state, start_ms, update_ms, marker_producer_id,"
-           " marker_epoch, marker_commit)"
-           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
-           " ON CONFLICT DO UPDATE SET producer_id = ?2, prev_producer_id = ?3,"
-           " next_producer_id = ?4, epoch = ?5, last_epoch = ?6, timeout_ms = ?7, state = ?8,"
-           " start_ms = ?9, update_ms = ?10, marker_producer_id = ?11, marker_epoch = ?12,"
-           " marker_commit = ?13");
-    db_bind_slice(s, 1, j->id);
-    sqlite3_bind_int64(s, 2, f->producer_id);
-    sqlite3_bind_int64(s, 3, f->prev_producer_id);
-    sqlite3_bind_int64(s, 4, f->next_producer_id);
-    sqlite3_bind_int(s, 5, f->epoch);
-    sqlite3_bind_int(s, 6, f->last_epoch);
-    sqlite3_bind_int(s, 7, f->timeout_ms);
-    sqlite3_bind_int(s, 8, (int)f->state);
-    sqlite3_bind_int64(s, 9, f->start_ms);
-    sqlite3_bind_int64(s, 10, f->update_ms);
-    sqlite3_bind_int64(s, 11, f->marker_producer_id);
-    sqlite3_bind_int(s, 12, f->marker_epoch);
-    sqlite3_bind_int(s, 13, f->marker_commit);
-    return db_exec(d, s, e);
+    return db_put(
+        d, e,
+        "INSERT INTO txn (transactional_id, producer_id, prev_producer_id, next_producer_id,"
+        " epoch, last_epoch, timeout_ms, state, start_ms, update_ms, marker_producer_id,"
+        " marker_epoch, marker_commit)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
+        " ON CONFLICT DO UPDATE SET producer_id = ?2, prev_producer_id = ?3,"
+        " next_producer_id = ?4, epoch = ?5, last_epoch = ?6, timeout_ms = ?7, state = ?8,"
+        " start_ms = ?9, update_ms = ?10, marker_producer_id = ?11, marker_epoch = ?12,"
+        " marker_commit = ?13",
+        db_text(j->id), db_int(f->producer_id), db_int(f->prev_producer_id),
+        db_int(f->next_producer_id), db_int(f->epoch), db_int(f->last_epoch), db_int(f->timeout_ms),
+        db_int((int)f->state), db_int(f->start_ms), db_int(f->update_ms),
+        db_int(f->marker_producer_id), db_int(f->marker_epoch), db_int(f->marker_commit));
 }
 
 static enum err add_parts(struct db *d, const struct txn_job *j, struct error *e)
 {
     enum err r = E_OK;
-    for (size_t i = 0; r == E_OK && i < j->part_count; i++) {
-        sqlite3_stmt *s =
-            db_stmt(d, "INSERT INTO txn_partition (transactional_id, topic, partition)"
-                       " VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING");
-        db_bind_slice(s, 1, j->id);
-        db_bind_slice(s, 2, j->parts[i].topic);
-        sqlite3_bind_int(s, 3, j->parts[i].partition);
-        r = db_exec(d, s, e);
-    }
+    for (size_t i = 0; r == E_OK && i < j->part_count; i++)
+        r = db_put(d, e,
+                   "INSERT INTO txn_partition (transactional_id, topic, partition)"
+                   " VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+                   db_text(j->id), db_text(j->parts[i].topic), db_int(j->parts[i].partition));
     return r;
 }
 
 static enum err add_offsets(struct db *d, const struct txn_job *j, struct error *e)
 {
-    enum err r = E_OK;
     if (slice_is_null(j->group))
         return E_OK;
-    sqlite3_stmt *s = db_stmt(d, "INSERT INTO txn_group (transactional_id, group_id)"
-                                 " VALUES (?1, ?2) ON CONFLICT DO NOTHING");
-    db_bind_slice(s, 1, j->id);
-    db_bind_slice(s, 2, j->group);
-    r = db_exec(d, s, e);
+    enum err r = db_put(d, e,
+                        "INSERT INTO txn_group (transactional_id, group_id)"
+                        " VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+                        db_text(j->id), db_text(j->group));
     for (size_t i = 0; r == E_OK && i < j->offset_count; i++) {
         const struct commit_entry *o = &j->offsets[i];
-        s = db_stmt(d, "INSERT INTO txn_offset (transactional_id, group_id, topic, partition,"
-                       " offset, leader_epoch, metadata, commit_ms)"
-                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO UPDATE SET"
-                       " offset = ?5, leader_epoch = ?6, metadata = ?7, commit_ms = ?8");
-        db_bind_slice(s, 1, j->id);
-        db_bind_slice(s, 2, j->group);
-        db_bind_slice(s, 3, o->topic);
-        sqlite3_bind_int(s, 4, o->partition);
-        sqlite3_bind_int64(s, 5, o->offset);
-        sqlite3_bind_int(s, 6, o->leader_epoch);
-        db_bind_slice(s, 7, o->metadata);
-        sqlite3_bind_int64(s, 8, o->commit_ms);
-        r = db_exec(d, s, e);
+        r = db_put(d, e,
+                   "INSERT INTO txn_offset (transactional_id, group_id, topic, partition,"
+                   " offset, leader_epoch, metadata, commit_ms)"
+                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO UPDATE SET"
+                   " offset = ?5, leader_epoch = ?6, metadata = ?7, commit_ms = ?8",
+                   db_text(j->id), db_text(j->group), db_text(o->topic), db_int(o->partition),
+                   db_int(o->offset), db_int(o->leader_epoch), db_text(o->metadata),
+                   db_int(o->commit_ms));
     }
     return r;
 }
 
 static enum err drop_offsets(struct db *d, const struct txn_job *j, struct error *e)
 {
-    enum err r = with_id(d, j, db_stmt(d, "DELETE FROM txn_offset WHERE transactional_id = ?1"), e);
+    enum err r = db_put(d, e, "DELETE FROM txn_offset WHERE transactional_id = ?1", db_text(j->id));
     if (r == E_OK)
-        r = with_id(d, j, db_stmt(d, "DELETE FROM txn_group WHERE transactional_id = ?1"), e);
+        r = db_put(d, e, "DELETE FROM txn_group WHERE transactional_id = ?1", db_text(j->id));
     return r;
 }
 
 /* A plain commit that came after the transactional one wins. */
 static enum err publish(struct db *d, const struct txn_job *j, struct error *e)
 {
-    return with_id(
-        d, j,
-        db_stmt(d, "INSERT INTO group_offset (group_id, topic, partition, offset, leader_epoch,"
-                   " metadata, commit_ms)"
-                   " SELECT group_id, topic, partition, offset, leader_epoch, metadata, commit_ms"
-                   " FROM txn_offset WHERE transactional_id = ?1"
-                   " ON CONFLICT DO UPDATE SET offset = excluded.offset,"
-                   " leader_epoch = excluded.leader_epoch, metadata = excluded.metadata,"
-                   " commit_ms = excluded.commit_ms"
-                   " WHERE group_offset.commit_ms <= excluded.commit_ms"),
-        e);
+    return db_put(d, e,
+                  "INSERT INTO group_offset (group_id, topic, partition, offset, leader_epoch,"
+                  " metadata, commit_ms)"
+                  " SELECT group_id, topic, partition, offset, leader_epoch, metadata, commit_ms"
+                  " FROM txn_offset WHERE transactional_id = ?1"
+                  " ON CONFLICT DO UPDATE SET offset = excluded.offset,"
+                  " leader_epoch = excluded.leader_epoch, metadata = excluded.metadata,"
+                  " commit_ms = excluded.commit_ms"
+                  " WHERE group_offset.commit_ms <= excluded.commit_ms",
+                  db_text(j->id));
 }
 
 static enum err drop_parts(struct db *d, const struct txn_job *j, struct error *e)
 {
-    return with_id(d, j, db_stmt(d, "DELETE FROM txn_partition WHERE transactional_id = ?1"), e);
+    return db_put(d, e, "DELETE FROM txn_partition WHERE transactional_id = ?1", db_text(j->id));
 }
 
 static enum err remove_all(struct db *d, const struct txn_job *j, struct error *e)
@@ -154,7 +126,7 @@ static enum err remove_all(struct db *d, const struct txn_job *j, struct error *
     if (r == E_OK)
         r = drop_offsets(d, j, e);
     if (r == E_OK)
-        r = with_id(d, j, db_stmt(d, "DELETE FROM txn WHERE transactional_id = ?1"), e);
+        r = db_put(d, e, "DELETE FROM txn WHERE transactional_id = ?1", db_text(j->id));
     return r;
 }
 
@@ -182,14 +154,9 @@ enum err txn_job_run(struct db *d, void *job, struct error *e)
 enum err txn_topic_job_run(struct db *d, void *arg, struct error *e)
 {
     const struct txn_topic_job *j = arg;
-    sqlite3_stmt *s = db_stmt(d, "DELETE FROM txn_partition WHERE topic = ?1");
-    db_bind_slice(s, 1, slice_cstr(j->topic));
-    enum err r = db_exec(d, s, e);
-    if (r != E_OK)
-        return r;
-    s = db_stmt(d, "DELETE FROM txn_offset WHERE topic = ?1");
-    db_bind_slice(s, 1, slice_cstr(j->topic));
-    return db_exec(d, s, e);
+    struct db_value topic = db_text(slice_cstr(j->topic));
+    enum err r = db_put(d, e, "DELETE FROM txn_partition WHERE topic = ?1", topic);
+    return r == E_OK ? db_put(d, e, "DELETE FROM txn_offset WHERE topic = ?1", topic) : r;
 }
 
 /* --- reading -----------------------------------------------------------------------------------

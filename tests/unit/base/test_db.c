@@ -41,10 +41,7 @@ struct put {
 static enum err put_row(struct db *d, void *arg, struct error *e)
 {
     struct put *p = arg;
-    sqlite3_stmt *s = db_stmt(d, "INSERT INTO t(k, v) VALUES(?, ?)");
-    sqlite3_bind_int64(s, 1, p->k);
-    db_bind_slice(s, 2, p->v);
-    enum err rc = db_exec(d, s, e);
+    enum err rc = db_put(d, e, "INSERT INTO t(k, v) VALUES(?, ?)", db_int(p->k), db_text(p->v));
     if (rc == E_OK && p->result != E_OK)
         return error_set(e, p->result, "asked to fail");
     return rc;

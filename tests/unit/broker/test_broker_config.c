@@ -3,10 +3,13 @@
 #include "broker/broker_config.h"
 
 #include "base/base.h"
+#include "base/fs.h"
 #include "base/mem.h"
 #include "broker/group/offset_store.h"
 #include "broker/proto/kerr.h"
 #include "helpers.h"
+
+#include <ftw.h>
 
 static void test_rows_are_unique_and_complete(void)
 {
@@ -237,7 +240,56 @@ static void test_lists(void)
     edited("a", BROKER_CONFIG_SUBTRACT, "b", "a");
 }
 
+/* --- options that are kept as text --------------------------------------------------------------
+ */
+
+static struct strbuf sources; /* of the broker, without the rows themselves */
+
+static int take_source(const char *file, const struct stat *st, int kind, struct FTW *where)
+{
+    struct slice name = slice_cstr(file);
+    struct error e;
+    (void)st, (void)where;
+    if (kind == FTW_F && !slice_ends(name, SL("broker_options.def")) &&
+        (slice_ends(name, SL(".c")) || slice_ends(name, SL(".h")) || slice_ends(name, SL(".def"))))
+        CHECK_OK(fs_read_all(file, 1 << 20, &sources, &e));
+    return 0;
+}
+
+/* In quotes, alone or in a list. */
+static bool is_named(const char *option)
+{
+    size_t n = strlen(option);
+    for (const char *at = sources.p; (at = strstr(at, option)) != NULL; at += n)
+        if (strchr("\", ", at[-1]) && strchr("\", ", at[n]))
+            return true;
+    return false;
+}
+
+/* Either something reads it, or its text says that nothing does. */
+static void test_kept_options_are_read(void)
+{
+    static const char *const honest[] = {"ithout effect", "tored and shown", "Not used",
+                                         "Not loaded",    "Not checked",     "Not supported",
+                                         "not taken",     "There is one",    "There are none",
+                                         "weir has ",     "weir uses "};
+    strbuf_init(&sources, 0);
+    CHECK_INT(nftw("src/broker", take_source, 8, FTW_PHYS), 0);
+    CHECK(sources.n > 100000);
+    for (const struct opt_row *row = broker_option_rows(); row->name; row++) {
+        bool says_so = !(row->flags & OPT_NO_STORE) || is_named(row->name);
+        for (size_t i = 0; !says_so && i < ARRAY_LEN(honest); i++)
+            says_so = strstr(row->doc, honest[i]) != NULL;
+        if (!says_so)
+            printf("nothing reads %s: %s\n", row->name, row->doc);
+        CHECK(says_so);
+    }
+    CHECK(!is_named("no.such.option"));
+    strbuf_release(&sources);
+}
+
 static const struct test_case tests[] = {
+    {"options that are kept are read, or say that they are not", test_kept_options_are_read},
     {"synonyms", test_synonyms},
     {"lists", test_lists},
     {"rows", test_rows_are_unique_and_complete},

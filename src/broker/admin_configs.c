@@ -13,11 +13,8 @@
 
 static enum err refuse(struct error *e, int16_t kerr, const char *text, struct slice name)
 {
-    error_set(e, kerr == KERR_UNKNOWN_TOPIC_OR_PARTITION ? E_NOT_FOUND : E_INVALID, "%s" PRI_SL,
-              text, ARG_SL(name));
-    if (e)
-        e->sys = kerr;
-    return kerr == KERR_UNKNOWN_TOPIC_OR_PARTITION ? E_NOT_FOUND : E_INVALID;
+    return kerr_error(e, kerr == KERR_UNKNOWN_TOPIC_OR_PARTITION ? E_NOT_FOUND : E_INVALID, kerr,
+                      "%s" PRI_SL, text, ARG_SL(name));
 }
 
 static enum err unknown_topic(struct error *e)
@@ -134,12 +131,10 @@ static enum err apply(struct broker *b, struct strmap *own, const struct broker_
             strmap_set(own, c->name, slice_trim(c->value));
         return r;
     }
-    if (!row || row->type != OPT_LIST) {
-        error_set(e, E_INVALID, "Can't %s to key " PRI_SL " because its type is not LIST.",
-                  c->op == BROKER_CONFIG_APPEND ? "APPEND" : "SUBTRACT", ARG_SL(c->name));
-        e->sys = KERR_INVALID_CONFIG;
-        return E_INVALID;
-    }
+    if (!row || row->type != OPT_LIST)
+        return kerr_error(e, E_INVALID, KERR_INVALID_CONFIG,
+                          "Can't %s to key " PRI_SL " because its type is not LIST.",
+                          c->op == BROKER_CONFIG_APPEND ? "APPEND" : "SUBTRACT", ARG_SL(c->name));
     return apply_list(b, row, own, c, a, e);
 }
 
@@ -156,11 +151,9 @@ enum err broker_topic_change_configs(struct broker *b, struct slice topic,
     if (r != E_OK)
         return r;
     struct topic *t = topics_get(b->topics, topic);
-    if (!t) {
-        error_set(e, E_NOT_FOUND, "The topic '" PRI_SL "' does not exist.", ARG_SL(topic));
-        e->sys = KERR_UNKNOWN_TOPIC_OR_PARTITION;
-        return E_NOT_FOUND;
-    }
+    if (!t)
+        return kerr_error(e, E_NOT_FOUND, KERR_UNKNOWN_TOPIC_OR_PARTITION,
+                          "The topic '" PRI_SL "' does not exist.", ARG_SL(topic));
     struct strmap own, seen;
     struct arena a;
     topic_own_configs(t, &own);

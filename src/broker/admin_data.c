@@ -32,11 +32,8 @@ static enum err kafka_error(struct error *e, int16_t code, const struct broker_t
                  : code == KERR_OUT_OF_ORDER_SEQUENCE_NUMBER || code == KERR_INVALID_PRODUCER_EPOCH
                      ? E_CONFLICT
                      : E_INVALID;
-    error_set(e, r, "%s " PRI_SL "-%d: %s", doing, ARG_SL(topic_name(t->topic)), partition_id(t->p),
-              kerr_message(code));
-    if (e)
-        e->sys = code;
-    return r;
+    return kerr_error(e, r, code, "%s " PRI_SL "-%d: %s", doing, ARG_SL(topic_name(t->topic)),
+                      partition_id(t->p), kerr_message(code));
 }
 
 enum err broker_target_open(struct broker *b, struct slice topic, int32_t partition,
@@ -45,12 +42,9 @@ enum err broker_target_open(struct broker *b, struct slice topic, int32_t partit
     struct topic *t = topics_get(b->topics, topic);
     struct partition *p = t ? topic_partition(t, partition) : NULL;
     if (!p) {
-        error_set(e, E_NOT_FOUND, "there is no partition %d of topic " PRI_SL, partition,
-                  ARG_SL(topic));
-        if (e)
-            e->sys = KERR_UNKNOWN_TOPIC_OR_PARTITION;
         topic_unref(t);
-        return E_NOT_FOUND;
+        return kerr_error(e, E_NOT_FOUND, KERR_UNKNOWN_TOPIC_OR_PARTITION,
+                          "there is no partition %d of topic " PRI_SL, partition, ARG_SL(topic));
     }
     *out = xmalloc(sizeof **out);
     **out = (struct broker_target){b, t, p};

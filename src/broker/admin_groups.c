@@ -73,10 +73,8 @@ static void add_lags(struct broker *b, struct broker_group_info *g)
 
 static enum err unknown_group(struct slice id, struct error *e)
 {
-    error_set(e, E_NOT_FOUND, "Group " PRI_SL " not found.", ARG_SL(id));
-    if (e)
-        e->sys = KERR_GROUP_ID_NOT_FOUND;
-    return E_NOT_FOUND;
+    return kerr_error(e, E_NOT_FOUND, KERR_GROUP_ID_NOT_FOUND, "Group " PRI_SL " not found.",
+                      ARG_SL(id));
 }
 
 enum err broker_group(struct broker *b, struct slice id, struct arena *a,
@@ -101,10 +99,7 @@ static enum err from_code(int16_t code, struct slice id, struct error *e)
                      ? E_NOT_FOUND
                  : code == KERR_COORDINATOR_NOT_AVAILABLE ? E_IO
                                                           : E_CONFLICT;
-    error_set(e, r, "group " PRI_SL ": %s", ARG_SL(id), kerr_message(code));
-    if (e)
-        e->sys = code;
-    return r;
+    return kerr_error(e, r, code, "group " PRI_SL ": %s", ARG_SL(id), kerr_message(code));
 }
 
 enum err broker_group_delete(struct broker *b, struct slice id, struct error *e)

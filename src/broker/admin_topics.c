@@ -10,19 +10,10 @@
 #include "broker/topic.h"
 #include "broker/txn/txn_coord.h"
 
-/* Sets code and text where the caller gave room for them. */
-static enum err refuse(struct error *e, enum err code, int16_t kerr, const char *text)
-{
-    error_set(e, code, "%s", text);
-    if (e)
-        e->sys = kerr;
-    return code;
-}
-
 static enum err unknown_topic(struct error *e)
 {
-    return refuse(e, E_NOT_FOUND, KERR_UNKNOWN_TOPIC_OR_PARTITION,
-                  kerr_message(KERR_UNKNOWN_TOPIC_OR_PARTITION));
+    return kerr_error(e, E_NOT_FOUND, KERR_UNKNOWN_TOPIC_OR_PARTITION, "%s",
+                      kerr_message(KERR_UNKNOWN_TOPIC_OR_PARTITION));
 }
 
 /* --- looking ------------------------------------------------------------------------------------
@@ -149,19 +140,18 @@ static enum err check_replication(struct broker *b, const struct broker_topic_sp
         factor = MIN(b->o->default_replication_factor, most);
     *out = factor;
     if (factor == 0 || factor < -1)
-        return refuse(e, E_INVALID, KERR_INVALID_REPLICATION_FACTOR,
-                      "Replication factor must be larger than 0, or -1 to use the default value.");
+        return kerr_error(
+            e, E_INVALID, KERR_INVALID_REPLICATION_FACTOR, "%s",
+            "Replication factor must be larger than 0, or -1 to use the default value.");
     if (factor <= most)
         return E_OK;
     *out = most;
     if (!b->o->replication_factor_clamp) {
-        error_set(e, E_INVALID,
-                  "Unable to replicate the partition %d time(s): The target replication factor of "
-                  "%d cannot be reached because only %d broker(s) are registered.",
-                  factor, factor, most);
-        if (e)
-            e->sys = KERR_INVALID_REPLICATION_FACTOR;
-        return E_INVALID;
+        return kerr_error(
+            e, E_INVALID, KERR_INVALID_REPLICATION_FACTOR,
+            "Unable to replicate the partition %d time(s): The target replication factor of "
+            "%d cannot be reached because only %d broker(s) are registered.",
+            factor, factor, most);
     }
     if (!spec->validate_only)
         LOG_INFO(LOG_BROKER,
@@ -179,13 +169,15 @@ static enum err check_assignments(struct broker *b, const struct broker_topic_sp
         const int32_t *v = spec->assignments[i];
         enum err r = brokers_check_replicas(&b->brokers, v, spec->assignment_counts[i], e);
         if (r == E_OK && spec->assignment_counts[i] != spec->assignment_counts[0])
-            r = refuse(e, E_INVALID, KERR_INVALID_REPLICA_ASSIGNMENT,
-                       "The manual partition assignment has partitions with different replication "
-                       "factors.");
+            r = kerr_error(
+                e, E_INVALID, KERR_INVALID_REPLICA_ASSIGNMENT, "%s",
+                "The manual partition assignment has partitions with different replication "
+                "factors.");
         if (r == E_OK && !placement_manual(&ids, v, spec->assignment_counts[i], &out[i]))
-            r = refuse(e, E_INVALID, KERR_INVALID_REPLICA_ASSIGNMENT,
-                       "All brokers specified in the manual partition assignment for a partition "
-                       "are fenced or in controlled shutdown.");
+            r = kerr_error(
+                e, E_INVALID, KERR_INVALID_REPLICA_ASSIGNMENT, "%s",
+                "All brokers specified in the manual partition assignment for a partition "
+                "are fenced or in controlled shutdown.");
         if (r != E_OK)
             return r;
     }
@@ -222,11 +214,11 @@ enum err broker_topic_create(struct broker *b, const struct broker_topic_spec *s
     if (r != E_OK)
         return r;
     if (slice_eq(spec->name, SL("__cluster_metadata")))
-        return refuse(e, E_INVALID, KERR_INVALID_REQUEST,
-                      "Creation of internal topic __cluster_metadata is prohibited.");
+        return kerr_error(e, E_INVALID, KERR_INVALID_REQUEST, "%s",
+                          "Creation of internal topic __cluster_metadata is prohibited.");
     if (spec->partitions == 0 || spec->partitions < -1)
-        return refuse(e, E_INVALID, KERR_INVALID_PARTITIONS,
-                      "Number of partitions was set to an invalid non-positive value.");
+        return kerr_error(e, E_INVALID, KERR_INVALID_PARTITIONS, "%s",
+                          "Number of partitions was set to an invalid non-positive value.");
     int32_t factor = 1;
     r = check_replication(b, spec, &factor, e);
     if (r != E_OK)
@@ -251,8 +243,8 @@ enum err broker_topic_create(struct broker *b, const struct broker_topic_spec *s
 enum err broker_topic_delete(struct broker *b, struct slice name, struct error *e)
 {
     if (!b->o->delete_topics)
-        return refuse(e, E_CONFLICT, KERR_TOPIC_DELETION_DISABLED,
-                      kerr_message(KERR_TOPIC_DELETION_DISABLED));
+        return kerr_error(e, E_CONFLICT, KERR_TOPIC_DELETION_DISABLED, "%s",
+                          kerr_message(KERR_TOPIC_DELETION_DISABLED));
     enum err r = topics_delete(b->topics, name, e);
     if (r != E_OK)
         return r;
@@ -297,16 +289,16 @@ enum err broker_delete_records(struct broker *b, struct slice topic, int32_t par
     if (!p) {
         r = unknown_topic(e);
     } else if (topic_is_internal(t)) {
-        r = refuse(e, E_INVALID, KERR_INVALID_TOPIC_EXCEPTION,
-                   "Records of an internal topic can not be deleted.");
+        r = kerr_error(e, E_INVALID, KERR_INVALID_TOPIC_EXCEPTION, "%s",
+                       "Records of an internal topic can not be deleted.");
     } else if (!topic_config(t)->cleanup_delete) {
-        r = refuse(e, E_INVALID, KERR_POLICY_VIOLATION,
-                   "Records can be deleted from topics with cleanup.policy delete only.");
+        r = kerr_error(e, E_INVALID, KERR_POLICY_VIOLATION, "%s",
+                       "Records can be deleted from topics with cleanup.policy delete only.");
     } else {
         int16_t code = partition_delete_records(p, offset, low);
         if (code != KERR_NONE)
-            r = refuse(e, code == KERR_KAFKA_STORAGE_ERROR ? E_IO : E_INVALID, code,
-                       kerr_message(code));
+            r = kerr_error(e, code == KERR_KAFKA_STORAGE_ERROR ? E_IO : E_INVALID, code, "%s",
+                           kerr_message(code));
     }
     partition_unref(p);
     topic_unref(t);

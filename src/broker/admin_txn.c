@@ -50,9 +50,8 @@ enum err broker_partition_producers(struct broker *b, struct slice topic, int32_
     *count = 0;
     *out = NULL;
     if (!p) {
-        r = error_set(e, E_NOT_FOUND, "%s", kerr_message(KERR_UNKNOWN_TOPIC_OR_PARTITION));
-        if (e)
-            e->sys = KERR_UNKNOWN_TOPIC_OR_PARTITION;
+        r = kerr_error(e, E_NOT_FOUND, KERR_UNKNOWN_TOPIC_OR_PARTITION, "%s",
+                       kerr_message(KERR_UNKNOWN_TOPIC_OR_PARTITION));
     } else if (partition_producers(p, a, &v, count) != E_OK ||
                !(*out = arena_try_calloc(a, *count + 1, sizeof **out))) {
         *count = 0;

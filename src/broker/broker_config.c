@@ -7,8 +7,6 @@
 #include "broker/proto/kerr.h"
 #include "broker/topic_config.h"
 
-#include <stdarg.h>
-
 static const char *const durabilities[] = {"default", "sync", NULL};
 static const char *const migration_policies[] = {"disabled", "upgrade", "downgrade",
                                                  "bidirectional", NULL};
@@ -377,19 +375,6 @@ void broker_settings_unknown(struct broker_settings *s, struct arena *a,
 /* --- changes ------------------------------------------------------------------------------------
  */
 
-static enum err refuse(struct error *e, int16_t code, const char *fmt, ...) PRINTF_LIKE(3, 4);
-static enum err refuse(struct error *e, int16_t code, const char *fmt, ...)
-{
-    char line[400];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(line, sizeof line, fmt, ap);
-    va_end(ap);
-    error_set(e, E_INVALID, "%s", line);
-    e->sys = code;
-    return E_INVALID;
-}
-
 /* Kafka takes these while it runs; here they are read at the start, from the options it was started
  * with (security.h). */
 static bool is_read_at_start(struct slice name)
@@ -437,8 +422,8 @@ static enum err check_dynamic(const struct broker_config_change *v, size_t n, bo
     }
     for (size_t i = 0; i < ARRAY_LEN(sentences); i++) {
         if (names[i].n && r == E_OK)
-            r = refuse(e, KERR_INVALID_REQUEST, "%s: %s(%s)", sentences[i].before, sentences[i].set,
-                       names[i].p);
+            r = kerr_error(e, E_INVALID, KERR_INVALID_REQUEST, "%s: %s(%s)", sentences[i].before,
+                           sentences[i].set, names[i].p);
         strbuf_release(&names[i]);
     }
     return r;
@@ -469,8 +454,8 @@ static enum err check_value(struct slice name, struct slice value, struct error 
     if (!row)
         return E_OK;
     if (!strcmp(row->name, "log.roll.ms") && slice_to_i64(slice_trim(value), &n) == E_OK && n < 1)
-        return refuse(e, KERR_INVALID_REQUEST,
-                      "requirement failed: log.roll.ms must be greater than or equal to 1");
+        return kerr_error(e, E_INVALID, KERR_INVALID_REQUEST,
+                          "requirement failed: log.roll.ms must be greater than or equal to 1");
     static const struct {
         const char *name;
         int least;
@@ -503,11 +488,13 @@ static enum err check_min_isr(const struct strmap *set, bool for_broker, struct 
     if (!strmap_has(set, name))
         return E_OK;
     if (for_broker)
-        return refuse(e, KERR_INVALID_CONFIG,
-                      "Broker-level min.insync.replicas cannot be altered while ELR is enabled.");
+        return kerr_error(
+            e, E_INVALID, KERR_INVALID_CONFIG,
+            "Broker-level min.insync.replicas cannot be altered while ELR is enabled.");
     if (!strmap_get(set, name).p)
-        return refuse(e, KERR_INVALID_CONFIG,
-                      "Cluster-level min.insync.replicas cannot be removed while ELR is enabled.");
+        return kerr_error(
+            e, E_INVALID, KERR_INVALID_CONFIG,
+            "Cluster-level min.insync.replicas cannot be removed while ELR is enabled.");
     return E_OK;
 }
 
@@ -570,18 +557,19 @@ static enum err gather(struct broker_settings *s, const struct broker_config_cha
         const struct broker_config_change *c = &v[i];
         const struct opt_row *row = opt_find(rows, c->name);
         if (strmap_has(set, c->name)) {
-            r = refuse(e, KERR_INVALID_REQUEST, "Error due to duplicate config keys");
+            r = kerr_error(e, E_INVALID, KERR_INVALID_REQUEST,
+                           "Error due to duplicate config keys");
         } else if (c->op == BROKER_CONFIG_DELETE) {
             strmap_set(set, c->name, SLICE_NULL);
         } else if (!c->value.p) {
-            r = refuse(e, KERR_INVALID_REQUEST, "Null value not supported for : " PRI_SL,
-                       ARG_SL(c->name));
+            r = kerr_error(e, E_INVALID, KERR_INVALID_REQUEST,
+                           "Null value not supported for : " PRI_SL, ARG_SL(c->name));
         } else if (c->op == BROKER_CONFIG_SET) {
             strmap_set(set, c->name, slice_trim(c->value));
         } else if (!row || row->type != OPT_LIST) {
-            r = refuse(e, KERR_INVALID_CONFIG,
-                       "Config value %s is not allowed for config key: " PRI_SL,
-                       c->op == BROKER_CONFIG_APPEND ? "append" : "subtract", ARG_SL(c->name));
+            r = kerr_error(e, E_INVALID, KERR_INVALID_CONFIG,
+                           "Config value %s is not allowed for config key: " PRI_SL,
+                           c->op == BROKER_CONFIG_APPEND ? "append" : "subtract", ARG_SL(c->name));
         } else {
             enum config_source source;
             struct strbuf text = STRBUF_INIT;

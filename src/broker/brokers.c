@@ -208,10 +208,8 @@ enum err brokers_spread(struct brokers *s, int32_t factor, int32_t from, struct 
     bytes_random(&start, sizeof start);
     if (placement_spread(&ids, start % 1024, factor, from, out, count))
         return E_OK;
-    error_set(e, E_INVALID, "All brokers are currently fenced.");
-    if (e)
-        e->sys = KERR_INVALID_REPLICATION_FACTOR;
-    return E_INVALID;
+    return kerr_error(e, E_INVALID, KERR_INVALID_REPLICATION_FACTOR,
+                      "All brokers are currently fenced.");
 }
 
 /* --- stopping and starting ----------------------------------------------------------------------
@@ -367,10 +365,7 @@ static bool reassign_one(void *arg, struct placement *p, const struct topic *t, 
 
 static enum err bad_replicas(struct error *e, const char *text)
 {
-    error_set(e, E_INVALID, "%s", text);
-    if (e)
-        e->sys = KERR_INVALID_REPLICA_ASSIGNMENT;
-    return E_INVALID;
+    return kerr_error(e, E_INVALID, KERR_INVALID_REPLICA_ASSIGNMENT, "%s", text);
 }
 
 enum err brokers_check_replicas(const struct brokers *s, const int32_t *ids, int32_t count,
@@ -411,11 +406,8 @@ enum err brokers_reassign(struct brokers *s, struct slice topic, int32_t partiti
     pthread_mutex_unlock(&s->change);
     if (r == E_OK && ra.none_runs)
         return bad_replicas(e, "None of the replicas runs.");
-    if (r == E_OK && !ra.seen) {
-        error_set(e, E_NOT_FOUND, "%s", kerr_message(KERR_UNKNOWN_TOPIC_OR_PARTITION));
-        if (e)
-            e->sys = KERR_UNKNOWN_TOPIC_OR_PARTITION;
-        return E_NOT_FOUND;
-    }
+    if (r == E_OK && !ra.seen)
+        return kerr_error(e, E_NOT_FOUND, KERR_UNKNOWN_TOPIC_OR_PARTITION, "%s",
+                          kerr_message(KERR_UNKNOWN_TOPIC_OR_PARTITION));
     return r;
 }

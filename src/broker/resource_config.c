@@ -245,19 +245,6 @@ void resource_config_names(struct resource_configs *r, enum resource_kind kind, 
 /* --- changing -----------------------------------------------------------------------------------
  */
 
-static enum err refuse(struct error *e, int16_t code, const char *fmt, ...) PRINTF_LIKE(3, 4);
-static enum err refuse(struct error *e, int16_t code, const char *fmt, ...)
-{
-    char line[300];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(line, sizeof line, fmt, ap);
-    va_end(ap);
-    error_set(e, E_INVALID, "%s", line);
-    e->sys = code;
-    return E_INVALID;
-}
-
 /* A group's number must keep to what the broker allows: "consumer.session.timeout.ms" to
  * group.consumer.min.session.timeout.ms and group.consumer.max.session.timeout.ms. */
 static enum err check_limits(struct broker_settings *s, struct slice option, struct slice text,
@@ -279,8 +266,9 @@ static enum err check_limits(struct broker_settings *s, struct slice option, str
         if (!given.p || slice_to_i64(given, &limit) != E_OK)
             continue;
         if (max ? value > limit : value < limit)
-            r = refuse(e, KERR_INVALID_CONFIG, PRI_SL " must be %s than or equal to %s",
-                       ARG_SL(option), max ? "less" : "greater", name);
+            r = kerr_error(e, E_INVALID, KERR_INVALID_CONFIG,
+                           PRI_SL " must be %s than or equal to %s", ARG_SL(option),
+                           max ? "less" : "greater", name);
     }
     arena_release(&a);
     return r;
@@ -292,10 +280,11 @@ static enum err check_value(struct broker_settings *s, enum resource_kind kind, 
     const struct opt_row *row = opt_find(kinds[kind].rows, option);
     int64_t n;
     if (!row && kind == RESOURCE_KIND_METRICS)
-        return refuse(e, KERR_INVALID_REQUEST, "Unknown client metrics configuration: " PRI_SL,
-                      ARG_SL(option));
+        return kerr_error(e, E_INVALID, KERR_INVALID_REQUEST,
+                          "Unknown client metrics configuration: " PRI_SL, ARG_SL(option));
     if (!row)
-        return refuse(e, KERR_INVALID_CONFIG, "Unknown group config name: " PRI_SL, ARG_SL(option));
+        return kerr_error(e, E_INVALID, KERR_INVALID_CONFIG, "Unknown group config name: " PRI_SL,
+                          ARG_SL(option));
     struct opt_values scratch = {.texts = STRMAP_INIT};
     enum err r = opt_set(row, &scratch, text, e);
     opt_values_release(&scratch);
@@ -305,10 +294,10 @@ static enum err check_value(struct broker_settings *s, enum resource_kind kind, 
     }
     if (kind == RESOURCE_KIND_METRICS && slice_eq(option, SL("interval.ms")) &&
         slice_to_i64(slice_trim(text), &n) == E_OK && (n < 100 || n > 3600000))
-        return refuse(e, KERR_INVALID_REQUEST,
-                      "Invalid value %lld for interval.ms, interval must be between 100 and "
-                      "3600000 (1 hour)",
-                      (long long)n);
+        return kerr_error(e, E_INVALID, KERR_INVALID_REQUEST,
+                          "Invalid value %lld for interval.ms, interval must be between 100 and "
+                          "3600000 (1 hour)",
+                          (long long)n);
     return kind == RESOURCE_KIND_GROUP ? check_limits(s, option, text, e) : E_OK;
 }
 
@@ -322,12 +311,12 @@ static enum err apply(struct broker_settings *s, enum resource_kind kind, struct
         return E_OK;
     }
     if (!c->value.p)
-        return refuse(e, KERR_INVALID_REQUEST, "Null value not supported for : " PRI_SL,
-                      ARG_SL(c->name));
+        return kerr_error(e, E_INVALID, KERR_INVALID_REQUEST,
+                          "Null value not supported for : " PRI_SL, ARG_SL(c->name));
     if (c->op != BROKER_CONFIG_SET && (!row || row->type != OPT_LIST))
-        return refuse(e, KERR_INVALID_CONFIG,
-                      "Can't %s to key " PRI_SL " because its type is not LIST.",
-                      c->op == BROKER_CONFIG_APPEND ? "APPEND" : "SUBTRACT", ARG_SL(c->name));
+        return kerr_error(e, E_INVALID, KERR_INVALID_CONFIG,
+                          "Can't %s to key " PRI_SL " because its type is not LIST.",
+                          c->op == BROKER_CONFIG_APPEND ? "APPEND" : "SUBTRACT", ARG_SL(c->name));
     if (c->op == BROKER_CONFIG_SET)
         strbuf_add_slice(&text, slice_trim(c->value));
     else
@@ -349,9 +338,10 @@ enum err resource_config_alter(struct resource_configs *r, struct db *db, struct
     struct strmap set, seen;
     enum err err = E_OK;
     if (name.n == 0)
-        return refuse(e, KERR_INVALID_REQUEST, "%s",
-                      kind == RESOURCE_KIND_METRICS ? "Subscription name can't be empty"
-                                                    : "Default group resources are not allowed.");
+        return kerr_error(e, E_INVALID, KERR_INVALID_REQUEST, "%s",
+                          kind == RESOURCE_KIND_METRICS
+                              ? "Subscription name can't be empty"
+                              : "Default group resources are not allowed.");
     pthread_mutex_lock(&r->lock);
     const struct strmap *before = map_get(&r->named[kind], name);
     if (before && !replace)
@@ -362,7 +352,8 @@ enum err resource_config_alter(struct resource_configs *r, struct db *db, struct
     strmap_init(&seen);
     for (size_t i = 0; err == E_OK && i < count; i++) {
         if (strmap_has(&seen, changes[i].name))
-            err = refuse(e, KERR_INVALID_REQUEST, "Error due to duplicate config keys");
+            err = kerr_error(e, E_INVALID, KERR_INVALID_REQUEST,
+                             "Error due to duplicate config keys");
         strmap_set(&seen, changes[i].name, SL(""));
         if (err == E_OK)
             err = apply(s, kind, &set, &changes[i], e);

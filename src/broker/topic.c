@@ -23,19 +23,6 @@
 /* --- small things ------------------------------------------------------------------------------
  */
 
-enum err topics_refuse(struct error *e, enum err code, int16_t kafka, const char *fmt, ...)
-{
-    char text[1024];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    error_set(e, code, "%s", text);
-    if (e)
-        e->sys = kafka;
-    return code;
-}
-
 static struct slice id_slice(const struct uuid *id)
 {
     return slice_of(id->b, sizeof id->b);
@@ -58,29 +45,28 @@ bool topic_name_is_internal(struct slice name)
 enum err topic_name_check(struct slice name, struct error *e)
 {
     if (name.n == 0)
-        return topics_refuse(e, E_INVALID, KERR_INVALID_TOPIC_EXCEPTION,
-                             "Topic name is invalid: the empty string is not allowed");
+        return kerr_error(e, E_INVALID, KERR_INVALID_TOPIC_EXCEPTION,
+                          "Topic name is invalid: the empty string is not allowed");
     if (slice_eq(name, SL(".")) || slice_eq(name, SL("..")))
-        return topics_refuse(e, E_INVALID, KERR_INVALID_TOPIC_EXCEPTION,
-                             "Topic name is invalid: '" PRI_SL "' is not allowed", ARG_SL(name));
+        return kerr_error(e, E_INVALID, KERR_INVALID_TOPIC_EXCEPTION,
+                          "Topic name is invalid: '" PRI_SL "' is not allowed", ARG_SL(name));
     if (name.n > TOPIC_NAME_MAX)
-        return topics_refuse(e, E_INVALID, KERR_INVALID_TOPIC_EXCEPTION,
-                             "Topic name is invalid: the length of '" PRI_SL
-                             "' is longer than the max allowed length %d",
-                             ARG_SL(slice_sub(name, 0, 900)), TOPIC_NAME_MAX);
+        return kerr_error(e, E_INVALID, KERR_INVALID_TOPIC_EXCEPTION,
+                          "Topic name is invalid: the length of '" PRI_SL
+                          "' is longer than the max allowed length %d",
+                          ARG_SL(slice_sub(name, 0, 900)), TOPIC_NAME_MAX);
     for (size_t i = 0; i < name.n; i++) {
         char c = name.p[i];
         if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
             c != '.' && c != '_' && c != '-')
-            return topics_refuse(e, E_INVALID, KERR_INVALID_TOPIC_EXCEPTION,
-                                 "Topic name is invalid: '" PRI_SL
-                                 "' contains one or more characters "
-                                 "other than ASCII alphanumerics, '.', '_' and '-'",
-                                 ARG_SL(name));
+            return kerr_error(e, E_INVALID, KERR_INVALID_TOPIC_EXCEPTION,
+                              "Topic name is invalid: '" PRI_SL "' contains one or more characters "
+                              "other than ASCII alphanumerics, '.', '_' and '-'",
+                              ARG_SL(name));
     }
     if (slice_eq(name, SL("__cluster_metadata")))
-        return topics_refuse(e, E_INVALID, KERR_INVALID_REQUEST,
-                             "Creation of internal topic __cluster_metadata is prohibited.");
+        return kerr_error(e, E_INVALID, KERR_INVALID_REQUEST,
+                          "Creation of internal topic __cluster_metadata is prohibited.");
     return E_OK;
 }
 
@@ -348,12 +334,12 @@ enum err topics_check_new_name(struct topics *t, struct slice name, struct error
     if (!other)
         return E_OK;
     if (slice_eq(topic_name(other), name))
-        r = topics_refuse(e, E_EXISTS, KERR_TOPIC_ALREADY_EXISTS,
-                          "Topic '" PRI_SL "' already exists.", ARG_SL(name));
+        r = kerr_error(e, E_EXISTS, KERR_TOPIC_ALREADY_EXISTS, "Topic '" PRI_SL "' already exists.",
+                       ARG_SL(name));
     else
-        r = topics_refuse(e, E_INVALID, KERR_INVALID_TOPIC_EXCEPTION,
-                          "Topic '" PRI_SL "' collides with existing topic: %s", ARG_SL(name),
-                          other->name);
+        r = kerr_error(e, E_INVALID, KERR_INVALID_TOPIC_EXCEPTION,
+                       "Topic '" PRI_SL "' collides with existing topic: %s", ARG_SL(name),
+                       other->name);
     topic_unref(other);
     return r;
 }

@@ -65,9 +65,9 @@ static enum err check_configs(const struct strmap *given, struct strmap *out, st
     for (size_t i = 0; given && i < given->count; i++) {
         const struct strmap_entry *x = &given->entries[i];
         if (slice_is_null(x->value))
-            return topics_refuse(e, E_INVALID, KERR_INVALID_CONFIG,
-                                 "Null value not supported for topic configs: " PRI_SL,
-                                 ARG_SL(x->key));
+            return kerr_error(e, E_INVALID, KERR_INVALID_CONFIG,
+                              "Null value not supported for topic configs: " PRI_SL,
+                              ARG_SL(x->key));
         enum err r = topic_option_check(x->key, x->value, e);
         if (r != E_OK)
             return r;
@@ -76,11 +76,10 @@ static enum err check_configs(const struct strmap *given, struct strmap *out, st
     }
     topic_config_compute(&c, out, t->options.broker_value, t->options.broker_value_arg);
     if (c.min_compaction_lag_ms > c.max_compaction_lag_ms)
-        return topics_refuse(e, E_INVALID, KERR_INVALID_CONFIG,
-                             "conflict topic config setting min.compaction.lag.ms (%lld) > "
-                             "max.compaction.lag.ms (%lld)",
-                             (long long)c.min_compaction_lag_ms,
-                             (long long)c.max_compaction_lag_ms);
+        return kerr_error(e, E_INVALID, KERR_INVALID_CONFIG,
+                          "conflict topic config setting min.compaction.lag.ms (%lld) > "
+                          "max.compaction.lag.ms (%lld)",
+                          (long long)c.min_compaction_lag_ms, (long long)c.max_compaction_lag_ms);
     return E_OK;
 }
 
@@ -88,9 +87,9 @@ static enum err check_room(struct topics *t, int64_t more, struct error *e)
 {
     int64_t now = (int64_t)topics_partition_count(t), limit = t->options.max_partitions;
     if (limit > 0 && now + more > limit)
-        return topics_refuse(e, E_INVALID, KERR_INVALID_PARTITIONS,
-                             "%lld more partitions would make %lld in all; max.partitions is %lld",
-                             (long long)more, (long long)(now + more), (long long)limit);
+        return kerr_error(e, E_INVALID, KERR_INVALID_PARTITIONS,
+                          "%lld more partitions would make %lld in all; max.partitions is %lld",
+                          (long long)more, (long long)(now + more), (long long)limit);
     return E_OK;
 }
 
@@ -142,8 +141,8 @@ enum err topics_create(struct topics *t, const struct topic_spec *spec, bool val
     pthread_mutex_lock(&t->change);
     enum err r = topics_check_new_name(t, spec->name, e);
     if (r == E_OK && spec->partitions <= 0)
-        r = topics_refuse(e, E_INVALID, KERR_INVALID_PARTITIONS,
-                          "Number of partitions was set to an invalid non-positive value.");
+        r = kerr_error(e, E_INVALID, KERR_INVALID_PARTITIONS,
+                       "Number of partitions was set to an invalid non-positive value.");
     if (r == E_OK)
         r = check_room(t, spec->partitions, e);
     strmap_init(&row.configs);
@@ -175,8 +174,8 @@ enum err topics_create(struct topics *t, const struct topic_spec *spec, bool val
 
 static enum err unknown_topic(struct error *e)
 {
-    return topics_refuse(e, E_NOT_FOUND, KERR_UNKNOWN_TOPIC_OR_PARTITION, "%s",
-                         kerr_message(KERR_UNKNOWN_TOPIC_OR_PARTITION));
+    return kerr_error(e, E_NOT_FOUND, KERR_UNKNOWN_TOPIC_OR_PARTITION, "%s",
+                      kerr_message(KERR_UNKNOWN_TOPIC_OR_PARTITION));
 }
 
 void topics_remove_tree(void *arg)
@@ -243,10 +242,10 @@ static enum err check_more(struct topics *t, const struct topic *topic, int32_t 
 {
     int32_t now = topic_partition_count(topic);
     if (total == now)
-        return topics_refuse(e, E_INVALID, KERR_INVALID_PARTITIONS,
-                             "Topic already has %d partition(s).", now);
+        return kerr_error(e, E_INVALID, KERR_INVALID_PARTITIONS,
+                          "Topic already has %d partition(s).", now);
     if (total < now)
-        return topics_refuse(
+        return kerr_error(
             e, E_INVALID, KERR_INVALID_PARTITIONS,
             "The topic %s currently has %d partition(s); %d would not be an increase.", topic->name,
             now, total);

@@ -57,10 +57,6 @@ struct topics {
     int64_t saved_ms;           /* the flusher's: when checkpoints were last written */
 };
 
-/* An error with Kafka's number in e->sys. Returns code. */
-enum err topics_refuse(struct error *e, enum err code, int16_t kafka, const char *fmt, ...)
-    PRINTF_LIKE(4, 5);
-
 static inline struct partition_set *topic_parts(const struct topic *t)
 {
     return atomic_load_explicit(&t->parts, memory_order_acquire);

@@ -9,8 +9,6 @@
 #include "broker/api/repeats.h"
 #include "broker/topic.h"
 
-#include <stdarg.h>
-
 struct change {
     int8_t type;
     struct slice name;
@@ -22,19 +20,6 @@ struct change {
 
 /* --- loggers ------------------------------------------------------------------------------------
  */
-
-static enum err bad_logger(struct error *e, int16_t code, const char *fmt, ...) PRINTF_LIKE(3, 4);
-static enum err bad_logger(struct error *e, int16_t code, const char *fmt, ...)
-{
-    char line[256];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(line, sizeof line, fmt, ap);
-    va_end(ap);
-    error_set(e, E_INVALID, "%s", line);
-    e->sys = code;
-    return E_INVALID;
-}
 
 static bool is_logger(struct slice name)
 {
@@ -66,22 +51,22 @@ static enum err check_logger(const struct broker_config_change *c, enum log_leve
 {
     *level = (enum log_level)atomic_load(&log_levels[LOG_MAIN]); /* deleted: root's */
     if (!is_logger(c->name))
-        return bad_logger(e, KERR_INVALID_CONFIG, "Logger " PRI_SL " does not exist!",
+        return kerr_error(e, E_INVALID, KERR_INVALID_CONFIG, "Logger " PRI_SL " does not exist!",
                           ARG_SL(c->name));
     if (c->op == BROKER_CONFIG_APPEND || c->op == BROKER_CONFIG_SUBTRACT)
-        return bad_logger(e, KERR_INVALID_REQUEST,
+        return kerr_error(e, E_INVALID, KERR_INVALID_REQUEST,
                           "%s operation is not allowed for the BROKER_LOGGER resource",
                           c->op == BROKER_CONFIG_APPEND ? "APPEND" : "SUBTRACT");
     if (c->op == BROKER_CONFIG_DELETE)
         return slice_eq(c->name, SL("root"))
-                   ? bad_logger(e, KERR_INVALID_REQUEST,
+                   ? kerr_error(e, E_INVALID, KERR_INVALID_REQUEST,
                                 "Removing the log level of the root logger is not allowed")
                    : E_OK;
     if (!c->value.p)
-        return bad_logger(e, KERR_INVALID_REQUEST, "Null value not supported for : " PRI_SL,
-                          ARG_SL(c->name));
+        return kerr_error(e, E_INVALID, KERR_INVALID_REQUEST,
+                          "Null value not supported for : " PRI_SL, ARG_SL(c->name));
     if (!parse_level(c->value, level))
-        return bad_logger(e, KERR_INVALID_CONFIG,
+        return kerr_error(e, E_INVALID, KERR_INVALID_CONFIG,
                           "Cannot set the log level of " PRI_SL " to " PRI_SL
                           " as it is not a supported log level. Valid log levels are DEBUG, ERROR, "
                           "FATAL, INFO, TRACE, WARN",

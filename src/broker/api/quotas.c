@@ -28,44 +28,34 @@ struct filter {
     bool strict;
 };
 
-static enum err bad(struct error *e, int16_t code, const char *fmt, ...) PRINTF_LIKE(3, 4);
-static enum err bad(struct error *e, int16_t code, const char *fmt, ...)
-{
-    char text[512];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    error_set(e, E_INVALID, "%s", text);
-    e->sys = code;
-    return E_INVALID;
-}
-
 static enum err take_component(struct filter *f,
                                const struct describe_client_quotas_request_component *c,
                                struct error *e)
 {
     enum quota_kind k = quota_kind_find(c->entity_type);
     if (c->entity_type.n == 0)
-        return bad(e, KERR_INVALID_REQUEST, "Invalid empty entity type.");
+        return kerr_error(e, E_INVALID, KERR_INVALID_REQUEST, "Invalid empty entity type.");
     if (k == QUOTA_KINDS)
-        return bad(e, KERR_UNSUPPORTED_VERSION, "Custom entity type '" PRI_SL "' not supported",
-                   ARG_SL(c->entity_type));
+        return kerr_error(e, E_INVALID, KERR_UNSUPPORTED_VERSION,
+                          "Custom entity type '" PRI_SL "' not supported", ARG_SL(c->entity_type));
     if (f->has[k])
-        return bad(e, KERR_INVALID_REQUEST,
-                   "Entity type " PRI_SL " cannot appear more than once in the filter.",
-                   ARG_SL(c->entity_type));
+        return kerr_error(e, E_INVALID, KERR_INVALID_REQUEST,
+                          "Entity type " PRI_SL " cannot appear more than once in the filter.",
+                          ARG_SL(c->entity_type));
     if (c->match_type == MATCH_EXACT && !c->match.p)
-        return bad(e, KERR_INVALID_REQUEST,
-                   "Request specified MATCH_TYPE_EXACT, but set match string to null.");
+        return kerr_error(e, E_INVALID, KERR_INVALID_REQUEST,
+                          "Request specified MATCH_TYPE_EXACT, but set match string to null.");
     if (c->match_type == MATCH_DEFAULT && c->match.p)
-        return bad(e, KERR_INVALID_REQUEST,
-                   "Request specified MATCH_TYPE_DEFAULT, but also specified a match string.");
+        return kerr_error(
+            e, E_INVALID, KERR_INVALID_REQUEST,
+            "Request specified MATCH_TYPE_DEFAULT, but also specified a match string.");
     if (c->match_type == MATCH_ANY && c->match.p)
-        return bad(e, KERR_INVALID_REQUEST,
-                   "Request specified MATCH_TYPE_SPECIFIED, but also specified a match string.");
+        return kerr_error(
+            e, E_INVALID, KERR_INVALID_REQUEST,
+            "Request specified MATCH_TYPE_SPECIFIED, but also specified a match string.");
     if (c->match_type < MATCH_EXACT || c->match_type > MATCH_ANY)
-        return bad(e, KERR_INVALID_REQUEST, "Unknown match type %d", c->match_type);
+        return kerr_error(e, E_INVALID, KERR_INVALID_REQUEST, "Unknown match type %d",
+                          c->match_type);
     f->has[k] = true;
     f->match[k] = c->match_type;
     f->name[k] = c->match;
@@ -83,9 +73,10 @@ static enum err take_filter(struct filter *f, const struct describe_client_quota
             return r;
     }
     if (f->has[QUOTA_IP] && f->count > 1)
-        return bad(e, KERR_INVALID_REQUEST,
-                   "Invalid entity filter component combination. IP filter component should not "
-                   "be used with user or clientId filter component.");
+        return kerr_error(
+            e, E_INVALID, KERR_INVALID_REQUEST,
+            "Invalid entity filter component combination. IP filter component should not "
+            "be used with user or clientId filter component.");
     return E_OK;
 }
 
@@ -155,23 +146,24 @@ static enum err take_entity(const struct alter_client_quotas_request_entry *in,
 {
     *x = (struct quota_entity){0};
     if (in->entity_count <= 0)
-        return bad(e, KERR_INVALID_REQUEST, "Invalid empty client quota entity");
+        return kerr_error(e, E_INVALID, KERR_INVALID_REQUEST, "Invalid empty client quota entity");
     for (int32_t i = 0; i < in->entity_count; i++) {
         struct slice type = in->entity[i].entity_type, name = in->entity[i].entity_name;
         enum quota_kind k = quota_kind_find(type);
         if (k == QUOTA_KINDS)
-            return bad(e, KERR_INVALID_REQUEST, "Unhandled client quota entity type: " PRI_SL,
-                       ARG_SL(type));
+            return kerr_error(e, E_INVALID, KERR_INVALID_REQUEST,
+                              "Unhandled client quota entity type: " PRI_SL, ARG_SL(type));
         if (x->has[k])
-            return bad(e, KERR_INVALID_REQUEST, "Duplicate client quota entity type: " PRI_SL,
-                       ARG_SL(type));
+            return kerr_error(e, E_INVALID, KERR_INVALID_REQUEST,
+                              "Duplicate client quota entity type: " PRI_SL, ARG_SL(type));
         if (name.p && name.n == 0)
-            return bad(e, KERR_INVALID_REQUEST, "Empty " PRI_SL " not supported", ARG_SL(type));
+            return kerr_error(e, E_INVALID, KERR_INVALID_REQUEST, "Empty " PRI_SL " not supported",
+                              ARG_SL(type));
         x->has[k] = true;
         x->name[k] = name;
     }
     if (x->has[QUOTA_IP] && in->entity_count > 1)
-        return bad(e, KERR_INVALID_REQUEST, "Invalid quota entity combination");
+        return kerr_error(e, E_INVALID, KERR_INVALID_REQUEST, "Invalid quota entity combination");
     struct slice ip = x->name[QUOTA_IP];
     if (ip.p) {
         char text[INET6_ADDRSTRLEN] = "";
@@ -179,8 +171,8 @@ static enum err take_entity(const struct alter_client_quotas_request_entry *in,
         snprintf(text, sizeof text, PRI_SL, ARG_SL(ip));
         if (ip.n >= sizeof text ||
             (inet_pton(AF_INET, text, any) != 1 && inet_pton(AF_INET6, text, any) != 1))
-            return bad(e, KERR_INVALID_REQUEST, PRI_SL " is not a valid IP or resolvable host.",
-                       ARG_SL(ip));
+            return kerr_error(e, E_INVALID, KERR_INVALID_REQUEST,
+                              PRI_SL " is not a valid IP or resolvable host.", ARG_SL(ip));
     }
     return E_OK;
 }
@@ -192,19 +184,21 @@ static enum err take_op(const struct quota_entity *x,
     enum quota_key k = quota_key_find(op->key);
     bool fits = k != QUOTA_KEYS && (k == QUOTA_CONNECTIONS) == x->has[QUOTA_IP];
     if (!fits)
-        return bad(e, KERR_INVALID_REQUEST, "Invalid configuration key " PRI_SL, ARG_SL(op->key));
+        return kerr_error(e, E_INVALID, KERR_INVALID_REQUEST, "Invalid configuration key " PRI_SL,
+                          ARG_SL(op->key));
     gone[k] = op->remove;
     set->set[k] = !op->remove;
     set->value[k] = op->value;
     if (op->remove)
         return E_OK;
     if (!(op->value > 0))
-        return bad(e, KERR_INVALID_REQUEST, "Quota " PRI_SL " must be greater than 0",
-                   ARG_SL(op->key));
+        return kerr_error(e, E_INVALID, KERR_INVALID_REQUEST,
+                          "Quota " PRI_SL " must be greater than 0", ARG_SL(op->key));
     bool whole = k == QUOTA_PRODUCER_BYTES || k == QUOTA_CONSUMER_BYTES || k == QUOTA_CONNECTIONS;
     if (whole && (op->value != floor(op->value) || op->value > 9.2e18))
-        return bad(e, KERR_INVALID_REQUEST, "Configuration " PRI_SL " must be a %s value",
-                   ARG_SL(op->key), k == QUOTA_CONNECTIONS ? "Integer" : "Long");
+        return kerr_error(e, E_INVALID, KERR_INVALID_REQUEST,
+                          "Configuration " PRI_SL " must be a %s value", ARG_SL(op->key),
+                          k == QUOTA_CONNECTIONS ? "Integer" : "Long");
     return E_OK;
 }
 
@@ -214,8 +208,8 @@ static enum err take_entry(const struct request *rq,
 {
     *c = (struct quota_change){0};
     if (!request_allowed_cluster(rq, ACL_ALTER_CONFIGS))
-        return bad(e, KERR_CLUSTER_AUTHORIZATION_FAILED, "%s",
-                   kerr_message(KERR_CLUSTER_AUTHORIZATION_FAILED));
+        return kerr_error(e, E_INVALID, KERR_CLUSTER_AUTHORIZATION_FAILED, "%s",
+                          kerr_message(KERR_CLUSTER_AUTHORIZATION_FAILED));
     enum err r = take_entity(in, &c->entity, e);
     for (int32_t i = 0; r == E_OK && i < in->ops_count; i++)
         r = take_op(&c->entity, &in->ops[i], &c->set, c->gone, e);

@@ -36,9 +36,7 @@ static struct slice text_of(struct request *rq, int16_t code, const struct error
 
 static enum err bad(struct error *e, int16_t code, const char *text)
 {
-    error_set(e, E_INVALID, "%s", text);
-    e->sys = code;
-    return E_INVALID;
+    return kerr_error(e, E_INVALID, code, "%s", text);
 }
 
 /* Manual assignments: partitions 0..n-1, each once. With the clamp any node is this node. */
@@ -72,11 +70,8 @@ static enum err read_assignments(struct request *rq, const struct create_topics_
         struct slice why;
         int16_t code = api_check_replicas(rq, a->broker_ids, a->broker_ids_count,
                                           rq->broker->o->replication_factor_clamp, &why);
-        if (code != KERR_NONE) {
-            error_set(e, E_INVALID, PRI_SL, ARG_SL(why));
-            e->sys = code;
-            return E_INVALID;
-        }
+        if (code != KERR_NONE)
+            return kerr_error(e, E_INVALID, code, PRI_SL, ARG_SL(why));
     }
     spec->assignments = ids;
     spec->assignment_counts = counts;
@@ -90,12 +85,10 @@ static enum err gather_configs(const struct create_topics_request_topic *in, str
         const struct create_topics_request_config *c = &in->configs[i];
         if (topic_option_is_ignored(c->name))
             continue;
-        if (!c->value.p) {
-            error_set(e, E_INVALID, "Null value not supported for topic configs: " PRI_SL,
-                      ARG_SL(c->name));
-            e->sys = KERR_INVALID_CONFIG;
-            return E_INVALID;
-        }
+        if (!c->value.p)
+            return kerr_error(e, E_INVALID, KERR_INVALID_CONFIG,
+                              "Null value not supported for topic configs: " PRI_SL,
+                              ARG_SL(c->name));
         enum err r = topic_option_check(c->name, c->value, e);
         if (r != E_OK)
             return r;

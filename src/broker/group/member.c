@@ -109,10 +109,7 @@ void broker_member_close(struct broker_member *m)
 
 static enum err refused(const struct broker_member *m, int16_t code, struct error *e)
 {
-    error_set(e, E_CONFLICT, "group %s: %s", m->group, kerr_message(code));
-    if (e)
-        e->sys = code;
-    return E_CONFLICT;
+    return kerr_error(e, E_CONFLICT, code, "group %s: %s", m->group, kerr_message(code));
 }
 
 /* Waits for a call that the coordinator may park. A cancelled member leaves, which answers it. */

@@ -4,6 +4,8 @@
  * are those that clients know from Kafka, because people search for them. SPEC: broker 13 */
 #include "broker/proto/kerr.h"
 
+#include <stdarg.h>
+
 #define AT(name) [KERR_##name + 1]
 
 enum { KERR_SLOTS = KERR_SHARE_SESSION_LIMIT_REACHED + 2 };
@@ -213,4 +215,17 @@ int16_t kerr_from_err(enum err e)
         break;
     }
     return KERR_UNKNOWN_SERVER_ERROR;
+}
+
+enum err kerr_error(struct error *e, enum err r, int16_t code, const char *fmt, ...)
+{
+    char text[1024];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    error_set(e, r, "%s", text);
+    if (e)
+        e->sys = code;
+    return r;
 }

@@ -159,4 +159,8 @@ bool kerr_retriable(int16_t code);
 /* For failures inside weir that reach a client. Never KERR_NONE unless e is E_OK. */
 int16_t kerr_from_err(enum err e);
 
+/* An error with Kafka's number in e->sys (e may be NULL). Returns r. */
+enum err kerr_error(struct error *e, enum err r, int16_t code, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
+
 #endif

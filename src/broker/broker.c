@@ -14,6 +14,7 @@
 #include "broker/broker_state.h"
 #include "broker/care.h"
 #include "broker/metrics_view.h"
+#include "broker/partition_life.h"
 #include "broker/security/quota.h"
 #include "broker/topic.h"
 #include "broker/txn/txn_coord.h"
@@ -36,6 +37,18 @@ static bool partition_exists(void *arg, struct slice topic, int32_t partition)
     bool found = t && partition >= 0 && partition < topic_partition_count(t);
     topic_unref(t);
     return found;
+}
+
+static int64_t recovered_end(void *arg, struct slice topic, int32_t partition)
+{
+    struct broker *b = arg;
+    struct topic *t = topics_get(b->topics, topic);
+    struct partition *p =
+        t && partition < topic_partition_count(t) ? topic_partition(t, partition) : NULL;
+    int64_t end = p ? partition_cut_end(p) : -1;
+    partition_unref(p);
+    topic_unref(t);
+    return end;
 }
 
 static bool topic_by_name(void *arg, struct slice name, struct uuid *id, int32_t *partitions)
@@ -169,6 +182,7 @@ static enum err start_coordinator(struct broker *b, struct error *e)
         .offsets_retention_ms = (int64_t)o->offsets_retention_minutes * 60000,
         .offsets_check_ms = o->offsets_retention_check_interval_ms,
         .partition_exists = partition_exists,
+        .recovered_end = topics_was_clean(b->topics) ? NULL : recovered_end,
         .arg = b,
         .configs = &b->group_configs,
         .topics = {topic_by_name, each_topic, topics_now, topic_name_of, b},

@@ -150,6 +150,7 @@ static enum err load_locked(struct partition *p, struct error *e)
         LOG_WARN(LOG_BROKER_LOG, "recovered " PRI_SL "-%d: end offset %lld, %lld bytes cut",
                  ARG_SL(name), p->id, (long long)p->log.end, (long long)done.bytes_cut);
     p->loaded = true;
+    p->was_cut = done.bytes_cut > 0;
     if (plog_begin_epoch(&p->log, p->place.epoch, e) != E_OK)
         LOG_ERR(LOG_BROKER_LOG, LOG_L_WARN, e, "the leader epoch is not in the log's checkpoint");
     p->known_epoch = plog_epoch(&p->log);
@@ -317,6 +318,14 @@ bool partition_tail(struct partition *p, struct tail *out)
         *out = *known;
     pthread_mutex_unlock(&p->lock);
     return found;
+}
+
+int64_t partition_cut_end(struct partition *p)
+{
+    pthread_mutex_lock(&p->lock);
+    int64_t end = p->was_cut && !p->deleted ? p->log.end : -1;
+    pthread_mutex_unlock(&p->lock);
+    return end;
 }
 
 static int64_t log_size(const struct partition *p, int64_t base)

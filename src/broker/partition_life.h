@@ -46,6 +46,8 @@ enum err partition_close(struct partition *p, int64_t *recovery_point, int64_t *
 void partition_positions(struct partition *p, int64_t *recovery_point, int64_t *log_start);
 /* Where the log ends when all of it is durable; false: it is not, or nobody knows. */
 bool partition_tail(struct partition *p, struct tail *out);
+/* Log end offset if recovery has cut the log, else -1. */
+int64_t partition_cut_end(struct partition *p);
 /* After a crash, before anybody uses it: true when its files are as they were at the last
  * checkpoint of tails. It is then loaded at first use as after an orderly stop. */
 bool partition_is_untouched(struct partition *p);

@@ -220,6 +220,8 @@ static void load_on_loop(void *arg)
     s->result = offset_store_load(s->c->db, s->load, s->e);
     loop_timer_init(&s->c->expiry, s->c->loop, coord_expire_offsets, s->c);
     arm_all(s->c);
+    if (s->c->o.recovered_end)
+        coord_lower_offsets(s->c);
     if (s->c->o.offsets_check_ms > 0)
         loop_timer_set(&s->c->expiry, s->c->o.offsets_check_ms);
 }

@@ -64,6 +64,8 @@ void coord_rearm(struct coord *c, struct group *g);
 /* Removes members whose time is up, without waiting for that timer. */
 void coord_tick(struct coord_group *cg);
 void coord_expire_offsets(void *coord);
+/* At the start: committed offsets that a power cut has left beyond the ends of their logs. */
+void coord_lower_offsets(struct coord *c);
 /* All groups sorted by id, in the arena. */
 struct coord_group **coord_sorted(struct coord *c, struct arena *a, size_t *count);
 

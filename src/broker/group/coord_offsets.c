@@ -340,6 +340,62 @@ void coord_offset_delete(struct coord *c, struct group_call *call)
     post_delete(c, j, call);
 }
 
+/* --- after a crash ------------------------------------------------------------------------------
+ */
+
+static void lowered(void *arg, enum err code)
+{
+    struct offset_job *j = arg;
+    if (code != E_OK)
+        LOG_ERROR(LOG_BROKER_GROUP, "group " PRI_SL ": lowered offsets could not be stored: %s",
+                  ARG_SL(j->group), err_name(code));
+    offset_job_free(j);
+}
+
+/* A power cut may take the end of a log and leave the offset that was committed behind it: who went on
+ * there would miss what is written next. */
+static void lower_group(struct coord *c, struct group *g)
+{
+    struct arena a;
+    size_t n;
+    arena_init(&a, 1024, ARENA_NO_BUDGET);
+    struct offset_topic **topics = offset_map_topics(&g->offsets, &a, &n);
+    struct offset_job *j = offset_job_new(OFFSET_JOB_COMMIT, slice_cstr(g->id));
+    for (size_t t = 0; t < n; t++) {
+        for (size_t i = 0; i < topics[t]->count; i++) {
+            const struct committed *o = &topics[t]->v[i];
+            int64_t end = c->o.recovered_end(c->o.arg, topics[t]->name, o->partition);
+            if (end < 0 || o->offset <= end)
+                continue;
+            LOG_WARN(LOG_BROKER_GROUP,
+                     "group %s: the committed offset of " PRI_SL "-%d is lowered from %lld to the "
+                     "recovered end of the log, %lld",
+                     g->id, ARG_SL(topics[t]->name), o->partition, (long long)o->offset,
+                     (long long)end);
+            offset_job_add(j, &(struct commit_entry){.topic = topics[t]->name,
+                                                     .metadata = slice_cstr(o->metadata),
+                                                     .partition = o->partition,
+                                                     .leader_epoch = -1,
+                                                     .offset = end,
+                                                     .commit_ms = o->commit_ms});
+        }
+    }
+    arena_release(&a);
+    offset_job_apply(j, &g->offsets);
+    if (j->count)
+        db_post(c->db, offset_job_run, c->loop, lowered, j);
+    else
+        offset_job_free(j);
+}
+
+void coord_lower_offsets(struct coord *c)
+{
+    struct slice id;
+    void *cg;
+    for (size_t i = 0; map_next(&c->groups, &i, &id, &cg);)
+        lower_group(c, ((struct coord_group *)cg)->g);
+}
+
 struct topic_arg {
     struct coord *c;
     char *topic;

@@ -47,6 +47,15 @@ static int64_t topics_now(void *arg)
     return 1;
 }
 
+static bool after_a_crash;
+
+/* t-0 ends at 20 now, t-1 at 7; others were not touched. */
+static int64_t recovered_end(void *arg, struct slice topic, int32_t partition)
+{
+    (void)arg;
+    return !slice_eq(topic, SL("t")) || partition > 1 ? -1 : partition == 0 ? 20 : 7;
+}
+
 static void open_coord(int64_t retention_ms, int64_t check_ms)
 {
     struct error e;
@@ -60,7 +69,8 @@ static void open_coord(int64_t retention_ms, int64_t check_ms)
         .topics = {no_topic, each_topic, topics_now, NULL, NULL},
         .consumer_max_size = 10,
         .share_max_size = 10,
-        .partition_exists = partition_exists};
+        .partition_exists = partition_exists,
+        .recovered_end = after_a_crash ? recovered_end : NULL};
     CHECK_OK(db_open(&db, db_path, false, migrations, &e));
     opt_defaults(broker_option_rows(), &options);
     CHECK_OK(resource_configs_init(&resources, db, &e));
@@ -194,6 +204,32 @@ static void test_commit_fetch_restart(void)
     CHECK_SLICE(all->topics[1].partitions[0].metadata, SL("newer"));
     CHECK_SLICE(all->topics[1].partitions[1].metadata, SL("")); /* null was stored as empty */
     CHECK_INT(fetch_all("other")->topics_count, 0);
+    end();
+}
+
+/* Who went on beyond the end would miss what is written there next. */
+static void test_offsets_beyond_a_recovered_end(void)
+{
+    begin();
+    CHECK_INT(commit("g", "t", 0, 43, "note", -1, ""), 0);
+    CHECK_INT(commit("g", "t", 1, 7, NULL, -1, ""), 0);
+    CHECK_INT(commit("g", "t", 2, 30, NULL, -1, ""), 0);
+    CHECK_INT(commit("g", "a", 0, 50, "", -1, ""), 0);
+    CHECK_INT(commit("h", "t", 0, 21, "", -1, ""), 0);
+    close_coord();
+    after_a_crash = true;
+    open_coord(INT32_MAX, 0);
+    after_a_crash = false;
+    for (int round = 0; round < 2; round++) { /* in memory, and in the store */
+        CHECK_INT(fetch_one("g", "t", 0), 20);
+        CHECK_SLICE(fetch_all("g")->topics[1].partitions[0].metadata, SL("note"));
+        CHECK_INT(fetch_one("g", "t", 1), 7);
+        CHECK_INT(fetch_one("g", "t", 2), 30);
+        CHECK_INT(fetch_one("g", "a", 0), 50);
+        CHECK_INT(fetch_one("h", "t", 0), 20);
+        close_coord();
+        open_coord(INT32_MAX, 0);
+    }
     end();
 }
 
@@ -561,6 +597,7 @@ static const struct test_case tests[] = {
     {"who is overdue does not hold a group", test_who_is_overdue_does_not_hold_a_group},
     {"members survive a restart", test_members_survive_a_restart},
     {"commit, fetch, restart", test_commit_fetch_restart},
+    {"offsets beyond a recovered end", test_offsets_beyond_a_recovered_end},
     {"what a commit is refused for", test_what_a_commit_is_refused_for},
     {"members and deletion", test_members_offsets_and_deletion},
     {"deleting offsets and topics", test_offset_delete_and_topic_deletion},

@@ -8,6 +8,7 @@
 #include "broker/security/tls.h"
 
 #include "base/base.h"
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -22,13 +23,26 @@
 #include <openssl/pkcs12.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <pthread.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #define STORE_MAX ((size_t)4 << 20)
 #define RECORD ((size_t)16 << 10)
 
+#define LOOK_MS 1000 /* between two looks at the files */
+
+struct stamp { /* of a file: another one when it was replaced or written */
+    struct timespec changed;
+    ino_t inode;
+    off_t size;
+};
 struct tls_context {
+    struct tls_options o; /* borrowed */
+    pthread_mutex_t lock; /* over ctx and what follows; innermost */
     SSL_CTX *ctx;
+    struct stamp keys, trust;
+    int64_t looked_ms;
     struct principal_rules *rules;
     bool asks; /* client certificates are asked for */
 };
@@ -254,7 +268,8 @@ static enum err use_trust(SSL_CTX *ctx, const struct tls_options *o, struct erro
     return r;
 }
 
-static enum err set_client_auth(struct tls_context *t, const struct tls_options *o, struct error *e)
+static enum err set_client_auth(SSL_CTX *ctx, bool *asks, const struct tls_options *o,
+                                struct error *e)
 {
     static const struct {
         const char *name;
@@ -264,9 +279,9 @@ static enum err set_client_auth(struct tls_context *t, const struct tls_options 
                  {"required", SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT}};
     for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
         if (slice_ieq(o->client_auth, slice_cstr(modes[i].name))) {
-            SSL_CTX_set_verify(t->ctx, modes[i].mode, NULL);
-            t->asks = modes[i].mode != SSL_VERIFY_NONE;
-            return t->asks ? use_trust(t->ctx, o, e) : E_OK;
+            SSL_CTX_set_verify(ctx, modes[i].mode, NULL);
+            *asks = modes[i].mode != SSL_VERIFY_NONE;
+            return *asks ? use_trust(ctx, o, e) : E_OK;
         }
     }
     return error_set(e, E_INVALID,
@@ -329,28 +344,82 @@ static enum err set_ciphers(SSL_CTX *ctx, struct slice list, struct error *e)
     return r;
 }
 
+static enum err make_ctx(SSL_CTX **out, bool *asks, const struct tls_options *o, struct error *e)
+{
+    SSL_CTX *ctx = *out = SSL_CTX_new(TLS_server_method());
+    if (!ctx)
+        return error_set(e, E_NOMEM, "no memory for TLS");
+    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                              SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
+                                 SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    static const unsigned char id[] = "weir";
+    SSL_CTX_set_session_id_context(ctx, id, sizeof id - 1);
+    enum err r = set_protocols(ctx, o->protocols, e);
+    if (r == E_OK)
+        r = set_ciphers(ctx, o->ciphers, e);
+    if (r == E_OK)
+        r = use_key(ctx, o, e);
+    return r == E_OK ? set_client_auth(ctx, asks, o, e) : r;
+}
+
+static struct stamp stamp_of(struct slice path)
+{
+    struct stat st;
+    struct stamp out = {.inode = 0};
+    char *name = path.n ? slice_dup(path) : NULL;
+    if (name && stat(name, &st) == 0)
+        out = (struct stamp){st.st_mtim, st.st_ino, st.st_size};
+    mem_free(name);
+    return out;
+}
+
+static bool stamp_equal(const struct stamp *a, const struct stamp *b)
+{
+    return a->inode == b->inode && a->size == b->size && a->changed.tv_sec == b->changed.tv_sec &&
+           a->changed.tv_nsec == b->changed.tv_nsec;
+}
+
+/* Takes what the files hold now, when they have changed. They are small, and change once in months: a
+ * loop may read them. Lock held. */
+static void look_again(struct tls_context *t)
+{
+    int64_t now = clock_mono_ms();
+    if (now - t->looked_ms < LOOK_MS)
+        return;
+    t->looked_ms = now;
+    struct stamp keys = stamp_of(t->o.keystore_location),
+                 trust = stamp_of(t->o.truststore_location);
+    if (stamp_equal(&keys, &t->keys) && stamp_equal(&trust, &t->trust))
+        return;
+    t->keys = keys;
+    t->trust = trust;
+    struct error e;
+    SSL_CTX *ctx;
+    bool asks;
+    if (make_ctx(&ctx, &asks, &t->o, &e) == E_OK) {
+        SSL_CTX_free(t->ctx); /* connections hold it as long as they need it */
+        t->ctx = ctx;
+        LOG_INFO(LOG_BROKER_CONN, "the files of keys and certificates have changed and were read "
+                                  "again; new connections get what they hold now");
+    } else {
+        SSL_CTX_free(ctx);
+        LOG_ERR(LOG_BROKER_CONN, LOG_L_WARN, &e,
+                "the files of keys and certificates have changed and cannot be used; connections "
+                "get what they held before");
+    }
+    ERR_clear_error();
+}
+
 enum err tls_context_new(struct tls_context **out, const struct tls_options *o, struct error *e)
 {
     struct tls_context *t = xcalloc(1, sizeof *t);
-    t->ctx = SSL_CTX_new(TLS_server_method());
-    enum err r = t->ctx ? E_OK : error_set(e, E_NOMEM, "no memory for TLS");
-    if (r == E_OK) {
-        SSL_CTX_set_mode(t->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                     SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-        SSL_CTX_set_options(t->ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
-                                        SSL_OP_CIPHER_SERVER_PREFERENCE |
-                                        SSL_OP_IGNORE_UNEXPECTED_EOF);
-        SSL_CTX_set_session_cache_mode(t->ctx, SSL_SESS_CACHE_OFF);
-        static const unsigned char id[] = "weir";
-        SSL_CTX_set_session_id_context(t->ctx, id, sizeof id - 1);
-        r = set_protocols(t->ctx, o->protocols, e);
-    }
-    if (r == E_OK)
-        r = set_ciphers(t->ctx, o->ciphers, e);
-    if (r == E_OK)
-        r = use_key(t->ctx, o, e);
-    if (r == E_OK)
-        r = set_client_auth(t, o, e);
+    pthread_mutex_init(&t->lock, NULL);
+    t->o = *o;
+    t->keys = stamp_of(o->keystore_location);
+    t->trust = stamp_of(o->truststore_location);
+    enum err r = make_ctx(&t->ctx, &t->asks, o, e);
     if (r == E_OK)
         r = principal_rules_parse(&t->rules, o->principal_rules, e);
     if (r != E_OK) {
@@ -366,6 +435,7 @@ void tls_context_free(struct tls_context *t)
     if (!t)
         return;
     SSL_CTX_free(t->ctx);
+    pthread_mutex_destroy(&t->lock);
     principal_rules_free(t->rules);
     mem_free(t);
 }
@@ -531,7 +601,10 @@ static const struct conn_ops tls_ops = {tls_recv, tls_flush, tls_release, true};
 
 bool tls_attach(struct conn *c, struct tls_context *context)
 {
+    pthread_mutex_lock(&context->lock);
+    look_again(context);
     SSL *ssl = SSL_new(context->ctx);
+    pthread_mutex_unlock(&context->lock);
     if (!ssl || SSL_set_fd(ssl, c->fd) != 1) {
         SSL_free(ssl);
         ERR_clear_error();

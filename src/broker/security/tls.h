@@ -1,7 +1,8 @@
 /* broker/security/tls.h - TLS below a Kafka connection: keys and certificates of a listener, and the
  * transport of its connections.
  *
- * A context is made at start from `ssl.*` options and immutable afterwards. Keys and certificates
+ * A context is made at start from `ssl.*` options. When the files it was made of change, new
+ * connections get what they hold then, as far as it makes sense; open ones go on as they are. Keys and certificates
  * come as PEM (a file, or the text itself) or PKCS12; what a file holds decides, not the type that
  * was named, since Java's tools call every store JKS. A real JKS file is refused with the command
  * that converts it. TLS 1.2 and 1.3, no renegotiation, no compression, no tickets without need.
@@ -27,7 +28,8 @@ struct tls_options { /* Kafka's ssl.* without the prefix; null slices: not set *
     struct slice protocols, ciphers;      /* lists */
     struct slice principal_rules;
 };
-/* E_INVALID names the option and says what to do; E_IO a file. */
+/* E_INVALID names the option and says what to do; E_IO a file. What o points to must outlive the
+ * context: files are read again from there. */
 enum err tls_context_new(struct tls_context **out, const struct tls_options *o,
                          struct error *e) MUST_CHECK;
 void tls_context_free(struct tls_context *t); /* after its connections; NULL allowed */

@@ -1,4 +1,5 @@
 """TLS and SASL listeners with the clients that people use. SPEC: broker 11.2, 11.3, 15.28"""
+import os
 import socket
 import ssl
 import struct
@@ -331,3 +332,36 @@ def test_scram_credentials_survive_and_go(certs):
         with pytest.raises(Exception) as failure:
             admin.describe_user_scram_credentials(["alice"])["alice"].result(20)
         assert failure.value.args[0].code() == KafkaError.RESOURCE_NOT_FOUND
+
+
+def test_certificates_that_are_renewed(tmp_path):
+    """New connections get what the files hold now; open ones go on; files that make no sense change nothing."""
+    certs = Certificates(tmp_path)
+    with SecureWeir({"TLS": "SSL"}, {"ssl.keystore.location": certs.path("server.pem")}) as w:
+        context = ssl.create_default_context(cafile=certs.path("ca.pem"))
+        host, port = w.at["TLS"].split(":")
+
+        def connect():
+            return context.wrap_socket(socket.create_connection((host, int(port)), timeout=20), server_hostname="localhost")
+
+        def serial():
+            with connect() as s:
+                return s.getpeercert()["serialNumber"]
+
+        def answers(s):
+            s.sendall(struct.pack(">ihhih", 10, 18, 0, 7, -1))
+            size, = struct.unpack(">i", s.recv(4))
+            return size > 10 and len(s.recv(size)) > 0
+        first = serial()
+        with connect() as held:
+            assert answers(held)
+            certs.issue("server", "/CN=localhost", "subjectAltName=DNS:localhost,IP:127.0.0.1")
+            with open(certs.path("renewed.pem"), "w") as f:
+                f.write(open(certs.path("server.key")).read() + open(certs.path("server.crt")).read())
+            os.replace(certs.path("renewed.pem"), certs.path("server.pem"))
+            wait_until(lambda: serial() != first, 30)
+            second = serial()
+            with open(certs.path("server.pem"), "w") as f:
+                f.write("no certificate")
+            wait_until(lambda: serial() == second and "cannot be used" in w.log(), 30)
+            assert answers(held)

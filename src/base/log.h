@@ -30,6 +30,7 @@ enum log_level { LOG_L_OFF, LOG_L_ERROR, LOG_L_WARN, LOG_L_INFO, LOG_L_DEBUG, LO
     X(LOG_CONNECT, "connect")                                                                      \
     X(LOG_CONNECT_HERDER, "connect.herder")                                                        \
     X(LOG_CONNECT_TASK, "connect.task")                                                            \
+    X(LOG_CDC, "cdc")                                                                              \
     X(LOG_CDC_MYSQL, "cdc.mysql")                                                                  \
     X(LOG_CDC_MONGO, "cdc.mongo")                                                                  \
     X(LOG_WEB, "web")                                                                              \

@@ -44,7 +44,7 @@ static struct value *set_envelope(struct emitter *em, struct record_batch *b, co
     v[ENVELOPE_AFTER] = after ? shape_value(s, after) : value_null();
     v[ENVELOPE_SOURCE] = (struct value){.kind = VALUE_STRUCT, .n = SOURCE_FIELDS, .u.v = source};
     v[ENVELOPE_TRANSACTION] = value_null();
-    if (UNLIKELY(em->transactions != NULL) &&
+    if (UNLIKELY(em->transactions != NULL) && op != OP_READ &&
         transactions_event(em->transactions, b, s->table->db, s->table->name,
                            &v[ENVELOPE_TRANSACTION]))
         return NULL;

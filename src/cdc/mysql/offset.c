@@ -11,20 +11,25 @@ void mysql_offset_init(struct mysql_offset *o)
     memset(o, 0, sizeof *o);
     strbuf_init(&o->gtids, 0);
     strbuf_init(&o->transaction, 0);
+    strbuf_init(&o->extra, 0);
 }
 
 void mysql_offset_release(struct mysql_offset *o)
 {
     strbuf_release(&o->gtids);
     strbuf_release(&o->transaction);
+    strbuf_release(&o->extra);
 }
 
 void mysql_offset_copy(struct mysql_offset *to, const struct mysql_offset *from)
 {
-    struct strbuf gtids = to->gtids, transaction = to->transaction;
+    struct strbuf gtids = to->gtids, transaction = to->transaction, extra = to->extra;
     *to = *from;
     to->gtids = gtids;
     to->transaction = transaction;
+    to->extra = extra;
+    strbuf_reset(&to->extra);
+    strbuf_add_slice(&to->extra, strbuf_slice(&from->extra));
     strbuf_reset(&to->gtids);
     strbuf_add_slice(&to->gtids, strbuf_slice(&from->gtids));
     strbuf_reset(&to->transaction);
@@ -138,6 +143,8 @@ void mysql_offset_print(const struct mysql_offset *o, bool history, struct strbu
     if (o->snapshot == OFFSET_INITIAL || o->snapshot == OFFSET_BLOCKING)
         strbuf_adds(out, o->snapshot == OFFSET_INITIAL ? ",\"snapshot\":\"INITIAL\""
                                                        : ",\"snapshot\":\"BLOCKING\"");
+    if (!history)
+        strbuf_add_slice(out, strbuf_slice(&o->extra));
     strbuf_addc(out, '}');
 }
 

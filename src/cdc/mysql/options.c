@@ -318,6 +318,7 @@ static void options_derive(struct mysql_options *o)
         (enum adjustment_mode)word_of(adjustment_words, o->schema_name_adjustment, ADJUST_NONE);
     o->adjust_field = (enum adjustment_mode)field_adjustment(o);
     o->table_order = (enum row_count_order)word_of(order_words, o->snapshot_order, ORDER_NONE);
+    o->insert_delete = slice_ieq(slice_trim(o->watermarking), SL("INSERT_DELETE"));
     o->skipped = skipped_of(o->skipped_operations);
 }
 

@@ -103,6 +103,13 @@ struct mysql_options {
     bool tombstones;
     int32_t heartbeat_interval_ms;
     struct slice signal_table;
+    struct slice watermarking;
+    int32_t chunk_size;
+    int64_t signal_interval_ms;
+    struct slice signal_channels;
+    struct slice signal_topic;
+    struct slice signal_file;
+    bool read_only;
     struct slice naming_strategy;
     struct slice notification_channels;
     struct slice notification_topic;
@@ -150,7 +157,8 @@ struct mysql_options {
     enum failure_mode on_event_error, on_schema_error;
     enum adjustment_mode adjust_schema, adjust_field;
     enum row_count_order table_order;
-    unsigned skipped; /* enum skipped_ops */
+    bool insert_delete; /* how windows are marked */
+    unsigned skipped;   /* enum skipped_ops */
     struct strmap
         config; /* canonical configuration; the slices above point into it or into texts */
     struct opt_values values;

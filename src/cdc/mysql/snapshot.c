@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cdc/mysql/checks.h"
+#include "cdc/mysql/signals.h"
+#include "cdc/mysql/stream.h"
 
 struct snapshot *snapshot_new(struct mysql_task *t, bool data)
 {
@@ -21,10 +23,30 @@ struct snapshot *snapshot_new(struct mysql_task *t, bool data)
     return s;
 }
 
+struct snapshot *snapshot_new_blocking(struct mysql_task *t, const struct signal_request *r)
+{
+    struct snapshot *s = snapshot_new(t, true);
+    const struct stream *stream = t->stream;
+    s->request = r;
+    stream_offset(t->stream, &s->at);
+    s->gtid = stream->gtid.p ? slice_dup(stream->gtid) : NULL;
+    /* Structure as it is now, which the stream may not have reached: in a model of its own. */
+    s->stream_schema = t->schema;
+    struct mysql_schema_options o = {.mariadb = t->server.mariadb,
+                                     .server_version = t->server.version};
+    t->schema = mysql_schema_new(&o);
+    return s;
+}
+
 void snapshot_free(struct snapshot *s)
 {
     if (!s)
         return;
+    if (s->stream_schema) {
+        mysql_schema_free(s->t->schema);
+        s->t->schema = s->stream_schema;
+    }
+    mem_free(s->gtid);
     if (s->result_open)
         mysql_result_end(&s->result);
     snapshot_unlock(s);
@@ -148,7 +170,7 @@ static enum err locked_steps(struct snapshot *s, struct error *e)
     LOG_INFO(LOG_CDC_MYSQL, "Snapshot step 4 - Determining snapshot offset");
     enum err rc = open_view(s, e);
     if (rc == E_OK)
-        rc = check_position(s->t->conn, &s->at, e);
+        rc = s->request ? E_OK : check_position(s->t->conn, &s->at, e);
     if (rc == E_OK) {
         LOG_INFO(LOG_CDC_MYSQL, "Snapshot step 5 - Reading structure of captured tables");
         rc = snapshot_read_structure(s, e);
@@ -160,7 +182,9 @@ static enum err begin(struct snapshot *s, struct record_batch *b, struct error *
 {
     int64_t from = clock_mono_ms();
     LOG_INFO(LOG_CDC_MYSQL, "Snapshot step 1 - Preparing");
-    if (s->t->o.snapshot_delay_ms > 0 && task_sleep(s->t->ctx, s->t->o.snapshot_delay_ms))
+    snapshot_note(s, "STARTED");
+    if (!s->request && s->t->o.snapshot_delay_ms > 0 &&
+        task_sleep(s->t->ctx, s->t->o.snapshot_delay_ms))
         return E_CANCELLED;
     LOG_INFO(LOG_CDC_MYSQL, "Snapshot step 2 - Determining captured tables");
     enum err rc = snapshot_list_tables(s, e);
@@ -172,8 +196,8 @@ static enum err begin(struct snapshot *s, struct record_batch *b, struct error *
         rc = locked_steps(s, e);
     if (rc)
         return rc;
-    s->at.ts_sec = clock_wall_ms() / 1000;
-    s->at.snapshot = OFFSET_INITIAL;
+    if (!s->request)
+        s->at.ts_sec = clock_wall_ms() / 1000;
     bool hold = s->tables_locked || s->t->o.locking == LOCKING_EXTENDED;
     if (s->locked && (!hold || !s->data)) {
         snapshot_unlock(s);
@@ -196,7 +220,10 @@ static enum err begin(struct snapshot *s, struct record_batch *b, struct error *
 static enum err put_offset(struct snapshot *s, struct record_batch *b, bool done)
 {
     struct strbuf text = STRBUF_INIT;
-    s->at.snapshot = done ? OFFSET_STREAMING : OFFSET_INITIAL;
+    s->at.snapshot = done ? OFFSET_STREAMING : s->request ? OFFSET_BLOCKING : OFFSET_INITIAL;
+    strbuf_reset(&s->at.extra);
+    if (done || s->request)
+        signals_print(s->t->signals, &s->at.extra);
     mysql_offset_print(&s->at, false, &text);
     enum err rc = record_batch_offset(b, strbuf_slice(&s->t->partition), strbuf_slice(&text));
     strbuf_release(&text);
@@ -216,6 +243,9 @@ static enum err finish(struct snapshot *s, struct error *e)
     LOG_INFO(LOG_CDC_MYSQL, "Snapshot ended with SnapshotResult [status=COMPLETED, offset=%s]",
              text.p);
     strbuf_release(&text);
+    snapshot_note(s, "COMPLETED");
+    if (s->request)
+        return rc;
     mysql_offset_copy(&s->t->offset, &s->at);
     s->t->has_offset = true;
     return rc;
@@ -231,7 +261,7 @@ static void mark_last_event(struct record_batch *b)
         last->value.u.v[0].u.v[SOURCE_SNAPSHOT] = value_string(SL("last"));
 }
 
-enum err snapshot_poll(struct snapshot *s, struct record_batch *b, bool *done, struct error *e)
+static enum err poll_rows(struct snapshot *s, struct record_batch *b, bool *done, struct error *e)
 {
     enum err rc = E_OK;
     *done = false;
@@ -254,4 +284,59 @@ enum err snapshot_poll(struct snapshot *s, struct record_batch *b, bool *done, s
     if (rc == E_OK && *done)
         rc = finish(s, e);
     return rc;
+}
+
+enum err snapshot_poll(struct snapshot *s, struct record_batch *b, bool *done, struct error *e)
+{
+    enum err rc = poll_rows(s, b, done, e);
+    if (rc == E_OK && s->t->signals && notifier_flush(&s->t->signals->notes, b))
+        return error_set(e, E_NOMEM, "no memory for notifications");
+    return rc;
+}
+
+/* --- notes
+ * ------------------------------------------------------------------------------------------------
+ */
+
+void snapshot_note(struct snapshot *s, const char *type)
+{
+    struct note_member m[] = {{"connector_name", SLICE_NULL}};
+    if (s->t->signals)
+        notify(&s->t->signals->notes, NOTE_INITIAL, type, SLICE_NULL, m, ARRAY_LEN(m));
+}
+
+/* Tables whose rows are read; at the end of one the signal table is listed with them. */
+static struct slice list_tables(const struct snapshot *s, bool done, struct strbuf *out)
+{
+    for (size_t i = 0; i < s->order_count; i++) {
+        const struct snap_table *t = &s->tables[s->order[i]];
+        strbuf_addf(out, "%s%s.%s", out->n ? "," : "", t->db, t->name);
+    }
+    for (size_t i = 0; i < s->count && done && !s->request; i++) {
+        const struct snap_table *t = &s->tables[i];
+        if (capture_is_signal_table(&s->t->rules.filter, slice_cstr(t->db), slice_cstr(t->name)))
+            strbuf_addf(out, "%s%s.%s", out->n ? "," : "", t->db, t->name);
+    }
+    return strbuf_slice(out);
+}
+
+void snapshot_note_table(struct snapshot *s, bool done)
+{
+    struct strbuf id = STRBUF_INIT, all = STRBUF_INIT;
+    char rows[24];
+    if (!s->t->signals || (!s->t->signals->notes.to_topic && !s->t->signals->notes.to_log))
+        return;
+    snprintf(rows, sizeof rows, "%llu", (unsigned long long)s->table_rows);
+    strbuf_addf(&id, PRI_SL "." PRI_SL, ARG_SL(s->table->db), ARG_SL(s->table->name));
+    struct note_member m[] = {
+        {done ? "scanned_collection" : "current_collection_in_progress", strbuf_slice(&id)},
+        {"connector_name", SLICE_NULL},
+        {"total_rows_scanned", done ? slice_cstr(rows) : SLICE_NULL},
+        {"status", done ? SL("SUCCEEDED") : SLICE_NULL},
+        {"data_collections", list_tables(s, done, &all)},
+    };
+    notify(&s->t->signals->notes, NOTE_INITIAL, done ? "TABLE_SCAN_COMPLETED" : "IN_PROGRESS",
+           SLICE_NULL, m, ARRAY_LEN(m));
+    strbuf_release(&id);
+    strbuf_release(&all);
 }

@@ -9,6 +9,13 @@
 struct snapshot;
 /* data: read rows; else only the structure. */
 struct snapshot *snapshot_new(struct mysql_task *t, bool data);
+/* Rows of the captured tables that the request names, told at the position where the stream has
+ * stopped; the stream goes on from there afterwards. Structure is looked at for these rows only.
+ * SPEC: cdc-mysql 3.8. r outlives the snapshot. */
+struct signal_request;
+struct snapshot *snapshot_new_blocking(struct mysql_task *t, const struct signal_request *r);
+/* A notification without members: ABORTED. */
+void snapshot_note(struct snapshot *s, const char *type);
 /* Adds the next records. *done: the snapshot is complete and the task's offset is where streaming
  * begins. Plain messages; on a lost connection the snapshot must be freed and taken again. */
 enum err snapshot_poll(struct snapshot *s, struct record_batch *b, bool *done,
@@ -31,6 +38,9 @@ struct snap_table {
 struct snapshot {
     struct mysql_task *t;
     bool data, begun, locked, tables_locked;
+    const struct signal_request *request; /* blocking; NULL: an initial snapshot */
+    struct mysql_schema *stream_schema;   /* of the task, while a blocking one has its own */
+    char *gtid;                           /* of the stream, for rows of a blocking one */
     struct snap_table *tables;
     size_t count;
     struct mysql_offset at;
@@ -53,6 +63,7 @@ struct snapshot {
     int64_t table_started_ms, last_log_ms;
     uint64_t total;
 };
+void snapshot_note_table(struct snapshot *s, bool done);
 enum err snapshot_list_tables(struct snapshot *s, struct error *e) MUST_CHECK;
 enum err snapshot_lock(struct snapshot *s, struct error *e) MUST_CHECK;
 void snapshot_unlock(struct snapshot *s);

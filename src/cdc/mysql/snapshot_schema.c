@@ -6,16 +6,33 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "cdc/signal.h"
 
 /* --- names
  * -------------------------------------------------------------------------------------------------
  */
 
+/* Whether the signal for a blocking snapshot names the table. */
+static bool is_asked_for(const struct snapshot *s, const char *db, struct slice name)
+{
+    struct strbuf id = STRBUF_INIT;
+    bool yes = false;
+    if (capture_is_signal_table(&s->t->rules.filter, slice_cstr(db), name))
+        return false;
+    strbuf_addf(&id, "%s." PRI_SL, db, ARG_SL(name));
+    for (size_t i = 0; i < s->request->collection_count && !yes; i++)
+        yes = signal_names(s->request->collections[i], strbuf_slice(&id));
+    strbuf_release(&id);
+    return yes;
+}
+
 static void add_table(struct snapshot *s, const char *db, struct slice name)
 {
     const struct mysql_task *t = s->t;
     bool captured = capture_table(&t->rules.filter, slice_cstr(db), name);
-    if (!captured && t->o.only_captured_tables)
+    if (!captured && (t->o.only_captured_tables || s->request))
+        return;
+    if (s->request && !is_asked_for(s, db, name))
         return;
     s->tables = xrealloc(s->tables, (s->count + 1) * sizeof *s->tables);
     s->tables[s->count++] = (struct snap_table){
@@ -91,8 +108,11 @@ enum err snapshot_list_tables(struct snapshot *s, struct error *e)
     strmap_release(&databases);
     if (s->count)
         qsort(s->tables, s->count, sizeof *s->tables, by_name);
-    if (rc == E_OK)
+    if (rc == E_OK && !s->request)
         warn_nothing(s);
+    if (rc == E_OK && s->request && !s->count)
+        LOG_WARN(LOG_CDC_MYSQL, "signal '" PRI_SL "' names no captured table",
+                 ARG_SL(s->request->id));
     return rc;
 }
 
@@ -204,8 +224,24 @@ static enum err report_database(struct reporter *r, const char *db, struct error
     return rc;
 }
 
+/* A blocking snapshot tells nothing about structure: the stream does, in its order. */
+static enum err apply_all(struct snapshot *s, struct error *e)
+{
+    struct mysql_changes changes;
+    enum err rc = E_OK;
+    mysql_changes_init(&changes);
+    mysql_schema_set_server_charset(s->t->schema, slice_cstr(s->charset), slice_cstr(s->collation));
+    for (size_t i = 0; i < s->count && rc == E_OK; i++)
+        if (s->tables[i].create)
+            rc = apply(s, &changes, slice_cstr(s->tables[i].db), s->tables[i].create, e);
+    mysql_changes_release(&changes);
+    return rc;
+}
+
 enum err snapshot_report_structure(struct snapshot *s, struct record_batch *b, struct error *e)
 {
+    if (s->request)
+        return apply_all(s, e);
     struct reporter r = {.s = s, .b = b, .replace = true};
     mysql_changes_init(&r.changes);
     mysql_schema_clear(s->t->schema);

@@ -15,6 +15,7 @@
 #include "cdc/failure.h"
 #include "cdc/mysql/checks.h"
 #include "cdc/mysql/ddl.h"
+#include "cdc/mysql/signals.h"
 
 #define POLL_MS 400
 #define PROGRESS_MS 10000 /* an offset without records, when nothing is captured */
@@ -551,7 +552,7 @@ static enum err inner_events(struct stream *s, struct record_batch *b, size_t li
                              struct error *e)
 {
     struct mysql_event ev;
-    while (s->in_payload && b->count < limit) {
+    while (s->in_payload && b->count < limit && !signals_hold(s->t->signals)) {
         enum err rc = mysql_binlog_inner(s->binlog, &ev, e);
         if (rc == E_NOT_FOUND) {
             s->in_payload = false;
@@ -582,7 +583,7 @@ static enum err one_event(struct stream *s, struct slice raw, struct record_batc
     return rc;
 }
 
-static enum err put_offset(struct stream *s, struct record_batch *b)
+enum err stream_put_offset(struct stream *s, struct record_batch *b)
 {
     int64_t now = clock_mono_ms();
     if (b->count == 0 && now >= s->next_progress_ms && s->last_valid && !s->in_transaction &&
@@ -605,6 +606,18 @@ static enum err put_offset(struct stream *s, struct record_batch *b)
     return rc;
 }
 
+void stream_wants_offset(struct stream *s)
+{
+    s->progressed = true;
+    s->next_progress_ms = 0;
+}
+
+void stream_resumed(struct stream *s)
+{
+    s->last_packet_ms = clock_mono_ms();
+    s->generation++; /* tables may have been looked at meanwhile */
+}
+
 /* Nothing for longer than the keep-alive interval: the connection is dead. Counts only once
  * something has come, because the server may search long for a GTID. SPEC: cdc-mysql 4.7 */
 static bool is_silent(const struct stream *s)
@@ -618,7 +631,9 @@ static enum err read_events(struct stream *s, struct record_batch *b, struct err
     size_t limit = mysql_task_batch_limit(s->t);
     int64_t end = clock_mono_ms() + POLL_MS;
     enum err rc = inner_events(s, b, limit, e);
-    for (unsigned n = 0; rc == E_OK && b->count < limit && !mysql_task_batch_full(b); n++) {
+    for (unsigned n = 0; rc == E_OK && b->count < limit && !mysql_task_batch_full(b) &&
+                         !signals_hold(s->t->signals);
+         n++) {
         struct slice raw;
         int64_t left = (n & 63) == 0 || b->count == 0 ? end - clock_mono_ms() : 1;
         if (left <= 0)
@@ -677,5 +692,5 @@ enum err stream_poll(struct stream *s, struct record_batch *b, struct error *e)
     if (rc && rc != E_AGAIN)
         return rc;
     publish(s);
-    return put_offset(s, b);
+    return stream_put_offset(s, b);
 }

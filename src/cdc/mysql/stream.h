@@ -18,6 +18,14 @@ struct stream *stream_new(struct mysql_task *t);
  * traces. */
 enum err stream_poll(struct stream *s, struct record_batch *b, struct error *e) MUST_CHECK;
 void stream_free(struct stream *s); /* NULL allowed */
+/* Source block and offset for records that come in place of the stream's next ones: those of the
+ * event that was handled last. */
+void stream_source_held(struct stream *s, struct record_batch *b);
+enum err stream_put_offset(struct stream *s, struct record_batch *b) MUST_CHECK;
+/* The next poll hands out an offset even without records. */
+void stream_wants_offset(struct stream *s);
+/* After a pause of the task's own. */
+void stream_resumed(struct stream *s);
 /* Where the stream is, as JSON, for log lines. */
 void stream_describe(const struct stream *s, struct strbuf *out);
 

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "cdc/mysql/signals.h"
 
 enum err stream_session(struct stream *s, struct error *e)
 {
@@ -81,6 +82,8 @@ enum err stream_statement(struct stream *s, const struct mysql_event *ev, struct
     }
     if (rc)
         return rc;
+    for (size_t i = 0; i < s->changes.count; i++)
+        signals_table_changed(s->t->signals, s->changes.items[i].db, s->changes.items[i].name);
     stream_source(s, ev, b);
     s->t->em.source.fields[SOURCE_THREAD] =
         s->in_transaction && s->has_thread ? value_int(s->thread_id) : value_null();

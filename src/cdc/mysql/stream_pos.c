@@ -2,6 +2,8 @@
  * source block. SPEC: cdc-mysql 4.4, 4.6, 4.9 */
 #include "cdc/mysql/stream.h"
 
+#include "cdc/mysql/signals.h"
+
 /* --- GTIDs
  * ------------------------------------------------------------------------------------------------
  */
@@ -61,6 +63,8 @@ void stream_offset(struct stream *s, struct mysql_offset *out)
     out->ts_sec = p->ts_sec;
     out->server_id = p->server_id;
     out->snapshot = OFFSET_STREAMING;
+    strbuf_reset(&out->extra);
+    signals_print(s->t->signals, &out->extra);
     strbuf_reset(&out->gtids);
     if (s->gtids.used)
         gtid_done_print(&s->gtids, &out->gtids);
@@ -92,7 +96,7 @@ static struct value text_value(struct slice s)
     return s.p ? value_string(s) : value_null();
 }
 
-void stream_source(struct stream *s, const struct mysql_event *ev, struct record_batch *b)
+static void set_source(struct stream *s, int64_t server_id, struct record_batch *b)
 {
     struct source_info *source = &s->t->em.source;
     struct value *f = source->fields;
@@ -107,7 +111,7 @@ void stream_source(struct stream *s, const struct mysql_event *ev, struct record
     int64_t micros = s->commit_us ? s->commit_us : (int64_t)s->last_timestamp * 1000000;
     source_info_time(source, micros);
     f[SOURCE_SNAPSHOT] = value_null(); /* converters print the default "false" */
-    f[SOURCE_SERVER_ID] = value_int(ev->server_id);
+    f[SOURCE_SERVER_ID] = value_int(server_id);
     f[SOURCE_GTID] = text_value(s->batch_gtid);
     f[SOURCE_FILE] = text_value(s->batch_file);
     f[SOURCE_POS] = value_int((int64_t)s->event_start);
@@ -115,4 +119,15 @@ void stream_source(struct stream *s, const struct mysql_event *ev, struct record
     f[SOURCE_THREAD] = s->has_thread && s->in_transaction ? value_int(s->thread_id) : value_null();
     f[SOURCE_QUERY] = text_value(s->batch_query);
     atomic_store_explicit(&s->t->source_ts_ms, micros / 1000, memory_order_relaxed);
+}
+
+void stream_source(struct stream *s, const struct mysql_event *ev, struct record_batch *b)
+{
+    set_source(s, ev->server_id, b);
+}
+
+void stream_source_held(struct stream *s, struct record_batch *b)
+{
+    s->texts_stale = true;
+    set_source(s, s->restart.server_id, b);
 }

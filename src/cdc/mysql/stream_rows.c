@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "cdc/mysql/computed.h"
 #include "cdc/mysql/lean.h"
+#include "cdc/mysql/signals.h"
 
 /* What a table map means to us; hangs on the map. */
 struct binding {
@@ -135,6 +136,7 @@ struct rows_run {
     int32_t row_end; /* see struct binding */
     bool lean;       /* see lean.h */
     bool computing;  /* generated columns come from bound->computed */
+    bool watched;    /* signals_row is told each row */
     bool kept;       /* the row's bytes are in the batch's arena */
 };
 
@@ -370,6 +372,8 @@ static enum err run_rows(struct rows_run *run, uint64_t skip, struct error *e)
             continue;
         em->source.fields[SOURCE_ROW] = value_int((int64_t)i);
         s->restart.row = i + 1;
+        if (UNLIKELY(run->watched))
+            signals_row(s->t->signals, run->shape, event->map, event->op, s->before, s->after);
         rc = direct ? render_row(&s->renderer, em, run->b, s->before, s->after, i, e)
                     : E_UNSUPPORTED;
         if (rc == E_UNSUPPORTED)
@@ -413,6 +417,7 @@ enum err stream_rows(struct stream *s, const struct mysql_event *ev, struct reco
                            .time = {clock_wall_us()},
                            .bound = bound,
                            .row_end = bound->row_end};
+    run.watched = s->t->signals && signals_watch(s->t->signals, shape);
     size_t before = b->count;
     rc = run_rows(&run, skip, e);
     if (b->count > before) {

@@ -8,6 +8,7 @@
 #include "cdc/failure.h"
 #include "cdc/mysql/checks.h"
 #include "cdc/mysql/metrics.h"
+#include "cdc/mysql/signals.h"
 #include "cdc/mysql/snapshot.h"
 #include "cdc/mysql/stream.h"
 
@@ -71,6 +72,7 @@ static enum err task_init(struct mysql_task *t, struct task_ctx *ctx, enum mysql
     init_heartbeat(t);
     rc = shape_rules_init(&t->rules, &t->o, t->em.source.schema, e);
     shapes_init(&t->shapes, &t->rules);
+    t->signals = signals_new(t);
     return rc;
 }
 
@@ -81,6 +83,7 @@ static void task_stop(void *task)
         return;
     snapshot_free(t->snapshot);
     stream_free(t->stream);
+    signals_free(t->signals);
     mysql_conn_close(t->conn);
     mysql_schema_free(t->schema);
     shapes_release(&t->shapes);
@@ -206,7 +209,9 @@ static enum err poll_stream(struct mysql_task *t, struct record_batch *b, struct
         LOG_INFO(LOG_CDC_MYSQL, "Starting streaming");
         t->stream = stream_new(t);
     }
-    return stream_poll(t->stream, b, e);
+    bool taken = false;
+    enum err rc = signals_poll(t->signals, b, &taken, e);
+    return rc || taken ? rc : stream_poll(t->stream, b, e);
 }
 
 static enum err heartbeat(struct mysql_task *t, struct record_batch *b, struct error *e)

@@ -26,6 +26,7 @@
 
 enum task_phase { PHASE_CONNECT, PHASE_SNAPSHOT, PHASE_STREAM, PHASE_IDLE };
 
+struct mysql_signals;
 struct snapshot;
 struct stream;
 
@@ -52,6 +53,7 @@ struct mysql_task {
     bool has_offset;
     _Atomic int phase; /* enum task_phase; written by the task, read by describe (relaxed) */
     struct snapshot *snapshot;
+    struct mysql_signals *signals; /* NULL in tests of the stream alone */
     struct stream *stream;
     int64_t retries;
     int64_t next_try_ms;

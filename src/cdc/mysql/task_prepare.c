@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cdc/mysql/checks.h"
+#include "cdc/mysql/signals.h"
 #include "cdc/mysql/snapshot.h"
 
 /* --- what a snapshot mode asks for
@@ -136,6 +137,7 @@ static enum err load_offset(struct mysql_task *t, struct error *e)
         rc = mysql_offset_parse(&t->offset, stored, e);
         t->has_offset = rc == E_OK;
         transactions_load(&t->transactions, stored);
+        signals_restore(t->signals, stored);
     } else {
         LOG_INFO(LOG_CDC_MYSQL, "No previous offsets found");
     }
@@ -145,8 +147,7 @@ static enum err load_offset(struct mysql_task *t, struct error *e)
 
 static bool is_interrupted(const struct mysql_offset *o)
 {
-    return (o->snapshot == OFFSET_INITIAL || o->snapshot == OFFSET_BLOCKING) &&
-           !o->snapshot_completed;
+    return o->snapshot == OFFSET_INITIAL && !o->snapshot_completed;
 }
 
 static void go(struct mysql_task *t, enum task_phase p)
@@ -156,6 +157,7 @@ static void go(struct mysql_task *t, enum task_phase p)
 
 static void begin_snapshot(struct mysql_task *t, bool data)
 {
+    signals_forget(t->signals);
     snapshot_free(t->snapshot);
     t->snapshot = snapshot_new(t, data);
     atomic_store_explicit(&t->snapshot_began_ms, clock_mono_ms(), memory_order_relaxed);
@@ -260,6 +262,10 @@ enum err mysql_task_prepare(struct mysql_task *t, struct error *e)
         rc = load_offset(t, e);
     if (rc)
         return rc;
+    signal_channels_begin(&t->signals->channels);
+    if (t->has_offset && t->offset.snapshot == OFFSET_BLOCKING)
+        LOG_WARN(LOG_CDC_MYSQL, "A blocking snapshot was cut off and is not taken again; send its "
+                                "signal once more if its rows are needed.");
     if (t->has_offset && is_interrupted(&t->offset)) {
         if (!m.schema && !m.data)
             return error_set(

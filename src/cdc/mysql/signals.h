@@ -1,0 +1,79 @@
+/* cdc/mysql/signals.h - signals to a running MySQL connector and what they start: incremental
+ * snapshots beside the stream, blocking ones in its place, notes about both.
+ *
+ * The stream tells rows of the signal table and of the table that is being read (signals_row); the
+ * task asks before each poll of the stream whether something else comes first (signals_poll).
+ * SPEC: cdc-mysql 3.6-3.9. Thread: the task's. */
+#ifndef WEIR_CDC_MYSQL_SIGNALS_H
+#define WEIR_CDC_MYSQL_SIGNALS_H
+
+#include "base/base.h"
+#include "cdc/incremental.h"
+#include "cdc/mysql/event.h"
+#include "cdc/mysql/row.h"
+#include "cdc/mysql/schemas.h"
+#include "cdc/notification.h"
+#include "cdc/signal_channel.h"
+
+struct mysql_task;
+struct chunk_reader;
+struct mysql_signals {
+    struct mysql_task *t;
+    struct notifier notes;
+    struct signal_channels channels;
+    struct incremental inc;
+    struct chunk_reader *reader;
+    /* a blocking snapshot that was asked for */
+    bool blocking;
+    struct arena blocking_arena;
+    struct signal_request blocking_request;
+    uint64_t stored_changes; /* inc.changes as of the last offset */
+    bool told_fields;
+};
+struct mysql_signals *signals_new(struct mysql_task *t);
+void signals_free(struct mysql_signals *g); /* NULL allowed */
+
+/* --- the task
+ * ---------------------------------------------------------------------------------------------- */
+/* What the stored offset (JSON) says about signals; and a new snapshot makes that void. */
+void signals_restore(struct mysql_signals *g, struct slice offset);
+void signals_forget(struct mysql_signals *g);
+/* Before the stream is polled: *taken when the batch is filled, or nothing of the stream may come
+ * now. */
+enum err signals_poll(struct mysql_signals *g, struct record_batch *b, bool *taken,
+                      struct error *e) MUST_CHECK;
+/* Appends the members of the offset, each with a comma before it. g NULL: nothing. */
+void signals_print(const struct mysql_signals *g, struct strbuf *out);
+
+/* --- the stream
+ * -------------------------------------------------------------------------------------------- */
+/* Whether rows of this table have to be told now: it is the signal table, or in an open window. */
+bool signals_watch(const struct mysql_signals *g, const struct shape *s);
+/* One row of an event of a watched table; cells that the operation does not have are not looked at.
+ */
+void signals_row(struct mysql_signals *g, const struct shape *s, const struct mysql_table_map *map,
+                 enum mysql_rows_op op, const struct mysql_cell *before,
+                 const struct mysql_cell *after);
+/* A table was emptied or changed. */
+void signals_table_changed(struct mysql_signals *g, struct slice db, struct slice table);
+/* The stream stops here: something else comes first. g NULL: no. */
+static inline bool signals_hold(const struct mysql_signals *g)
+{
+    return g && (incremental_holds(&g->inc) || g->blocking);
+}
+
+/* --- signals_chunk.c: chunks of a table ---------------------------------------------------------
+ */
+extern const struct incremental_ops mysql_incremental_ops; /* db: struct mysql_signals */
+struct chunk_reader *chunk_reader_new(struct mysql_task *t);
+void chunk_reader_free(struct chunk_reader *r); /* NULL allowed */
+/* Takes what the stream has told out of the window. older: the image before, for what this one
+ * leaves out because it is the same; may be NULL. */
+void chunk_streamed(struct mysql_signals *g, const struct shape *s,
+                    const struct mysql_table_map *map, const struct mysql_cell *cells,
+                    const struct mysql_cell *older);
+bool chunk_is_of(const struct chunk_reader *r, struct slice db, struct slice table);
+/* The table as the model has it, or NULL. id: db.table, in any case. */
+const struct mysql_table *signals_table(const struct mysql_task *t, struct slice id);
+
+#endif

@@ -75,7 +75,7 @@ static const struct check_row rows[] = {
      "always, never, initial_only, configuration_based, when_needed, initial, custom, no_data, "
      "recovery",
      "schema_only, schema_only_recovery"},
-    {"snapshot.query.mode", {CK_CHOICE}, "select_all, custom", NULL},
+    {"snapshot.query.mode", {CK_CHOICE, CK_CUSTOM_SNAPSHOT}, "select_all, custom", NULL},
     {"bigint.unsigned.handling.mode", {CK_CHOICE}, "precise, long", NULL},
     {"time.precision.mode",
      {CK_TIME},
@@ -83,7 +83,7 @@ static const struct check_row rows[] = {
      NULL},
     {"enable.time.adjuster", {CK_BOOL}, NULL, NULL},
     {"incremental.snapshot.chunk.size", {CK_INT, CK_NATURAL_INT}, NULL, NULL},
-    {"snapshot.locking.mode", {CK_LOCKING}, LOCKING_MYSQL, "minimal_at_least_once"},
+    {"snapshot.locking.mode", {CK_LOCKING, CK_CUSTOM_SNAPSHOT}, LOCKING_MYSQL, "minimal_at_least_once"},
     {"converters", {CK_CONVERTERS}, NULL, NULL},
     {"tombstones.on.delete", {CK_BOOL, CK_BOOL}, NULL, NULL},
     {"heartbeat.interval.ms", {CK_NATURAL_INT}, NULL, NULL},
@@ -284,13 +284,20 @@ static void check_locking(struct checker *k)
     check_choice(k);
 }
 
+/* snapshot.mode, .locking.mode and .query.mode: a class of the user's own. */
 static void check_custom(struct checker *k)
 {
-    if (slice_ieq(k->value, SL("custom")) && !is_set(k, "snapshot.mode.custom.name"))
-        problem(k,
-                "snapshot.mode.custom.name cannot be empty when snapshot.mode 'custom' is defined");
-    else if (slice_ieq(k->value, SL("custom")))
-        problem(k, "snapshot modes written in Java are not supported");
+    char name[80], text[200];
+    if (!slice_ieq(k->value, SL("custom")))
+        return;
+    snprintf(name, sizeof name, "%s.custom.name", k->row->name);
+    if (is_set(k, name))
+        snprintf(text, sizeof text, "classes written in Java are not supported; choose another %s",
+                 k->row->name);
+    else
+        snprintf(text, sizeof text, "%s cannot be empty when %s 'custom' is defined", name,
+                 k->row->name);
+    problem(k, text);
 }
 
 static void check_converters(struct checker *k)

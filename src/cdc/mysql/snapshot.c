@@ -72,6 +72,31 @@ void snapshot_free(struct snapshot *s)
  * --------------------------------------------------------------------------------------------------
  */
 
+static bool is_denied(enum err rc, const struct error *e)
+{
+    return rc == E_AUTH || (e && (e->sys == 1227 || e->sys == 1045 || e->sys == 1044));
+}
+
+/* False: no table is captured. */
+static bool table_lock_statement(const struct snapshot *s, bool flush, struct strbuf *sql)
+{
+    bool any = false;
+    strbuf_reset(sql);
+    strbuf_adds(sql, flush ? "FLUSH TABLES " : "LOCK TABLES ");
+    for (size_t i = 0; i < s->count; i++) {
+        if (!s->tables[i].captured)
+            continue;
+        strbuf_adds(sql, any ? ", " : "");
+        mysql_quote_name(sql, slice_cstr(s->tables[i].db));
+        strbuf_addc(sql, '.');
+        mysql_quote_name(sql, slice_cstr(s->tables[i].name));
+        strbuf_adds(sql, flush ? "" : " READ");
+        any = true;
+    }
+    strbuf_adds(sql, flush ? " WITH READ LOCK" : "");
+    return any;
+}
+
 static enum err lock_tables(struct snapshot *s, struct error *e)
 {
     bool may = false;
@@ -84,20 +109,13 @@ static enum err lock_tables(struct snapshot *s, struct error *e)
             "User does not have the 'LOCK TABLES' privilege required to obtain a consistent "
             "snapshot by preventing concurrent writes to tables.");
     struct strbuf sql = STRBUF_INIT;
-    strbuf_adds(&sql, "FLUSH TABLES ");
-    bool any = false;
-    for (size_t i = 0; i < s->count; i++) {
-        if (!s->tables[i].captured)
-            continue;
-        if (any)
-            strbuf_adds(&sql, ", ");
-        mysql_quote_name(&sql, slice_cstr(s->tables[i].db));
-        strbuf_addc(&sql, '.');
-        mysql_quote_name(&sql, slice_cstr(s->tables[i].name));
-        any = true;
-    }
-    strbuf_adds(&sql, " WITH READ LOCK");
+    bool any = table_lock_statement(s, true, &sql);
     rc = any ? mysql_conn_exec(s->t->conn, sql.p, e) : E_OK;
+    if (rc && is_denied(rc, e)) { /* that one wants RELOAD too, this one does not */
+        (void)table_lock_statement(s, false, &sql);
+        error_clear(e);
+        rc = mysql_conn_exec(s->t->conn, sql.p, e);
+    }
     strbuf_release(&sql);
     s->locked = s->tables_locked = rc == E_OK && any;
     return rc;
@@ -121,8 +139,7 @@ enum err snapshot_lock(struct snapshot *s, struct error *e)
         s->locked = true;
         return E_OK;
     }
-    bool denied = rc == E_AUTH || (e && (e->sys == 1227 || e->sys == 1045 || e->sys == 1044));
-    if (!denied)
+    if (!is_denied(rc, e))
         return rc;
     if (s->t->o.locking == LOCKING_PERCONA_NO_TABLES)
         return error_set(

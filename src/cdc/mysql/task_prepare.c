@@ -165,6 +165,13 @@ static void begin_snapshot(struct mysql_task *t, bool data)
     go(t, PHASE_SNAPSHOT);
 }
 
+/* No snapshot at this start. */
+static void note_skipped(struct mysql_task *t)
+{
+    struct note_member m[] = {{"connector_name", SLICE_NULL}};
+    notify(&t->signals->notes, NOTE_INITIAL, "SKIPPED", SLICE_NULL, m, ARRAY_LEN(m));
+}
+
 static enum err without_offset(struct mysql_task *t, struct mode m, struct error *e)
 {
     if (t->o.snapshot == SNAPSHOT_RECOVERY)
@@ -186,8 +193,10 @@ static enum err without_offset(struct mysql_task *t, struct mode m, struct error
     enum err rc = check_position(t->conn, &t->offset, e);
     if (rc == E_OK)
         rc = snapshot_adopt_schema(t, e);
-    if (rc == E_OK)
+    if (rc == E_OK) {
+        note_skipped(t);
         go(t, PHASE_STREAM);
+    }
     return rc;
 }
 
@@ -242,8 +251,10 @@ static enum err with_offset(struct mysql_task *t, struct mode m, struct error *e
                 "The db history topic is missing. You may attempt to recover it by reconfiguring "
                 "the connector to recovery.");
     }
-    if (rc == E_OK)
+    if (rc == E_OK) {
+        note_skipped(t);
         go(t, m.stream ? PHASE_STREAM : PHASE_IDLE);
+    }
     return rc;
 }
 

@@ -1,0 +1,259 @@
+"""Snapshots: each mode, each way of locking, what is read, in which order and with which markers."""
+import json
+import time
+
+import pytest
+
+from kafka_io import events, read_all
+from weirproc import Weir, wait_until
+
+
+@pytest.fixture(params=["mariadb", "mysql"])
+def server(request):
+    return request.getfixturevalue(request.param)
+
+
+def make(server, name):
+    server.sql(f"DROP DATABASE IF EXISTS {name};\nCREATE DATABASE {name};\nUSE {name};\nCREATE TABLE a (id INT PRIMARY KEY, v INT);\n"
+               "INSERT INTO a VALUES (1,1),(2,2),(3,3);\nCREATE TABLE b (id INT PRIMARY KEY);\nINSERT INTO b VALUES (1);\nCREATE TABLE e (id INT PRIMARY KEY)")
+
+
+def start(server, weir, name, mode=None, **extra):
+    options = {"database_include_list": name, "include_schema_changes": "false", "retriable_restart_connector_wait_ms": "300", **extra}
+    if mode:
+        options["snapshot_mode"] = mode
+    weir.create_connector(name, server.connector(name, **options))
+
+
+def ops(weir, name, table, count=None):
+    return [v["op"] for _, v in events(weir.bootstrap, f"{name}.{name}.{table}", count, timeout=30) if v]
+
+
+def absent(weir, name, table):
+    with pytest.raises(AssertionError):
+        read_all(weir.bootstrap, f"{name}.{name}.{table}", 1, timeout=1)
+
+
+def offset(weir, name):
+    found = weir.rest("GET", f"/connectors/{name}/offsets")[1]["offsets"]
+    return found[0]["offset"] if found else None
+
+
+def restart(weir, name):
+    assert weir.rest("PUT", f"/connectors/{name}/stop")[0] == 204
+    wait_until(lambda: not weir.rest("GET", f"/connectors/{name}/status")[1]["tasks"])
+    assert weir.rest("PUT", f"/connectors/{name}/resume")[0] == 202
+    weir.wait_running(name)
+
+
+def failed_trace(weir, name, timeout=30):
+    def trace():
+        tasks = weir.rest("GET", f"/connectors/{name}/status")[1]["tasks"]
+        return tasks and tasks[0]["state"] == "FAILED" and tasks[0]["trace"]
+    return wait_until(trace, timeout)
+
+
+def test_initial_and_always(server, weir):
+    for mode, again in (("initial", 0), ("always", 3)):
+        name = f"sm_{mode}"
+        make(server, name)
+        start(server, weir, name, mode)
+        assert ops(weir, name, "a", 3) == ["r"] * 3
+        server.sql(f"INSERT INTO {name}.a VALUES (4, 4)")
+        assert ops(weir, name, "a", 4) == ["r"] * 3 + ["c"]
+        restart(weir, name)
+        server.sql(f"INSERT INTO {name}.b VALUES (9)")
+        wait_until(lambda: "c" in ops(weir, name, "b") or ops(weir, name, "b").count("r") > 1)
+        assert ops(weir, name, "a").count("r") == 3 + (again and again + 1)
+
+
+def test_initial_only(server, weir):
+    make(server, "sm_only")
+    start(server, weir, "sm_only", "initial_only")
+    assert ops(weir, "sm_only", "a", 3) == ["r"] * 3
+    wait_until(lambda: "Streaming is disabled for snapshot mode initial_only" in weir.log())
+    server.sql("INSERT INTO sm_only.a VALUES (4, 4)")
+    wait_until(lambda: (offset(weir, "sm_only") or {}).get("pos") and "snapshot" not in offset(weir, "sm_only"))
+    restart(weir, "sm_only")
+    time.sleep(0.5)
+    assert ops(weir, "sm_only", "a") == ["r"] * 3
+    weir.wait_running("sm_only")
+
+
+def test_no_data_and_old_name(server, weir):
+    for mode in ("no_data", "schema_only"):
+        name = f"sm_{mode}"
+        make(server, name)
+        start(server, weir, name, mode)
+        wait_until(lambda: offset(weir, name))
+        assert "snapshot" not in offset(weir, name)
+        server.sql(f"INSERT INTO {name}.a VALUES (4, 4)")
+        assert ops(weir, name, "a", 1) == ["c"]
+        absent(weir, name, "b")
+
+
+def test_never(server, weir):
+    make(server, "sm_never")
+    start(server, weir, "sm_never", "never")
+    wait_until(lambda: "Connected to binlog" in weir.log())
+    server.sql("INSERT INTO sm_never.a VALUES (4, 4)")
+    assert ops(weir, "sm_never", "a", 1) == ["c"]
+    restart(weir, "sm_never")
+    server.sql("INSERT INTO sm_never.a VALUES (5, 5)")
+    assert ops(weir, "sm_never", "a", 2) == ["c", "c"]
+
+
+def test_recovery(server, weir):
+    make(server, "sm_rec")
+    start(server, weir, "sm_rec", "initial")
+    assert ops(weir, "sm_rec", "a", 3) == ["r"] * 3
+    server.sql("INSERT INTO sm_rec.a VALUES (4, 4)")
+    assert ops(weir, "sm_rec", "a", 4)[-1] == "c"
+    config = weir.rest("GET", "/connectors/sm_rec/config")[1]
+    assert weir.rest("PUT", "/connectors/sm_rec/config", {**config, "snapshot.mode": "recovery"})[0] == 200
+    server.sql("INSERT INTO sm_rec.a VALUES (5, 5)")
+    assert ops(weir, "sm_rec", "a", 5) == ["r"] * 3 + ["c"] * 2
+    make(server, "sm_rec2")
+    start(server, weir, "sm_rec2", "schema_only_recovery")
+    assert "Could not find existing redo log information while attempting schema only recovery snapshot" in failed_trace(weir, "sm_rec2")
+
+
+def test_when_needed(server, weir):
+    make(server, "sm_need")
+    start(server, weir, "sm_need", "when_needed")
+    assert ops(weir, "sm_need", "a", 3) == ["r"] * 3
+    restart(weir, "sm_need")
+    assert weir.rest("PUT", "/connectors/sm_need/stop")[0] == 204
+    wait_until(lambda: not weir.rest("GET", "/connectors/sm_need/status")[1]["tasks"])
+    gone = {"offsets": [{"partition": {"server": "sm_need"}, "offset": {"file": "binlog.999999", "pos": 4}}]}
+    assert weir.rest("PATCH", "/connectors/sm_need/offsets", gone)[0] == 200
+    assert weir.rest("PUT", "/connectors/sm_need/resume")[0] == 202
+    assert ops(weir, "sm_need", "a", 6) == ["r"] * 6
+    assert "Last recorded offset is no longer available on the server." in weir.log()
+
+
+def test_configuration_based(server, weir):
+    flags = "snapshot_mode_configuration_based_"
+    make(server, "sm_conf")
+    start(server, weir, "sm_conf", "configuration_based", **{flags + "snapshot_schema": "true", flags + "start_stream": "true"})
+    wait_until(lambda: "Connected to binlog" in weir.log())
+    server.sql("INSERT INTO sm_conf.a VALUES (4, 4)")
+    assert ops(weir, "sm_conf", "a", 1) == ["c"]
+    make(server, "sm_conf2")
+    start(server, weir, "sm_conf2", "configuration_based", **{flags + "snapshot_data": "true", flags + "snapshot_schema": "true"})
+    assert ops(weir, "sm_conf2", "a", 3) == ["r"] * 3
+    server.sql("INSERT INTO sm_conf2.a VALUES (4, 4)")
+    time.sleep(0.7)
+    assert ops(weir, "sm_conf2", "a") == ["r"] * 3
+    weir.wait_running("sm_conf2")
+
+
+@pytest.mark.parametrize("option", ["snapshot.mode", "snapshot.locking.mode", "snapshot.query.mode"])
+def test_custom_is_refused(mariadb, weir, option):
+    config = mariadb.connector("sm_custom", database_include_list="sm_custom")
+    config[option] = "custom"
+    status, body = weir.rest("POST", "/connectors", {"name": "sm_custom", "config": config})[:2]
+    assert status == 400 and f"{option}.custom.name cannot be empty when {option} 'custom' is defined" in body["message"]
+    config[option + ".custom.name"] = "MyClass"
+    status, body = weir.rest("POST", "/connectors", {"name": "sm_custom", "config": config})[:2]
+    assert status == 400 and "written in Java" in body["message"]
+
+
+@pytest.mark.parametrize("mode", ["minimal", "extended", "none", "minimal_at_least_once"])
+def test_locking(server, weir, mode):
+    make(server, "sm_lock")
+    start(server, weir, "sm_lock", snapshot_locking_mode=mode)
+    assert ops(weir, "sm_lock", "a", 3) == ["r"] * 3
+    assert ops(weir, "sm_lock", "b", 1) == ["r"]
+    wait_until(lambda: "Connected to binlog" in weir.log())
+    log = weir.log()
+    assert ("Flush and obtain global read lock" in log) == (mode != "none")
+    lines = [line for line in log.splitlines() if "Releasing global read lock" in line or "Finished exporting" in line]
+    held = bool(lines) and "Releasing" in lines[-1]
+    assert held == (mode == "extended"), lines
+    server.sql("INSERT INTO sm_lock.a VALUES (4, 4)")
+    assert ops(weir, "sm_lock", "a", 4) == ["r"] * 3 + ["c"]
+
+
+def test_table_locks_without_reload(server, weir):
+    make(server, "sm_noreload")
+    server.sql("CREATE USER IF NOT EXISTS 'poor'@'%' IDENTIFIED BY 'p';\nGRANT SELECT, SHOW DATABASES, LOCK TABLES, REPLICATION SLAVE, REPLICATION CLIENT "
+               + (", BINLOG MONITOR" if server.kind == "mariadb" else "") + " ON *.* TO 'poor'@'%'")
+    start(server, weir, "sm_noreload", database_user="poor", database_password="p")
+    assert ops(weir, "sm_noreload", "a", 3) == ["r"] * 3
+    assert "Unable to flush and acquire global read lock, will use table read locks" in weir.log()
+    server.sql("INSERT INTO sm_noreload.a VALUES (4, 4)")  # nothing stays locked
+    assert ops(weir, "sm_noreload", "a", 4) == ["r"] * 3 + ["c"]
+    server.sql("REVOKE LOCK TABLES ON *.* FROM 'poor'@'%'")
+    start(server, weir, "sm_noreload2", database_user="poor", database_password="p")
+    assert "User does not have the 'LOCK TABLES' privilege" in failed_trace(weir, "sm_noreload2")
+
+
+def test_what_is_read(server, weir):
+    make(server, "sm_what")
+    server.sql("INSERT INTO sm_what.e VALUES (7)")
+    start(server, weir, "sm_what", snapshot_include_collection_list="sm_what\\.(a|e)",
+          snapshot_select_statement_overrides="sm_what.a,sm_what.b")
+    config = weir.rest("GET", "/connectors/sm_what/config")[1]
+    weir.rest("DELETE", "/connectors/sm_what")
+    weir.rest("DELETE", "/connectors/sm_what/offsets")
+    config = {**config, "topic.prefix": "sm_what2", "name": "sm_what2",
+              "snapshot.select.statement.overrides.sm_what.a": "SELECT v, id FROM sm_what.a WHERE id > 1 ORDER BY id DESC"}
+    weir.create_connector("sm_what2", config)
+    found = events(weir.bootstrap, "sm_what2.sm_what.a", 2)
+    assert [v["after"] for _, v in found] == [{"id": 3, "v": 3}, {"id": 2, "v": 2}]
+    assert len(events(weir.bootstrap, "sm_what2.sm_what.e", 1)) == 1
+    with pytest.raises(AssertionError):
+        read_all(weir.bootstrap, "sm_what2.sm_what.b", 1, timeout=1)
+    server.sql("INSERT INTO sm_what.b VALUES (2)")  # streamed all the same
+    assert [v["op"] for _, v in events(weir.bootstrap, "sm_what2.sm_what.b", 1)] == ["c"]
+
+
+@pytest.mark.parametrize("order,want", [("ascending", ["e", "b", "a"]), ("descending", ["a", "b", "e"]), ("disabled", ["a", "b", "e"])])
+def test_order_by_rows(mariadb, weir, order, want):
+    make(mariadb, "sm_order")
+    mariadb.sql("USE sm_order;\nINSERT INTO sm_order.a SELECT seq, 1 FROM seq_10_to_5000;\nINSERT INTO sm_order.b SELECT seq FROM seq_10_to_900;\n"
+                "ANALYZE TABLE sm_order.a, sm_order.b, sm_order.e")
+    start(mariadb, weir, "sm_order", snapshot_tables_order_by_row_count=order)
+    wait_until(lambda: weir.log().count("Exporting data from table") == 3)
+    lines = [line.split("'")[1].split(".")[1] for line in weir.log().splitlines() if "Exporting data from table" in line]
+    assert lines == want
+
+
+def test_markers(server, weir):
+    make(server, "sm_mark")
+    start(server, weir, "sm_mark")
+    marks = [v["source"]["snapshot"] for _, v in events(weir.bootstrap, "sm_mark.sm_mark.a", 3)]
+    assert marks == ["first", "true", "last_in_data_collection"]
+    assert [v["source"]["snapshot"] for _, v in events(weir.bootstrap, "sm_mark.sm_mark.b", 1)] == ["last"]  # e is empty
+    make(server, "sm_mark2")
+    server.sql("DELETE FROM sm_mark2.a WHERE id > 1;\nDELETE FROM sm_mark2.b")
+    start(server, weir, "sm_mark2")
+    assert [v["source"]["snapshot"] for _, v in events(weir.bootstrap, "sm_mark2.sm_mark2.a", 1)] == ["last"]
+    make(server, "sm_mark3")
+    server.sql("DELETE FROM sm_mark3.a;\nDELETE FROM sm_mark3.b")
+    start(server, weir, "sm_mark3", include_schema_changes="true")
+    wait_until(lambda: "snapshot" not in (offset(weir, "sm_mark3") or {"snapshot": 1}))
+    changes = [json.loads(m.value()) for m in read_all(weir.bootstrap, "sm_mark3")]
+    assert [c["source"]["snapshot"] for c in changes][-1] == "last"
+
+
+def test_delays(mariadb, weir):
+    make(mariadb, "sm_delay")
+    began = time.monotonic()
+    start(mariadb, weir, "sm_delay", snapshot_delay_ms=1500, streaming_delay_ms=1500)
+    assert ops(weir, "sm_delay", "a", 3) == ["r"] * 3
+    assert time.monotonic() - began >= 1.5
+    wait_until(lambda: "Starting streaming" in weir.log())
+    assert time.monotonic() - began >= 3
+
+
+def test_notes_of_modes(mariadb, weir):
+    make(mariadb, "sm_notes")
+    start(mariadb, weir, "sm_notes", notification_enabled_channels="sink", notification_sink_topic_name="sm_notes_n")
+    assert ops(weir, "sm_notes", "a", 3) == ["r"] * 3
+    wait_until(lambda: "Connected to binlog" in weir.log())
+    restart(weir, "sm_notes")
+    kinds = lambda: [json.loads(m.value())["type"] for m in read_all(weir.bootstrap, "sm_notes_n")]
+    wait_until(lambda: len(kinds()) > 8)
+    assert kinds() == ["STARTED"] + ["IN_PROGRESS", "TABLE_SCAN_COMPLETED"] * 3 + ["COMPLETED", "SKIPPED"]

@@ -95,8 +95,8 @@ enum err kproducer_arrived(struct kproducer *p, const struct kpart *part, int32_
                            bool *known, bool *behind, struct error *e) MUST_CHECK;
 /* The next n records for that partition are in the log already: leave them out. */
 void kproducer_skip(struct kproducer *p, const struct kpart *part, int32_t n);
-/* What comes next was not there before: nothing of it is left out. */
-void kproducer_skip_nothing(struct kproducer *p);
+/* What comes next for this topic was not there before: nothing of it is left out. */
+void kproducer_skip_nothing(struct kproducer *p, struct slice topic);
 /* Whether everything appended before the last kproducer_mark is on disk (fdatasync). */
 void kproducer_mark(struct kproducer *p);
 bool kproducer_mark_synced(struct kproducer *p);

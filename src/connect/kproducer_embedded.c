@@ -635,18 +635,15 @@ void kproducer_skip(struct kproducer *p, const struct kpart *part, int32_t n)
         t->replay_sticky = part->partition;
 }
 
-void kproducer_skip_nothing(struct kproducer *p)
+void kproducer_skip_nothing(struct kproducer *p, struct slice topic)
 {
-    size_t i = 0;
-    struct slice name;
-    void *value;
-    while (map_next(&p->topics, &i, &name, &value)) {
-        struct ktopic *t = value;
-        t->replay_sticky = -1;
-        for (int32_t k = 0; k < t->partitions; k++)
-            if (t->slots[k])
-                t->slots[k]->skip = 0;
-    }
+    struct ktopic *t = map_get(&p->topics, topic);
+    if (!t)
+        return;
+    t->replay_sticky = -1;
+    for (int32_t k = 0; k < t->partitions; k++)
+        if (t->slots[k])
+            t->slots[k]->skip = 0;
 }
 
 static void each_slot(struct kproducer *p, bool (*fn)(struct slot *s, void *arg), void *arg)

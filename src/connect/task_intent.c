@@ -355,6 +355,9 @@ static enum err settle(struct intents *in, struct body *b, struct slice durable,
     if (b->unrepeatable) {
         LOG_INFO(LOG_CONNECT_TASK, "a part of the last batch of the run before is in the log; what "
                                    "comes instead of it may come twice");
+        for (size_t i = 0; i < b->count; i++) /* of a batch before, still to come again */
+            if (!b->parts[i].count && !b->parts[i].skip)
+                kproducer_skip(in->producer, &b->parts[i], b->parts[i].left);
         in->open = true;
         return E_OK;
     }

@@ -246,12 +246,25 @@ static void send_beginning(struct source *s)
     kproducer_abort(s->producer);
 }
 
+/* The batch gives other records than the one before the crash: of its topics nothing is left out. */
+static void skip_nothing(struct source *s)
+{
+    struct slice last = SLICE_NULL;
+    for (size_t i = 0; i < s->batch.count; i++) {
+        const struct record *r = &s->batch.records[i];
+        if (r->dropped || r->topic.p == last.p)
+            continue;
+        last = r->topic;
+        kproducer_skip_nothing(s->producer, last);
+    }
+}
+
 static enum err send_batch(struct source *s, struct error *e)
 {
     enum err err = E_OK;
     s->transformed = 0;
-    if (s->batch.unrepeatable)
-        kproducer_skip_nothing(s->producer);
+    if (!err && s->batch.unrepeatable)
+        skip_nothing(s);
     for (int i = 0; !err && i < SEND_ATTEMPTS; i++) {
         err = try_send(s, e);
         if (err != E_NOT_FOUND || i + 1 == SEND_ATTEMPTS)

@@ -30,6 +30,7 @@ struct mysql_signals *signals_new(struct mysql_task *t)
     notifier_init(&g->notes, o->notification_channels, o->notification_topic, o->topic_prefix);
     signal_channels_init(&g->channels, &co, t->ctx->kclient, o->topic_prefix);
     incremental_init(&g->inc, &mysql_incremental_ops, g, &g->notes);
+    g->by_position = o->read_only || !t->rules.filter.signal_table;
     g->reader = chunk_reader_new(t);
     arena_init(&g->blocking_arena, 4096, ARENA_NO_BUDGET);
     return g;
@@ -40,6 +41,7 @@ void signals_free(struct mysql_signals *g)
     if (!g)
         return;
     chunk_reader_free(g->reader);
+    window_position_release(&g->position);
     incremental_release(&g->inc);
     signal_channels_release(&g->channels);
     notifier_release(&g->notes);
@@ -372,6 +374,8 @@ enum err signals_poll(struct mysql_signals *g, struct record_batch *b, bool *tak
     if (!e)
         e = &own;
     *taken = true;
+    if (g->by_position && incremental_watches(&g->inc) && window_position_reached(g))
+        (void)incremental_passed(&g->inc, slice_cstr(g->inc.mark_id), false);
     if (incremental_holds(&g->inc))
         return emit_window(g, b, e);
     if (g->blocking)
@@ -387,6 +391,8 @@ enum err signals_poll(struct mysql_signals *g, struct record_batch *b, bool *tak
         return E_OK;
     }
     enum err rc = incremental_step(&g->inc, e);
+    if (g->by_position && g->inc.window == INC_WAITING) /* from here on the stream is compared */
+        (void)incremental_passed(&g->inc, slice_cstr(g->inc.mark_id), true);
     if (rc == E_CANCELLED) {
         *taken = true;
         rc = E_OK;

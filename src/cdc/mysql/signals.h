@@ -15,14 +15,23 @@
 #include "cdc/notification.h"
 #include "cdc/signal_channel.h"
 
+struct mysql_conn;
 struct mysql_task;
 struct chunk_reader;
+/* Where the stream has to come before a chunk is handed out. */
+struct window_position {
+    char *gtids;    /* MySQL; NULL: none */
+    char file[512]; /* MariaDB */
+    uint64_t pos;
+};
 struct mysql_signals {
     struct mysql_task *t;
     struct notifier notes;
     struct signal_channels channels;
     struct incremental inc;
     struct chunk_reader *reader;
+    bool by_position; /* windows have no marks in the binlog */
+    struct window_position position;
     /* a blocking snapshot that was asked for */
     bool blocking;
     struct arena blocking_arena;
@@ -73,6 +82,15 @@ void chunk_streamed(struct mysql_signals *g, const struct shape *s,
                     const struct mysql_table_map *map, const struct mysql_cell *cells,
                     const struct mysql_cell *older);
 bool chunk_is_of(const struct chunk_reader *r, struct slice db, struct slice table);
+/* --- signals_position.c: windows without a table to write to -----------------------------------------
+ */
+/* Before and behind the reading of a chunk in this session. E_AGAIN: the stream is ahead of the
+ * server's readers; a moment later it is not. E_INVALID: this server cannot do it. */
+enum err window_position_mark(struct mysql_signals *g, struct mysql_conn *c, bool open,
+                              struct error *e) MUST_CHECK;
+bool window_position_reached(const struct mysql_signals *g);
+void window_position_release(struct window_position *w);
+
 /* The table as the model has it, or NULL. id: db.table, in any case. */
 const struct mysql_table *signals_table(const struct mysql_task *t, struct slice id);
 

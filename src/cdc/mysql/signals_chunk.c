@@ -180,13 +180,9 @@ static enum err set_mark(void *db, struct incremental *inc, bool open, struct er
     struct strbuf sql = STRBUF_INIT;
     if (open)
         r->stale = false;
-    if (!r->t->rules.filter.signal_table) {
-        error_set(e, E_INVALID, "an incremental snapshot needs a signal table");
-        error_hint(e, "set signal.data.collection to a table (id, type, data) that the user of the "
-                      "connector may INSERT into");
-        return E_INVALID;
-    }
     enum err rc = session(r, e);
+    if (rc == E_OK && g->by_position)
+        return lost(r, window_position_mark(g, r->conn, open, e), e);
     if (rc == E_OK) {
         if (!open && r->t->o.insert_delete)
             rc = delete_mark(g, inc->mark_id, &sql, e);
@@ -591,7 +587,8 @@ static enum err refused(struct chunk_reader *r, const struct incremental *inc, e
     rc = lost(r, rc, e);
     if (rc != E_REMOTE && rc != E_AUTH && rc != E_INVALID && rc != E_NOMEM && rc != E_CORRUPT)
         return rc;
-    bool passing = e && (e->sys == 1054 || e->sys == 1146 || e->sys == 1205 || e->sys == 1213);
+    bool passing = e && (e->sys == 1054 || e->sys == 1146 || e->sys == 1205 || e->sys == 1213 ||
+                         e->sys == 1412);
     *out = passing && r->later++ < LATER_MAX ? CHUNK_LATER : CHUNK_FAILED;
     if (*out == CHUNK_FAILED)
         LOG_ERR(LOG_CDC_MYSQL, LOG_L_WARN, e,

@@ -142,6 +142,35 @@ def test_writes_while_a_snapshot_runs(server, weir, strategy):
     assert "snapshot" not in offset
 
 
+@pytest.mark.parametrize("read_only", ["true", "false"])
+def test_without_writing(server, read_only):
+    """read.only=true, and no signal table at all: windows by position."""
+    if server.kind == "mysql" and server.sql("SELECT @@gtid_mode")[0][0] != "ON":
+        for mode in ("OFF_PERMISSIVE", "ON_PERMISSIVE"):
+            server.sql(f"SET GLOBAL gtid_mode = {mode}")
+        server.sql("SET GLOBAL enforce_gtid_consistency = ON;\nSET GLOBAL gtid_mode = ON")
+    name = "inc_ro_" + read_only
+    make(server, name, fill(5000))
+    server.sql(f"REVOKE INSERT, DELETE ON {name}.signals FROM 'debezium'@'%'")
+    with Weir() as weir:
+        extra = {"read_only": "true"} if read_only == "true" else {"signal_data_collection": ""}
+        start(server, weir, name, incremental_snapshot_chunk_size=100, signal_enabled_channels="source,kafka", signal_kafka_topic=f"{name}_s", **extra)
+        writer = Writer(server, name, 6000)
+        writer.start()
+        kafka = producer(weir.bootstrap)
+        data = {"id": "one", "type": "execute-snapshot", "data": {"data-collections": [f"{name}.t"]}}
+        kafka.produce(f"{name}_s", json.dumps(data), key=name, partition=0)
+        assert kafka.flush(10) == 0
+        wait_until(lambda: sum(1 for _, v in events(weir.bootstrap, f"{name}.{name}.t") if v and v["op"] == "r") > 300, 60)
+        weir.kill()
+        weir.start()
+        wait_completed(weir, name, "one")
+        writer.stop()
+        check_equal(server, weir, name)
+        assert sum(1 for _, v in events(weir.bootstrap, f"{name}.{name}.t") if v and v["op"] == "r") > 2000
+        assert table(server, name, "signals", "id") == []
+
+
 def test_kill_and_restart_in_the_middle(server):
     name = "inc_kill"
     make(server, name, fill(9000))

@@ -1,5 +1,6 @@
 #!/bin/bash
-# The demo, headless, on free ports and a fresh directory: status 0 only if all that changed was consumed back.
+# The demo, headless, on free ports and a fresh directory: status 0 only if all that changed, and all that the shop put
+# into its outbox, was consumed back over the Kafka protocol.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 dir=$(mktemp -d)

@@ -1,7 +1,11 @@
 /* lab/demo.c - see demo.h.
  *
- *   private_db ── shop (rows, acts) ── connector in weir (registered by REST) ── topics ──
- * demo_view
+ *   private_db ── shop (rows, acts) ─┬─ shop-connector ─── a topic per table ──┬─ demo_view
+ *                                    └─ outbox-connector ─ outbox.event.order ─┘
+ *
+ * Both connectors are registered by REST in weir. The one shows every change of a row; the other
+ * routes the messages that the shop puts into its outbox table (EventRouter), so that consumers see
+ * what the shop means and none of its columns.
  *
  * Data stays below DATA-DIR/demo and is used again by the next demo; --fresh begins anew. */
 #include "lab/demo.h"
@@ -21,16 +25,19 @@
 #include "lab/shop.h"
 
 #define CONNECTOR "shop-connector"
+#define OUTBOX_CONNECTOR "outbox-connector"
+#define OUTBOX_TOPIC "outbox.event.order"
 static const char *const topics[] = {"shop.shop.customers", "shop.shop.products",
-                                     "shop.shop.orders", NULL};
+                                     "shop.shop.orders", OUTBOX_TOPIC, NULL};
 
 static const struct opt_row demo_rows[] = {
     {.name = "headless",
      .type = OPT_BOOLEAN,
      .def = "false",
      .offset = OPT_NO_FIELD,
-     .doc = "checks itself: ends with status 0 only if snapshot and streamed events were consumed "
-            "back"},
+     .doc =
+         "checks itself: ends with status 0 only if snapshot, streamed events and messages of the "
+         "outbox were consumed back"},
     {.name = "duration",
      .type = OPT_INT,
      .def = "0",
@@ -54,7 +61,9 @@ struct demo {
     struct runtime *weir;
     struct shop *shop;
     struct demo_view *view;
-    int64_t rows_at_start, seen_at_start, changes;
+    int64_t rows_at_start, seen_at_start, messages_at_start;
+    struct shop_count count;
+    char mark[32]; /* of this run, in the outbox's first message */
 };
 
 static bool flag(const struct demo *d, const char *name)
@@ -92,41 +101,74 @@ static enum err parse(struct demo *d, int argc, char **argv, struct error *e)
     return err;
 }
 
-/* --- the connector
+/* --- the connectors
  * --------------------------------------------------------------------------------- */
 
-static json_t *connector_config(const struct demo *d)
+#define JSON_CONVERTER "org.apache.kafka.connect.json.JsonConverter"
+
+/* What both have. */
+static json_t *connector_config(const struct demo *d, const char *prefix, const char *server_id)
 {
     char port[8];
     snprintf(port, sizeof port, "%d", d->db.port);
-    return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "connector.class",
+    json_t *config = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "connector.class",
         "io.debezium.connector.mariadb.MariaDbConnector", "tasks.max", "1", "database.hostname",
         "127.0.0.1", "database.port", port, "database.user", SHOP_USER, "database.password",
-        SHOP_PASSWORD, "database.server.id", "184054", "topic.prefix", "shop",
+        SHOP_PASSWORD, "database.server.id", server_id, "topic.prefix", prefix,
         "database.include.list", SHOP_DATABASE, "schema.history.internal.kafka.bootstrap.servers",
-        runtime_addresses(d->weir)->kafka, "schema.history.internal.kafka.topic",
-        "schema-changes.shop", "decimal.handling.mode", "double", "key.converter.schemas.enable",
-        "false", "value.converter.schemas.enable", "false");
+        runtime_addresses(d->weir)->kafka);
+    json_t *more =
+        json_pack("{s:o, s:s, s:s, s:s, s:s}", "schema.history.internal.kafka.topic",
+                  json_sprintf("schema-changes.%s", prefix), "key.converter", JSON_CONVERTER,
+                  "key.converter.schemas.enable", "false", "value.converter", JSON_CONVERTER,
+                  "value.converter.schemas.enable", "false");
+    json_object_update(config, more);
+    json_decref(more);
+    return config;
 }
 
-/* Creates the connector, or points the one of an earlier demo at this run's database port. */
-static enum err register_connector(struct demo *d, struct error *e)
+/* Every change of every table but the outbox. */
+static json_t *shop_config(const struct demo *d)
 {
-    json_t *config = connector_config(d), *answer = NULL;
+    json_t *config = connector_config(d, "shop", "184054");
+    json_object_set_new(config, "table.exclude.list", json_string(SHOP_OUTBOX));
+    json_object_set_new(config, "decimal.handling.mode", json_string("double"));
+    return config;
+}
+
+/* Rows of the outbox as the messages that they describe. */
+static json_t *outbox_config(const struct demo *d)
+{
+    json_t *config = connector_config(d, "outbox", "184055");
+    json_t *more =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "table.include.list", SHOP_OUTBOX,
+                  "include.schema.changes", "false", "tombstones.on.delete", "false", "transforms",
+                  "outbox", "transforms.outbox.type", "io.debezium.transforms.outbox.EventRouter",
+                  "transforms.outbox.table.expand.json.payload", "true",
+                  "transforms.outbox.table.fields.additional.placement", "type:header:eventType",
+                  "key.converter", "org.apache.kafka.connect.storage.StringConverter");
+    json_object_update(config, more);
+    json_decref(more);
+    return config;
+}
+
+/* Creates a connector, or points that of an earlier demo at this run's database port. Takes the
+ * configuration over. */
+static enum err register_connector(struct demo *d, const char *name, json_t *config,
+                                   struct error *e)
+{
+    json_t *answer = NULL;
+    char path[80];
+    int status = 0;
     if (!config)
         return error_set(e, E_NOMEM, "the connector's configuration");
-    json_object_set_new(config, "key.converter",
-                        json_string("org.apache.kafka.connect.json.JsonConverter"));
-    json_object_set_new(config, "value.converter",
-                        json_string("org.apache.kafka.connect.json.JsonConverter"));
-    int status = 0;
-    enum err err = rest_call(runtime_addresses(d->weir)->connect, "PUT",
-                             "/connectors/" CONNECTOR "/config", config, &status, &answer, e);
+    snprintf(path, sizeof path, "/connectors/%s/config", name);
+    enum err err =
+        rest_call(runtime_addresses(d->weir)->connect, "PUT", path, config, &status, &answer, e);
     if (!err && status / 100 != 2) {
         const char *why = json_string_value(json_object_get(answer, "message"));
-        err = error_set(e, E_REMOTE, "registering the connector: status %d: %s", status,
-                        why ? why : "");
+        err = error_set(e, E_REMOTE, "registering %s: status %d: %s", name, status, why ? why : "");
     }
     json_decref(answer);
     json_decref(config);
@@ -134,13 +176,15 @@ static enum err register_connector(struct demo *d, struct error *e)
 }
 
 /* E_OK once the task runs; an error with its trace when it failed. */
-static enum err wait_until_running(struct demo *d, struct error *e)
+static enum err wait_until_running(struct demo *d, const char *name, struct error *e)
 {
+    char path[80];
+    snprintf(path, sizeof path, "/connectors/%s/status", name);
     for (int64_t until = clock_mono_ms() + 30000; clock_mono_ms() < until; usleep(20000)) {
         json_t *answer = NULL;
         int status = 0;
-        enum err err = rest_call(runtime_addresses(d->weir)->connect, "GET",
-                                 "/connectors/" CONNECTOR "/status", NULL, &status, &answer, e);
+        enum err err =
+            rest_call(runtime_addresses(d->weir)->connect, "GET", path, NULL, &status, &answer, e);
         if (err)
             return err;
         json_t *task = json_array_get(json_object_get(answer, "tasks"), 0);
@@ -148,12 +192,12 @@ static enum err wait_until_running(struct demo *d, struct error *e)
         const char *trace = json_string_value(json_object_get(task, "trace"));
         bool running = state && strcmp(state, "RUNNING") == 0;
         if (state && strcmp(state, "FAILED") == 0)
-            err = error_set(e, E_REMOTE, "the connector's task failed: %.400s", trace ? trace : "");
+            err = error_set(e, E_REMOTE, "the task of %s failed: %.400s", name, trace ? trace : "");
         json_decref(answer);
         if (running || err)
             return err;
     }
-    return error_set(e, E_TIMEOUT, "the connector's task does not start");
+    return error_set(e, E_TIMEOUT, "the task of %s does not start", name);
 }
 
 /* --- the run
@@ -162,6 +206,7 @@ static enum err wait_until_running(struct demo *d, struct error *e)
 static enum err start(struct demo *d, const struct connect_plugins *const *plugins, struct error *e)
 {
     enum err err = E_OK;
+    snprintf(d->mark, sizeof d->mark, "run-%lld", (long long)clock_wall_us());
     if (d->fresh)
         err = fs_remove_tree(d->dir, e);
     char *db_dir = xasprintf("%s/mariadb", d->dir), *db_data = xasprintf("%s/data", db_dir);
@@ -173,43 +218,52 @@ static enum err start(struct demo *d, const struct connect_plugins *const *plugi
     mem_free(db_dir);
     mem_free(db_data);
     if (!err)
-        err = shop_open(&d->shop, d->db.socket, e);
+        err = shop_open(&d->shop, d->db.socket, d->mark, e);
     if (!err)
         err = shop_rows(d->shop, &d->rows_at_start, e);
     if (!err)
         err = runtime_start(&d->weir, &d->config, plugins, e);
     if (!err)
-        err = register_connector(d, e);
+        err = register_connector(d, CONNECTOR, shop_config(d), e);
     if (!err)
-        err = wait_until_running(d, e);
+        err = register_connector(d, OUTBOX_CONNECTOR, outbox_config(d), e);
+    if (!err)
+        err = wait_until_running(d, CONNECTOR, e);
+    if (!err)
+        err = wait_until_running(d, OUTBOX_CONNECTOR, e);
     char kafka[32];
     if (!err) {
+        const struct demo_view_options o = {topics, OUTBOX_TOPIC, d->mark, d->headless};
         snprintf(kafka, sizeof kafka, "127.0.0.1:%d", runtime_addresses(d->weir)->kafka_port);
-        err = demo_view_start(&d->view, kafka, topics, d->headless, e);
+        err = demo_view_start(&d->view, kafka, &o, e);
     }
     return err;
 }
 
-/* Waits until the events of the snapshot (of this run or an earlier one) are here and no more come.
- */
+/* Waits until the events of the snapshot (of this run or an earlier one) are here and no more come,
+ * and the outbox is read: a message put there earlier would be gone before the snapshot sees it. */
 static enum err wait_for_snapshot(struct demo *d, struct error *e)
 {
     int64_t quiet_since = clock_mono_ms(), last = -1, until = clock_mono_ms() + 30000;
     while (clock_mono_ms() < until) {
         if (runtime_wait_signal(20))
             return E_CANCELLED;
-        int64_t now = demo_view_snapshot(d->view) + demo_view_streamed(d->view);
+        int64_t now =
+            demo_view_snapshot(d->view) + demo_view_streamed(d->view) + demo_view_messages(d->view);
         if (now != last) {
             last = now;
             quiet_since = clock_mono_ms();
         }
         bool whole =
             demo_view_snapshot(d->view) >= d->rows_at_start || demo_view_streamed(d->view) > 0;
+        whole &= demo_view_opened(d->view);
         if (now > 0 && whole && clock_mono_ms() - quiet_since > 300)
             return E_OK;
     }
-    return error_set(e, E_TIMEOUT, "the snapshot's %lld rows did not come back; %lld did",
-                     (long long)d->rows_at_start, (long long)demo_view_snapshot(d->view));
+    return error_set(e, E_TIMEOUT, "the snapshot's %lld rows did not come back; %lld did, %s",
+                     (long long)d->rows_at_start, (long long)demo_view_snapshot(d->view),
+                     demo_view_opened(d->view) ? "and the outbox's first message"
+                                               : "without the outbox's first message");
 }
 
 static void print_banner(const struct demo *d)
@@ -223,6 +277,8 @@ static void print_banner(const struct demo *d)
                 d->db.port);
     strbuf_addf(&b, "  try      kcat -C -b %s -t shop.shop.orders -o end\n", at->kafka);
     strbuf_addf(&b, "           curl %s/connectors/" CONNECTOR "/status\n", at->connect);
+    strbuf_adds(&b, "  outbox   what the shop itself says goes to " OUTBOX_TOPIC
+                    " (" OUTBOX_CONNECTOR ", EventRouter)\n");
     int64_t snapshot = demo_view_snapshot(d->view);
     if (snapshot == d->rows_at_start)
         strbuf_addf(&b, "snapshot: %lld rows are %lld events; now every change",
@@ -241,7 +297,7 @@ static enum err keep_shop_open(struct demo *d, struct error *e)
 {
     int64_t until = d->duration_ms ? clock_mono_ms() + d->duration_ms : INT64_MAX;
     while (clock_mono_ms() < until) {
-        enum err err = shop_act(d->shop, &d->changes, e);
+        enum err err = shop_act(d->shop, &d->count, e);
         if (err)
             return err;
         if (runtime_wait_signal(MIN(400, MAX(until - clock_mono_ms(), 1))))
@@ -250,18 +306,22 @@ static enum err keep_shop_open(struct demo *d, struct error *e)
     return E_OK;
 }
 
-/* Every change that was committed must have come back. */
+/* Every change that was committed must have come back, and every message of the outbox. */
 static enum err check_streamed(struct demo *d, struct error *e)
 {
-    int64_t got = 0;
+    int64_t got = 0, messages = 0;
     for (int64_t until = clock_mono_ms() + 15000; clock_mono_ms() < until; usleep(20000)) {
         got = demo_view_streamed(d->view) - d->seen_at_start;
-        if (got >= d->changes)
+        messages = demo_view_messages(d->view) - d->messages_at_start;
+        if (got >= d->count.changes && messages >= d->count.messages)
             break;
     }
-    printf("snapshot: %lld rows consumed; streamed: %lld of %lld changes consumed\n",
-           (long long)demo_view_snapshot(d->view), (long long)got, (long long)d->changes);
-    if (demo_view_snapshot(d->view) > 0 && got == d->changes && got > 0)
+    printf("snapshot: %lld rows consumed; streamed: %lld of %lld changes consumed; outbox: %lld of "
+           "%lld messages consumed\n",
+           (long long)demo_view_snapshot(d->view), (long long)got, (long long)d->count.changes,
+           (long long)messages, (long long)d->count.messages);
+    if (demo_view_snapshot(d->view) > 0 && got == d->count.changes && got > 0 &&
+        messages == d->count.messages && messages > 0)
         return E_OK;
     return error_set(e, E_REMOTE, "not everything that changed came back");
 }
@@ -279,6 +339,7 @@ int demo_main(int argc, char **argv, const struct connect_plugins *const *plugin
         err = wait_for_snapshot(&d, &e);
     if (!err) {
         d.seen_at_start = demo_view_streamed(d.view);
+        d.messages_at_start = demo_view_messages(d.view);
         print_banner(&d);
         demo_view_live(d.view);
         err = keep_shop_open(&d, &e);

@@ -33,6 +33,9 @@ static const char *const schema[] = {
     "FOREIGN KEY (customer_id) REFERENCES customers(id), FOREIGN KEY (product_id) REFERENCES "
     "products(id)) "
     "AUTO_INCREMENT=1001",
+    "CREATE TABLE IF NOT EXISTS outboxevent (id CHAR(36) NOT NULL PRIMARY KEY, "
+    "aggregatetype VARCHAR(60) NOT NULL, aggregateid VARCHAR(60) NOT NULL, "
+    "type VARCHAR(60) NOT NULL, payload JSON NOT NULL)",
     "CREATE USER IF NOT EXISTS '" SHOP_USER "'@'127.0.0.1' IDENTIFIED BY '" SHOP_PASSWORD "'",
     "GRANT SELECT, RELOAD, SHOW DATABASES, LOCK TABLES, REPLICATION SLAVE, REPLICATION CLIENT, "
     "BINLOG MONITOR ON *.* TO '" SHOP_USER "'@'127.0.0.1'",
@@ -75,7 +78,7 @@ static enum err ask(struct shop *s, const char *sql, int64_t *out, struct error 
     return E_OK;
 }
 
-enum err shop_open(struct shop **out, const char *socket, struct error *e)
+enum err shop_open(struct shop **out, const char *socket, const char *mark, struct error *e)
 {
     struct shop *s = xcalloc(1, sizeof *s);
     s->seed = 20260101;
@@ -93,6 +96,13 @@ enum err shop_open(struct shop **out, const char *socket, struct error *e)
         err = ask(s, "SELECT COUNT(*) FROM orders", &there, e);
     for (size_t i = 0; !err && there == 0 && i < ARRAY_LEN(rows); i++)
         err = run(s, rows[i], NULL, e);
+    char sql[300];
+    snprintf(sql, sizeof sql,
+             "INSERT INTO outboxevent VALUES (UUID(), 'order', '0', 'ShopOpened', "
+             "JSON_OBJECT('event', 'ShopOpened', 'mark', '%s'))",
+             mark);
+    if (!err)
+        err = run(s, sql, NULL, e);
     if (err) {
         shop_close(s);
         return err;
@@ -121,42 +131,64 @@ static unsigned dice(struct shop *s, unsigned sides)
     return (unsigned)rand_r(&s->seed) % sides;
 }
 
+/* One transaction: the statements, and for `event` a message about order @id. The message's row is
+ * deleted at once: the binary log has it, and that is where it is read. Nothing happened when the
+ * first statement found no order. */
+static enum err transact(struct shop *s, const char *const *statements, const char *event,
+                         struct shop_count *count, struct error *e)
+{
+    char sql[500];
+    int64_t changed = 0, order = 0;
+    enum err err = run(s, "START TRANSACTION", NULL, e);
+    for (; !err && *statements; statements++)
+        err = run(s, *statements, &changed, e);
+    if (!err)
+        err = ask(s, "SELECT COALESCE(@id, 0)", &order, e);
+    snprintf(sql, sizeof sql,
+             "INSERT INTO outboxevent SELECT UUID(), 'order', id, '%s', JSON_OBJECT('event', '%s', "
+             "'order', id, 'customer', customer_id, 'total', total) FROM orders WHERE id = @id",
+             event, event);
+    if (!err && order)
+        err = run(s, sql, NULL, e);
+    if (!err && order)
+        err = run(s, "DELETE FROM outboxevent", NULL, e);
+    if (!err)
+        err = run(s, "COMMIT", NULL, e);
+    if (!err && order) {
+        count->changes += changed;
+        count->messages++;
+    }
+    return err;
+}
+
 /* An order of a random customer; its stock goes down in the same transaction: two events. */
-static enum err new_order(struct shop *s, int64_t *changes, struct error *e)
+static enum err new_order(struct shop *s, struct shop_count *count, struct error *e)
 {
     unsigned product = 1 + dice(s, 8), quantity = 1 + dice(s, 3);
-    char sql[400];
-    enum err err = run(s, "START TRANSACTION", NULL, e);
-    snprintf(sql, sizeof sql,
+    char insert[400], stock[200];
+    snprintf(insert, sizeof insert,
              "INSERT INTO orders (customer_id, product_id, quantity, total) SELECT %u, id, %u, "
              "price * %u "
              "FROM products WHERE id = %u",
              101 + dice(s, 6), quantity, quantity, product);
-    int64_t changed = 0;
-    if (!err)
-        err = run(s, sql, &changed, e);
-    snprintf(sql, sizeof sql,
+    snprintf(stock, sizeof stock,
              "UPDATE products SET stock = IF(stock < 20, 500, stock) - %u WHERE id = %u", quantity,
              product);
-    if (!err)
-        err = run(s, sql, &changed, e);
-    if (!err)
-        err = run(s, "COMMIT", NULL, e);
-    if (!err)
-        *changes += changed;
-    return err;
+    const char *const statements[] = {insert, "SET @id = LAST_INSERT_ID()", stock, NULL};
+    return transact(s, statements, "OrderCreated", count, e);
 }
 
-static enum err move_on(struct shop *s, const char *from, const char *to, int64_t *changes,
-                        struct error *e)
+static enum err move_on(struct shop *s, const char *from, const char *to, const char *event,
+                        struct shop_count *count, struct error *e)
 {
-    char sql[200];
-    snprintf(sql, sizeof sql,
-             "UPDATE orders SET status = '%s' WHERE status = '%s' ORDER BY id LIMIT 1", to, from);
-    return run(s, sql, changes, e);
+    char find[200], update[200];
+    snprintf(find, sizeof find, "SET @id = (SELECT MIN(id) FROM orders WHERE status = '%s')", from);
+    snprintf(update, sizeof update, "UPDATE orders SET status = '%s' WHERE id = @id", to);
+    const char *const statements[] = {find, update, NULL};
+    return transact(s, statements, event, count, e);
 }
 
-enum err shop_act(struct shop *s, int64_t *changes, struct error *e)
+enum err shop_act(struct shop *s, struct shop_count *count, struct error *e)
 {
     unsigned act = s->count < 6 ? s->count : dice(s, 12);
     s->count++;
@@ -164,20 +196,20 @@ enum err shop_act(struct shop *s, int64_t *changes, struct error *e)
     case 0:
     case 6:
     case 7:
-        return new_order(s, changes, e);
+        return new_order(s, count, e);
     case 1:
     case 8:
-        return move_on(s, "NEW", "PAID", changes, e);
+        return move_on(s, "NEW", "PAID", "OrderPaid", count, e);
     case 2:
     case 9:
-        return move_on(s, "PAID", "SHIPPED", changes, e);
+        return move_on(s, "PAID", "SHIPPED", "OrderShipped", count, e);
     case 3:
     case 10:
-        return move_on(s, "SHIPPED", "DELIVERED", changes, e);
+        return move_on(s, "SHIPPED", "DELIVERED", "OrderDelivered", count, e);
     case 4:
-        return run(s, "UPDATE products SET price = price + 0.10 WHERE id = 6", changes, e);
+        return run(s, "UPDATE products SET price = price + 0.10 WHERE id = 6", &count->changes, e);
     default: /* orders that are done leave the table: it stays small however long the demo runs */
-        return run(s, "DELETE FROM orders WHERE status = 'DELIVERED' ORDER BY id LIMIT 1", changes,
-                   e);
+        return run(s, "DELETE FROM orders WHERE status = 'DELIVERED' ORDER BY id LIMIT 1",
+                   &count->changes, e);
     }
 }

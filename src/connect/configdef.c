@@ -4,6 +4,8 @@
  * rows, converters' rows. A connector's row takes the place of a framework row of the same name. */
 #include "connect/configdef_internal.h"
 
+#include <stdlib.h>
+
 #include "base/mem.h"
 #include "base/regex.h"
 #include "connect/topic_rules.h"
@@ -146,6 +148,9 @@ void config_item_set(struct config_errors *v, struct config_item *i, const struc
                     ARG_SL(i->name));
         config_item_error(v, i, strbuf_slice(&m));
         strbuf_release(&m);
+        struct error e = {0};
+        if ((i->row->flags & OPT_CHECK_NULL) && i->row->check(i->row, SLICE_NULL, &e))
+            config_item_error(v, i, slice_cstr(e.msg));
     } else {
         i->value = config_row_secret(i->row) && i->def.p ? SL("[hidden]") : i->def;
     }
@@ -326,11 +331,36 @@ static void check_sink_topics(struct config_errors *v, const struct strmap *conf
 /* --- converters --------------------------------------------------------------------------------
  */
 
+/* Place of a name among the first sixteen buckets of Java's HashMap, out of which the worker takes a
+ * converter's options. SPEC: golden connect/validate-transforms */
+static unsigned java_bucket(const char *name)
+{
+    uint32_t h = 0;
+    for (; *name; name++)
+        h = 31 * h + (unsigned char)*name;
+    return (h ^ h >> 16) & 15;
+}
+
+static int by_bucket(const void *a, const void *b)
+{
+    const struct opt_row *const *x = a, *const *y = b;
+    unsigned bx = java_bucket((*x)->name), by = java_bucket((*y)->name);
+    return bx != by ? (bx < by ? -1 : 1) : *x < *y ? -1 : 1;
+}
+
 static void converter_rows(struct config_errors *v, const struct strmap *config, const char *key)
 {
     struct slice text = slice_trim(strmap_get_c(config, key));
     const struct converter_ops *c = text.p ? registry_converter(v->registry, text) : NULL;
-    for (const struct opt_row *r = c ? c->rows : NULL; r && r->name; r++) {
+    size_t count = 0;
+    while (c && c->rows[count].name)
+        count++;
+    const struct opt_row **rows = arena_calloc(&v->a, count + 1, sizeof(struct opt_row *));
+    for (size_t k = 0; k < count; k++)
+        rows[k] = &c->rows[k];
+    qsort(rows, count, sizeof *rows, by_bucket);
+    for (size_t k = 0; k < count; k++) {
+        const struct opt_row *r = rows[k];
         struct slice name = slice_cstr(arena_printf(&v->a, "%s.%s", key, r->name));
         if (config_item_find(v, name))
             continue;

@@ -17,9 +17,9 @@ static const struct opt_row transform_version = {
     .name = "plugin.version",
     .type = OPT_STRING,
     .offset = OPT_NO_FIELD,
-    .importance = OPT_MEDIUM,
+    .importance = OPT_HIGH,
     .order = 1,
-    .width = OPT_W_MEDIUM,
+    .width = OPT_W_LONG,
     .display = "plugin.version",
     .doc = "Version of the class; weir has exactly one of each."};
 static const struct opt_row transform_common[] = {
@@ -60,7 +60,10 @@ static void alias_row(const struct alias *x, const struct opt_row *row, int orde
                                             row->group)
                              : arena_printf(&x->v->a, "%s: " PRI_SL, title, ARG_SL(x->name));
     struct slice key = alias_key(x, row->name);
-    struct config_item *i = config_item_row(x->v, row, key, slice_cstr(group));
+    struct opt_row *named = arena_alloc(&x->v->a, sizeof *named);
+    *named = *row;
+    named->name = key.p; /* messages name the option as the user wrote it */
+    struct config_item *i = config_item_row(x->v, named, key, slice_cstr(group));
     i->order = order;
     config_item_set(x->v, i, x->config, key, false);
 }
@@ -178,6 +181,9 @@ static void one_alias(struct alias *x)
     i->value = slice_cstr(t ? t->class_name : p->class_name);
     alias_row(x, &transform_version, 1);
     struct config_item *version = config_item_find(x->v, alias_key(x, "plugin.version"));
+    version->display =
+        slice_cstr(arena_printf(&x->v->a, "%s version for " PRI_SL,
+                                transforms ? "Transformation" : "Predicate", ARG_SL(x->name)));
     version->def = slice_cstr(t ? t->version : p->version);
     if (!version->value.p)
         version->value = version->def;

@@ -62,6 +62,41 @@ static const struct {
     {"transaction.timeout.ms", OPT_INT},
 };
 
+/* What people override, as Kafka's clients define it: shown with the value. Others are shown without a
+ * definition. */
+#define DESCRIBED(prefix_, name_, type_, def_, importance_)                                        \
+    {                                                                                              \
+        prefix_,                                                                                   \
+        {                                                                                          \
+            .name = name_, .type = type_, .def = def_, .offset = OPT_NO_FIELD,                     \
+            .importance = importance_, .order = -1, .display = name_                               \
+        }                                                                                          \
+    }
+static const struct {
+    const char *prefix;
+    struct opt_row row;
+} described[] = {
+    DESCRIBED("consumer.override.", "auto.offset.reset", OPT_STRING, "latest", OPT_MEDIUM),
+    DESCRIBED("consumer.override.", "fetch.max.bytes", OPT_INT, "52428800", OPT_MEDIUM),
+    DESCRIBED("consumer.override.", "fetch.max.wait.ms", OPT_INT, "500", OPT_LOW),
+    DESCRIBED("consumer.override.", "fetch.min.bytes", OPT_INT, "1", OPT_HIGH),
+    DESCRIBED("consumer.override.", "heartbeat.interval.ms", OPT_INT, "3000", OPT_HIGH),
+    DESCRIBED("consumer.override.", "isolation.level", OPT_STRING, "read_uncommitted", OPT_MEDIUM),
+    DESCRIBED("consumer.override.", "max.partition.fetch.bytes", OPT_INT, "1048576", OPT_HIGH),
+    DESCRIBED("consumer.override.", "max.poll.interval.ms", OPT_INT, "300000", OPT_MEDIUM),
+    DESCRIBED("consumer.override.", "max.poll.records", OPT_INT, "500", OPT_MEDIUM),
+    DESCRIBED("consumer.override.", "session.timeout.ms", OPT_INT, "45000", OPT_HIGH),
+};
+
+static const struct opt_row *describe(struct slice key, struct slice name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(described); i++)
+        if (slice_starts(key, slice_cstr(described[i].prefix)) &&
+            slice_eq_c(name, described[i].row.name))
+            return &described[i].row;
+    return NULL;
+}
+
 static enum opt_type type_of(struct slice name)
 {
     for (size_t i = 0; i < ARRAY_LEN(client_options); i++)
@@ -88,7 +123,9 @@ static enum err one_override(struct config_errors *v, struct slice key, struct s
     struct opt_values values = {.values = NULL, .texts = STRMAP_INIT};
     enum err err = text.p ? opt_set(&row, &values, text, e) : E_OK;
     if (!err && !config_item_find(v, key)) {
-        struct config_item *i = config_item_add(v, key);
+        const struct opt_row *known = describe(key, name);
+        struct config_item *i =
+            known ? config_item_row(v, known, key, SLICE_NULL) : config_item_add(v, key);
         i->tail = true;
         i->value = row.type == OPT_PASSWORD && text.p ? SL("[hidden]") : arena_dup(&v->a, text);
         if (!allowed(policy, name))

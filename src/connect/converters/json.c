@@ -20,6 +20,17 @@
 
 static const char *const decimal_formats[] = {"BASE64", "NUMERIC", NULL};
 
+static enum err check_format(const struct opt_row *row, struct slice text, struct error *e)
+{
+    for (int i = 0; decimal_formats[i]; i++)
+        if (slice_ieq(text, slice_cstr(decimal_formats[i])))
+            return E_OK;
+    return error_set(e, E_INVALID,
+                     "Invalid value " PRI_SL
+                     " for configuration %s: String must be one of (case insensitive): %s, %s",
+                     ARG_SL(text), row->name, decimal_formats[1], decimal_formats[0]);
+}
+
 struct json_options {
     bool schemas_enable;
     int32_t cache_size;
@@ -58,6 +69,7 @@ static const struct opt_row rows[] = {
      .order = 0,
      .width = OPT_W_MEDIUM,
      .display = "Decimal Format",
+     .check = check_format,
      .doc = "How decimals are written: BASE64 (the unscaled value's bytes) or NUMERIC (a JSON "
             "number). Any case."},
     {.name = "replace.null.with.default",
@@ -103,15 +115,9 @@ static enum err json_configure(void **conv, const struct strmap *config, bool is
             err = set_row(plain[i], &v, text, e);
     }
     struct slice format = slice_trim(strmap_get_c(config, "decimal.format"));
-    if (!err && format.p && !slice_ieq(format, SL("BASE64"))) {
-        c->out.numeric_decimals = slice_ieq(format, SL("NUMERIC"));
-        if (!c->out.numeric_decimals)
-            err = error_set(e, E_INVALID,
-                            "Invalid value " PRI_SL
-                            " for configuration decimal.format: String must be "
-                            "one of (case insensitive): %s, %s",
-                            ARG_SL(format), decimal_formats[1], decimal_formats[0]);
-    }
+    if (!err && format.p)
+        err = check_format(opt_find(rows, SL("decimal.format")), format, e);
+    c->out.numeric_decimals = slice_ieq(format, SL("NUMERIC"));
     opt_values_release(&v);
     c->out.null_to_default = c->o.null_to_default;
     map_init(&c->cache);

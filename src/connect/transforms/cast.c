@@ -84,6 +84,8 @@ static enum err check_spec(const struct opt_row *row, struct slice text, struct 
     struct cast_rule *rules;
     size_t count;
     bool whole;
+    if (!text.p)
+        return error_set(e, E_INVALID, "Must specify at least one field to cast.");
     const char *why = parse(text, &rules, &count, &whole);
     mem_free(rules);
     return why ? error_set(e, E_INVALID, "Invalid value [" PRI_SL "] for configuration %s: %s",
@@ -391,7 +393,7 @@ static enum err apply(void *smt, struct record_batch *b, struct record *r, struc
 }
 
 static const struct opt_row rows[] = {
-    {SMT_FIELDS("spec", OPT_LIST, NULL, OPT_REQUIRED, OPT_HIGH,
+    {SMT_FIELDS("spec", OPT_LIST, NULL, OPT_REQUIRED | OPT_CHECK_NULL, OPT_HIGH,
                 "field:type with commas between, or one type for the value as a whole. Types: "
                 "int8, int16, int32, int64, float32, float64, boolean, string."),
      .check = check_spec},

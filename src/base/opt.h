@@ -38,7 +38,8 @@ enum opt_flags {
     OPT_OWN_CHECKS = 128, /* the owner's validate() reports every error in its own words: the
                              general checks do not parse, range-check or require */
     OPT_ANY_CASE = 256,   /* choices match without regard to case */
-    OPT_CHECK_NULL = 512, /* the check has something to say about a missing value too (null slice) */
+    OPT_CHECK_NULL =
+        512, /* the check has something to say about a missing value too (null slice) */
 };
 
 struct opt_row;

@@ -417,57 +417,58 @@ static enum err apply(void *smt, struct record_batch *b, struct record *r, struc
     return route(s, b, &row, ts_ms, r, e);
 }
 
-#define FIELDS(name_, type_, def_, flags_, importance_, group_, doc_)                              \
-    SMT_FIELDS(name_, type_, def_, flags_, importance_, doc_), .group = group_,                    \
-                                                               .width = OPT_W_MEDIUM
-#define ROW(name_, type_, def_, importance_, group_, doc_)                                         \
+#define FIELDS(order_, name_, type_, def_, flags_, importance_, group_, doc_)                      \
+    SMT_FIELDS_AT(order_, name_, type_, def_, flags_, importance_, doc_), .group = group_,         \
+                                                                          .width = OPT_W_MEDIUM
+#define ROW(order_, name_, type_, def_, importance_, group_, doc_)                                 \
     {                                                                                              \
-        FIELDS(name_, type_, def_, 0, importance_, group_, doc_)                                   \
+        FIELDS(order_, name_, type_, def_, 0, importance_, group_, doc_)                           \
     }
-#define CHOICE(name_, def_, choices_, doc_)                                                        \
+#define CHOICE(order_, name_, def_, choices_, doc_)                                                \
     {                                                                                              \
-        FIELDS(name_, OPT_STRING, def_, OPT_ANY_CASE, OPT_MEDIUM, "Table", doc_),                  \
+        FIELDS(order_, name_, OPT_STRING, def_, OPT_ANY_CASE, OPT_MEDIUM, "Table", doc_),          \
             .choices = choices_                                                                    \
     }
 static const char *const behaviours[] = {"warn", "error", "fatal", NULL};
 static const char *const nulls[] = {"ignore", "optional_bytes", NULL};
 static const struct opt_row rows[] = {
-    ROW("table.field.event.id", OPT_STRING, "id", OPT_LOW, "Table", "Column with the event's id."),
-    ROW("table.field.event.key", OPT_STRING, "aggregateid", OPT_LOW, "Table",
+    ROW(1, "table.field.event.id", OPT_STRING, "id", OPT_LOW, "Table",
+        "Column with the event's id."),
+    ROW(2, "table.field.event.key", OPT_STRING, "aggregateid", OPT_LOW, "Table",
         "Column that becomes the key."),
-    ROW("table.field.event.type", OPT_STRING, "type", OPT_LOW, "Table",
+    ROW(3, "table.field.event.type", OPT_STRING, "type", OPT_LOW, "Table",
         "Column with the event's type."),
-    ROW("table.field.event.payload", OPT_STRING, "payload", OPT_LOW, "Table",
+    ROW(4, "table.field.event.payload", OPT_STRING, "payload", OPT_LOW, "Table",
         "Column that becomes the value."),
-    ROW("table.field.event.timestamp", OPT_STRING, NULL, OPT_MEDIUM, "Table",
+    ROW(5, "table.field.event.timestamp", OPT_STRING, NULL, OPT_MEDIUM, "Table",
         "Column that becomes the timestamp."),
-    ROW("table.fields.additional.placement", OPT_LIST, NULL, OPT_HIGH, "Table",
+    ROW(6, "table.fields.additional.placement", OPT_LIST, NULL, OPT_HIGH, "Table",
         "More columns: column:header:alias, column:envelope:alias, column:partition."),
-    ROW("table.fields.additional.error.on.missing", OPT_BOOLEAN, "true", OPT_MEDIUM, "Table",
+    ROW(7, "table.fields.additional.error.on.missing", OPT_BOOLEAN, "true", OPT_MEDIUM, "Table",
         "Whether such a column must exist."),
-    ROW("table.field.event.schema.version", OPT_STRING, NULL, OPT_LOW, "Table",
+    ROW(8, "table.field.event.schema.version", OPT_STRING, NULL, OPT_LOW, "Table",
         "Column with the version of the value's schema."),
-    CHOICE("table.op.invalid.behavior", "warn", behaviours,
+    CHOICE(9, "table.op.invalid.behavior", "warn", behaviours,
            "What an UPDATE of the table does: warn and error log it, fatal fails the task."),
-    ROW("table.expand.json.payload", OPT_BOOLEAN, "false", OPT_MEDIUM, "Table",
+    ROW(10, "table.expand.json.payload", OPT_BOOLEAN, "false", OPT_MEDIUM, "Table",
         "Turn a payload that is JSON text into a struct."),
-    CHOICE("table.json.payload.null.behavior", "ignore", nulls,
+    CHOICE(11, "table.json.payload.null.behavior", "ignore", nulls,
            "ignore leaves null members out, optional_bytes keeps them."),
     SMT_ROW("table.json.payload.empty.array.behavior", OPT_STRING, NULL, OPT_INTERNAL, OPT_MEDIUM,
             "Accepted; empty arrays are left out."),
-    ROW("route.by.field", OPT_STRING, "aggregatetype", OPT_HIGH, "Router",
+    ROW(1, "route.by.field", OPT_STRING, "aggregatetype", OPT_HIGH, "Router",
         "Column that chooses the topic."),
-    ROW("route.topic.regex", OPT_STRING, "(?<routedByValue>.*)", OPT_LOW, "Router",
+    ROW(2, "route.topic.regex", OPT_STRING, "(?<routedByValue>.*)", OPT_LOW, "Router",
         "Expression that its text must match as a whole."),
-    ROW("route.topic.replacement", OPT_STRING, "outbox.event.${routedByValue}", OPT_HIGH, "Router",
-        "The topic; ${name} and $1 stand for groups."),
-    ROW("route.tombstone.on.empty.payload", OPT_BOOLEAN, "false", OPT_HIGH, "Router",
+    ROW(3, "route.topic.replacement", OPT_STRING, "outbox.event.${routedByValue}", OPT_HIGH,
+        "Router", "The topic; ${name} and $1 stand for groups."),
+    ROW(4, "route.tombstone.on.empty.payload", OPT_BOOLEAN, "false", OPT_HIGH, "Router",
         "Send a tombstone for an empty payload."),
-    ROW("tracing.span.context.field", OPT_STRING, "tracingspancontext", OPT_HIGH, "Tracing",
+    ROW(1, "tracing.span.context.field", OPT_STRING, "tracingspancontext", OPT_HIGH, "Tracing",
         "Accepted; weir traces nothing."),
-    ROW("tracing.operation.name", OPT_STRING, "debezium-read", OPT_HIGH, "Tracing",
+    ROW(2, "tracing.operation.name", OPT_STRING, "debezium-read", OPT_HIGH, "Tracing",
         "Accepted; weir traces nothing."),
-    ROW("tracing.with.context.field.only", OPT_BOOLEAN, "false", OPT_HIGH, "Tracing",
+    ROW(3, "tracing.with.context.field.only", OPT_BOOLEAN, "false", OPT_HIGH, "Tracing",
         "Accepted; weir traces nothing."),
     {.name = NULL},
 };

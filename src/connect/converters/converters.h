@@ -16,6 +16,9 @@ extern const struct converter_ops converter_long;
 extern const struct converter_ops converter_float;
 extern const struct converter_ops converter_double;
 extern const struct converter_ops converter_boolean;
+extern const struct converter_ops converter_binary_data;
+extern const struct converter_ops converter_debezium_bytes;
+extern const struct converter_ops converter_cloud_events;
 /* All of them; ends with NULL. */
 extern const struct converter_ops *const connect_converters[];
 /* The option that all have, set by the worker. */

@@ -292,15 +292,11 @@ const struct converter_ops converter_simple_header = {
 };
 
 const struct converter_ops *const connect_converters[] = {
-    &converter_json,
-    &converter_string,
-    &converter_byte_array,
-    &converter_simple_header,
-    &converter_short,
-    &converter_integer,
-    &converter_long,
-    &converter_float,
-    &converter_double,
-    &converter_boolean,
-    NULL,
+    &converter_json,         &converter_string,
+    &converter_byte_array,   &converter_simple_header,
+    &converter_short,        &converter_integer,
+    &converter_long,         &converter_float,
+    &converter_double,       &converter_boolean,
+    &converter_binary_data,  &converter_debezium_bytes,
+    &converter_cloud_events, NULL,
 };

@@ -84,9 +84,11 @@ enum err smt_regex(struct regex **out, struct slice pattern, const char *option,
 const char *smt_java_class(const struct schema *s, struct value v);
 
 /* Rows of options. SMT_FIELDS is what all have; more members may follow it in the braces. */
-#define SMT_FIELDS(name_, type_, def_, flags_, importance_, doc_)                                  \
+#define SMT_FIELDS_AT(order_, name_, type_, def_, flags_, importance_, doc_)                       \
     .name = name_, .type = type_, .def = def_, .offset = OPT_NO_FIELD, .flags = flags_,            \
-    .importance = importance_, .order = -1, .display = name_, .doc = doc_
+    .importance = importance_, .order = order_, .display = name_, .doc = doc_
+#define SMT_FIELDS(name_, type_, def_, flags_, importance_, doc_)                                  \
+    SMT_FIELDS_AT(-1, name_, type_, def_, flags_, importance_, doc_)
 #define SMT_ROW(name_, type_, def_, flags_, importance_, doc_)                                     \
     {                                                                                              \
         SMT_FIELDS(name_, type_, def_, flags_, importance_, doc_)                                  \

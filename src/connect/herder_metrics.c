@@ -130,6 +130,10 @@ static void task_of_sink(struct about *a, const struct task_meter *m)
           (double)m->counts[METER_OUT]);
     gauge(a, T "sink_record_send_rate", "Of them a second.",
           meter_rate(&m->values[METER_BATCH_OUT]));
+    gauge(a, T "partition_count", "Partitions that the task holds.",
+          (double)m->counts[METER_PARTITIONS]);
+    gauge(a, T "sink_record_lag_max", "Records that its partition farthest behind has left.",
+          (double)m->counts[METER_LAG]);
     gauge(a, T "offset_commit_seq_no", "Commits so far.",
           (double)(m->counts[METER_COMMITS] + m->counts[METER_COMMITS_FAILED]));
     total(a, T "offset_commit_completion_total", "Commits that succeeded.",

@@ -131,6 +131,7 @@ struct kassigned {
     int32_t partition;
     int64_t position;  /* of the record that comes next; -1: the topic is not there */
     int64_t committed; /* of the group; -1: none */
+    int64_t end;       /* of the partition, when it was read last; -1: not yet */
 };
 struct koffset {
     struct slice topic;

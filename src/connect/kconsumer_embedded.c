@@ -313,7 +313,7 @@ static enum err first_position(struct kconsumer *c, struct part *p, struct error
 static enum err open_part(struct kconsumer *c, struct part *p, const struct koffset *committed,
                           size_t n, struct error *e)
 {
-    p->a.committed = p->a.position = -1;
+    p->a.committed = p->a.position = p->a.end = -1;
     for (size_t i = 0; i < n; i++)
         if (committed[i].partition == p->a.partition && slice_eq(committed[i].topic, p->a.topic))
             p->a.committed = committed[i].offset;
@@ -438,6 +438,8 @@ static enum err open_source(struct kconsumer *c, size_t i, struct error *e)
     }
     if (err == E_INVALID)
         return out_of_range(c, p, e);
+    if (!err)
+        p->a.end = c->committed_only ? info.last_stable_offset : info.end_offset;
     if (err || !s->bytes.n)
         return err;
     s->part = i;

@@ -300,6 +300,8 @@ void task_measure(struct task *t, struct task_meter *out, struct metrics_table *
         out->counts[METER_DEAD_LETTERS] = atomic_load(&x->dead_letters);
         out->counts[METER_DEAD_LETTERS_FAILED] = atomic_load(&x->dead_letters_failed);
         out->last_error_ms = atomic_load(&x->last_error_ms);
+        out->counts[METER_PARTITIONS] = atomic_load(&t->sink_partitions);
+        out->counts[METER_LAG] = atomic_load(&t->sink_lag);
     }
     if (t->object && t->ops->source && t->ops->source->metrics)
         t->ops->source->metrics(t->object, own);

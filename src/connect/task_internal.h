@@ -40,7 +40,8 @@ struct task {
     void *object;               /* the connector's own task; set and cleared under the lock */
     struct kconsumer *consumer; /* of a sink; likewise */
     struct sink *sink;          /* the thread's */
-    struct stages stages;       /* the thread's */
+    _Atomic int64_t sink_partitions, sink_lag; /* of a sink: held; the most that one is behind */
+    struct stages stages;                      /* the thread's */
 };
 
 /* Runs the source or the sink until it is told to stop (E_OK) or fails. Task thread. */

@@ -15,7 +15,7 @@ struct meter_stat { /* of values that come now and then */
     int64_t sum[2], count[2], max[2];
     int current;
 };
-/* The last seven are counted elsewhere (errors.h) and filled in by task_measure. */
+/* From METER_FAILURES on they are kept elsewhere (errors.h, the sink) and filled in by task_measure. */
 enum meter_count {
     METER_IN,      /* polled from the source; read from the topics */
     METER_OUT,     /* written to the topics; sent to the sink */
@@ -28,6 +28,8 @@ enum meter_count {
     METER_LOGGED,
     METER_DEAD_LETTERS,
     METER_DEAD_LETTERS_FAILED,
+    METER_PARTITIONS, /* of a sink: that it holds now */
+    METER_LAG,        /* of a sink: records that the partition farthest behind has left */
     METER_COUNTS
 };
 enum meter_value {

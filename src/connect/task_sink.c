@@ -189,6 +189,7 @@ static void on_revoked(void *arg, bool lost)
     arena_release(&a);
     s->parts = NULL;
     s->count = 0;
+    atomic_store_explicit(&s->t->sink_partitions, 0, memory_order_relaxed);
 }
 
 static enum err on_assigned(void *arg, struct error *e)
@@ -204,6 +205,7 @@ static enum err on_assigned(void *arg, struct error *e)
         s->parts[i].a.topic = arena_dup(&s->parts_arena, v[i].topic);
         s->parts[i].offset = v[i].position;
     }
+    atomic_store_explicit(&s->t->sink_partitions, (int64_t)n, memory_order_relaxed);
     if (!n || !s->ops->open)
         return E_OK;
     return s->ops->open(s->object, all_parts(s, &s->parts_arena), n, e);
@@ -214,8 +216,12 @@ static void note_done(struct sink *s)
 {
     const struct kassigned *v;
     size_t n = kconsumer_assignment(s->consumer, &v);
-    for (size_t i = 0; i < n && i < s->count; i++)
+    int64_t lag = 0;
+    for (size_t i = 0; i < n && i < s->count; i++) {
         s->parts[i].offset = v[i].position;
+        lag = MAX(lag, v[i].end - v[i].position);
+    }
+    atomic_store_explicit(&s->t->sink_lag, lag, memory_order_relaxed);
 }
 
 /* --- one batch ---------------------------------------------------------------------------------

@@ -10,6 +10,7 @@
 #include "broker/broker_state.h"
 #include "broker/group/assignor.h"
 #include "broker/group/blocking.h"
+#include "broker/group/consumer_bytes.h"
 #include "broker/proto/kerr.h"
 #include "broker/topic.h"
 
@@ -147,28 +148,23 @@ static struct slice encode_subscription(struct arena *a, const struct slice *top
     return out;
 }
 
-/* Partitions in runs of one topic. */
+/* The target is sorted: partitions of one topic stand together. */
 static struct slice encode_assignment(struct arena *a, const struct slice *names,
                                       const struct assign_list *l)
 {
     struct strbuf b = STRBUF_INIT;
-    uint32_t topics = 0;
-    for (size_t i = 0; i < l->n; i++)
-        topics += i == 0 || l->v[i].topic != l->v[i - 1].topic;
-    strbuf_add_be16(&b, 0);
-    strbuf_add_be32(&b, topics);
-    for (size_t i = 0, n; i < l->n; i += n) {
-        for (n = 1; i + n < l->n && l->v[i + n].topic == l->v[i].topic; n++) {
-        }
-        add_string(&b, names[l->v[i].topic]);
-        strbuf_add_be32(&b, (uint32_t)n);
-        for (size_t k = 0; k < n; k++)
-            strbuf_add_be32(&b, (uint32_t)l->v[i + k].partition);
+    struct consumer_list out = {arena_calloc(a, l->n + 1, sizeof *out.v), 0};
+    int32_t *partitions = arena_alloc(a, (l->n + 1) * sizeof *partitions);
+    for (size_t i = 0; i < l->n; i++) {
+        partitions[i] = l->v[i].partition;
+        if (i == 0 || l->v[i].topic != l->v[i - 1].topic)
+            out.v[out.n++] = (struct consumer_partitions){names[l->v[i].topic], &partitions[i], 0};
+        out.v[out.n - 1].count++;
     }
-    strbuf_add_be32(&b, UINT32_MAX);
-    struct slice out = arena_dup(a, strbuf_slice(&b));
+    consumer_assignment_write(&out, 0, &b);
+    struct slice bytes = arena_dup(a, strbuf_slice(&b));
     strbuf_release(&b);
-    return out;
+    return bytes;
 }
 
 static int by_partition(const void *a, const void *b)
@@ -182,26 +178,21 @@ static int by_partition(const void *a, const void *b)
 static enum err decode_assignment(struct slice bytes, struct arena *a,
                                   struct broker_group_partition **out, size_t *count)
 {
-    struct reader r = reader_of(bytes.p, bytes.n);
+    struct consumer_list l;
     size_t n = 0;
-    *out = arena_alloc(a, (bytes.n / 4 + 1) * sizeof **out); /* each takes four bytes */
+    enum err err = consumer_assignment_read(bytes, a, &l);
+    for (size_t i = 0; i < l.n && !err; i++)
+        n += (size_t)l.v[i].count;
+    *out = arena_alloc(a, (n + 1) * sizeof **out);
     *count = 0;
-    if (!bytes.n)
-        return E_OK;
-    (void)read_be16(&r);
-    for (uint32_t topics = read_be32(&r); topics > 0 && r.err == E_OK; topics--) {
-        struct slice name = arena_dup(a, read_slice(&r, read_be16(&r)));
-        uint32_t parts = read_be32(&r);
-        if (parts > reader_left(&r) / 4)
-            return E_CORRUPT;
-        for (; parts > 0; parts--)
-            (*out)[n++] = (struct broker_group_partition){name, (int32_t)read_be32(&r)};
+    for (size_t i = 0; i < l.n && !err; i++) {
+        struct slice topic = arena_dup(a, l.v[i].topic);
+        for (int32_t k = 0; k < l.v[i].count; k++)
+            (*out)[(*count)++] = (struct broker_group_partition){topic, l.v[i].partitions[k]};
     }
-    if (r.err)
-        return E_CORRUPT;
-    qsort(*out, n, sizeof **out, by_partition);
-    *count = n;
-    return E_OK;
+    if (*count > 1)
+        qsort(*out, *count, sizeof **out, by_partition);
+    return err;
 }
 
 /* --- leading ------------------------------------------------------------------------------------
@@ -250,20 +241,14 @@ static int by_number(const void *a, const void *b)
 static void read_member(struct lead *l, struct broker *b,
                         const struct join_group_response_member *in, struct assign_member *out)
 {
-    struct reader r = reader_of(in->metadata.p, in->metadata.n);
-    (void)read_be16(&r);
-    uint32_t n = read_be32(&r);
+    struct consumer_subscription sub;
     *out = (struct assign_member){.id = in->member_id, .instance_id = in->group_instance_id};
-    if (r.err || n > reader_left(&r) / 2)
+    if (consumer_subscription_read(in->metadata, l->a, &sub) != E_OK || sub.topic_count == 0)
         return;
-    int32_t *topics = arena_alloc(l->a, (n + 1) * sizeof *topics);
-    size_t count = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        struct slice name = read_slice(&r, read_be16(&r));
-        if (r.err)
-            return;
-        topics[count++] = topic_index(l, b, name);
-    }
+    size_t count = (size_t)sub.topic_count;
+    int32_t *topics = arena_alloc(l->a, count * sizeof *topics);
+    for (size_t i = 0; i < count; i++)
+        topics[i] = topic_index(l, b, sub.topics[i]);
     qsort(topics, count, sizeof *topics, by_number);
     size_t unique = 0;
     for (size_t i = 0; i < count; i++)

@@ -69,8 +69,9 @@ def test_sink(weir, tmp_path):
         samples = scrape(weir.web + "/metrics")
         return [samples.get(("kafka_connect_" + n, (("connector", "out"), ("task", "0")))) for n in (
             "sink_task_sink_record_read_total", "sink_task_sink_record_send_total", "task_error_total_record_failures", "task_error_total_record_errors",
-            "task_error_total_records_skipped", "task_error_total_errors_logged", "task_error_deadletterqueue_produce_requests")]
-    wait_until(lambda: figures() == [3, 2, 1, 1, 1, 1, 1], 60)
+            "task_error_total_records_skipped", "task_error_total_errors_logged", "task_error_deadletterqueue_produce_requests",
+            "sink_task_partition_count", "sink_task_sink_record_lag_max")]
+    wait_until(lambda: figures() == [3, 2, 1, 1, 1, 1, 1, 1, 0], 60)
     wait_until(lambda: scrape(weir.web + "/metrics").get(("kafka_connect_sink_task_offset_commit_completion_total", (("connector", "out"), ("task", "0"))), 0) > 0, 90)
 
 

@@ -8,6 +8,7 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct strbuf taken = STRBUF_INIT; /* under the lock */
+atomic_bool picky_let_go;
 atomic_int picky_hanging, picky_puts;
 
 char *picky_taken(void)
@@ -21,7 +22,8 @@ char *picky_taken(void)
 
 struct picky {
     struct task_ctx *ctx;
-    int64_t again, flush_fails, commit, from, hang_ms;
+    int64_t again, flush_fails, commit, from;
+    bool hang;
     struct slice bad, seen; /* seen: first value of the batch that comes again */
     size_t seen_count;
 };
@@ -42,7 +44,7 @@ static enum err picky_start(void **task, struct task_ctx *ctx, struct error *e)
     p->flush_fails = option(ctx->config, "flush.fails", 0);
     p->commit = option(ctx->config, "commit", INT64_MIN);
     p->from = option(ctx->config, "from", -1);
-    p->hang_ms = option(ctx->config, "hang.ms", 0);
+    p->hang = strmap_get_c(ctx->config, "hang").p != NULL;
     p->bad = strmap_get_c(ctx->config, "bad");
     return E_OK;
 }
@@ -78,9 +80,11 @@ static enum err picky_put(void *task, struct record_batch *b, struct error *e)
 {
     struct picky *p = task;
     atomic_fetch_add(&picky_puts, 1);
-    if (p->hang_ms) {
+    if (p->hang) {
+        p->hang = false;
         atomic_fetch_add(&picky_hanging, 1);
-        usleep((useconds_t)p->hang_ms * 1000);
+        while (!atomic_load(&picky_let_go))
+            usleep(1000);
         atomic_fetch_sub(&picky_hanging, 1);
     }
     if (p->seen_count && !is_same(p, b))

@@ -49,10 +49,31 @@ static const struct command commands[] = {
     {"doctor",
      "looks at a MySQL or MariaDB: would a connector run, and what to type so that it does",
      run_doctor},
-    {"help", "this text; `weir help broker|connect` lists the options for --set", help_main},
+    {"help",
+     "this text; `weir help COMMAND`; `weir help broker|connect` lists the options for --set",
+     help_main},
     {"version", "the version", print_version},
     {NULL, NULL, NULL},
 };
+
+static const struct command *find_command(const char *name)
+{
+    for (const struct command *c = commands; c->name; c++)
+        if (strcmp(c->name, name) == 0)
+            return c;
+    return NULL;
+}
+
+static int no_command(const char *name)
+{
+    struct opt_row rows[ARRAY_LEN(commands)] = {0};
+    for (size_t i = 0; commands[i].name; i++)
+        rows[i].name = commands[i].name;
+    const char *near = opt_nearest(rows, slice_cstr(name));
+    fprintf(stderr, "weir: there is no command '%s'; %s%s%ssee weir --help\n", name,
+            near ? "did you mean '" : "", near ? near : "", near ? "'? " : "");
+    return 2;
+}
 
 static int help_main(int argc, char **argv)
 {
@@ -61,6 +82,12 @@ static int help_main(int argc, char **argv)
         opt_help(broker_option_rows(), &b);
     } else if (argc > 0 && strcmp(argv[0], "connect") == 0) {
         opt_help(connect_option_rows, &b);
+    } else if (argc > 0) {
+        const struct command *c = find_command(argv[0]);
+        if (!c || c->fn == help_main)
+            return c ? help_main(0, NULL) : no_command(argv[0]);
+        char help[] = "--help", *args[] = {help, NULL};
+        return c->fn(1, args);
     } else {
         strbuf_adds(&b, "weir " WEIR_VERSION
                         " - Kafka, Kafka Connect, change data capture and a web page in "
@@ -81,9 +108,6 @@ int main(int argc, char **argv)
         name = "version";
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         name = "help";
-    for (const struct command *c = commands; c->name; c++)
-        if (strcmp(c->name, name) == 0)
-            return c->fn(MAX(argc - 2, 0), argv + MIN(argc, 2));
-    fprintf(stderr, "weir: there is no command '%s'; see weir --help\n", name);
-    return 2;
+    const struct command *c = find_command(name);
+    return c ? c->fn(MAX(argc - 2, 0), argv + MIN(argc, 2)) : no_command(name);
 }

@@ -456,6 +456,8 @@ enum err fs_lock(struct fs_file *f, const char *path, struct error *e)
         rc = error_set(e, E_CONFLICT, "%s is held by another process (pid %ld)", path, pid);
     else
         rc = error_set(e, E_CONFLICT, "%s is held by another process", path);
+    if (e && rc == E_CONFLICT)
+        e->sys = (int)pid;
     fs_close(f);
     return rc;
 }

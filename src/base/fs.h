@@ -52,7 +52,8 @@ int64_t fs_size_of(const char *path); /* -1: there is no such file */
 /* Calls fn for each name but . and .., in any order, until it returns false. */
 enum err fs_list(const char *dir, bool (*fn)(const char *name, void *arg), void *arg,
                  struct error *e) MUST_CHECK;
-/* Exclusive lock of a file for this process's life; E_CONFLICT names the other's pid if known. */
+/* Exclusive lock of a file for this process's life; E_CONFLICT names the other's pid,
+ * and e->sys holds it, if it is known. */
 enum err fs_lock(struct fs_file *f, const char *path, struct error *e) MUST_CHECK;
 
 /* Tests. Counts are process-wide; 0 = off. */

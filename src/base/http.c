@@ -372,7 +372,11 @@ static int gate(const struct http_request *r, const char **message)
     *message = "Host header not allowed (start weir with --allowed-hosts NAME to serve this name)";
     if (!host_passes(r, text, &host))
         return 403;
-    *message = "Request from another origin refused";
+    *message = r->server->o.cors_methods
+                   ? "Request from another origin refused (start weir with "
+                     "--set access.control.allow.origin=ORIGIN,... to let its pages in)"
+                   : "Request from another origin refused (only weir's own page may change things "
+                     "here, by the address it was opened with)";
     return origin_passes(r, &host) ? 0 : 403;
 }
 

@@ -59,7 +59,11 @@ static enum err listen_error(const char *name, const struct http_listen *l, int 
     if (sys == EACCES)
         error_hint(e, "ports below 1024 need more rights: choose another");
     else if (sys == EADDRNOTAVAIL)
-        error_hint(e, "this machine has no such address");
+        error_hint(
+            e,
+            "this machine has no such address: give --%s-listen one that `ip addr` shows, or "
+            "0.0.0.0 for all of them",
+            name);
     return E_IO;
 }
 

@@ -62,7 +62,13 @@ static enum err parse_endpoint(struct slice s, struct slice *name, struct slice 
     int64_t number = -1;
     if (colon >= 0 && slice_to_i64(slice_sub(rest, (size_t)colon + 1, rest.n), &number) != E_OK)
         number = -1;
-    if (number < 0 || number > 65535 || name->n == 0)
+    if (number > 65535) {
+        error_set(e, E_INVALID, "%s: there is no port %lld, as in \"" PRI_SL "\"", option,
+                  (long long)number, ARG_SL(s));
+        error_hint(e, "ports are 1 to 65535, and 0 picks a free one");
+        return E_INVALID;
+    }
+    if (number < 0 || name->n == 0)
         return error_set(e, E_INVALID, "%s: \"" PRI_SL "\" is not of the form NAME://host:port",
                          option, ARG_SL(s));
     *port = (int)number;
@@ -147,6 +153,22 @@ static enum err add(struct listeners *ls, const struct broker_options *o, struct
     return E_OK;
 }
 
+/* Of two listeners on one port the second could not be opened. */
+static enum err check_ports(const struct listeners *ls, struct error *e)
+{
+    for (size_t i = 0; i < ls->count; i++)
+        for (size_t k = 0; k < i; k++) {
+            const struct listener *a = &ls->v[k], *b = &ls->v[i];
+            if (a->port == 0 || a->port != b->port || strcmp(a->host, b->host) != 0)
+                continue;
+            error_set(e, E_INVALID, "listeners: %s and %s both have port %d", a->name, b->name,
+                      a->port);
+            error_hint(e, "give each a port of its own");
+            return E_INVALID;
+        }
+    return E_OK;
+}
+
 static enum err parse_listeners(struct listeners *ls, const struct broker_options *o,
                                 struct slice text, bool any_host, struct error *e)
 {
@@ -179,7 +201,7 @@ static enum err parse_listeners(struct listeners *ls, const struct broker_option
     }
     if (ls->count == 0)
         return error_set(e, E_INVALID, "listeners: there is none to serve");
-    return E_OK;
+    return check_ports(ls, e);
 }
 
 static enum err parse_advertised(struct listeners *ls, const struct broker_options *o,
@@ -341,7 +363,13 @@ static enum err bind_failed(const struct listener *l, int sys, struct error *e)
                       "--kafka-listen HOST:PORT; port 0 picks a free one");
         return E_CONFLICT;
     }
-    return error_sys(e, sys, "listening on %s:%d", l->host, l->port);
+    error_sys(e, sys, "listening on %s:%d", l->host, l->port);
+    if (sys == EADDRNOTAVAIL)
+        error_hint(e, "this machine has no such address: give one that `ip addr` shows, or 0.0.0.0 "
+                      "for all of them; what clients are told is advertised.listeners");
+    else if (sys == EACCES)
+        error_hint(e, "ports below 1024 need more rights: choose another");
+    return E_IO;
 }
 
 /* 127.0.0.1 and ::1 on one port. A machine without IPv6 has the first alone. */

@@ -26,6 +26,7 @@
 #include "base/pool.h"
 #include "base/sdnotify.h"
 #include "broker/broker.h"
+#include "cli/listen_address.h"
 #include "connect/connect.h"
 #include "web/web.h"
 
@@ -43,33 +44,13 @@ struct runtime {
     struct web *web;
     struct metrics_server *metrics[METRICS_PORTS_MAX];
     size_t metrics_count;
+    struct listen_claims claims;
     char **allowed_hosts; /* ends with NULL */
     struct runtime_addresses where;
 };
 
 /* --- small things
  * ---------------------------------------------------------------------------------- */
-
-static enum err parse_listen(struct slice text, struct http_listen *out, struct error *e)
-{
-    ptrdiff_t colon = slice_rfind_char(text, ':');
-    int64_t port = -1;
-    struct slice host = slice_sub(text, 0, colon < 0 ? 0 : (size_t)colon);
-    if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
-        host = slice_sub(host, 1, host.n - 1);
-    if (colon < 0 || slice_to_i64(slice_sub(text, (size_t)colon + 1, text.n), &port) != E_OK ||
-        port < 0 || port > 65535 || host.n >= sizeof out->host) {
-        error_set(e, E_INVALID, "'" PRI_SL "' is not an address", ARG_SL(text));
-        error_hint(e, "give HOST:PORT, such as 127.0.0.1:8080");
-        return E_INVALID;
-    }
-    if (host.n == 0)
-        host = SL("0.0.0.0");
-    memcpy(out->host, host.p, host.n);
-    out->host[host.n] = 0;
-    out->port = (uint16_t)port;
-    return E_OK;
-}
 
 static enum err set_log_level(struct slice text, struct error *e)
 {
@@ -155,6 +136,20 @@ static enum err start_storage(struct runtime *r, struct server_config *c,
     return err;
 }
 
+/* The ports of the broker's listeners, and the option that gave them. */
+static enum err claim_listeners(struct runtime *r, const char *option, struct error *e)
+{
+    size_t n;
+    const struct broker_listener_info *l = broker_listeners(r->broker, &n);
+    enum err err = E_OK;
+    for (size_t i = 0; !err && i < n; i++) {
+        struct http_listen at = {.port = (uint16_t)l[i].port};
+        snprintf(at.host, sizeof at.host, "%s", l[i].host);
+        err = listen_claim(&r->claims, option, &at, e);
+    }
+    return err;
+}
+
 static enum err start_broker(struct runtime *r, struct server_config *c, struct error *e)
 {
     enum err err = broker_config_set(&c->broker, SL("log.dirs"), slice_cstr(r->broker_dir), e);
@@ -166,9 +161,11 @@ static enum err start_broker(struct runtime *r, struct server_config *c, struct 
         err = broker_config_set(&c->broker, SL("listeners"), SL(""), e);
     if (!err && c->o.lab_brokers.n)
         err = broker_config_set(&c->broker, SL("lab.brokers"), c->o.lab_brokers, e);
+    const char *option = "listeners";
     if (!err && !strmap_has(&c->broker.values.texts, SL("listeners"))) {
+        option = "--kafka-listen";
         struct http_listen at;
-        err = parse_listen(c->o.kafka_listen, &at, e);
+        err = listen_address_parse(c->o.kafka_listen, &at, e);
         if (!err) {
             bool v6 = strchr(at.host, ':') != NULL;
             char *url =
@@ -185,7 +182,7 @@ static enum err start_broker(struct runtime *r, struct server_config *c, struct 
     const struct broker_listener_info *l = broker_listeners(r->broker, &n);
     r->where.kafka_port = n ? l[0].port : 0;
     snprintf(r->where.kafka, sizeof r->where.kafka, "%s", n ? l[0].advertised : "");
-    return E_OK;
+    return claim_listeners(r, option, e);
 }
 
 static void url_of(const struct http_listen *at, char *out, size_t room)
@@ -206,7 +203,9 @@ static enum err start_metrics(struct runtime *r, struct slice list, struct error
         if (r->metrics_count == METRICS_PORTS_MAX)
             return error_set(e, E_INVALID, "metrics-listen: more than %d addresses",
                              METRICS_PORTS_MAX);
-        enum err err = parse_listen(part, &at, e);
+        enum err err = listen_address_parse(part, &at, e);
+        if (!err)
+            err = listen_claim(&r->claims, "--metrics-listen", &at, e);
         if (!err)
             err = metrics_server_start(&r->metrics[r->metrics_count], &at, r->http, r->pool, e);
         if (err)
@@ -221,9 +220,13 @@ static enum err start_http(struct runtime *r, struct server_config *c,
                            const struct connect_plugins *const *plugins, struct error *e)
 {
     struct http_listen rest, web;
-    enum err err = parse_listen(c->o.connect_listen, &rest, e);
+    enum err err = listen_address_parse(c->o.connect_listen, &rest, e);
     if (!err)
-        err = parse_listen(c->o.web_listen, &web, e);
+        err = listen_address_parse(c->o.web_listen, &web, e);
+    if (!err)
+        err = listen_claim(&r->claims, "--connect-listen", &rest, e);
+    if (!err)
+        err = listen_claim(&r->claims, "--web-listen", &web, e);
     if (!err)
         err = loop_start(&r->http, "weir-http", e);
     if (!err)
@@ -282,6 +285,8 @@ enum err runtime_start(struct runtime **out, struct server_config *c,
     }
     if (!err && c->ignored.n)
         LOG_INFO(LOG_MAIN, "settings without a meaning here are ignored: %s", c->ignored.p);
+    if (!err && c->mistaken.n)
+        LOG_WARN(LOG_MAIN, "settings that do not exist have no effect: %s", c->mistaken.p);
     if (!err)
         err = start_storage(r, c, plugins, e);
     if (!err)

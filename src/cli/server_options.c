@@ -10,9 +10,12 @@
 #include "base/base.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "cli/listen_address.h"
 #include "cli/server_env.h"
 #include "cli/server_worker.h"
 #include "connect/connect.h"
+
+static const char COMMAND_LINE[] = "command line"; /* where a setting came from */
 
 #define FIELD(f) offsetof(struct server_options, f)
 const struct opt_row server_option_rows[] = {
@@ -27,24 +30,28 @@ const struct opt_row server_option_rows[] = {
      .def = "127.0.0.1:9092",
      .offset = FIELD(kafka_listen),
      .display = "HOST:PORT",
+     .check = listen_address_check,
      .doc = "address of the Kafka protocol; port 0 picks a free one"},
     {.name = "connect-listen",
      .type = OPT_STRING,
      .def = "127.0.0.1:8083",
      .offset = FIELD(connect_listen),
      .display = "HOST:PORT",
+     .check = listen_address_check,
      .doc = "address of Kafka Connect's REST API"},
     {.name = "web-listen",
      .type = OPT_STRING,
      .def = "127.0.0.1:8080",
      .offset = FIELD(web_listen),
      .display = "HOST:PORT",
+     .check = listen_address_check,
      .doc = "address of the web page and its API"},
     {.name = "metrics-listen",
      .type = OPT_LIST,
      .def = "",
      .offset = FIELD(metrics_listen),
      .display = "HOST:PORT,...",
+     .check = listen_address_check,
      .doc = "further addresses that serve /metrics alone, to any Host, such as 0.0.0.0:9308 "
             "(kafka_exporter's port) and 0.0.0.0:7071 (jmx_exporter's)"},
     {.name = "lab-brokers",
@@ -94,18 +101,51 @@ static const struct opt_row *row_of(const struct opt_row *rows, struct slice nam
     return rows ? opt_find(rows, name) : NULL;
 }
 
-static enum err unknown(struct server_config *c, struct slice name, const char *where,
+/* The nearest of all options, or NULL: those of the command line first where the name was given as
+ * --NAME. */
+static const char *nearest(const struct opt_row *extra, struct slice name, bool as_argument)
+{
+    const struct opt_row *const arguments[] = {server_option_rows, extra};
+    const struct opt_row *const settings[] = {broker_option_rows(), connect_option_rows};
+    const char *near = NULL;
+    for (size_t pass = 0; !near && pass < 2; pass++) {
+        const struct opt_row *const *rows = (pass == 0) == as_argument ? arguments : settings;
+        for (size_t i = 0; !near && i < 2; i++)
+            near = rows[i] ? opt_nearest(rows[i], name) : NULL;
+    }
+    return near;
+}
+
+static enum err unknown(const struct opt_row *extra, struct slice name, const char *where,
                         struct error *e)
 {
-    const char *near = opt_nearest(broker_option_rows(), name);
-    if (!near)
-        near = opt_nearest(connect_option_rows, name);
-    if (!near)
-        near = opt_nearest(server_option_rows, name);
-    (void)c;
+    const char *near = nearest(extra, name, false);
     error_set(e, E_INVALID, "%s: there is no option '" PRI_SL "'", where, ARG_SL(name));
     if (near)
         error_hint(e, "did you mean '%s'?", near);
+    else
+        error_hint(e, "`weir help broker` and `weir help connect` list them");
+    return E_INVALID;
+}
+
+/* An argument --NAME. */
+static enum err unknown_argument(const struct opt_row *extra, struct slice name, const char *usage,
+                                 struct error *e)
+{
+    struct slice command = slice_cstr(usage); /* "weir server - ..." */
+    ptrdiff_t dash = slice_find(command, SL(" - "));
+    command = slice_sub(command, 0, dash < 0 ? command.n : (size_t)dash);
+    const char *near = nearest(extra, name, true);
+    error_set(e, E_INVALID, "there is no option --" PRI_SL, ARG_SL(name));
+    if (row_of(broker_option_rows(), name) || row_of(connect_option_rows, name))
+        error_hint(e, "give it as --set " PRI_SL "=VALUE", ARG_SL(name));
+    else if (near && !row_of(server_option_rows, slice_cstr(near)) &&
+             !row_of(extra, slice_cstr(near)))
+        error_hint(e, "did you mean --set %s=VALUE? see " PRI_SL " --help", near, ARG_SL(command));
+    else if (near)
+        error_hint(e, "did you mean --%s? see " PRI_SL " --help", near, ARG_SL(command));
+    else
+        error_hint(e, "see " PRI_SL " --help", ARG_SL(command));
     return E_INVALID;
 }
 
@@ -122,6 +162,14 @@ static bool is_known(const struct opt_row *extra, struct slice name)
            is_worker_option(name);
 }
 
+/* Where a value that does not fit was given: "--web-listen: ...", "WEIR_WEB_LISTEN: ...". */
+static enum err name_source(const struct opt_row *row, const char *where, struct error *e)
+{
+    if (slice_starts(slice_cstr(where), SL("WEIR_")))
+        return error_wrap(e, "%s", where);
+    return error_wrap(e, "%s%s", !strcmp(where, COMMAND_LINE) ? "--" : "", row->name);
+}
+
 /* An option of server, demo (extra), broker or worker, unless a stronger source has set it. */
 static enum err set_any(struct server_config *c, const struct opt_row *extra, struct slice name,
                         struct slice value, const char *where, struct error *e)
@@ -130,7 +178,7 @@ static enum err set_any(struct server_config *c, const struct opt_row *extra, st
     if (row) {
         if (strmap_has(&c->values.texts, slice_cstr(row->name)))
             return E_OK;
-        return opt_set(row, &c->values, value, e);
+        return opt_set(row, &c->values, value, e) == E_OK ? E_OK : name_source(row, where, e);
     }
     row = row_of(extra, name);
     if (row) {
@@ -150,7 +198,7 @@ static enum err set_any(struct server_config *c, const struct opt_row *extra, st
             strmap_set(&c->worker, name, value);
         return E_OK;
     }
-    return unknown(c, name, where, e);
+    return unknown(extra, name, where, e);
 }
 
 /* Settings of other layouts and other times, with something to do for them. */
@@ -178,8 +226,16 @@ enum err server_config_offer(struct server_config *c, struct slice name, struct 
         enum err r = set_any(c, NULL, name, value, where, e);
         return r == E_OK ? r : error_wrap(e, "%s", where);
     }
-    strbuf_addf(&c->ignored, "%s" PRI_SL, c->ignored.n ? ", " : "", ARG_SL(name));
+    server_config_ignore(c, name, nearest(NULL, name, false));
     return E_OK;
+}
+
+void server_config_ignore(struct server_config *c, struct slice name, const char *near)
+{
+    struct strbuf *to = near ? &c->mistaken : &c->ignored;
+    strbuf_addf(to, "%s" PRI_SL, to->n ? ", " : "", ARG_SL(name));
+    if (near)
+        strbuf_addf(to, " (did you mean %s?)", near);
 }
 
 /* --- sources
@@ -262,12 +318,8 @@ static enum err from_arguments(struct server_config *c, int argc, char **argv,
         const struct opt_row *row = row_of(extra, name);
         if (!row)
             row = row_of(server_option_rows, name);
-        if (!row && !is_set) {
-            enum err err = unknown(c, name, "command line", e);
-            if (row_of(broker_option_rows(), name) || row_of(connect_option_rows, name))
-                error_hint(e, "give it as --set " PRI_SL "=VALUE", ARG_SL(name));
-            return err;
-        }
+        if (!row && !is_set)
+            return unknown_argument(extra, name, usage, e);
         if (!value.p && row && row->type == OPT_BOOLEAN)
             value = SL("true");
         if (!value.p) {
@@ -275,8 +327,8 @@ static enum err from_arguments(struct server_config *c, int argc, char **argv,
                 return error_set(e, E_INVALID, "--" PRI_SL " needs a value", ARG_SL(name));
             value = slice_cstr(argv[i]);
         }
-        enum err err = is_set ? from_set(c, extra, value, e)
-                              : set_any(c, extra, name, value, "command line", e);
+        enum err err =
+            is_set ? from_set(c, extra, value, e) : set_any(c, extra, name, value, COMMAND_LINE, e);
         if (err)
             return err;
     }
@@ -328,7 +380,7 @@ enum err server_config_parse(struct server_config *c, int argc, char **argv,
                              const struct opt_row *extra, const char *usage, struct error *e)
 {
     memset(c, 0, sizeof *c);
-    c->ignored = (struct strbuf)STRBUF_INIT;
+    c->ignored = c->mistaken = (struct strbuf)STRBUF_INIT;
     c->values.values = &c->o;
     strmap_init(&c->values.texts);
     strmap_init(&c->worker);
@@ -358,6 +410,7 @@ void server_config_release(struct server_config *c)
     strmap_release(&c->worker);
     strmap_release(&c->rest);
     strbuf_release(&c->ignored);
+    strbuf_release(&c->mistaken);
 }
 
 char *server_data_dir(const struct server_config *c)

@@ -5,7 +5,7 @@
  * Options of the broker and of the Connect worker come by --set key=value (or a line of the file)
  * and are sorted to their owner by their rows. An unknown one on the command line is an error that
  * names the nearest; in KAFKA_* variables and in the file, which may be Kafka's own
- * server.properties, it is noted in `ignored`. */
+ * server.properties, it is noted in `ignored`, or in `mistaken` when it looks like a known one. */
 #ifndef WEIR_CLI_SERVER_OPTIONS_H
 #define WEIR_CLI_SERVER_OPTIONS_H
 
@@ -36,6 +36,8 @@ struct server_config {
     struct strmap worker;  /* Connect worker's options as given */
     struct strmap rest;    /* options of extra_rows (demo), as given */
     struct strbuf ignored; /* names of settings that weir does not know, with commas between */
+    struct strbuf
+        mistaken; /* the same of those that look like one that it knows, which they name */
 };
 
 /* Parses argv after the subcommand. extra: further rows that are accepted and kept in `rest`, or
@@ -47,6 +49,8 @@ enum err server_config_parse(struct server_config *c, int argc, char **argv,
  * has set it; unknown ones go to `ignored`. where: for messages. E_INVALID: the value does not fit. */
 enum err server_config_offer(struct server_config *c, struct slice name, struct slice value,
                              const char *where, struct error *e) MUST_CHECK;
+/* Notes a setting that has no effect. near: the option that may have been meant, or NULL. */
+void server_config_ignore(struct server_config *c, struct slice name, const char *near);
 void server_config_release(struct server_config *c);
 /* The data directory: the option, $STATE_DIRECTORY (systemd), $XDG_DATA_HOME/weir or
  * ~/.local/share/weir. Caller frees. */

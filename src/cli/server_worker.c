@@ -17,7 +17,7 @@
 static void offer(struct server_config *c, struct slice name, struct slice value)
 {
     if (!connect_option_known(name))
-        strbuf_addf(&c->ignored, "%s" PRI_SL, c->ignored.n ? ", " : "", ARG_SL(name));
+        server_config_ignore(c, name, opt_nearest(connect_option_rows, name));
     else if (!strmap_has(&c->worker, name))
         strmap_set(&c->worker, name, value);
 }
@@ -149,6 +149,8 @@ enum err server_config_connect_listen(struct server_config *c, struct error *e)
     else
         err = opt_set(opt_find(server_option_rows, SL("connect-listen")), &c->values,
                       strbuf_slice(&text), e);
+    if (err == E_INVALID)
+        (void)error_wrap(e, "%s of the Connect worker", at.n ? "listeners" : "rest.port");
     strbuf_release(&text);
     return err;
 }

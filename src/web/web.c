@@ -262,6 +262,17 @@ static const struct http_route routes[] = {
     {0, NULL, NULL},
 };
 
+/* Who asks here for Connect's paths has the wrong port. */
+static void name_connect(struct slice path, const struct web *w, struct strbuf *text)
+{
+    static const char *const roots[] = {"/connectors", "/connector-plugins", "/admin/loggers"};
+    for (size_t i = 0; w->deps.connect_url && i < ARRAY_LEN(roots); i++)
+        if (slice_starts(path, slice_cstr(roots[i]))) {
+            strbuf_addf(text, "; Kafka Connect's REST API is at %s", w->deps.connect_url);
+            return;
+        }
+}
+
 /* What no route takes, or the gate refuses. */
 static void refused(struct http_request *r, int status, const char *message, const char *allow,
                     void *arg)
@@ -269,7 +280,12 @@ static void refused(struct http_request *r, int status, const char *message, con
     if (allow)
         http_reply_header(r, "Allow", allow);
     http_reply_header(r, "Cache-Control", "no-store");
-    http_reply_json(r, status, web_error_body(arg, status, slice_cstr(message ? message : "")));
+    struct strbuf text = STRBUF_INIT;
+    strbuf_adds(&text, message ? message : "");
+    if (status == 404 || status == 405)
+        name_connect(http_path(r), arg, &text);
+    http_reply_json(r, status, web_error_body(arg, status, strbuf_slice(&text)));
+    strbuf_release(&text);
 }
 
 /* --- start and stop -------------------------------------------------------------------------- */

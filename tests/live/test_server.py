@@ -10,6 +10,7 @@ import pytest
 
 from weirproc import BINARY, Weir, free_port
 
+ANY_PORTS = ("--kafka-listen", "127.0.0.1:0", "--connect-listen", "127.0.0.1:0")
 REFUSED = {"timeout": 20, "capture_output": True, "text": True}
 
 
@@ -24,6 +25,26 @@ def test_version_and_help():
         assert option in text
     assert "num.partitions" in run("help", "broker").stdout
     assert "offset.flush.interval.ms" in run("help", "connect").stdout
+    assert run("help", "server").stdout == text
+
+
+def test_a_mistake_in_a_variable_or_a_file_is_named_with_it(tmp_path):
+    clean = {**os.environ, "WEIR_DATA_DIR": str(tmp_path)}
+    assert run("server", env={**clean, "WEIR_WEB_LISTEN": "here"}).stderr.startswith("weir: WEIR_WEB_LISTEN: 'here'")
+    assert run("server", env={**clean, "CONNECT_REST_PORT": "here"}).stderr.startswith("weir: rest.port of the Connect worker: ':here'")
+    config = tmp_path / "weir.properties"
+    config.write_text("web-listen=here\n")
+    assert run("server", "--config", str(config), env=clean).stderr.startswith(f"weir: {config}: web-listen: 'here'")
+
+
+def test_settings_that_look_like_known_ones_are_warned_of(tmp_path):
+    config = tmp_path / "weir.properties"
+    config.write_text("num.partition=5\nzookeeper.connect=here:2181\n")
+    with Weir("--config", str(config), env={"KAFKA_LOG_RETENTION_HOUR": "1", "CONNECT_OFFSET_FLUSH_INTERVALL_MS": "1"}) as w:
+        warning = re.search(r" WARN  main settings that do not exist have no effect: (.*)", w.log()).group(1)
+        assert warning == ("log.retention.hour (did you mean log.retention.hours?), "
+                           "offset.flush.intervall.ms (did you mean offset.flush.interval.ms?), num.partition (did you mean num.partitions?)")
+        assert re.search(r" INFO  main settings without a meaning here are ignored: zookeeper.connect$", w.log(), re.M)
 
 
 @pytest.mark.parametrize("arguments, words", [
@@ -31,7 +52,19 @@ def test_version_and_help():
     (["server", "--data-dri", "x"], "data-dir"),
     (["server", "--set", "num.partition=3"], "num.partitions"),
     (["server", "--set", "num.partitions=many"], "num.partitions"),
-    (["server", "--kafka-listen", "9092"], "HOST:PORT"),
+    (["server", "--kafka-listen", "9092"], "--kafka-listen: '9092' is not an address; give HOST:PORT"),
+    (["server", "--web-listen", "localhost:99999"], "--web-listen: there is no port 99999"),
+    (["server", "--web-listn", "localhost:1"], "did you mean --web-listen? see weir server --help"),
+    (["server", "--frobnicate", "1"], "--frobnicate; see weir server --help"),
+    (["server", "--num.partition", "1"], "did you mean --set num.partitions=VALUE?"),
+    (["demo", "--fesh"], "did you mean --fresh? see weir demo --help"),
+    (["server", "--web-listen", "192.0.2.1:8080", *ANY_PORTS], "no such address: give --web-listen one"),
+    (["server", "--kafka-listen", "192.0.2.1:9092"], "this machine has no such address"),
+    (["server", "--kafka-listen", ":0", "--connect-listen", "localhost:18765", "--web-listen", ":18765"],
+     "--connect-listen and --web-listen both have port 18765"),
+    (["server", "--set", "listeners=PLAINTEXT://:18765", "--connect-listen", "127.0.0.1:18765"],
+     "listeners and --connect-listen both have port 18765"),
+    (["help", "serve"], "did you mean 'server'?"),
     (["server", "--config", "/nonexistent/file"], "/nonexistent/file"),
 ])
 def test_a_mistake_is_named_in_one_line(arguments, words, tmp_path):
@@ -65,8 +98,21 @@ def test_second_instance_on_the_same_directory():
                      "--connect-listen", "127.0.0.1:0", "--web-listen", "127.0.0.1:0")
         assert second.returncode != 0
         lines = [line for line in second.stderr.splitlines() if line.startswith("weir: ")]
-        assert len(lines) == 1 and (str(first.process.pid) in lines[0] or "another" in lines[0]), second.stderr
+        assert len(lines) == 1 and f"weir runs here already (process {first.process.pid})" in lines[0] and "--data-dir" in lines[0], second.stderr
         assert first.rest("GET", "/")[0] == 200  # unharmed
+
+
+def test_who_asks_the_page_for_connect_hears_its_address(weir):
+    for method, body in (("POST", {"name": "x", "config": {}}), ("GET", None)):
+        status, answer = weir.rest(method, "/connectors", body, base=weir.web)
+        assert status in (404, 405) and weir.connect in answer["message"]
+
+
+def test_pages_of_other_sites_hear_how_they_are_let_in(weir):
+    status, answer = weir.rest("POST", "/connectors", {}, headers={"Origin": "http://ui.example.org"})
+    assert status == 403 and "--set access.control.allow.origin=" in answer["message"]
+    status, answer = weir.rest("POST", "/api/lab/elect", {}, headers={"Origin": "http://ui.example.org"}, base=weir.web)
+    assert status == 403 and "the address it was opened with" in answer["message"]
 
 
 def test_start_up_block_is_short_and_stop_is_quick(weir):

@@ -152,6 +152,18 @@ static enum err open_meta(struct logdir *d, int32_t node_id, struct error *e)
 /* --- life --------------------------------------------------------------------------------------
  */
 
+/* Two of them would spoil each other's logs. */
+static void in_use(const char *path, struct error *e)
+{
+    int pid = e ? e->sys : 0;
+    if (pid > 0)
+        error_set(e, E_CONFLICT, "weir runs here already (process %d), with its data in %s", pid,
+                  path);
+    else
+        error_set(e, E_CONFLICT, "weir runs here already, with its data in %s", path);
+    error_hint(e, "stop it, or give this one a directory of its own: --data-dir DIR");
+}
+
 enum err logdir_open(struct logdir *d, const char *path, int32_t node_id, struct error *e)
 {
     memset(d, 0, sizeof *d);
@@ -161,6 +173,8 @@ enum err logdir_open(struct logdir *d, const char *path, int32_t node_id, struct
     d->path = xstrdup(path);
     char *lock = logdir_path(d, ".lock"), *mark = logdir_path(d, CLEAN_MARK);
     r = fs_lock(&d->lock, lock, e);
+    if (r == E_CONFLICT)
+        in_use(path, e);
     if (r == E_OK) {
         r = open_meta(d, node_id, e);
         d->clean = fs_exists(mark);

@@ -467,6 +467,30 @@ enum err acl_store_remove(struct acl_store *s, const struct acl *v, size_t count
 /* --- life ---------------------------------------------------------------------------------------
  */
 
+enum err acl_check_super_users(struct slice list, struct error *e)
+{
+    struct slice part;
+    while (list.n && slice_split(&list, ';', &part)) {
+        part = slice_trim(part);
+        ptrdiff_t colon = slice_find_char(part, ':');
+        if (part.n && colon <= 0) {
+            error_set(e, E_INVALID, "super.users: '" PRI_SL "' has no type before the name",
+                      ARG_SL(part));
+            error_hint(e, "write User:" PRI_SL "; several are separated by semicolons",
+                       ARG_SL(slice_sub(part, colon == 0, part.n)));
+            return E_INVALID;
+        }
+        /* A comma may stand in a name (User:CN=a,O=b), but none is followed by a type. */
+        if (slice_find(part, SL(",User:")) >= 0 || slice_find(part, SL(", User:")) >= 0) {
+            error_set(e, E_INVALID, "super.users: '" PRI_SL "' is more than one name",
+                      ARG_SL(part));
+            error_hint(e, "separate them by semicolons: User:a;User:b");
+            return E_INVALID;
+        }
+    }
+    return E_OK;
+}
+
 enum err acl_store_open(struct acl_store **out, struct db *db, struct slice super_users,
                         bool allow_if_none, struct error *e)
 {

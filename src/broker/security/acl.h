@@ -76,7 +76,9 @@ bool acl_matches(const struct acl *filter, const struct acl *a);
 struct acl_store;
 extern const struct db_migrations acl_migrations;
 
-/* super_users: "User:a;User:b". */
+/* Is this of the form "User:a;User:b"? Kafka starts with no other. E_INVALID: what to write. */
+enum err acl_check_super_users(struct slice list, struct error *e) MUST_CHECK;
+/* super_users: checked. */
 enum err acl_store_open(struct acl_store **out, struct db *db, struct slice super_users,
                         bool allow_if_none, struct error *e) MUST_CHECK;
 void acl_store_close(struct acl_store *s); /* NULL allowed */

@@ -163,6 +163,20 @@ static enum err open_sasl(struct security *s, const struct broker_config *c, str
     return E_OK;
 }
 
+/* Passwords of PLAIN are on the wire as they are. */
+static void warn_of_plain_text(const struct listener *l)
+{
+    static const char *const here[] = {"localhost", "127.0.0.1", "::1"};
+    bool loopback = false;
+    for (size_t i = 0; i < ARRAY_LEN(here); i++)
+        loopback |= !strcmp(l->host, here[i]);
+    if (l->sasl && l->sasl->enabled[SASL_PLAIN] && !l->tls && !loopback)
+        LOG_WARN(LOG_BROKER,
+                 "passwords of PLAIN can be read on the way: serve it by SASL_SSL, or use "
+                 "SCRAM-SHA-512 listener=%s host=%s",
+                 l->name, l->host[0] ? l->host : "0.0.0.0");
+}
+
 /* --- authorizer ---------------------------------------------------------------------------------
  */
 
@@ -183,8 +197,12 @@ static enum err open_authorizer(struct security *s, const struct broker_config *
         error_hint(e, "%s is served", known[0]);
         return E_INVALID;
     }
+    struct slice supers = security_option(c, "", NULL, "super.users");
+    enum err r = acl_check_super_users(supers, e);
+    if (r != E_OK)
+        return r;
     return acl_store_open(
-        &s->acls, db, security_option(c, "", NULL, "super.users"),
+        &s->acls, db, supers,
         slice_ieq(security_option(c, "", NULL, "allow.everyone.if.no.acl.found"), SL("true")), e);
 }
 
@@ -206,6 +224,8 @@ enum err security_open(struct security *s, const struct broker_config *c, struct
             r = open_tls(s, c, l, i, e);
         if (r == E_OK && sasl)
             r = open_sasl(s, c, l, i, e);
+        if (r == E_OK)
+            warn_of_plain_text(l);
         if (r != E_OK)
             error_wrap(e, "listener %s", l->name);
     }

@@ -120,13 +120,30 @@ static void lay_out_pem(struct slice text, struct strbuf *out)
     }
 }
 
+/* path: the file that it is from, NULL for a text in an option. */
 static enum err read_pem_key(struct store *s, struct slice pem, struct slice password,
-                             const char *option, struct error *e)
+                             const char *option, const char *path, struct error *e)
 {
+    if (slice_find(pem, SL("PRIVATE KEY-----")) < 0) {
+        error_set(e, E_INVALID, "%s: there is no private key in %s", option, path ? path : "it");
+        error_hint(e, path ? "one file holds the key and its certificates: "
+                             "cat key.pem cert.pem >server.pem"
+                           : "it begins with -----BEGIN PRIVATE KEY-----");
+        return E_INVALID;
+    }
     BIO *b = BIO_new_mem_buf(pem.p, (int)pem.n);
     s->key = b ? PEM_read_bio_PrivateKey(b, NULL, give_password, &password) : NULL;
     BIO_free(b);
-    return s->key ? E_OK : refuse(e, option, "the private key can't be read");
+    if (s->key)
+        return E_OK;
+    refuse(e, option, "the private key can't be read");
+    if (slice_find(pem, SL("ENCRYPTED")) >= 0 && !password.p) {
+        error_set(e, E_INVALID, "%s: the private key is encrypted", option);
+        error_hint(e, "set ssl.key.password");
+    } else if (slice_find(pem, SL("ENCRYPTED")) >= 0) {
+        error_hint(e, "is ssl.key.password right? (without it ssl.keystore.password is taken)");
+    }
+    return E_INVALID;
 }
 
 static enum err read_pem_certs(struct store *s, struct slice pem, const char *option,
@@ -158,8 +175,13 @@ static enum err read_pkcs12(struct store *s, struct slice bytes, struct slice pa
     mem_wipe(pass, strlen(pass));
     mem_free(pass);
     PKCS12_free(p);
-    if (!ok)
-        return refuse(e, option, "the PKCS12 file can't be opened; is the password right?");
+    if (!ok) {
+        bool trust = slice_starts(slice_cstr(option), SL("ssl.truststore"));
+        refuse(e, option, "the PKCS12 file can't be opened");
+        error_hint(e, "%s ssl.%sstore.password%s", password.n ? "is" : "set",
+                   trust ? "trust" : "key", password.n ? " right?" : "");
+        return E_INVALID;
+    }
     s->certs = others ? others : sk_X509_new_null();
     if (own)
         sk_X509_unshift(s->certs, own);
@@ -188,8 +210,9 @@ static enum err read_file(struct store *s, struct slice location, struct slice p
                    path, path);
         r = E_INVALID;
     } else if (slice_find(bytes, SL("-----BEGIN ")) >= 0) {
-        r = with_key ? read_pem_key(s, bytes, key_password.p ? key_password : password, option, e)
-                     : E_OK;
+        r = with_key
+                ? read_pem_key(s, bytes, key_password.p ? key_password : password, option, path, e)
+                : E_OK;
         if (r == E_OK)
             r = read_pem_certs(s, bytes, option, e);
     } else {
@@ -206,7 +229,7 @@ static enum err read_texts(struct store *s, const struct tls_options *o, struct 
     struct strbuf key = STRBUF_INIT, chain = STRBUF_INIT;
     lay_out_pem(o->key, &key);
     lay_out_pem(o->certificate_chain, &chain);
-    enum err r = read_pem_key(s, strbuf_slice(&key), o->key_password, "ssl.keystore.key", e);
+    enum err r = read_pem_key(s, strbuf_slice(&key), o->key_password, "ssl.keystore.key", NULL, e);
     if (r == E_OK)
         r = read_pem_certs(s, strbuf_slice(&chain), "ssl.keystore.certificate.chain", e);
     mem_wipe(key.p, key.n);

@@ -6,7 +6,7 @@ import struct
 import time
 
 import pytest
-from secure import OAUTH_JAAS, PLAIN_JAAS, Certificates, SecureWeir, jwt, missing, run, tool
+from secure import OAUTH_JAAS, PLAIN_JAAS, Certificates, SecureWeir, jwt, missing, openssl, run, tool
 from weirproc import Weir, free_port, wait_until
 
 try:
@@ -229,6 +229,43 @@ def test_pkcs12_pem_text_and_jks(certs, tmp_path):
     with pytest.raises(AssertionError) as failure:
         w.start()
     assert "keytool -importkeystore -srckeystore" in str(failure.value)
+
+
+def refusal(listeners, options):
+    with pytest.raises(AssertionError) as failure:
+        SecureWeir(listeners, options).start()
+    return str(failure.value)
+
+
+def test_what_is_wrong_with_a_key_is_said(certs, tmp_path):
+    def tls(location, **more):
+        return refusal({"TLS": "SSL"}, {"ssl.keystore.location": location, **{k.replace("_", "."): v for k, v in more.items()}})
+    assert f"there is no private key in {certs.path('server.crt')}; one file holds the key and its certificates" in tls(certs.path("server.crt"))
+    locked = tmp_path / "locked.pem"
+    openssl("pkcs8", "-topk8", "-in", certs.path("server.key"), "-passout", "pass:key-secret", "-out", str(locked), cwd=certs.dir)
+    locked.write_text(locked.read_text() + open(certs.path("server.crt")).read())
+    assert "the private key is encrypted; set ssl.key.password" in tls(str(locked))
+    text = tls(str(locked), ssl_key_password="wrong-secret")
+    assert "is ssl.key.password right?" in text and "wrong-secret" not in text
+    with SecureWeir({"TLS": "SSL"}, {"ssl.keystore.location": str(locked), "ssl.key.password": "key-secret"}):
+        pass
+    assert "can't be opened" in (text := tls(certs.path("server.p12"))) and "set ssl.keystore.password" in text
+    assert "is ssl.keystore.password right?" in tls(certs.path("server.p12"), ssl_keystore_password="wrong-secret")
+
+
+def test_super_users_are_of_kafkas_form():
+    text = refusal({"PLAINTEXT": "PLAINTEXT"}, {"authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+                                                "super.users": "admin"})
+    assert "super.users: 'admin' has no type before the name; write User:admin" in text
+
+
+def test_plain_in_plain_text_is_warned_of():
+    warning = "passwords of PLAIN can be read on the way"
+    options = {"sasl.enabled.mechanisms": "PLAIN", "listener.name.sasl.plain.sasl.jaas.config": PLAIN_JAAS,
+               "listener.security.protocol.map": "SASL:SASL_PLAINTEXT"}
+    for host, is_warned in (("127.0.0.1", False), ("0.0.0.0", True), ("", True)):
+        with Weir(*[x for k, v in {**options, "listeners": f"SASL://{host}:0"}.items() for x in ("--set", f"{k}={v}")]) as w:
+            assert (warning in w.log()) == is_warned
 
 
 def test_client_certificates(certs):

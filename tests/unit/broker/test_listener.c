@@ -107,6 +107,20 @@ static void test_unset_follows_the_peer(void)
     listeners_release(&ls);
 }
 
+static void test_ports(void)
+{
+    struct listeners ls;
+    struct error e;
+    CHECK_ERR(parse(&ls, "PLAINTEXT://h:65536", NULL, NULL, &e), E_INVALID);
+    CHECK_STR(e.msg, "listeners: there is no port 65536, as in \"PLAINTEXT://h:65536\"");
+    CHECK_ERR(parse(&ls, "PLAINTEXT://h:1,SSL://h:1", NULL, NULL, &e), E_INVALID);
+    CHECK_STR(e.msg, "listeners: PLAINTEXT and SSL both have port 1");
+    CHECK_OK(parse(&ls, "PLAINTEXT://a:1,SSL://b:1", NULL, NULL, &e));
+    listeners_release(&ls);
+    CHECK_OK(parse(&ls, "PLAINTEXT://a:0,SSL://a:0", NULL, NULL, &e));
+    listeners_release(&ls);
+}
+
 static void test_binding(void)
 {
     struct listeners a, b;
@@ -128,6 +142,7 @@ static const struct test_case tests[] = {
     {"forms", test_forms},
     {"advertised", test_advertised},
     {"unset: as the peer needs it", test_unset_follows_the_peer},
+    {"ports", test_ports},
     {"binding", test_binding},
     {NULL, NULL},
 };

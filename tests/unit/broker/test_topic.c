@@ -317,7 +317,10 @@ static void test_second_process(void)
     struct error e;
     world_open(&w, test_dir());
     CHECK_ERR(topics_open(&second, &w.options, w.db, w.pool, &e), E_CONFLICT);
-    CHECK(strstr(e.msg, "pid") != NULL);
+    char number[32];
+    snprintf(number, sizeof number, "(process %d)", (int)getpid());
+    CHECK(strstr(e.msg, number) != NULL);
+    CHECK(strstr(e.hint, "--data-dir") != NULL);
     world_close(&w);
 }
 

@@ -176,6 +176,35 @@ static void test_checks(void)
 }
 
 /* Entries are there after a restart, once each. */
+static void test_super_users(void)
+{
+    static const char *const good[] = {"", "User:admin",
+                                       "User:admin;User:CN=ops,OU=People,O=Example",
+                                       " User:a ; Group:b ;", "User:a:b"};
+    static const struct {
+        const char *list, *msg, *hint;
+    } bad[] = {
+        {"admin", "super.users: 'admin' has no type before the name",
+         "write User:admin; several are separated by semicolons"},
+        {"User:a;bob", "super.users: 'bob' has no type before the name",
+         "write User:bob; several are separated by semicolons"},
+        {":a", "super.users: ':a' has no type before the name",
+         "write User:a; several are separated by semicolons"},
+        {"User:a,User:b", "super.users: 'User:a,User:b' is more than one name",
+         "separate them by semicolons: User:a;User:b"},
+        {"User:a, User:b", "super.users: 'User:a, User:b' is more than one name",
+         "separate them by semicolons: User:a;User:b"},
+    };
+    struct error e;
+    for (size_t i = 0; i < ARRAY_LEN(good); i++)
+        CHECK_OK(acl_check_super_users(slice_cstr(good[i]), &e));
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        CHECK_ERR(acl_check_super_users(slice_cstr(bad[i].list), &e), E_INVALID);
+        CHECK_STR(e.msg, bad[i].msg);
+        CHECK_STR(e.hint, bad[i].hint);
+    }
+}
+
 static void test_store(void)
 {
     struct acl_store *s = open_store(NULL, false);
@@ -231,6 +260,7 @@ static const struct test_case tests[] = {
     {"on some resource", test_some},
     {"filters", test_filters},
     {"what may be stored", test_checks},
+    {"super users", test_super_users},
     {"store", test_store},
     {NULL, NULL},
 };

@@ -46,6 +46,7 @@ struct scram_exchange {
     bool real;                  /* not a fake */
     struct strbuf user;         /* decoded */
     struct strbuf nonce;        /* client's and ours */
+    size_t client_nonce_n;      /* of nonce */
     struct strbuf binding;      /* what client-final's c= must say */
     struct strbuf auth_message; /* "client-first-bare,server-first" */
 };

@@ -135,6 +135,15 @@ def test_kcat_over_tls(secure, certs):
     assert run(command + ["-C", "-t", "kcat-tls", "-o", "beginning", "-e", "-q"]).stdout == "one\ntwo\n"
 
 
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN"])
+def test_kcat_with_a_password(secure, mechanism):
+    command = [tool("kcat"), "-b", secure.at["SASL"], "-X", "security.protocol=SASL_PLAINTEXT", "-X", "sasl.mechanisms=" + mechanism,
+               "-X", "sasl.username=alice", "-X", "sasl.password=" + ("alice-secret" if mechanism == "PLAIN" else "scram-secret")]
+    topic = "kcat-" + mechanism
+    run(command + ["-P", "-t", topic], stdin="one\ntwo\n")
+    assert run(command + ["-C", "-t", topic, "-o", "beginning", "-e", "-q"]).stdout == "one\ntwo\n"
+
+
 # --- refusals --------------------------------------------------------------------------------------
 
 

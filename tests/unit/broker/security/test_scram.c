@@ -53,6 +53,26 @@ static void test_rfc7677(void)
     strbuf_release(&final);
 }
 
+/* librdkafka before 2.6.1, as Debian 12's kcat has it, says its own nonce twice. */
+static void test_nonce_said_twice(void)
+{
+    struct strbuf first = STRBUF_INIT, final = STRBUF_INIT;
+    CHECK_OK(exchange("n,,n=user,r=" CLIENT_NONCE, "pencil",
+                      FINAL(CLIENT_NONCE CLIENT_NONCE SERVER_NONCE,
+                            "1Y75+q7XaCGJj/r6vyQWwoNxSzV5ksS8xhp5Lqyriec="),
+                      &first, &final));
+    CHECK_ERR(exchange("n,,n=user,r=" CLIENT_NONCE, "pencil",
+                       FINAL(CLIENT_NONCE CLIENT_NONCE SERVER_NONCE, PROOF), &first, &final),
+              E_INVALID);
+    CHECK_ERR(exchange("n,,n=user,r=" CLIENT_NONCE, "pencil",
+                       FINAL("x" CLIENT_NONCE SERVER_NONCE,
+                             "p7x95cxl15Yv6bKlx4AhGsuqndss3Z8C23UR4HdPPpQ="),
+                       &first, &final),
+              E_INVALID); /* anything else in front is not taken */
+    strbuf_release(&first);
+    strbuf_release(&final);
+}
+
 static void test_refused(void)
 {
     struct strbuf first = STRBUF_INIT, final = STRBUF_INIT;
@@ -148,6 +168,7 @@ static const struct test_case tests[] = {
     {"the vector of RFC 7677", test_rfc7677},
     {"refused", test_refused},
     {"users that do not exist", test_unknown_users},
+    {"a nonce said twice", test_nonce_said_twice},
     {"names and nonces", test_names_and_nonces},
     {"sizes of credentials", test_sizes},
     {NULL, NULL},

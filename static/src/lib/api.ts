@@ -190,6 +190,7 @@ export const api = {
   brokers: (c: string, signal?: Signal) => request<Broker[]>('GET', at(c, 'brokers'), { signal }),
   lab: (signal?: Signal) => request<Lab>('GET', 'api/lab', { signal }),
   labBroker: (id: number, action: 'start' | 'stop') => request<Lab>('POST', `api/lab/brokers/${id}/${action}`),
+  labElect: () => request<Lab>('POST', 'api/lab/elect'),
   brokerConfigs: (c: string, id: number, signal?: Signal) => request<Setting[]>('GET', at(c, 'brokers', id, 'configs'), { signal }),
 
   topics: (c: string, query: Record<string, string | number | boolean>, signal?: Signal) =>

@@ -45,29 +45,41 @@ function LabBrokers({ lab, reload }: { lab: Lab; reload: () => void }) {
     await attempt(() => api.labBroker(id, running ? 'stop' : 'start'), t(running ? 'brokers.stoppedNow' : 'brokers.started', { id }))
     reload()
   }
+  const elect = async () => {
+    await attempt(() => api.labElect(), t('brokers.elected'))
+    reload()
+  }
   return (
-    <Table
-      caption={t('brokers.lab')}
-      rows={lab.brokers}
-      rowKey={(b) => String(b.id)}
-      empty=""
-      columns={[
-        { id: 'id', head: t('brokers.id'), cell: (b) => b.id },
-        { id: 'address', head: t('common.host'), cell: (b) => <span class="mono">{`${b.host}:${b.port}`}</span> },
-        { id: 'state', head: t('brokers.state'), cell: (b) => t(b.running ? 'brokers.running' : 'brokers.stopped') },
-        { id: 'leaders', head: t('brokers.leaders'), number: true, cell: (b) => count(b.leaders) },
-        { id: 'isr', head: t('brokers.isr'), number: true, cell: (b) => t('brokers.of', { n: count(b.inSync), all: count(b.replicas) }) },
-        {
-          id: 'turn',
-          head: '',
-          cell: (b) => (
-            <button type="button" class="button" onClick={() => void turn(b.id, b.running)}>
-              {t(b.running ? 'brokers.stop' : 'brokers.start', { id: b.id })}
-            </button>
-          ),
-        },
-      ]}
-    />
+    <section>
+      <div class="tools">
+        <h2>{t('brokers.lab')}</h2>
+        <button type="button" class="button" onClick={() => void elect()}>
+          {t('brokers.elect')}
+        </button>
+      </div>
+      <Table
+        caption={t('brokers.lab')}
+        rows={lab.brokers}
+        rowKey={(b) => String(b.id)}
+        empty=""
+        columns={[
+          { id: 'id', head: t('brokers.id'), cell: (b) => b.id },
+          { id: 'address', head: t('common.host'), cell: (b) => <span class="mono">{`${b.host}:${b.port}`}</span> },
+          { id: 'state', head: t('brokers.state'), cell: (b) => t(b.running ? 'brokers.running' : 'brokers.stopped') },
+          { id: 'leaders', head: t('brokers.leaders'), number: true, cell: (b) => count(b.leaders) },
+          { id: 'isr', head: t('brokers.isr'), number: true, cell: (b) => t('brokers.of', { n: count(b.inSync), all: count(b.replicas) }) },
+          {
+            id: 'turn',
+            head: '',
+            cell: (b) => (
+              <button type="button" class="button" onClick={() => void turn(b.id, b.running)}>
+                {t(b.running ? 'brokers.stop' : 'brokers.start', { id: b.id })}
+              </button>
+            ),
+          },
+        ]}
+      />
+    </section>
   )
 }
 

@@ -6,6 +6,7 @@ import { Icon } from '../components/icon'
 import { Text } from '../components/text'
 import { t } from '../i18n/i18n'
 import { api } from '../lib/api'
+import { clusters } from '../lib/clusters'
 import { failed, succeeded } from '../lib/notify'
 import { navigate, place, type Params } from '../lib/router'
 import { urls } from '../lib/urls'
@@ -55,6 +56,7 @@ export default function TopicFormPage({ params }: { params: Params }) {
   const [form, setForm] = useState<Form>(EMPTY)
   const [error, setError] = useState('')
   const [busy, setBusy] = useState(false)
+  const brokers = clusters.value?.find((cluster) => cluster.name === c)?.brokerCount
 
   useEffect(() => {
     if (original !== null) copyOf(c, original).then(setForm, failed)
@@ -128,7 +130,7 @@ export default function TopicFormPage({ params }: { params: Params }) {
               <input id={id} type="number" min={1} value={config('min.insync.replicas')} onInput={(e) => setConfig('min.insync.replicas', e.currentTarget.value)} />
             )}
           </Field>
-          <Field label={t('topics.factor')} hint={t('topicForm.oneNode')}>
+          <Field label={t('topics.factor')} hint={brokers === 1 ? t('topicForm.oneNode') : brokers ? t('topicForm.nodes', { n: brokers }) : undefined}>
             {(id, note) => (
               <input id={id} aria-describedby={note} type="number" min={1} value={form.factor} onInput={(e) => set({ factor: e.currentTarget.value })} />
             )}

@@ -2,8 +2,8 @@
  *
  * A line is built on the stack and leaves in one write(2), so lines of different threads do not mix
  * and logging works when memory is out. What comes from outside (names, peers, server texts) may
- * stand in a message, so control characters and bytes that are not UTF-8 are written as escapes:
- * one event stays one line and no terminal sequence gets through.
+ * stand in a message, so control characters and bytes that are not UTF-8 are written as escapes, and
+ * ends of lines as bars: one event stays one line and no terminal sequence gets through.
  *
  * Collapsing: a call site whose line (message and context) equals its previous one within the same
  * second, or that has written SITE_MAX lines within it, counts instead of writing; the site's next
@@ -76,18 +76,35 @@ static size_t shown_length(const unsigned char *s, size_t left)
     return s[0] == 0xc2 && s[1] < 0xa0 ? 0 : n; /* C1 controls */
 }
 
+/* How many of these are an end of a line with what indents the next one; 0: another character. */
+static size_t line_end_length(const unsigned char *s, size_t left)
+{
+    size_t n = 0;
+    if (*s != '\n' && *s != '\r')
+        return 0;
+    while (n < left && (s[n] == '\n' || s[n] == '\r' || s[n] == '\t' || s[n] == ' '))
+        n++;
+    return n;
+}
+
 static void put_escaped(struct line *l, const char *text, size_t n)
 {
     const unsigned char *s = (const unsigned char *)text;
     while (n > 0) {
-        size_t take = shown_length(s, n);
+        size_t take = shown_length(s, n), ended = line_end_length(s, n);
         if (take > 0) {
             put(l, (const char *)s, take);
+        } else if (ended > 0) {
+            take = ended;
+            if (take < n) /* of several lines of somebody else's text */
+                puts_to(l, " | ");
+        } else if (*s == '\t') {
+            take = 1;
+            puts_to(l, " ");
         } else {
             char esc[5];
-            const char *known = *s == '\n' ? "\\n" : *s == '\r' ? "\\r" : *s == '\t' ? "\\t" : NULL;
             snprintf(esc, sizeof esc, "\\x%02x", *s);
-            puts_to(l, known ? known : esc);
+            puts_to(l, esc);
             take = 1;
         }
         s += take;

@@ -4,6 +4,7 @@
 #include "connect/herder_internal.h"
 
 #include "base/json.h"
+#include "base/log.h"
 #include "connect/config_refs.h"
 #include "connect/configdef.h"
 
@@ -56,6 +57,9 @@ static enum err no_class(const struct herder *h, struct slice name, json_t **ful
         ", available connectors are: ",
         prefix, ARG_SL(name));
     registry_describe(h->registry, &text);
+    const char *near = registry_nearest(h->registry, name);
+    LOG_WARN(LOG_CONNECT_HERDER, "there is no connector class " PRI_SL "%s%s%s", ARG_SL(name),
+             near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     enum err err = answer_long(e, full, status, strbuf_slice(&text));
     strbuf_release(&text);
     return err;

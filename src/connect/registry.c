@@ -131,6 +131,16 @@ bool registry_header_only(const struct converter_ops *c)
     return c == &converter_simple_header;
 }
 
+const char *registry_nearest(const struct registry *r, struct slice name)
+{
+    struct opt_row *rows = xcalloc(r->connector_count + 1, sizeof *rows);
+    for (size_t i = 0; i < r->connector_count; i++)
+        rows[i].name = r->connectors[i]->class_name;
+    const char *near = opt_nearest(rows, name);
+    mem_free(rows);
+    return near;
+}
+
 void registry_describe(const struct registry *r, struct strbuf *out)
 {
     for (size_t i = 0; i < r->connector_count; i++) {

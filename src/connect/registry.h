@@ -27,6 +27,8 @@ const struct predicate_ops *registry_predicate(const struct registry *r, struct 
 /* Whether a converter may be a header.converter: all of ours may. "header_converter" only: not
  * listed as a converter. */
 bool registry_header_only(const struct converter_ops *c);
+/* The connector class of nearly this name, or NULL: for texts. */
+const char *registry_nearest(const struct registry *r, struct slice name);
 /* The text after "available connectors are: " of Connect's answer for an unknown class. */
 void registry_describe(const struct registry *r, struct strbuf *out);
 

@@ -115,6 +115,15 @@ def test_pages_of_other_sites_hear_how_they_are_let_in(weir):
     assert status == 403 and "the address it was opened with" in answer["message"]
 
 
+def test_what_a_rest_client_did_wrong_is_in_the_log(weir):
+    assert weir.rest("POST", "/connectors", "{}", headers={"Content-Type": "application/x-www-form-urlencoded"})[0] == 415
+    assert "Content-Type: application/json, not application/x-www-form-urlencoded" in weir.log()
+    config = {"connector.class": "io.debezium.connector.mysql.MySQLConnector"}
+    status, answer = weir.rest("POST", "/connectors", {"name": "x", "config": config})
+    assert status == 400 and "Failed to find any class that implements Connector" in answer["message"]  # Kafka Connect's text, all of it
+    assert "did you mean io.debezium.connector.mysql.MySqlConnector?" in weir.log()
+
+
 def test_start_up_block_is_short_and_stop_is_quick(weir):
     block = open(os.path.join(weir.dir, "weir.out")).read()
     assert len(block.splitlines()) <= 10

@@ -2,6 +2,7 @@
  * connect 1.1, 1.2. */
 #include "connect/rest/rest.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/opt.h"
 
@@ -92,6 +93,10 @@ void rest_defer(struct http_request *r, struct rest *rest, rest_work_fn work)
         http_reply(r, 406, NULL,
                    SL("{\"error_code\":406,\"message\":\"HTTP 406 Not Acceptable\"}"));
     } else if (http_body(r).n && type.p && !media_type_is(type, "application/json")) {
+        LOG_WARN(LOG_CONNECT,
+                 "refused (415): the body must be JSON, with the header Content-Type: "
+                 "application/json, not " PRI_SL,
+                 ARG_SL(type));
         rest_error(r, 415, "HTTP 415 Unsupported Media Type");
     } else {
         struct job *j = xcalloc(1, sizeof *j);

@@ -37,16 +37,17 @@ static char *find_program(const char *name)
     return found;
 }
 
-/* This port if nobody has it, else 0; wanted 0: any free one. The server binds it a moment later. */
+/* This port if nobody has it, else 0; wanted 0: any free one. The server binds it a moment later.
+ * Connections of the last run that still fade away are in nobody's way. */
 static int free_port(int wanted)
 {
     struct sockaddr_in a = {.sin_family = AF_INET,
                             .sin_port = htons((uint16_t)wanted),
                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t n = sizeof a;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), port = 0;
-    if (fd >= 0 && bind(fd, (struct sockaddr *)&a, n) == 0 &&
-        getsockname(fd, (struct sockaddr *)&a, &n) == 0)
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), port = 0, on = 1;
+    if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+        bind(fd, (struct sockaddr *)&a, n) == 0 && getsockname(fd, (struct sockaddr *)&a, &n) == 0)
         port = ntohs(a.sin_port);
     if (fd >= 0)
         close(fd);

@@ -36,8 +36,8 @@ static json_t *cluster_json(struct web *w)
     if (broker_cluster(w->deps.broker, &c, NULL) != E_OK)
         c = (struct broker_cluster){.running = 1, .partitions = info.partitions};
     return json_pack("{s:s, s:b, s:s, s:n, s:i, s:I, s:I, s:n, s:n, s:b, s:s, s:[ss], s:s}", "name",
-                     WEB_CLUSTER, "defaultCluster", 1, "status", "ONLINE", "lastError",
-                     "brokerCount", (int)c.running, "onlinePartitionCount",
+                     WEB_CLUSTER, "defaultCluster", 1, "status", c.running ? "ONLINE" : "OFFLINE",
+                     "lastError", "brokerCount", (int)c.running, "onlinePartitionCount",
                      (json_int_t)(c.partitions - c.offline), "topicCount", (json_int_t)info.topics,
                      "bytesInPerSec", "bytesOutPerSec", "readOnly", 0, "version", "4.1-IV1",
                      "features", FEATURES, "controller", "KRAFT");

@@ -46,6 +46,19 @@ static void quorum_partition(struct request *rq, struct slice topic,
     voter->last_fetch_timestamp = voter->last_caught_up_timestamp = now;
 }
 
+/* This port, or the next that no listener has: with the default, 9093 is a lab's second broker. */
+static uint16_t nobodys_port(const struct broker *b, uint16_t port)
+{
+    size_t n, i = 0;
+    const struct broker_listener_info *l = broker_listeners(b, &n);
+    while (i < n && port < UINT16_MAX) {
+        bool taken = l[i].port == port;
+        port += taken;
+        i = taken ? 0 : i + 1;
+    }
+    return port;
+}
+
 /* The address in controller.quorum.voters, "1@localhost:9093": text for tools, nobody listens. */
 static void quorum_endpoint(struct request *rq, struct describe_quorum_response_listener *out)
 {
@@ -64,7 +77,7 @@ static void quorum_endpoint(struct request *rq, struct describe_quorum_response_
     out->host = slice_sub(voter, (size_t)at + 1, (size_t)colon);
     if (slice_to_i64(slice_sub(voter, (size_t)colon + 1, voter.n), &port) == E_OK && port > 0 &&
         port < 65536)
-        out->port = (uint16_t)port;
+        out->port = nobodys_port(rq->broker, (uint16_t)port);
 }
 
 void api_describe_quorum(struct request *rq)

@@ -98,6 +98,10 @@ def test_web_page_shows_them(weir):
     assert any(r == {"broker": 3, "leader": False, "inSync": False} for r in topic["partitions"][0]["replicas"])
     refused = weir.rest("POST", "/api/lab/brokers/3/start", headers={"Origin": "http://elsewhere.example"}, base=weir.web)
     assert refused[0] == 403
+    assert weir.rest("GET", "/api/clusters", base=weir.web)[1][0]["status"] == "ONLINE"
+    lab(weir, "stop-broker", "1")
+    lab(weir, "stop-broker", "2")
+    assert weir.rest("GET", "/api/clusters", base=weir.web)[1][0]["status"] == "OFFLINE"
 
 
 def test_offline_partition_and_min_insync(weir):

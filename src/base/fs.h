@@ -68,5 +68,7 @@ bool fs_fault_hit(void);
  * trashes (512-byte blocks) each unsynced write by the seed, as a disk without power would. */
 void fs_power_begin(const char *below_dir);
 void fs_power_cut(uint64_t seed);
+/* The same, and no write of another thread comes after it: for a process that ends now. */
+void fs_power_cut_now(uint64_t seed);
 
 #endif

@@ -363,9 +363,8 @@ static void rewrite(const struct unsynced *u, const struct image *im)
     close(fd);
 }
 
-void fs_power_cut(uint64_t seed)
+static void cut(uint64_t seed)
 {
-    pthread_mutex_lock(&mutex);
     list_each (&files, k) {
         struct unsynced *u = list_entry(k, struct unsynced, link);
         if (u->created && next_random(&seed) % 3 == 0) {
@@ -382,5 +381,17 @@ void fs_power_cut(uint64_t seed)
     forget_below("");
     mem_free(below);
     below = NULL;
+}
+
+void fs_power_cut(uint64_t seed)
+{
+    pthread_mutex_lock(&mutex);
+    cut(seed);
     pthread_mutex_unlock(&mutex);
+}
+
+void fs_power_cut_now(uint64_t seed)
+{
+    pthread_mutex_lock(&mutex);
+    cut(seed); /* the lock stays: who writes waits for it */
 }

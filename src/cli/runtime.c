@@ -277,6 +277,7 @@ enum err runtime_start(struct runtime **out, struct server_config *c,
     r->allowed_hosts = split_hosts(c->o.allowed_hosts);
     r->where.data_dir = r->data_dir;
     metrics_host_dir(r->data_dir);
+    connect_test_crash(r->broker_dir);
     enum err err = set_log_level(c->o.log_level, e);
     if (!err && c->o.log_file.p && c->o.log_file.n) {
         char *path = slice_dup(c->o.log_file);

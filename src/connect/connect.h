@@ -34,4 +34,8 @@ extern const struct db_migrations connect_migrations;
 size_t connect_plugin_migrations(const struct connect_plugins *const *plugins,
                                  const struct db_migrations **out, size_t room);
 
+/* Tests: WEIR_TEST_CRASH in the environment kills the program at a point between an intent and its
+ * commit (task_fault.c). Before any thread starts; data_dir: of the broker's log. */
+void connect_test_crash(const char *data_dir);
+
 #endif

@@ -16,6 +16,8 @@
  * first,count,skip,left,sticky],...]}. */
 #include "connect/task_internal.h"
 
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/json.h"
@@ -25,22 +27,18 @@
 
 enum { DURABLE_EVERY_MS = 1000 };
 
-_Atomic int intent_fault_at = FAULT_NONE;
-
-enum err intents_fault(enum intent_fault at, struct error *e)
-{
-    if (LIKELY(atomic_load_explicit(&intent_fault_at, memory_order_relaxed) != (int)at))
-        return E_OK;
-    return error_set(e, E_CANCELLED, "stopped by the test");
-}
-
 /* --- set-up ------------------------------------------------------------------------------------
  */
 
 static void read_boot_id(char out[40])
 {
-    FILE *f = fopen("/proc/sys/kernel/random/boot_id", "r");
+    const char *test = getenv("WEIR_TEST_BOOT_ID"); /* another start of the machine */
     out[0] = '\0';
+    if (test) {
+        snprintf(out, 40, "%s", test);
+        return;
+    }
+    FILE *f = fopen("/proc/sys/kernel/random/boot_id", "r");
     if (f) {
         if (!fgets(out, 40, f))
             out[0] = '\0';
@@ -511,9 +509,13 @@ void intents_durable(struct intents *in, bool now)
         write_current(in, &in->durable_wait);
     }
     if (in->durable_wait.n && (now || kproducer_mark_synced(in->producer))) {
+        if (intents_fault(FAULT_AFTER_SYNC, &e))
+            return;
         if (store_durable(in->t->ctx.db, slice_cstr(in->t->connector), in->t->ctx.task,
                           strbuf_slice(&in->durable_wait), &e))
             LOG_ERR(LOG_CONNECT_TASK, LOG_L_WARN, &e, "the durable offsets could not be noted");
+        if (intents_fault(FAULT_AFTER_DURABLE, &e))
+            return;
         strbuf_reset(&in->durable_wait);
     }
     if (!in->durable_wait.n &&

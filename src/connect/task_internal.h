@@ -88,9 +88,15 @@ enum intent_fault {
     FAULT_AFTER_INTENT,
     FAULT_MID_APPEND,
     FAULT_AFTER_APPEND,
-    FAULT_AFTER_COMMIT
+    FAULT_AFTER_COMMIT,
+    FAULT_AFTER_SYNC, /* the log is on disk, the durable offsets are not noted yet */
+    FAULT_AFTER_DURABLE
 };
 extern _Atomic int intent_fault_at;
+/* E_CANCELLED, or the end of the program, at the point that a test has chosen (task_fault.c). */
 enum err intents_fault(enum intent_fault at, struct error *e) MUST_CHECK;
+/* The same in two steps: is it now; then do it. */
+bool intents_fault_due(enum intent_fault at);
+enum err intents_fault_now(struct error *e) MUST_CHECK;
 
 #endif

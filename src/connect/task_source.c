@@ -197,10 +197,13 @@ static enum err try_send(struct source *s, struct error *e)
         err = error_set(e, E_CANCELLED, "the task was given up while it was stopping");
     if (!err)
         err = intents_before(&s->intents, &s->batch, e);
-    if (!err && atomic_load_explicit(&intent_fault_at, memory_order_relaxed) == FAULT_MID_APPEND)
+    bool in_part = !err && intents_fault_due(FAULT_MID_APPEND);
+    if (in_part)
         kproducer_fault_after(s->producer, 1);
     if (!err)
         err = kproducer_flush(s->producer, e);
+    if (in_part)
+        return intents_fault_now(e);
     return err ? err : intents_fault(FAULT_AFTER_APPEND, e);
 }
 

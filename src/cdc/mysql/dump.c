@@ -38,6 +38,7 @@ struct mysql_dump {
     bool checksums;
     uint8_t *buf; /* plain: [at, end) of it has arrived */
     size_t cap, at, end;
+    size_t large, full;   /* sizes of packets: PACKET_LARGE, PACKET_FULL, but for tests */
     struct strbuf joined; /* a large event */
     size_t rest;          /* bytes of its packet that are still to come */
     bool joining, more;   /* a packet is being joined; another one follows it */
@@ -69,6 +70,8 @@ struct mysql_dump *mysql_dump_new(const struct mysql_dump_options *o)
     if (!d->options.max_event_bytes)
         d->options.max_event_bytes = MAX_EVENT_DEFAULT;
     d->fd = -1;
+    d->large = PACKET_LARGE;
+    d->full = PACKET_FULL;
     d->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     strbuf_init(&d->joined, d->options.max_event_bytes + 1);
     strbuf_init(&d->packets, SIZE_MAX / 2);
@@ -295,6 +298,20 @@ enum err mysql_dump_start(struct mysql_dump *d, struct error *e)
     return E_OK;
 }
 
+struct mysql_dump *dump_on_socket(int fd, size_t large, size_t full, size_t max_event_bytes)
+{
+    struct mysql_dump_options o = {.conn = {.host = "127.0.0.1", .user = ""},
+                                   .max_event_bytes = max_event_bytes};
+    struct mysql_dump *d = mysql_dump_new(&o);
+
+    d->fd = fd;
+    d->large = large;
+    d->full = full;
+    d->cap = BUFFER_START;
+    d->buf = xmalloc(d->cap);
+    return d;
+}
+
 enum err mysql_dump_open(const struct mysql_dump_options *o, struct mysql_dump **out,
                          struct error *e)
 {
@@ -403,7 +420,7 @@ static enum err start_join(struct mysql_dump *d, size_t size, struct error *e)
                    : error_set(e, E_NOMEM, "no memory for a packet of %zu bytes", size);
     d->at += 4;
     d->rest = size;
-    d->more = size == PACKET_FULL;
+    d->more = size == d->full;
     d->joining = true;
     return E_OK;
 }
@@ -422,7 +439,7 @@ static enum err frame(struct mysql_dump *d, struct slice *event, struct error *e
             }
         }
         size_t size = left(d) < 4 ? 0 : packet_size(d);
-        if (left(d) >= 4 && (size >= PACKET_LARGE || d->joined.n > 0)) {
+        if (left(d) >= 4 && (size >= d->large || d->joined.n > 0)) {
             enum err err = start_join(d, size, e);
             if (err)
                 return err;

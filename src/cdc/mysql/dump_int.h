@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "cdc/mysql/conn.h"
+#include "cdc/mysql/dump.h"
 
 /* With TLS a thread of its own sits in mysql_net_read_packet, which cannot be waited for with a
  * time limit, and hands whole packets over in pieces of some megabytes. Each packet is stored as
@@ -19,5 +20,9 @@ enum err dump_tls_take(struct dump_tls *t, struct strbuf *filled, struct error *
 /* The connection has been cancelled (so that the thread comes out), or has ended. Joins; NULL
  * allowed. */
 void dump_tls_stop(struct dump_tls *t);
+
+/* Tests: a stream without TLS whose set-up is over. fd stays the caller's; large: packets from this
+ * size on are received into one piece; full: a packet of this size goes on in the next. */
+struct mysql_dump *dump_on_socket(int fd, size_t large, size_t full, size_t max_event_bytes);
 
 #endif

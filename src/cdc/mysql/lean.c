@@ -122,15 +122,12 @@ static bool build_select(const struct shape *s, struct value_env *env,
     return t->row_key_count > 0;
 }
 
-/* E_NOT_FOUND: no such row now. */
-static enum err ask(const struct shape *s, struct mysql_conn *conn, struct value_env *env,
-                    const char *sql, const uint32_t *columns, uint32_t count, struct value *row,
-                    struct error *e)
+static enum err read_row(const struct shape *s, struct mysql_conn *conn, struct value_env *env,
+                         const char *sql, const uint32_t *columns, uint32_t count,
+                         struct value *row, struct error *e)
 {
     struct mysql_result r;
-    enum err rc = mysql_conn_exec(conn, "SET time_zone='+00:00'", e);
-    if (rc == E_OK)
-        rc = mysql_conn_query(conn, sql, &r, e);
+    enum err rc = mysql_conn_query(conn, sql, &r, e);
     if (rc)
         return rc;
     rc = mysql_result_next(&r, e);
@@ -145,6 +142,22 @@ static enum err ask(const struct shape *s, struct mysql_conn *conn, struct value
             rc = codec_text(&s->codecs[columns[i]], env, text, &row[s->slots[columns[i]]]);
     }
     mysql_result_end(&r);
+    return rc;
+}
+
+/* E_NOT_FOUND: no such row now. The log has a transaction a moment before others see it: a row that
+ * is not found is asked for once more, and its lock waited for. */
+static enum err ask(const struct shape *s, struct mysql_conn *conn, struct value_env *env,
+                    struct strbuf *sql, const uint32_t *columns, uint32_t count, struct value *row,
+                    struct error *e)
+{
+    enum err rc = mysql_conn_exec(conn, "SET time_zone='+00:00'", e);
+    if (rc == E_OK)
+        rc = read_row(s, conn, env, sql->p, columns, count, row, e);
+    if (rc == E_NOT_FOUND) {
+        strbuf_adds(sql, " LOCK IN SHARE MODE");
+        rc = read_row(s, conn, env, sql->p, columns, count, row, e);
+    }
     if (rc == E_OK || rc == E_NOT_FOUND) {
         enum err back = mysql_conn_exec(conn, "SET time_zone=DEFAULT", e);
         rc = back ? back : rc;
@@ -173,7 +186,7 @@ enum err lean_after(const struct shape *s, struct mysql_conn *conn, struct value
     lean_unknown(s, all, after);
     uint32_t count = wanted(s, all, columns);
     if (count && build_select(s, env, map, all, columns, count, &sql))
-        rc = ask(s, conn, env, sql.p, columns, count, after, e);
+        rc = ask(s, conn, env, &sql, columns, count, after, e);
     strbuf_release(&sql);
     if (rc == E_REMOTE) {
         LOG_ERR(LOG_CDC_MYSQL, LOG_L_WARN, e, "columns that a row image leaves out can't be read");

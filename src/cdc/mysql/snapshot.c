@@ -109,6 +109,9 @@ static enum err lock_tables(struct snapshot *s, struct error *e)
             "User does not have the 'LOCK TABLES' privilege required to obtain a consistent "
             "snapshot by preventing concurrent writes to tables.");
     struct strbuf sql = STRBUF_INIT;
+    rc = snapshot_read_uncaptured(s, e);
+    if (rc)
+        return rc;
     bool any = table_lock_statement(s, true, &sql);
     rc = any ? mysql_conn_exec(s->t->conn, sql.p, e) : E_OK;
     if (rc && is_denied(rc, e)) { /* that one wants RELOAD too, this one does not */

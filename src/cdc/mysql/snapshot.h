@@ -45,6 +45,7 @@ struct snapshot {
     size_t count;
     struct mysql_offset at;
     struct slice file;         /* at.file, in the arena of the batch at hand */
+    struct slice batch_gtid;   /* gtid, likewise: the batch outlives the snapshot */
     char *charset, *collation; /* of the server */
     /* rows */
     size_t *order; /* indexes of tables whose rows are read */
@@ -67,6 +68,8 @@ void snapshot_note_table(struct snapshot *s, bool done);
 enum err snapshot_list_tables(struct snapshot *s, struct error *e) MUST_CHECK;
 enum err snapshot_lock(struct snapshot *s, struct error *e) MUST_CHECK;
 void snapshot_unlock(struct snapshot *s);
+/* With locks on the captured tables the session may look at no others: these first. */
+enum err snapshot_read_uncaptured(struct snapshot *s, struct error *e) MUST_CHECK;
 enum err snapshot_read_structure(struct snapshot *s, struct error *e) MUST_CHECK;
 enum err snapshot_report_structure(struct snapshot *s, struct record_batch *b,
                                    struct error *e) MUST_CHECK;

@@ -155,7 +155,7 @@ static void set_source(struct snapshot *s)
     f[SOURCE_DB] = value_string(s->shape->table->db);
     f[SOURCE_TABLE] = value_string(s->shape->table->name);
     f[SOURCE_SERVER_ID] = value_int(s->request ? s->at.server_id : 0);
-    f[SOURCE_GTID] = value_string(slice_cstr(s->gtid));
+    f[SOURCE_GTID] = value_string(s->batch_gtid);
     f[SOURCE_FILE] = value_string(s->file);
     f[SOURCE_POS] = value_int((int64_t)s->at.pos);
     f[SOURCE_ROW] = value_int(0);
@@ -361,6 +361,8 @@ enum err snapshot_rows(struct snapshot *s, struct record_batch *b, bool *done, s
     s->plan_begun = false;
     s->file = arena_dup(&b->arena, slice_cstr(s->at.file));
     s->t->em.source.fields[SOURCE_FILE] = value_string(s->file);
+    s->batch_gtid = arena_dup(&b->arena, slice_cstr(s->gtid));
+    s->t->em.source.fields[SOURCE_GTID] = value_string(s->batch_gtid);
     int64_t started = clock_mono_ms();
     enum err rc = next_table(s, e);
     while (rc == E_OK && s->row_ready && b->count < limit && !mysql_task_batch_full(b) &&

@@ -122,6 +122,8 @@ enum err snapshot_list_tables(struct snapshot *s, struct error *e)
 
 static enum err read_create(struct snapshot *s, struct snap_table *t, struct error *e)
 {
+    if (t->create)
+        return E_OK;
     struct strbuf sql = STRBUF_INIT;
     strbuf_adds(&sql, "SHOW CREATE TABLE ");
     mysql_quote_name(&sql, slice_cstr(t->db));
@@ -131,6 +133,15 @@ static enum err read_create(struct snapshot *s, struct snap_table *t, struct err
     strbuf_release(&sql);
     if (rc == E_REMOTE && e && (e->sys == 1146 || (e->sys == 1142 && !t->captured)))
         return E_OK; /* gone meanwhile; or without the privilege, but nobody asked for it */
+    return rc;
+}
+
+enum err snapshot_read_uncaptured(struct snapshot *s, struct error *e)
+{
+    enum err rc = E_OK;
+    for (size_t i = 0; i < s->count && rc == E_OK; i++)
+        if (!s->tables[i].captured)
+            rc = read_create(s, &s->tables[i], e);
     return rc;
 }
 

@@ -36,18 +36,21 @@ static enum mysql_ssl_mode ssl_mode(struct slice text)
 
 enum err mysql_access_init(struct mysql_access *a, const struct mysql_options *o, struct error *e)
 {
-    (void)e;
     *a = (struct mysql_access){
         .host = slice_dup(o->hostname.p ? o->hostname : SL("")),
         .user = slice_dup(o->user.p ? o->user : SL("")),
         .password = dup_or_null(o->password),
-        .ssl_ca = dup_or_null(o->ssl_truststore),
-        .ssl_cert = dup_or_null(o->ssl_keystore),
+        .opened = true,
+        .trusted = {.fd = -1},
+        .own = {.fd = -1},
         .port = (uint16_t)o->port,
         .ssl = ssl_mode(o->ssl_mode),
         .connect_timeout_ms = o->connect_timeout_ms > 0 ? (uint32_t)o->connect_timeout_ms : 0,
     };
-    return E_OK;
+    enum err rc = keystore_open(&a->trusted, o->ssl_truststore, o->ssl_truststore_password, e);
+    if (rc == E_OK)
+        rc = keystore_open(&a->own, o->ssl_keystore, o->ssl_keystore_password, e);
+    return rc;
 }
 
 void mysql_access_release(struct mysql_access *a)
@@ -57,8 +60,10 @@ void mysql_access_release(struct mysql_access *a)
     mem_free(a->password);
     mem_free(a->host);
     mem_free(a->user);
-    mem_free(a->ssl_ca);
-    mem_free(a->ssl_cert);
+    if (a->opened) {
+        keystore_close(&a->trusted);
+        keystore_close(&a->own);
+    }
     *a = (struct mysql_access){0};
 }
 
@@ -71,8 +76,9 @@ struct mysql_conn_options mysql_access_options(const struct mysql_access *a,
         .user = a->user,
         .password = a->password,
         .ssl = a->ssl,
-        .ssl_ca = a->ssl_ca,
-        .ssl_cert = a->ssl_cert,
+        .ssl_ca = a->trusted.path,
+        .ssl_cert = a->own.path,
+        .ssl_key = a->own.path,
         .stop = stop,
         .connect_timeout_ms = a->connect_timeout_ms,
     };

@@ -6,16 +6,19 @@
 #include "base/base.h"
 #include "base/err.h"
 #include "cdc/mysql/conn.h"
+#include "cdc/mysql/keystore.h"
 #include "cdc/mysql/options.h"
 
 struct mysql_access {
     char *host, *user, *password; /* password NULL: none */
-    char *ssl_ca, *ssl_cert;      /* PEM files; NULL: none */
+    bool opened;
+    struct keystore trusted, own; /* own: certificate and key */
     uint16_t port;
     enum mysql_ssl_mode ssl;
     uint32_t connect_timeout_ms;
 };
-/* E_INVALID: a key store that cannot be used. Released by the caller in any case. */
+/* E_INVALID: a key store that cannot be used, with the cure in the message. Released by the caller
+ * in any case (a zeroed one, too). */
 enum err mysql_access_init(struct mysql_access *a, const struct mysql_options *o,
                            struct error *e) MUST_CHECK;
 void mysql_access_release(struct mysql_access *a); /* wipes the password */

@@ -149,7 +149,7 @@ static void log_sets(const char *before, const struct gtid_set *a, const char *b
 }
 
 static enum err mysql_gtids_available(struct mysql_conn *c, const struct mysql_offset *o,
-                                      bool *available, struct error *e)
+                                      const struct gtid_filter *f, bool *available, struct error *e)
 {
     struct gtid_set stored, executed, purged, todo, rest;
     gtid_set_init(&stored);
@@ -168,6 +168,8 @@ static enum err mysql_gtids_available(struct mysql_conn *c, const struct mysql_o
     if (rc)
         goto out;
     *available = false;
+    gtid_filter_set(f, &stored);
+    gtid_filter_set(f, &executed);
     if (!on || executed.count == 0) {
         LOG_INFO(LOG_CDC_MYSQL,
                  "Connector used GTIDs previously, but server does not know of any GTIDs or "
@@ -288,14 +290,45 @@ static enum err file_available(struct mysql_conn *c, const struct mysql_offset *
     return rc;
 }
 
-enum err check_available(struct mysql_conn *c, const struct mysql_offset *o, bool *available,
-                         struct error *e)
+enum err check_available(struct mysql_conn *c, const struct mysql_offset *o,
+                         const struct gtid_filter *f, bool *available, struct error *e)
 {
     if (o->gtids.n && mysql_conn_server(c)->mariadb)
         return mariadb_gtids_available(c, o, available, e);
     if (o->gtids.n)
-        return mysql_gtids_available(c, o, available, e);
+        return mysql_gtids_available(c, o, f, available, e);
     return file_available(c, o, available, e);
+}
+
+enum err check_guardrail(struct mysql_conn *c, const struct capture_filter *f, int64_t max,
+                         bool fail, struct error *e)
+{
+    struct mysql_result r;
+    int64_t n = 0;
+    enum err rc = mysql_conn_query(c,
+                                   "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES "
+                                   "WHERE TABLE_TYPE = 'BASE TABLE'",
+                                   &r, e);
+    if (rc)
+        return rc;
+    while ((rc = mysql_result_next(&r, e)) == E_OK)
+        n += capture_table(f, mysql_result_get(&r, 0), mysql_result_get(&r, 1));
+    mysql_result_end(&r);
+    if (rc != E_NOT_FOUND)
+        return rc;
+    if (n <= max)
+        return E_OK;
+    char text[160];
+    snprintf(text, sizeof text,
+             "The number of captured tables %lld exceeds the limit guardrail.collections.max=%lld",
+             (long long)n, (long long)max);
+    if (fail) {
+        error_set(e, E_INVALID, "%s", text);
+        error_hint(e, "narrow table.include.list, or raise guardrail.collections.max");
+        return E_INVALID;
+    }
+    LOG_WARN(LOG_CDC_MYSQL, "%s", text);
+    return E_OK;
 }
 
 enum err check_privilege(struct mysql_conn *c, const char *privilege, bool *has, struct error *e)

@@ -31,7 +31,8 @@ static void try_connection(enum mysql_flavour f, const struct strmap *config,
     if (rc == E_OK)
         rc = mysql_access_init(&a, &o, &e);
     if (rc) {
-        config_error(errs, "database.hostname", "Error during connection validation: %s", e.msg);
+        config_error(errs, "database.hostname", "Error during connection validation: %s%s%s", e.msg,
+                     e.hint[0] ? "; " : "", e.hint);
         mysql_access_release(&a);
         mysql_options_release(&o);
         return;

@@ -169,6 +169,12 @@ static enum err settings(struct mysql_dump *d, struct error *e)
         err = mysql_conn_execf(
             d->conn, e, "SET @master_heartbeat_period = %llu, @source_heartbeat_period = %llu", ns,
             ns);
+    if (!err && d->options.net_write_timeout_s > 0)
+        err = mysql_conn_execf(d->conn, e, "SET SESSION net_write_timeout = %lld",
+                               (long long)d->options.net_write_timeout_s);
+    if (!err && d->options.net_read_timeout_s > 0)
+        err = mysql_conn_execf(d->conn, e, "SET SESSION net_read_timeout = %lld",
+                               (long long)d->options.net_read_timeout_s);
     if (!err && mysql_conn_server(d->conn)->mariadb)
         err = mariadb_settings(d, e);
     return err;

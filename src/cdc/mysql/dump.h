@@ -16,13 +16,14 @@ struct mysql_dump;
 
 struct mysql_dump_options {
     struct mysql_conn_options conn;
-    uint32_t server_id;     /* ours; unique among replicas */
-    struct slice file;      /* binlog file; ignored with gtids */
-    uint64_t pos;           /* < 4 is taken as 4. Above 4 GiB: starts at 4 of the file and skips */
-    struct slice gtids;     /* MySQL GTID set or MariaDB GTID list; null: by file and position;
+    uint32_t server_id;    /* ours; unique among replicas */
+    struct slice file;     /* binlog file; ignored with gtids */
+    uint64_t pos;          /* < 4 is taken as 4. Above 4 GiB: starts at 4 of the file and skips */
+    struct slice gtids;    /* MySQL GTID set or MariaDB GTID list; null: by file and position;
                                empty: from the start of what the server has */
-    uint32_t heartbeat_ms;  /* server heartbeat period when idle; 0: 48 s */
-    bool annotate;          /* MariaDB: send ANNOTATE_ROWS */
+    uint32_t heartbeat_ms; /* server heartbeat period when idle; 0: 48 s */
+    bool annotate;         /* MariaDB: send ANNOTATE_ROWS */
+    int64_t net_write_timeout_s, net_read_timeout_s; /* of the session; 0: the server's */
     bool register_replica;  /* COM_REGISTER_SLAVE, so that SHOW REPLICAS shows us */
     size_t max_event_bytes; /* ceiling of one event; 0: 1 GiB + 64 KiB (the servers' own limit) */
 };

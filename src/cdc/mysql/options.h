@@ -63,14 +63,12 @@ struct mysql_options {
     struct slice event_failure_mode;
     int32_t max_batch_size;
     int32_t max_queue_size;
-    int64_t max_queue_size_bytes;
     bool transaction_metadata;
     struct slice skipped_operations;
     int64_t snapshot_delay_ms;
     int64_t streaming_delay_ms;
     struct slice snapshot_include;
     int32_t snapshot_max_threads;
-    struct slice snapshot_mode_custom;
     bool conf_snapshot_data;
     bool conf_snapshot_schema;
     bool conf_start_stream;
@@ -90,8 +88,6 @@ struct mysql_options {
     int64_t net_write_timeout;
     int64_t net_read_timeout;
     struct slice snapshot_mode;
-    struct slice snapshot_query_mode;
-    struct slice snapshot_query_custom;
     struct slice bigint_mode;
     struct slice time_mode;
     bool time_adjuster;
@@ -137,15 +133,11 @@ struct mysql_options {
     bool skip_unchanged;
     struct slice unavailable;
     struct slice field_name_adjustment;
-    struct slice converting_failure_mode;
     struct slice heartbeat_prefix;
     struct slice heartbeat_topic;
     struct slice topic_delimiter;
     struct slice transaction_topic;
     struct slice history_topic;
-    struct slice minimal_locking;
-    struct slice sanitize_fields;
-    struct slice locking_custom;
     /* What the texts above mean; set by mysql_options_load. */
     enum mysql_flavour flavour;
     enum snapshot_mode snapshot;

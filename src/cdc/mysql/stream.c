@@ -171,7 +171,10 @@ static enum err open_dump(struct stream *s, struct error *e)
         .gtids = s->by_gtid ? strbuf_slice(&gtids) : SLICE_NULL,
         .heartbeat_ms = (uint32_t)(t->o.keep_alive_interval_ms * 8 / 10),
         .annotate = t->o.include_query,
+        .net_write_timeout_s = t->o.net_write_timeout,
+        .net_read_timeout_s = t->o.net_read_timeout,
     };
+    o.conn.read_timeout_ms = 0; /* idle for as long as it likes: there are heartbeats */
     rc = mysql_dump_open(&o, &s->dump, e);
     strbuf_release(&gtids);
     if (rc)
@@ -351,6 +354,13 @@ static enum err commit(struct stream *s, struct record_batch *b, struct error *e
     return rc;
 }
 
+/* gtid.source.includes and excludes. SPEC: cdc-mysql 4.6 */
+static void judge_source(struct stream *s, struct slice source)
+{
+    const struct gtid_filter *f = &s->t->gtid_filter;
+    s->unwanted = f->rows && !gtid_filter_takes(f, source);
+}
+
 static void on_gtid(struct stream *s, const struct mysql_event *ev)
 {
     const struct mysql_gtid_event *g = &ev->u.gtid;
@@ -361,11 +371,13 @@ static void on_gtid(struct stream *s, const struct mysql_event *ev)
     s->commit_us =
         (int64_t)(g->original_commit_us ? g->original_commit_us : g->immediate_commit_us);
     if (g->anonymous) {
+        s->unwanted = false;
         s->gtid = SLICE_NULL;
         return;
     }
     char uuid[GTID_UUID_TEXT];
     gtid_uuid_text(g->uuid, uuid);
+    judge_source(s, slice_cstr(uuid));
     strbuf_reset(&s->gtid_text);
     strbuf_adds(&s->gtid_text, uuid);
     strbuf_adds(&s->gtid_text, g->tag[0] ? ":" : "");
@@ -392,6 +404,7 @@ static enum err on_mariadb_gtid(struct stream *s, const struct mysql_event *ev,
     strbuf_add_u64(&s->gtid_text, g->domain);
     strbuf_addc(&s->gtid_text, '-');
     strbuf_add_u64(&s->gtid_text, ev->server_id);
+    judge_source(s, strbuf_slice(&s->gtid_text));
     strbuf_addc(&s->gtid_text, '-');
     strbuf_add_u64(&s->gtid_text, g->seq);
     /* MySQL's class does not know MariaDB's GTIDs, and tells none (recorded in mysql-class). */

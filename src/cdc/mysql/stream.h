@@ -90,6 +90,7 @@ struct stream {
     uint32_t thread_id;
     struct strbuf query; /* ROWS_QUERY, for include.query */
     bool has_query;
+    bool unwanted; /* the transaction comes from a source whose rows are left out */
     /* texts of the block in the batch at hand: made when first needed */
     struct slice batch_gtid, batch_file, batch_query;
     bool texts_stale;

@@ -398,6 +398,8 @@ enum err stream_rows(struct stream *s, const struct mysql_event *ev, struct reco
         if (skip)
             LOG_INFO(LOG_CDC_MYSQL, "Skip %llu rows on streaming start", (unsigned long long)skip);
     }
+    if (UNLIKELY(s->unwanted))
+        return E_OK;
     if (!rows->map)
         return error_set(e, E_CORRUPT, "rows of table id %llu came without its description",
                          (unsigned long long)rows->table_id);

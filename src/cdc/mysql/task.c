@@ -17,7 +17,9 @@
 
 struct mysql_conn_options mysql_task_conn_options(const struct mysql_task *t)
 {
-    return mysql_access_options(&t->access, t->ctx ? &t->ctx->stop : NULL);
+    struct mysql_conn_options o = mysql_access_options(&t->access, t->ctx ? &t->ctx->stop : NULL);
+    o.read_timeout_ms = t->o.query_timeout_ms > 0 ? (uint32_t)t->o.query_timeout_ms : 0;
+    return o;
 }
 
 static void init_heartbeat(struct mysql_task *t)
@@ -70,7 +72,9 @@ static enum err task_init(struct mysql_task *t, struct task_ctx *ctx, enum mysql
                  t->o.history_topic);
     t->history.comments = t->o.include_schema_comments;
     init_heartbeat(t);
-    rc = shape_rules_init(&t->rules, &t->o, t->em.source.schema, e);
+    rc = gtid_filter_init(&t->gtid_filter, &t->o, e);
+    if (rc == E_OK)
+        rc = shape_rules_init(&t->rules, &t->o, t->em.source.schema, e);
     shapes_init(&t->shapes, &t->rules);
     t->signals = signals_new(t);
     return rc;
@@ -88,6 +92,7 @@ static void task_stop(void *task)
     mysql_schema_free(t->schema);
     shapes_release(&t->shapes);
     shape_rules_release(&t->rules);
+    gtid_filter_release(&t->gtid_filter);
     schema_change_release(&t->change_schemas);
     context_headers_release(&t->em.headers);
     source_info_release(&t->em.source);

@@ -16,6 +16,7 @@
 #include "cdc/mysql/access.h"
 #include "cdc/mysql/conn.h"
 #include "cdc/mysql/emit.h"
+#include "cdc/mysql/gtid_filter.h"
 #include "cdc/mysql/history.h"
 #include "cdc/mysql/offset.h"
 #include "cdc/mysql/options.h"
@@ -37,6 +38,7 @@ struct mysql_task {
     struct shapes shapes;
     struct emitter em;
     struct transactions transactions;
+    struct gtid_filter gtid_filter;
     struct schema_change_schemas change_schemas;
     struct value_env env;
     struct history history;

@@ -203,7 +203,8 @@ static enum err without_offset(struct mysql_task *t, struct mode m, struct error
 static enum err check_stored(struct mysql_task *t, struct mode m, bool *snapshot, struct error *e)
 {
     bool available = true;
-    enum err rc = m.stream ? check_available(t->conn, &t->offset, &available, e) : E_OK;
+    enum err rc =
+        m.stream ? check_available(t->conn, &t->offset, &t->gtid_filter, &available, e) : E_OK;
     if (rc || available)
         return rc;
     struct strbuf text = STRBUF_INIT;
@@ -258,13 +259,28 @@ static enum err with_offset(struct mysql_task *t, struct mode m, struct error *e
     return rc;
 }
 
+/* Names without their database match nothing. SPEC: cdc-mysql 1.5 */
+static void hint_lists(const struct mysql_options *o)
+{
+    struct slice list = slice_trim(o->table_include);
+    if (list.n && slice_find_char(list, '.') < 0)
+        LOG_WARN(LOG_CDC_MYSQL,
+                 "table.include.list=" PRI_SL " names no database: table names need the form "
+                 "database.table",
+                 ARG_SL(list));
+}
+
 enum err mysql_task_prepare(struct mysql_task *t, struct error *e)
 {
     struct mode m = mode_of(&t->o);
+    hint_lists(&t->o);
     enum err rc = connect_server(t, e);
     if (rc == E_OK && m.stream) {
         rc = check_settings(t->conn, t->o.include_query, e);
     }
+    if (rc == E_OK && t->o.guardrail_max > 0)
+        rc = check_guardrail(t->conn, &t->rules.filter, t->o.guardrail_max,
+                             slice_ieq(slice_trim(t->o.guardrail_action), SL("fail")), e);
     if (rc == E_OK && !t->history_open) {
         rc = history_open(&t->history, e);
         t->history_open = rc == E_OK;

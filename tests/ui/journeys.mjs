@@ -325,12 +325,13 @@ export const long = [
     },
   },
   {
-    name: 'a connector is created, paused, stopped, reset and deleted; its masked secret survives a save',
+    name: 'a connector is created, paused, tells its offsets, is stopped, reset and deleted; its masked secret survives a save',
     async run(page) {
       await ui(page, 'create-new')
       await page.getByLabel('Name', { exact: true }).fill('lines')
       await page.getByLabel('Plugins').selectOption({ label: 'org.apache.kafka.connect.file.FileStreamSourceConnector' })
-      await page.getByLabel('Config').fill('{"connector.class":"FileStreamSource","file":"/dev/null","topic":"lines","tasks.max":1,"some.password":"hidden"}')
+      const file = new URL('package.json', import.meta.url).pathname
+      await page.getByLabel('Config').fill(`{"connector.class":"FileStreamSource","file":"${file}","topic":"lines","tasks.max":1,"some.password":"hidden"}`)
       await page.getByRole('button', { name: 'Submit' }).click()
       await page.getByRole('heading', { name: 'lines' }).waitFor()
       const act = async (name) => {
@@ -348,6 +349,9 @@ export const long = [
       await editor.fill(text.replace('"tasks.max": "1"', '"tasks.max": "2"'))
       await page.getByRole('button', { name: 'Submit' }).click()
       await toast(page).getByText('is saved').waitFor()
+      await page.getByRole('link', { name: 'Offsets' }).click()
+      await page.getByText(`{"filename":"${file}"}`).waitFor()
+      await page.getByText(/^\{"position":\d+\}$/).waitFor()
       await act('Stop')
       await page.locator('.tile').getByText('STOPPED').waitFor()
       const removal = async (name) => {

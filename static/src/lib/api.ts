@@ -160,6 +160,11 @@ export interface Connector {
   topics: string[]
   consumer: string | null
 }
+// As the connector keeps them: {"server": ...} and {"file": ..., "pos": ...}, or a partition of a topic.
+export interface ConnectorOffset {
+  partition: Record<string, unknown>
+  offset: Record<string, unknown>
+}
 export interface Task {
   id: { connector: string; task: number }
   status: { id: number; state: string; workerId: string | null; trace: string | null }
@@ -237,6 +242,8 @@ export const api = {
   restartTask: (c: string, x: string, n: string, task: number) =>
     request<void>('POST', connectorAt(c, x, n, 'tasks', task, 'action', 'restart')),
   deleteConnector: (c: string, x: string, n: string) => request<void>('DELETE', connectorAt(c, x, n)),
+  connectorOffsets: (c: string, x: string, n: string, signal?: Signal) =>
+    request<{ offsets: ConnectorOffset[] }>('GET', connectorAt(c, x, n, 'offsets'), { signal }),
   resetConnector: (c: string, x: string, n: string) => request<void>('DELETE', connectorAt(c, x, n, 'offsets')),
   plugins: (c: string, x: string, signal?: Signal) => request<{ class: string }[]>('GET', at(c, 'connects', x, 'plugins'), { signal }),
   validate: (c: string, x: string, plugin: string, config: Record<string, string | null>) =>

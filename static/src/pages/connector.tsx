@@ -1,4 +1,4 @@
-// One connector: its state, its tasks with their errors, its configuration, its topics.
+// One connector: its state, its tasks with their errors, its configuration, its topics, where it goes on from.
 import { Heading, Loaded, State, Tabs, Tile, Tiles, useTitle, type Tab } from '../components/basic'
 import { Icon } from '../components/icon'
 import { Menu } from '../components/menu'
@@ -14,12 +14,14 @@ import { usePolled } from '../lib/polled'
 import { navigate, type Params } from '../lib/router'
 import { urls } from '../lib/urls'
 import { ConnectorConfig } from './connector-config'
+import { ConnectorOffsets } from './connector-offsets'
 import NotFoundPage from './not-found'
 
 const TABS = [
   ['', 'connector.tasks'],
   ['config', 'connector.config'],
   ['topics', 'common.topics'],
+  ['offsets', 'connector.offsets'],
 ] as const
 
 interface TabProps {
@@ -97,6 +99,7 @@ function TopicsTab({ c, connector }: TabProps) {
 function TabBody({ tab, ...props }: TabProps & { tab: string }) {
   if (tab === 'config') return <ConnectorConfig {...props} />
   if (tab === 'topics') return <TopicsTab {...props} />
+  if (tab === 'offsets') return <ConnectorOffsets {...props} />
   return <TasksTab {...props} />
 }
 

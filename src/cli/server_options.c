@@ -116,6 +116,17 @@ static const char *nearest(const struct opt_row *extra, struct slice name, bool 
     return near;
 }
 
+/* Settings of older Kafkas whose names look like others of today: no mistakes. */
+static bool was_kafkas(struct slice name)
+{
+    static const char *const names[] = {"advertised.host.name", "advertised.port", "host.name",
+                                        "port"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (slice_eq_c(name, names[i]))
+            return true;
+    return false;
+}
+
 static enum err unknown(const struct opt_row *extra, struct slice name, const char *where,
                         struct error *e)
 {
@@ -226,7 +237,7 @@ enum err server_config_offer(struct server_config *c, struct slice name, struct 
         enum err r = set_any(c, NULL, name, value, where, e);
         return r == E_OK ? r : error_wrap(e, "%s", where);
     }
-    server_config_ignore(c, name, nearest(NULL, name, false));
+    server_config_ignore(c, name, was_kafkas(name) ? NULL : nearest(NULL, name, false));
     return E_OK;
 }
 

@@ -191,6 +191,20 @@ enum err stream_read_table(struct stream *s, struct slice db, struct slice table
     return rc;
 }
 
+/* The row of a MariaDB sequence: next value, minimum, maximum, start, increment, cache size, cycle
+ * option, cycle count. For one that is not in the model and was dropped before it could be read. */
+static bool is_sequence_row(const struct mysql_table_map *map)
+{
+    enum { COLUMNS = 8 };
+    if (map->column_count != COLUMNS)
+        return false;
+    for (uint32_t i = 0; i < 4; i++) /* of the type that the sequence was made with */
+        if (map->columns[i].type != map->columns[0].type)
+            return false;
+    return map->columns[4].type == WIRE_LONGLONG && map->columns[5].type == WIRE_LONGLONG &&
+           map->columns[6].type == WIRE_TINY && map->columns[7].type == WIRE_LONGLONG;
+}
+
 enum err stream_fitting_table(struct stream *s, const struct mysql_table_map *map,
                               const struct mysql_table **out, bool *sequence, struct error *e)
 {
@@ -209,6 +223,8 @@ enum err stream_fitting_table(struct stream *s, const struct mysql_table_map *ma
         struct table_note *n = note_of(s, map->db, map->table);
         *n = (struct table_note){.read_version = (*out)->version};
     }
+    if (rc && !*out && s->mariadb && is_sequence_row(map))
+        *sequence = true;
     return E_OK;
 }
 

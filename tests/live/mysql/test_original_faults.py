@@ -80,6 +80,16 @@ def test_rows_of_sequences(on_mariadb):
     assert [t for t in topics if t.endswith((".old", ".young"))] == []
 
 
+def test_rows_of_a_sequence_that_is_gone(on_mariadb):
+    """Dropped before its rows are read, it can't be asked for."""
+    c = on_mariadb("CREATE TABLE t (id INT PRIMARY KEY)")
+    assert c.weir.rest("PUT", f"/connectors/{c.name}/stop")[0] == 204
+    wait_until(lambda: c.weir.rest("GET", f"/connectors/{c.name}/status")[1]["connector"]["state"] == "STOPPED")
+    c.sql("CREATE SEQUENCE s START WITH 7;\nINSERT INTO t VALUES (NEXTVAL(s));\nDROP SEQUENCE s;\nINSERT INTO t VALUES (1)")
+    assert c.weir.rest("PUT", f"/connectors/{c.name}/resume")[0] == 202
+    assert [after["id"] for _, _, after in c.events("t", 2)] == [7, 1]
+
+
 def test_system_versioned_tables(on_mariadb):
     c = on_mariadb("CREATE TABLE t (id INT PRIMARY KEY, v INT) WITH SYSTEM VERSIONING;\n"
                    "CREATE TABLE named (id INT PRIMARY KEY, v INT, b TIMESTAMP(6) GENERATED ALWAYS AS ROW START, e TIMESTAMP(6) GENERATED ALWAYS AS ROW END,"

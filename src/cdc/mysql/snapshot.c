@@ -198,6 +198,11 @@ static enum err locked_steps(struct snapshot *s, struct error *e)
     return rc;
 }
 
+static enum offset_snapshot marker(const struct snapshot *s)
+{
+    return s->request ? OFFSET_BLOCKING : OFFSET_INITIAL;
+}
+
 static enum err begin(struct snapshot *s, struct record_batch *b, struct error *e)
 {
     int64_t from = clock_mono_ms();
@@ -225,6 +230,7 @@ static enum err begin(struct snapshot *s, struct record_batch *b, struct error *
                  (long long)(clock_mono_ms() - from));
     }
     LOG_INFO(LOG_CDC_MYSQL, "Snapshot step 6 - Persisting schema history");
+    s->at.snapshot = marker(s); /* the history's records have it too */
     rc = snapshot_report_structure(s, b, e);
     if (rc == E_OK && s->data) {
         LOG_INFO(LOG_CDC_MYSQL, "Snapshot step 7 - Snapshotting data");
@@ -240,7 +246,7 @@ static enum err begin(struct snapshot *s, struct record_batch *b, struct error *
 static enum err put_offset(struct snapshot *s, struct record_batch *b, bool done)
 {
     struct strbuf text = STRBUF_INIT;
-    s->at.snapshot = done ? OFFSET_STREAMING : s->request ? OFFSET_BLOCKING : OFFSET_INITIAL;
+    s->at.snapshot = done ? OFFSET_STREAMING : marker(s);
     strbuf_reset(&s->at.extra);
     if (done || s->request)
         signals_print(s->t->signals, &s->at.extra);

@@ -206,7 +206,8 @@ static void on_attach(evutil_socket_t fd, short what, void *arg)
 static struct bufferevent *new_bufferevent(struct event_base *base, void *arg)
 {
     struct http_server *s = arg;
-    struct bufferevent *bev = bufferevent_socket_new(base, -1, 0);
+    /* It closes its socket itself, once its events are gone; evhttp would close it before. */
+    struct bufferevent *bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
     if (!bev)
         return NULL;
     struct http_conn *c = xcalloc(1, sizeof *c);

@@ -30,7 +30,7 @@ static bool is_of_the_image(struct slice rest)
     return false;
 }
 
-static void property_name(struct slice rest, struct strbuf *out)
+void server_env_property(struct slice rest, char two, char three, struct strbuf *out)
 {
     strbuf_reset(out);
     for (size_t i = 0; i < rest.n; i++) {
@@ -41,7 +41,7 @@ static void property_name(struct slice rest, struct strbuf *out)
         size_t run = 1;
         while (run < 3 && i + run < rest.n && rest.p[i + run] == '_')
             run++;
-        strbuf_addc(out, run == 3 ? '-' : run == 2 ? '_' : '.');
+        strbuf_addc(out, run == 3 ? three : run == 2 ? two : '.');
         i += run - 1;
     }
 }
@@ -59,7 +59,7 @@ static enum err offer(struct server_config *c, const char *variable, struct strb
         setenv("CLUSTER_ID", eq + 1, 0);
         return E_OK;
     }
-    property_name(rest, name);
+    server_env_property(rest, '_', '-', name);
     char *where = slice_dup(whole);
     enum err r = server_config_offer(c, strbuf_slice(name), value, where, e);
     mem_free(where);

@@ -12,4 +12,8 @@
 enum err server_config_kafka_env(struct server_config *c, char *const *environment,
                                  struct error *e) MUST_CHECK;
 
+/* A property's name from the rest of a variable's: letters become small, _ a dot, __ and ___ what
+ * the image takes them for. */
+void server_env_property(struct slice rest, char two, char three, struct strbuf *out);
+
 #endif

@@ -4,11 +4,10 @@
  * KAFKA_*: CONNECT_ goes, letters become small, ___ becomes _, __ becomes -, _ becomes a dot. */
 #include "cli/server_worker.h"
 
-#include <ctype.h>
-
 #include "base/base.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "cli/server_env.h"
 #include "connect/connect.h"
 
 /* --- one setting ---------------------------------------------------------------------------------
@@ -50,22 +49,6 @@ static bool is_of_the_image(struct slice rest)
     return false;
 }
 
-static void property_name(struct slice rest, struct strbuf *out)
-{
-    strbuf_reset(out);
-    for (size_t i = 0; i < rest.n; i++) {
-        if (rest.p[i] != '_') {
-            strbuf_addc(out, (char)tolower((unsigned char)rest.p[i]));
-            continue;
-        }
-        size_t run = 1;
-        while (run < 3 && i + run < rest.n && rest.p[i + run] == '_')
-            run++;
-        strbuf_addc(out, run == 3 ? '_' : run == 2 ? '-' : '.');
-        i += run - 1;
-    }
-}
-
 enum err server_config_connect_env(struct server_config *c, char *const *environment,
                                    struct error *e)
 {
@@ -76,7 +59,7 @@ enum err server_config_connect_env(struct server_config *c, char *const *environ
         struct slice whole = slice_of(*v, eq ? (size_t)(eq - *v) : 0);
         if (slice_starts(whole, SL("CONNECT_")) && whole.n > 8) {
             struct slice rest = slice_sub(whole, 8, whole.n);
-            property_name(rest, &name);
+            server_env_property(rest, '-', '_', &name);
             if (!is_of_the_image(rest))
                 offer(c, strbuf_slice(&name), slice_cstr(eq + 1));
         }

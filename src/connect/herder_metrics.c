@@ -91,83 +91,94 @@ static void task_common(struct about *a, const struct task_meter *m, const char 
 #undef T
 }
 
-static void task_of_source(struct about *a, const struct task_meter *m)
-{
+/* What a row shows of a meter; times are kept in microseconds. */
+enum shown { TOTAL, COUNT, RATE, MOST, MEAN, MOST_MS, MEAN_MS, ACTIVE_NOW };
+struct task_row {
+    const char *name, *help;
+    enum shown shown;
+    int meter; /* METER_*: of counts for TOTAL and COUNT, else of values */
+};
+
 #define T PREFIX "source_task_"
-    total(a, T "source_record_poll_total", "Records that the source gave.",
-          (double)m->counts[METER_IN]);
-    gauge(a, T "source_record_poll_rate", "Of them a second.",
-          meter_rate(&m->values[METER_BATCH_IN]));
-    total(a, T "source_record_write_total", "Records that were written, after transforms.",
-          (double)m->counts[METER_OUT]);
-    gauge(a, T "source_record_write_rate", "Of them a second.",
-          meter_rate(&m->values[METER_BATCH_OUT]));
-    gauge(a, T "poll_batch_max_time_ms", "Longest poll that gave records.",
-          meter_max(&m->values[METER_BATCH_IN_US]) / 1000);
-    gauge(a, T "poll_batch_avg_time_ms", "Average poll that gave records.",
-          meter_avg(&m->values[METER_BATCH_IN_US]) / 1000);
-    gauge(a, T "source_record_active_count", "Records polled and not yet written.",
-          (double)m->active);
-    gauge(a, T "source_record_active_count_max", "The most of them.",
-          meter_max(&m->values[METER_ACTIVE]));
-    gauge(a, T "source_record_active_count_avg", "On average.",
-          meter_avg(&m->values[METER_ACTIVE]));
-    gauge(a, T "transaction_size_max", "Records of the largest unit that is written at once.",
-          meter_max(&m->values[METER_BATCH_OUT]));
-    gauge(a, T "transaction_size_avg", "Records of an average one.",
-          meter_avg(&m->values[METER_BATCH_OUT]));
+static const struct task_row source_rows[] = {
+    {T "source_record_poll_total", "Records that the source gave.", TOTAL, METER_IN},
+    {T "source_record_poll_rate", "Of them a second.", RATE, METER_BATCH_IN},
+    {T "source_record_write_total", "Records that were written, after transforms.", TOTAL,
+     METER_OUT},
+    {T "source_record_write_rate", "Of them a second.", RATE, METER_BATCH_OUT},
+    {T "poll_batch_max_time_ms", "Longest poll that gave records.", MOST_MS, METER_BATCH_IN_US},
+    {T "poll_batch_avg_time_ms", "Average poll that gave records.", MEAN_MS, METER_BATCH_IN_US},
+    {T "source_record_active_count", "Records polled and not yet written.", ACTIVE_NOW, 0},
+    {T "source_record_active_count_max", "The most of them.", MOST, METER_ACTIVE},
+    {T "source_record_active_count_avg", "On average.", MEAN, METER_ACTIVE},
+    {T "transaction_size_max", "Records of the largest unit that is written at once.", MOST,
+     METER_BATCH_OUT},
+    {T "transaction_size_avg", "Records of an average one.", MEAN, METER_BATCH_OUT},
+    {NULL, NULL, 0, 0},
+};
 #undef T
-}
 
-static void task_of_sink(struct about *a, const struct task_meter *m)
-{
 #define T PREFIX "sink_task_"
-    total(a, T "sink_record_read_total", "Records read from the topics.",
-          (double)m->counts[METER_IN]);
-    gauge(a, T "sink_record_read_rate", "Of them a second.",
-          meter_rate(&m->values[METER_BATCH_IN]));
-    total(a, T "sink_record_send_total", "Records given to the sink, after transforms.",
-          (double)m->counts[METER_OUT]);
-    gauge(a, T "sink_record_send_rate", "Of them a second.",
-          meter_rate(&m->values[METER_BATCH_OUT]));
-    gauge(a, T "partition_count", "Partitions that the task holds.",
-          (double)m->counts[METER_PARTITIONS]);
-    gauge(a, T "sink_record_lag_max", "Records that its partition farthest behind has left.",
-          (double)m->counts[METER_LAG]);
-    gauge(a, T "offset_commit_seq_no", "Commits so far.",
-          (double)(m->counts[METER_COMMITS] + m->counts[METER_COMMITS_FAILED]));
-    total(a, T "offset_commit_completion_total", "Commits that succeeded.",
-          (double)m->counts[METER_COMMITS]);
-    gauge(a, T "offset_commit_completion_rate", "Of them a second.",
-          meter_rate(&m->values[METER_COMMIT_COUNT]));
-    gauge(a, T "put_batch_max_time_ms", "Longest put.",
-          meter_max(&m->values[METER_BATCH_IN_US]) / 1000);
-    gauge(a, T "put_batch_avg_time_ms", "Average put.",
-          meter_avg(&m->values[METER_BATCH_IN_US]) / 1000);
-    gauge(a, T "sink_record_active_count", "Records read and not yet taken.", (double)m->active);
-    gauge(a, T "sink_record_active_count_max", "The most of them.",
-          meter_max(&m->values[METER_ACTIVE]));
-    gauge(a, T "sink_record_active_count_avg", "On average.", meter_avg(&m->values[METER_ACTIVE]));
+static const struct task_row sink_rows[] = {
+    {T "sink_record_read_total", "Records read from the topics.", TOTAL, METER_IN},
+    {T "sink_record_read_rate", "Of them a second.", RATE, METER_BATCH_IN},
+    {T "sink_record_send_total", "Records given to the sink, after transforms.", TOTAL, METER_OUT},
+    {T "sink_record_send_rate", "Of them a second.", RATE, METER_BATCH_OUT},
+    {T "partition_count", "Partitions that the task holds.", COUNT, METER_PARTITIONS},
+    {T "sink_record_lag_max", "Records that its partition farthest behind has left.", COUNT,
+     METER_LAG},
+    {T "offset_commit_completion_total", "Commits that succeeded.", TOTAL, METER_COMMITS},
+    {T "offset_commit_completion_rate", "Of them a second.", RATE, METER_COMMIT_COUNT},
+    {T "put_batch_max_time_ms", "Longest put.", MOST_MS, METER_BATCH_IN_US},
+    {T "put_batch_avg_time_ms", "Average put.", MEAN_MS, METER_BATCH_IN_US},
+    {T "sink_record_active_count", "Records read and not yet taken.", ACTIVE_NOW, 0},
+    {T "sink_record_active_count_max", "The most of them.", MOST, METER_ACTIVE},
+    {T "sink_record_active_count_avg", "On average.", MEAN, METER_ACTIVE},
+    {NULL, NULL, 0, 0},
+};
 #undef T
+
+#define T PREFIX "task_error_"
+static const struct task_row error_rows[] = {
+    {T "total_record_failures", "Attempts that failed.", COUNT, METER_FAILURES},
+    {T "total_record_errors", "Records that were given up.", COUNT, METER_ERRORS},
+    {T "total_records_skipped", "Records that were left out.", COUNT, METER_SKIPPED},
+    {T "total_retries", "Attempts after the first.", COUNT, METER_RETRIES},
+    {T "total_errors_logged", "Errors that were logged.", COUNT, METER_LOGGED},
+    {T "deadletterqueue_produce_requests", "Records for the dead letter queue.", COUNT,
+     METER_DEAD_LETTERS},
+    {T "deadletterqueue_produce_failures", "Of them those that did not get there.", COUNT,
+     METER_DEAD_LETTERS_FAILED},
+    {NULL, NULL, 0, 0},
+};
+#undef T
+
+static double shown_of(const struct task_row *r, const struct task_meter *m)
+{
+    switch (r->shown) {
+    case TOTAL:
+    case COUNT:
+        return (double)m->counts[r->meter];
+    case RATE:
+        return meter_rate(&m->values[r->meter]);
+    case MOST:
+        return meter_max(&m->values[r->meter]);
+    case MEAN:
+        return meter_avg(&m->values[r->meter]);
+    case MOST_MS:
+        return meter_max(&m->values[r->meter]) / 1000;
+    case MEAN_MS:
+        return meter_avg(&m->values[r->meter]) / 1000;
+    case ACTIVE_NOW:
+        return (double)m->active;
+    }
+    return 0;
 }
 
-static void task_errors(struct about *a, const struct task_meter *m)
+static void add_rows(struct about *a, const struct task_row *r, const struct task_meter *m)
 {
-#define T PREFIX "task_error_"
-    gauge(a, T "total_record_failures", "Attempts that failed.", (double)m->counts[METER_FAILURES]);
-    gauge(a, T "total_record_errors", "Records that were given up.",
-          (double)m->counts[METER_ERRORS]);
-    gauge(a, T "total_records_skipped", "Records that were left out.",
-          (double)m->counts[METER_SKIPPED]);
-    gauge(a, T "total_retries", "Attempts after the first.", (double)m->counts[METER_RETRIES]);
-    gauge(a, T "total_errors_logged", "Errors that were logged.", (double)m->counts[METER_LOGGED]);
-    gauge(a, T "deadletterqueue_produce_requests", "Records for the dead letter queue.",
-          (double)m->counts[METER_DEAD_LETTERS]);
-    gauge(a, T "deadletterqueue_produce_failures", "Of them those that did not get there.",
-          (double)m->counts[METER_DEAD_LETTERS_FAILED]);
-    gauge(a, T "last_error_timestamp", "When the last error was, in ms since 1970.",
-          (double)m->last_error_ms);
-#undef T
+    for (; r->name; r++)
+        (r->shown == TOTAL ? total : gauge)(a, r->name, r->help, shown_of(r, m));
 }
 
 /* --- connectors, the worker ----------------------------------------------------------------------
@@ -183,11 +194,16 @@ static void one_task(struct about *a, const struct hconn *c, size_t i)
     if (c->tasks[i].run)
         task_measure(c->tasks[i].run, &m, a->table);
     task_common(a, &m, task_state_name(c->tasks[i].state));
-    if (c->ops && c->ops->kind == CONNECTOR_SINK)
-        task_of_sink(a, &m);
-    else
-        task_of_source(a, &m);
-    task_errors(a, &m);
+    if (c->ops && c->ops->kind == CONNECTOR_SINK) {
+        add_rows(a, sink_rows, &m);
+        gauge(a, PREFIX "sink_task_offset_commit_seq_no", "Commits so far.",
+              (double)(m.counts[METER_COMMITS] + m.counts[METER_COMMITS_FAILED]));
+    } else {
+        add_rows(a, source_rows, &m);
+    }
+    add_rows(a, error_rows, &m);
+    gauge(a, PREFIX "task_error_last_error_timestamp", "When the last error was, in ms since 1970.",
+          (double)m.last_error_ms);
     cut(&a->labels, n);
 }
 

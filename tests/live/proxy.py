@@ -10,16 +10,14 @@ import threading
 PRODUCE = 0
 
 
-class Proxy:
-    """`with Proxy() as p:` listens on p.port; p.target is set once the broker runs. p.rules(kind, api_key) -> action decides
-    for each frame, kind "request" or "answer": "pass", "cut" (the connection ends, the frame is lost), "half" (half of the
-    frame arrives, then the connection ends)."""
+class Relay:
+    """`with Relay() as r:` listens on r.port and joins each client with r.target, (host, port), through link(); cut_all() ends all
+    connections. What passes between them is link()'s matter."""
 
-    def __init__(self, rules=None):
+    def __init__(self, target=None):
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self.listener.getsockname()[1]
-        self.target, self.rules, self.chunk = None, rules or (lambda kind, key: "pass"), None
-        self.cuts, self.closing = 0, False
+        self.target, self.closing = target, False
         self.sockets, self.lock = set(), threading.Lock()
 
     def __enter__(self):
@@ -44,18 +42,36 @@ class Proxy:
             except OSError:
                 return
             try:
-                server = socket.create_connection(self.target, timeout=5)
+                server = socket.create_connection(self.target, timeout=10)
                 server.settimeout(None)
-            except OSError: # the broker is down
+            except OSError:  # the server is down
                 client.close()
                 continue
             for s in (client, server):
                 s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self.lock:
                 self.sockets |= {client, server}
-            link = {"keys": {}, "client": client, "server": server}
-            for kind, source, sink in (("request", client, server), ("answer", server, client)):
-                threading.Thread(target=self.pump, args=(link, kind, source, sink), daemon=True).start()
+            self.link(client, server)
+
+    def unlink(self, *sockets):
+        for s in sockets:
+            shut(s)
+        with self.lock:
+            self.sockets -= set(sockets)
+
+
+class Proxy(Relay):
+    """p.target is set once the broker runs. p.rules(kind, api_key) -> action decides for each frame, kind "request" or "answer":
+    "pass", "cut" (the connection ends, the frame is lost), "half" (half of the frame arrives, then the connection ends)."""
+
+    def __init__(self, rules=None):
+        super().__init__()
+        self.rules, self.chunk, self.cuts = rules or (lambda kind, key: "pass"), None, 0
+
+    def link(self, client, server):
+        link = {"keys": {}, "client": client, "server": server}
+        for kind, source, sink in (("request", client, server), ("answer", server, client)):
+            threading.Thread(target=self.pump, args=(link, kind, source, sink), daemon=True).start()
 
     def pump(self, link, kind, source, sink):
         try:
@@ -77,10 +93,7 @@ class Proxy:
         except OSError:
             pass
         finally:
-            for s in (link["client"], link["server"]):
-                shut(s)
-            with self.lock:
-                self.sockets -= {link["client"], link["server"]}
+            self.unlink(link["client"], link["server"])
 
     def send(self, sink, data):
         step = self.chunk or len(data)

@@ -263,7 +263,7 @@ def test_the_network_is_cut_again_and_again(server):
                 wait_until(lambda n=n: writer.count > 150 * (n + 1))
                 if n % 2:
                     proxy.cut_after = 3000 + 500 * n  # within an event
-                proxy.cut()
+                proxy.cut_all()
                 wait_until(lambda: proxy.sockets)
                 proxy.cut_after = None
         each_once(weir, name, writer)

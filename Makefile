@@ -24,16 +24,18 @@ endif
 .SUFFIXES:
 
 # --- what is linked -------------------------------------------------------------------------------
-# librdkafka and libmongoc are opened when first used (dlopen), so that a start does not pay for them.
+# librdkafka and libmongoc are opened when first used (dlopen), so that a start does not pay for them: of HEADERS_OF
+# only the headers are taken.
 PACKAGES := libevent_core libevent_extra libevent_openssl sqlite3 jansson libmariadb openssl zlib liblz4 libzstd libpcre2-8
+HEADERS_OF := libmongoc-1.0
 need_packages = $(filter-out help clean deps layers headers format format-check demo test,$(or $(MAKECMDGOALS),all))
 ifneq ($(need_packages),)
-missing := $(strip $(foreach p,$(PACKAGES),$(shell pkg-config --exists $(p) 2>/dev/null || echo $(p))))
+missing := $(strip $(foreach p,$(PACKAGES) $(HEADERS_OF),$(shell pkg-config --exists $(p) 2>/dev/null || echo $(p))))
 ifneq ($(missing),)
 $(error missing libraries: $(missing) - `tools/deps.sh demo` installs what a build needs)
 endif
 endif
-PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) $(HEADERS_OF) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lsnappy -ldl -lpthread -lm
 
 # --- flags ----------------------------------------------------------------------------------------

@@ -1,0 +1,15 @@
+/* cdc/bson/bson_parse.h - texts to BSON: JSON in all the extended forms that bson_json.h prints, and the
+ * shell's lenient spelling of pipelines and filters (unquoted names, single quotes, ObjectId("..."),
+ * ISODate(...), NumberLong(...)). SPEC: cdc-mongodb 2.5, 7.1. Thread: any. */
+#ifndef WEIR_CDC_BSON_BSON_PARSE_H
+#define WEIR_CDC_BSON_BSON_PARSE_H
+
+#include "base/arena.h"
+#include "cdc/bson/bson_view.h"
+
+/* A document, or an array (kind says which is asked for), in the arena. E_INVALID: e says what was
+ * expected and where (line and column); E_LIMIT: deeper than BSON_DEPTH_MAX or beyond the arena's budget. */
+enum err bson_parse(struct slice text, enum bson_kind kind, struct arena *a, struct slice *out,
+                    struct error *e) MUST_CHECK;
+
+#endif

@@ -35,7 +35,8 @@ ifneq ($(missing),)
 $(error missing libraries: $(missing) - `tools/deps.sh demo` installs what a build needs)
 endif
 endif
-PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) $(HEADERS_OF) 2>/dev/null)
+PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) \
+              $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(HEADERS_OF) 2>/dev/null))
 PKG_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lsnappy -ldl -lpthread -lm
 
 # --- flags ----------------------------------------------------------------------------------------

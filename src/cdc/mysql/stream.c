@@ -102,29 +102,6 @@ static enum err start_set(struct stream *s, struct strbuf *out, struct error *e)
     return rc;
 }
 
-static void set_resume(struct stream *s)
-{
-    /* restart.event counts handled events of the transaction at restart.pos; row those of the next.
-     * What an earlier connection had still to skip stays. */
-    if (!s->resuming) {
-        s->skip_events = s->restart.event;
-        s->skip_rows = s->restart.row;
-        s->skip_server = s->restart.server_id;
-        s->resuming = s->skip_events > 0 || s->skip_rows > 0;
-    }
-    s->foreign = false;
-    if (s->resuming)
-        LOG_INFO(LOG_CDC_MYSQL, "Skip %llu events on streaming start",
-                 (unsigned long long)s->skip_events);
-    s->in_transaction = false;
-    s->in_payload = false;
-    s->has_query = false;
-    s->gtid = SLICE_NULL;
-    s->commit_us = 0;
-    s->event_start = s->event_end = s->restart.pos;
-    s->generation++; /* table maps are forgotten */
-}
-
 static enum err first_state(struct stream *s, struct error *e)
 {
     bool on = false;
@@ -149,12 +126,10 @@ static enum err open_dump(struct stream *s, struct error *e)
     if (rc == E_OK)
         rc = first_state(s, e);
     struct strbuf gtids = STRBUF_INIT;
-    if (rc == E_OK && s->by_gtid) {
-        if (s->gtids.ended)
-            gtid_done_fold(&s->gtids);
-        s->gtids.pending = false; /* comes again */
+    if (rc == E_OK)
+        stream_rewind(s);
+    if (rc == E_OK && s->by_gtid)
         rc = start_set(s, &gtids, e);
-    }
     if (rc) {
         strbuf_release(&gtids);
         if (mysql_error_is_lost(e)) {
@@ -183,7 +158,9 @@ static enum err open_dump(struct stream *s, struct error *e)
                                       .checksums = mysql_dump_checksums(s->dump)};
     mysql_binlog_free(s->binlog);
     s->binlog = mysql_binlog_new(&bo);
-    set_resume(s);
+    if (s->resuming)
+        LOG_INFO(LOG_CDC_MYSQL, "Skip %llu events on streaming start",
+                 (unsigned long long)s->skip_events);
     s->last_packet_ms = clock_mono_ms();
     LOG_INFO(LOG_CDC_MYSQL, "Connected to binlog at %s:%d, starting at %s/%llu", t->access.host,
              t->o.port, s->restart.file, (unsigned long long)s->restart.pos);
@@ -558,6 +535,7 @@ static enum err bad_event(struct stream *s, enum err rc, struct error *e)
             LOG_CDC_MYSQL, LOG_L_WARN, e,
             "skipped an event: mysqlbinlog --start-position=%llu --stop-position=%llu --verbose %s",
             (unsigned long long)s->event_start, (unsigned long long)s->event_end, s->file);
+    stream_left_out(s);
     return E_OK;
 }
 

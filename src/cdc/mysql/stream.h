@@ -142,6 +142,12 @@ void stream_mark_unsure(struct stream *s, const struct mysql_query_event *q);
 void stream_forget_notes(struct stream *s);
 /* Fills the source block for the event at hand. */
 void stream_source(struct stream *s, const struct mysql_event *ev, struct record_batch *b);
+/* After a lost connection, before the next: the stream goes on at its restart point, behind what is
+ * told of the transaction there. */
+void stream_rewind(struct stream *s);
+/* The event at hand can't be told and is left out: it counts all the same, as it will when a restart
+ * skips it. */
+void stream_left_out(struct stream *s);
 /* The current offset, of the last record or of the restart point. */
 void stream_offset(struct stream *s, struct mysql_offset *out);
 

@@ -58,8 +58,10 @@ void stream_offset(struct stream *s, struct mysql_offset *out)
         gtid_done_fold(&s->gtids);
     memcpy(out->file, p->file, sizeof out->file);
     out->pos = p->pos;
-    out->event = p->event;
-    out->row = p->row;
+    /* While a restart skips what is told, the offset stays where that ends. */
+    bool behind = stream_resuming(s) && !s->last_valid;
+    out->event = behind ? s->skip_events : p->event;
+    out->row = behind ? s->skip_rows : p->row;
     out->ts_sec = p->ts_sec;
     out->server_id = p->server_id;
     out->snapshot = OFFSET_STREAMING;
@@ -70,6 +72,40 @@ void stream_offset(struct stream *s, struct mysql_offset *out)
         gtid_done_print(&s->gtids, &out->gtids);
     strbuf_reset(&out->transaction);
     transactions_print(&s->t->transactions, &out->transaction);
+}
+
+void stream_rewind(struct stream *s)
+{
+    if (s->by_gtid) {
+        if (s->gtids.ended) {
+            gtid_done_fold(&s->gtids);
+            s->last_valid = false; /* the GTIDs say more than the place of the last record */
+        }
+        s->gtids.pending = false; /* comes again */
+    }
+    /* restart.event counts handled events of the transaction at restart.pos; row those of the next.
+     * What an earlier connection had still to skip stays. */
+    if (!s->resuming) {
+        s->skip_events = s->restart.event;
+        s->skip_rows = s->restart.row;
+        s->skip_server = s->restart.server_id;
+        s->resuming = s->skip_events > 0 || s->skip_rows > 0;
+    }
+    s->foreign = false;
+    s->in_transaction = false;
+    s->in_payload = false;
+    s->has_query = false;
+    s->gtid = SLICE_NULL;
+    s->commit_us = 0;
+    s->event_start = s->event_end = s->restart.pos;
+    s->generation++; /* table maps are forgotten */
+}
+
+void stream_left_out(struct stream *s)
+{
+    s->restart.row = 0;
+    if (s->in_transaction)
+        s->restart.event++;
 }
 
 void stream_describe(const struct stream *s, struct strbuf *out)

@@ -371,35 +371,25 @@ static enum err run_rows(struct rows_run *run, uint64_t skip, struct error *e)
         if (rc || i < skip)
             continue;
         em->source.fields[SOURCE_ROW] = value_int((int64_t)i);
-        s->restart.row = i + 1;
-        if (UNLIKELY(run->watched))
-            signals_row(s->t->signals, run->shape, event->map, event->op, s->before, s->after);
         rc = direct ? render_row(&s->renderer, em, run->b, s->before, s->after, i, e)
                     : E_UNSUPPORTED;
         if (rc == E_UNSUPPORTED)
             rc = as_values(run, &it, i, e);
+        if (UNLIKELY(rc))
+            break;
+        s->restart.row = i + 1; /* only now: this row is told, and no other one */
+        if (UNLIKELY(run->watched))
+            signals_row(s->t->signals, run->shape, event->map, event->op, s->before, s->after);
     }
     return rc == E_NOT_FOUND ? E_OK : rc;
 }
 
-enum err stream_rows(struct stream *s, const struct mysql_event *ev, struct record_batch *b,
-                     struct error *e)
+/* restart.row says at each moment how many rows of this event are told. */
+static enum err rows_of_event(struct stream *s, const struct mysql_event *ev,
+                              struct record_batch *b, struct error *e)
 {
     const struct mysql_rows_event *rows = &ev->u.rows;
-    uint64_t skip = 0;
     struct binding *bound = NULL;
-    if (rows->dummy)
-        return E_OK;
-    if (UNLIKELY(stream_resuming(s))) {
-        if (s->restart.event < s->skip_events)
-            return E_OK;
-        skip = s->skip_rows;
-        s->resuming = false;
-        if (skip)
-            LOG_INFO(LOG_CDC_MYSQL, "Skip %llu rows on streaming start", (unsigned long long)skip);
-    }
-    if (UNLIKELY(s->unwanted))
-        return E_OK;
     if (!rows->map)
         return error_set(e, E_CORRUPT, "rows of table id %llu came without its description",
                          (unsigned long long)rows->table_id);
@@ -421,12 +411,31 @@ enum err stream_rows(struct stream *s, const struct mysql_event *ev, struct reco
                            .row_end = bound->row_end};
     run.watched = s->t->signals && signals_watch(s->t->signals, shape);
     size_t before = b->count;
-    rc = run_rows(&run, skip, e);
+    rc = run_rows(&run, s->restart.row, e);
     if (b->count > before) {
         stream_pos_copy(&s->last, &s->restart);
         s->last_valid = true;
         s->progressed = true;
     }
-    s->restart.row = 0;
+    return rc;
+}
+
+enum err stream_rows(struct stream *s, const struct mysql_event *ev, struct record_batch *b,
+                     struct error *e)
+{
+    if (ev->u.rows.dummy)
+        return E_OK;
+    if (UNLIKELY(stream_resuming(s))) {
+        if (s->restart.event < s->skip_events)
+            return E_OK;
+        s->restart.row = s->skip_rows;
+        s->resuming = false;
+        if (s->skip_rows)
+            LOG_INFO(LOG_CDC_MYSQL, "Skip %llu rows on streaming start",
+                     (unsigned long long)s->skip_rows);
+    }
+    enum err rc = UNLIKELY(s->unwanted) ? E_OK : rows_of_event(s, ev, b, e);
+    if (rc == E_OK)
+        s->restart.row = 0;
     return rc;
 }

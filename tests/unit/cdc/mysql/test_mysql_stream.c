@@ -327,7 +327,192 @@ static void test_metadata(void)
     close_stream(&f);
 }
 
+/* --- rows that fail: what is told is told once ---------------------------------------------------
+ */
+
+enum { ROWS = 5 };
+static const uint8_t both[1] = {0xff};
+
+/* Table t as (id, doc JSON): a document may be damaged, so that its row can't be told. */
+static void with_documents(struct fixture *f, struct mysql_map_column columns[2])
+{
+    struct mysql_ddl_origin origin = {.db = SL("d")};
+    struct mysql_changes changes;
+    mysql_changes_init(&changes);
+    CHECK_OK(
+        mysql_schema_apply(f->t.schema, &origin, SL("ALTER TABLE t ADD doc JSON"), &changes, NULL));
+    mysql_changes_release(&changes);
+    columns[0] = f->column;
+    columns[1] = (struct mysql_map_column){.type = WIRE_JSON, .layout = CELL_LEN4, .meta = 4};
+    f->map.column_count = 2;
+    f->map.columns = columns;
+}
+
+/* Inserts of the ids from `first` on, the one at `damaged` with a document that can't be read. */
+static enum err feed_documents(struct fixture *f, uint32_t first, uint32_t damaged)
+{
+    static const uint8_t fine[3] = {4, 1, 0}; /* true */
+    uint8_t rows[ROWS * 12];
+    for (uint32_t i = 0; i < ROWS; i++) {
+        uint8_t *at = rows + 12 * i;
+        at[0] = 0; /* no NULL */
+        store_le32(at + 1, first + i);
+        store_le32(at + 5, 3);
+        memcpy(at + 9, fine, 3);
+        if (i == damaged)
+            at[9] = 200; /* no type */
+    }
+    struct mysql_event ev = {.type = EV_WRITE_ROWS,
+                             .size = 100,
+                             .timestamp = 1700000000,
+                             .server_id = 9,
+                             .u.rows = {.op = ROWS_WRITE,
+                                        .table_id = 7,
+                                        .map = &f->map,
+                                        .column_count = 2,
+                                        .present_before = both,
+                                        .present_after = both,
+                                        .rows = slice_of(rows, sizeof rows)}};
+    ev.log_pos = f->pos += 100;
+    f->s->texts_stale = true;
+    return stream_event(f->s, &ev, &f->batch, NULL);
+}
+
+/* BEGIN, map, rows 1 to 5, map, rows 6 to 10; the row number `damaged` can't be told. */
+static enum err feed_two_events(struct fixture *f, uint32_t damaged)
+{
+    f->pos = 1000;
+    feed_gtid(f, 5);
+    feed_query(f, "BEGIN");
+    feed_map(f, false);
+    enum err rc = feed_documents(f, 1, damaged);
+    if (rc)
+        return rc;
+    feed_map(f, false);
+    return feed_documents(f, 1 + ROWS, damaged - ROWS);
+}
+
+static void check_ids(const struct fixture *f, uint32_t from)
+{
+    for (size_t i = 0; i < f->batch.count; i++)
+        CHECK_INT(f->batch.records[i].key.u.v[0].u.i, from + i);
+}
+
+/* Each row in turn is the one that fails. The offset that goes with the records before it, and the
+ * stream itself behind a lost connection, go on with that row: none is lost, none told twice. */
+static void test_rows_fail(void)
+{
+    enum { NONE = 99 };
+    for (uint32_t damaged = 0; damaged < 2 * ROWS; damaged++) {
+        struct fixture f;
+        struct mysql_map_column columns[2];
+        struct mysql_offset at;
+        struct strbuf text = STRBUF_INIT;
+        open_stream(&f, false, START);
+        with_documents(&f, columns);
+        CHECK_ERR(feed_two_events(&f, damaged), E_CORRUPT);
+        CHECK_INT(f.batch.count, damaged);
+        check_ids(&f, 1);
+        mysql_offset_init(&at);
+        stream_offset(f.s, &at);
+        mysql_offset_print(&at, false, &text);
+        mysql_offset_release(&at);
+        /* the same stream, connected anew */
+        stream_rewind(f.s);
+        CHECK_OK(feed_two_events(&f, NONE));
+        CHECK_INT(f.batch.count, 2 * ROWS);
+        check_ids(&f, 1);
+        close_stream(&f);
+        /* another one, from the offset */
+        open_stream(&f, false, text.p);
+        with_documents(&f, columns);
+        CHECK_OK(feed_two_events(&f, NONE));
+        CHECK_INT(f.batch.count, 2 * ROWS - damaged);
+        check_ids(&f, 1 + damaged);
+        close_stream(&f);
+        strbuf_release(&text);
+    }
+}
+
+/* The connection is lost before a row of the resumed event is told: the rows before stay skipped. */
+static void test_resume_fails(void)
+{
+    struct fixture f;
+    struct mysql_map_column columns[2];
+    const char *inside =
+        "{\"file\":\"b.000001\",\"pos\":1100,\"event\":2,\"row\":2,\"gtids\":\"" UUID
+        ":1-4\",\"server_id\":9}";
+    open_stream(&f, false, inside);
+    with_documents(&f, columns);
+    CHECK_ERR(feed_two_events(&f, 2), E_CORRUPT);
+    CHECK_INT(f.batch.count, 0);
+    stream_rewind(f.s);
+    CHECK_OK(feed_two_events(&f, 99));
+    CHECK_INT(f.batch.count, 2 * ROWS - 2);
+    check_ids(&f, 3);
+    close_stream(&f);
+}
+
+/* While a restart skips what is told, the offset stays where that ends. */
+static void test_offset_while_resuming(void)
+{
+    struct fixture f;
+    const char *inside =
+        "{\"file\":\"b.000001\",\"pos\":1100,\"event\":4,\"row\":2,\"gtids\":\"" UUID
+        ":1-4\",\"server_id\":9}";
+    open_stream(&f, false, inside);
+    f.pos = 1000;
+    feed_gtid(&f, 5);
+    check_offset(&f, AT(1100, UUID ":1-4", ",\"row\":2,\"server_id\":9,\"event\":4"));
+    feed_query(&f, "BEGIN");
+    feed_map(&f, false);
+    check_offset(&f, AT(1100, UUID ":1-4", ",\"row\":2,\"server_id\":9,\"event\":4"));
+    feed_rows(&f, 1, 3, false);
+    check_offset(&f, AT(1100, UUID ":1-4", ",\"row\":2,\"server_id\":9,\"event\":4"));
+    close_stream(&f);
+}
+
+/* A connection is lost behind a COMMIT, and something else is told before the next transaction: the
+ * offset is not inside a transaction that its GTIDs call done. */
+static void test_lost_behind_commit(void)
+{
+    struct fixture f;
+    open_stream(&f, false, START);
+    feed_gtid(&f, 5);
+    feed_query(&f, "BEGIN");
+    feed_map(&f, false);
+    feed_rows(&f, 1, 3, false);
+    feed(&f, (struct mysql_event){.type = EV_XID, .u.xid = 1}, false);
+    stream_rewind(f.s);
+    check_offset(&f, AT(1500, UUID ":1-5", ",\"server_id\":9"));
+    close_stream(&f);
+}
+
+/* Events that are left out because they can't be told count as the others do. */
+static void test_left_out(void)
+{
+    struct fixture f;
+    struct mysql_map_column columns[2];
+    open_stream(&f, false, START);
+    with_documents(&f, columns);
+    f.pos = 1000;
+    feed_gtid(&f, 5);
+    feed_query(&f, "BEGIN"); /* 0 */
+    feed_map(&f, false);     /* 1 */
+    CHECK_ERR(feed_documents(&f, 1, 3), E_CORRUPT);
+    stream_left_out(f.s); /* 2 */
+    CHECK_INT(f.batch.count, 3);
+    CHECK_OK(feed_documents(&f, 6, 99)); /* 3 */
+    check_offset(&f, AT(1100, UUID ":1-4", ",\"row\":5,\"server_id\":9,\"event\":3"));
+    close_stream(&f);
+}
+
 static const struct test_case tests[] = {
+    {"rows that fail", test_rows_fail},
+    {"resuming fails", test_resume_fails},
+    {"the offset while resuming", test_offset_while_resuming},
+    {"a connection lost behind a commit", test_lost_behind_commit},
+    {"events that are left out", test_left_out},
     {"a transaction", test_transaction},
     {"transaction metadata", test_metadata},
     {"a gtid is not done early", test_gtid_is_not_done_early},

@@ -40,15 +40,20 @@ static enum err check_stopped(struct herder_request *r, struct hconn **out)
     return E_OK;
 }
 
+/* A connector that checks nothing, or whose class is gone, needs no configuration for it. */
 static enum err check_offsets(struct herder_request *r, const struct hconn *c)
 {
     struct strmap config;
+    if (!c->ops || !c->ops->check_offset)
+        return E_OK;
     enum err err = config_refs_resolve(&c->config, &r->h->worker, &config, r->e);
-    for (size_t i = 0; i < r->offset_count && !err && c->ops && c->ops->check_offset; i++)
+    bool readable = !err;
+    for (size_t i = 0; i < r->offset_count && !err; i++)
         err = c->ops->check_offset(&config, r->offsets[i].partition, r->offsets[i].offset, r->e);
+    config_refs_hide_error(&c->config, &config, r->e);
     strmap_release(&config);
     if (err && r->e)
-        r->e->sys = c->ops->offsets_by_framework ? 400 : 500;
+        r->e->sys = readable && c->ops->offsets_by_framework ? 400 : 500;
     return err;
 }
 

@@ -67,22 +67,18 @@ enum err herder_sink_offsets(struct herder *h, const char *name, const struct st
     "Failed to parse the following Kafka %s value in the provided offsets: '%s'. %s values for "   \
     "sink connectors need to be integers."
 
-/* A number, or a text of one; shown is its text for a message. */
-static bool number_of(json_t *v, int64_t *out, char *shown, size_t room)
+/* A number, or a text of one; shown is its text, in the arena. */
+static bool number_of(json_t *v, struct arena *a, int64_t *out, const char **shown)
 {
-    if (json_is_string(v))
-        snprintf(shown, room, "%s", json_string_value(v));
-    else {
-        char *text = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
-        snprintf(shown, room, "%s", text ? text : "");
-        free(text);
-    }
-    return slice_to_i64(slice_cstr(shown), out) == E_OK;
+    char *text = json_is_string(v) ? NULL : json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
+    *shown = arena_strdup(a, json_is_string(v) ? json_string_value(v) : text ? text : "");
+    free(text);
+    return slice_to_i64(slice_cstr(*shown), out) == E_OK;
 }
 
 static enum err read_partition(json_t *p, struct arena *a, struct koffset *out, struct error *e)
 {
-    char shown[200];
+    const char *shown;
     int64_t number;
     if (!p)
         return herder_answer(e, E_INVALID, 400,
@@ -99,18 +95,18 @@ static enum err read_partition(json_t *p, struct arena *a, struct koffset *out, 
     if (json_is_null(partition))
         return herder_answer(e, E_INVALID, 400,
                              "Kafka partitions must be valid numbers and may not be null");
-    if (!number_of(partition, &number, shown, sizeof shown) || number > INT32_MAX ||
-        number < INT32_MIN)
+    if (!number_of(partition, a, &number, &shown) || number > INT32_MAX || number < INT32_MIN)
         return herder_answer(e, E_INVALID, 400, INTEGERS, "partition", shown, "Partition");
     out->partition = (int32_t)number;
-    (void)number_of(topic, &number, shown, sizeof shown); /* its text, whatever it is */
-    out->topic = slice_cstr(arena_strdup(a, shown));
+    (void)number_of(topic, a, &number, &shown); /* its text, whatever it is */
+    out->topic = slice_cstr(shown);
     return E_OK;
 }
 
-static enum err read_offset(json_t *o, const char *connector, struct koffset *out, struct error *e)
+static enum err read_offset(json_t *o, const char *connector, struct arena *a, struct koffset *out,
+                            struct error *e)
 {
-    char shown[200];
+    const char *shown;
     out->offset = -1;
     if (!o)
         return E_OK;
@@ -119,7 +115,7 @@ static enum err read_offset(json_t *o, const char *connector, struct koffset *ou
         return herder_answer(e, E_INVALID, 400,
                              "The offset for a sink connector should either be null or contain the "
                              "key 'kafka_offset'");
-    if (!number_of(offset, &out->offset, shown, sizeof shown))
+    if (!number_of(offset, a, &out->offset, &shown))
         return herder_answer(e, E_INVALID, 400, INTEGERS, "offset", shown, "Offset");
     if (out->offset < 0)
         return herder_answer(e, E_INVALID, 500, "Failed to modify offsets for sink connector %s",
@@ -137,7 +133,7 @@ static enum err read_entry(const struct record_offset *in, const char *connector
         (void)!json_load_slice(in->offset, &o, NULL);
     enum err err = read_partition(p, a, out, e);
     if (!err)
-        err = read_offset(o, connector, out, e);
+        err = read_offset(o, connector, a, out, e);
     json_decref(p);
     json_decref(o);
     return err;

@@ -331,6 +331,42 @@ static const struct batch_headers *headers_of(struct kproducer *p, struct kheads
     return &p->heads;
 }
 
+/* What a batch is given of one record. */
+struct entry {
+    int64_t timestamp_ms;
+    const struct ktext *key, *value;
+    const struct batch_headers *heads; /* NULL: none */
+};
+
+/* Of its record in a batch, at most. */
+static size_t entry_bytes(const struct entry *r)
+{
+    return r->key->head.n + r->key->body.n + r->value->head.n + r->value->body.n +
+           (r->heads ? r->heads->bytes.n : 0) + RECORD_OVERHEAD;
+}
+
+static enum err build(struct batch_builder *b, const struct entry *r, struct error *e)
+{
+    const struct slice k[2] = {r->key->head, r->key->body}, v[2] = {r->value->head, r->value->body};
+    enum err err =
+        batch_builder_add_parts(b, r->timestamp_ms, (struct batch_text){k, r->key->body.p ? 2 : -1},
+                                (struct batch_text){v, r->value->body.p ? 2 : -1}, r->heads);
+    if (err)
+        return error_set(
+            e, err,
+            "org.apache.kafka.common.errors.RecordTooLargeException: a record of %zu bytes does "
+            "not fit into a batch",
+            k[0].n + k[1].n + v[0].n + v[1].n);
+    return E_OK;
+}
+
+static enum err too_large(struct error *e)
+{
+    return error_set(e, E_TOO_LARGE,
+                     "org.apache.kafka.common.errors.RecordTooLargeException: The request included "
+                     "a message larger than the max message size the server will accept.");
+}
+
 /* The open batch holds one record, which may be too large for the topic: compressed it may yet fit. */
 static enum err try_large(struct kproducer *p, struct slot *s, struct error *e)
 {
@@ -339,17 +375,37 @@ static enum err try_large(struct kproducer *p, struct slot *s, struct error *e)
         return err;
     builder_pool_give(&p->builders, s->sealed[--s->sealed_count].builder);
     s->count--;
-    return error_set(e, E_TOO_LARGE,
-                     "org.apache.kafka.common.errors.RecordTooLargeException: The request included "
-                     "a message larger than the max message size the server will accept.");
+    return too_large(e);
 }
 
-static enum err add_to_slot(struct kproducer *p, struct slot *s, int64_t timestamp_ms,
-                            const struct ktext *key, const struct ktext *value,
-                            const struct batch_headers *h, struct error *e)
+/* The record is left out because the log has it, unless the topic refused it then as it does now: that
+ * one is not in the log. */
+static enum err leave_out(struct kproducer *p, struct slot *s, const struct entry *r,
+                          struct error *e)
 {
-    size_t n = key->head.n + key->body.n + value->head.n + value->body.n;
-    size_t encoded = n + (h ? h->bytes.n : 0) + RECORD_OVERHEAD, limit = SPLIT_BYTES;
+    int32_t max = s->topic->max_bytes;
+    enum err err = E_OK;
+    if (UNLIKELY(entry_bytes(r) + BATCH_HEADER_SIZE > (size_t)(max >= 0 ? max : SPLIT_BYTES))) {
+        struct batch_builder *b = builder_pool_take(&p->builders);
+        struct slice bytes = SL("");
+        err = build(b, r, e);
+        if (!err)
+            err = batch_builder_finish(b, &bytes);
+        if (!err && max >= 0 && bytes.n > (size_t)max)
+            err = too_large(e);
+        builder_pool_give(&p->builders, b);
+    }
+    if (err)
+        return err;
+    s->skip--;
+    s->skipped++;
+    return E_OK;
+}
+
+static enum err add_to_slot(struct kproducer *p, struct slot *s, const struct entry *r,
+                            struct error *e)
+{
+    size_t encoded = entry_bytes(r), limit = SPLIT_BYTES;
     enum err err = E_OK;
     if (s->topic->max_bytes >= 0)
         limit = MIN(limit, (size_t)s->topic->max_bytes);
@@ -359,16 +415,9 @@ static enum err add_to_slot(struct kproducer *p, struct slot *s, int64_t timesta
         return err;
     if (!s->open)
         s->open = builder_pool_take(&p->builders);
-    const struct slice k[2] = {key->head, key->body}, v[2] = {value->head, value->body};
-    err =
-        batch_builder_add_parts(s->open, timestamp_ms, (struct batch_text){k, key->body.p ? 2 : -1},
-                                (struct batch_text){v, value->body.p ? 2 : -1}, h);
+    err = build(s->open, r, e);
     if (err)
-        return error_set(
-            e, err,
-            "org.apache.kafka.common.errors.RecordTooLargeException: a record of %zu bytes does "
-            "not fit into a batch",
-            n);
+        return err;
     s->open_count++;
     s->count++;
     if (UNLIKELY(s->topic->max_bytes >= 0 && s->open_count == 1 &&
@@ -394,12 +443,8 @@ enum err kproducer_add(struct kproducer *p, struct slice topic, int32_t partitio
         return err;
     use_slot(p, s);
     s->sticky_used |= sticky;
-    if (s->skip > 0) {
-        s->skip--;
-        s->skipped++;
-        return E_OK;
-    }
-    return add_to_slot(p, s, timestamp_ms, &key, &value, headers_of(p, heads, &ready), e);
+    const struct entry r = {timestamp_ms, &key, &value, headers_of(p, heads, &ready)};
+    return UNLIKELY(s->skip > 0) ? leave_out(p, s, &r, e) : add_to_slot(p, s, &r, e);
 }
 
 void khead_encode(struct strbuf *out, const struct khead *heads, size_t count)

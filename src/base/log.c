@@ -233,10 +233,14 @@ static bool hold_back(struct log_site *site, enum log_level level, const char *m
     return false;
 }
 
-static void emit(struct log_site *site, enum log_category c, enum log_level level, const char *msg)
+/* msg has MSG_MAX bytes. */
+static void emit(struct log_site *site, enum log_category c, enum log_level level, char *msg)
 {
     static const char priority[] = "734677"; /* syslog, by level */
     uint32_t missed;
+    for (const struct log_ctx *x = ctx_top; x; x = x->outer)
+        if (x->hide)
+            x->hide(x->hide_arg, msg, MSG_MAX);
     if (hold_back(site, level, msg, &missed))
         return;
     struct line l;
@@ -346,9 +350,14 @@ enum err log_set_level(const char *name, enum log_level l)
 
 void log_ctx_push(struct log_ctx *c, const char *text)
 {
-    c->text = text;
-    c->outer = ctx_top;
+    *c = (struct log_ctx){.text = text, .outer = ctx_top};
     ctx_top = c;
+}
+
+void log_ctx_hide(struct log_ctx *c, void (*fn)(void *arg, char *msg, size_t room), void *arg)
+{
+    c->hide = fn;
+    c->hide_arg = arg;
 }
 
 void log_ctx_pop(struct log_ctx *c)

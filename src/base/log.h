@@ -86,8 +86,13 @@ const char *log_level_name(enum log_level l);                               /* "
 struct log_ctx {
     const char *text; /* "connector=inventory task=0" */
     struct log_ctx *outer;
+    void (*hide)(void *arg, char *msg, size_t room);
+    void *hide_arg;
 };
 void log_ctx_push(struct log_ctx *c, const char *text);
+/* While c is pushed, fn takes out of each message what nobody may see, in place (room: with the final
+ * NUL). It must not log. */
+void log_ctx_hide(struct log_ctx *c, void (*fn)(void *arg, char *msg, size_t room), void *arg);
 void log_ctx_pop(struct log_ctx *c);
 /* What this thread is doing: "reading the binlog"; appears as `while=...` in warnings and errors.
  */

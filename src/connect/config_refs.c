@@ -222,37 +222,89 @@ bool config_refs_used(const struct strmap *raw, const struct strmap *resolved, s
     return text.p && slice_find(text, SL("${")) >= 0 && !slice_eq(text, strmap_get(resolved, key));
 }
 
+static void hide_value(struct strbuf *text, struct slice value, struct slice reference)
+{
+    ptrdiff_t at;
+    value = slice_trim(value);
+    if (value.n < HIDE_MIN || slice_eq(value, reference) ||
+        slice_find(strbuf_slice(text), value) < 0)
+        return;
+    struct strbuf out = STRBUF_INIT;
+    struct slice rest = strbuf_slice(text);
+    while ((at = slice_find(rest, value)) >= 0) {
+        strbuf_add_slice(&out, slice_sub(rest, 0, (size_t)at));
+        strbuf_add_slice(&out, reference);
+        rest = slice_sub(rest, (size_t)at + value.n, rest.n);
+    }
+    strbuf_add_slice(&out, rest);
+    mem_wipe(text->p, text->n);
+    strbuf_release(text);
+    *text = out;
+}
+
+/* Takes what stands before the next reference, and the reference; false: there is none left. */
+static bool next_reference(struct slice *raw, struct slice *before, struct slice *reference)
+{
+    ptrdiff_t open = slice_find(*raw, SL("${"));
+    ptrdiff_t close = open < 0 ? -1 : slice_find_char(slice_sub(*raw, (size_t)open, raw->n), '}');
+    if (close < 0)
+        return false;
+    *before = slice_sub(*raw, 0, (size_t)open);
+    *reference = slice_sub(*raw, (size_t)open, (size_t)(open + close) + 1);
+    *raw = slice_sub(*raw, (size_t)(open + close) + 1, raw->n);
+    return true;
+}
+
+/* The parts of a value that references stand for: "jdbc:...password=${file:...}". Those that stand
+ * side by side count as one. */
+static void hide_parts(struct strbuf *text, struct slice raw, struct slice value)
+{
+    struct slice before, reference, next = SLICE_NULL;
+    if (!next_reference(&raw, &before, &reference) || !slice_starts(value, before))
+        return;
+    value = slice_sub(value, before.n, value.n);
+    for (bool more = true; more; reference = next) {
+        more = next_reference(&raw, &before, &next);
+        if (!more)
+            before = raw;
+        ptrdiff_t end = !more || !before.n ? (ptrdiff_t)value.n - (ptrdiff_t)before.n
+                                           : slice_find(value, before);
+        if (end < 0)
+            return;
+        hide_value(text, slice_sub(value, 0, (size_t)end), reference);
+        if (!before.n)
+            return;
+        value = slice_sub(value, (size_t)end + before.n, value.n);
+    }
+}
+
 void config_refs_hide(const struct strmap *raw, const struct strmap *resolved, struct strbuf *text)
 {
     for (size_t i = 0; i < raw->count; i++) {
         struct slice key = raw->entries[i].key, reference = raw->entries[i].value;
-        struct slice value = slice_trim(strmap_get(resolved, key));
-        ptrdiff_t at;
-        if (value.n < HIDE_MIN || !config_refs_used(raw, resolved, key) ||
-            slice_find(strbuf_slice(text), value) < 0)
+        if (!config_refs_used(raw, resolved, key))
             continue;
-        struct strbuf out = STRBUF_INIT;
-        struct slice rest = strbuf_slice(text);
-        while ((at = slice_find(rest, value)) >= 0) {
-            strbuf_add_slice(&out, slice_sub(rest, 0, (size_t)at));
-            strbuf_add_slice(&out, reference);
-            rest = slice_sub(rest, (size_t)at + value.n, rest.n);
-        }
-        strbuf_add_slice(&out, rest);
-        mem_wipe(text->p, text->n);
-        strbuf_release(text);
-        *text = out;
+        hide_value(text, strmap_get(resolved, key), reference);
+        hide_parts(text, reference, strmap_get(resolved, key));
     }
+}
+
+void config_refs_hide_text(const struct strmap *raw, const struct strmap *resolved, char *text,
+                           size_t room)
+{
+    struct strbuf out = STRBUF_INIT;
+    strbuf_adds(&out, text);
+    config_refs_hide(raw, resolved, &out);
+    snprintf(text, room, "%s", strbuf_err(&out) ? "(no memory to tell it)" : out.p);
+    mem_wipe(out.p, out.n);
+    strbuf_release(&out);
 }
 
 void config_refs_hide_error(const struct strmap *raw, const struct strmap *resolved,
                             struct error *e)
 {
-    struct strbuf text = STRBUF_INIT;
     if (!e)
         return;
-    strbuf_adds(&text, e->msg);
-    config_refs_hide(raw, resolved, &text);
-    snprintf(e->msg, sizeof e->msg, "%s", text.p);
-    strbuf_release(&text);
+    config_refs_hide_text(raw, resolved, e->msg, sizeof e->msg);
+    config_refs_hide_text(raw, resolved, e->hint, sizeof e->hint);
 }

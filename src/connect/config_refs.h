@@ -16,6 +16,8 @@ enum err config_refs_resolve(const struct strmap *in, const struct strmap *worke
 bool config_refs_used(const struct strmap *raw, const struct strmap *resolved, struct slice key);
 /* Puts the references back into a text for people (error, trace): what they stand for may be secret. */
 void config_refs_hide(const struct strmap *raw, const struct strmap *resolved, struct strbuf *text);
+void config_refs_hide_text(const struct strmap *raw, const struct strmap *resolved, char *text,
+                           size_t room); /* room: with the final NUL */
 void config_refs_hide_error(const struct strmap *raw, const struct strmap *resolved,
                             struct error *e); /* NULL allowed */
 

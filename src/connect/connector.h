@@ -35,6 +35,7 @@ struct task_ctx {
     const char *connector;       /* connector's name */
     int task;                    /* number of this task */
     const struct strmap *config; /* task configuration, references (${file:...}) resolved */
+    const struct strmap *raw;    /* the same as the user gave it, for texts that people see */
     struct kclient
         *kclient;       /* topics: create, describe, read and write (schema history, signals) */
     struct db *db;      /* weir's SQLite, for tables of the module's own */

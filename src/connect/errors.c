@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "connect/config_refs.h"
 #include "connect/converters/converters.h"
 
 enum { FIRST_DELAY_MS = 300 };
@@ -152,6 +153,8 @@ enum err error_rules_failed(struct error_rules *x, struct record *r, struct erro
                             struct error *e)
 {
     struct error late = {0};
+    if (x->ctx && x->ctx->raw)
+        config_refs_hide_error(x->ctx->raw, x->ctx->config, e);
     count(&x->failures);
     count(&x->errors);
     atomic_store_explicit(&x->last_error_ms, clock_wall_ms(), memory_order_relaxed);

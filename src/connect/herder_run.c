@@ -71,51 +71,27 @@ static struct htask *find_run(const struct herder *h, const struct task *t, stru
     return NULL;
 }
 
-/* A trace as it may be shown: references instead of what they stand for. */
-static void hide_in_trace(struct herder *h, const struct task *t, struct strbuf *trace)
-{
-    struct hconn *owner;
-    struct strmap raw, resolved;
-    pthread_mutex_lock(&h->lock);
-    const struct htask *x = find_run(h, t, &owner);
-    if (x)
-        strmap_copy(&raw, &x->config);
-    pthread_mutex_unlock(&h->lock);
-    if (!x)
-        return;
-    if (config_refs_resolve(&raw, &h->worker, &resolved, NULL) == E_OK)
-        config_refs_hide(&raw, &resolved, trace);
-    strmap_release(&resolved);
-    strmap_release(&raw);
-}
-
 /* From a task's thread. The word of a task that is not the current one any more is ignored. */
 static void on_task_state(void *arg, struct task *t, enum task_state s, struct slice trace)
 {
     struct herder *h = arg;
-    struct strbuf shown = STRBUF_INIT;
     struct hconn *c = NULL;
     char *name = NULL;
-    strbuf_add_slice(&shown, trace);
-    if (trace.n)
-        hide_in_trace(h, t, &shown);
     pthread_mutex_lock(&h->lock);
     struct htask *x = find_run(h, t, &c);
     if (x) {
         x->state = s;
         mem_free(x->trace);
-        x->trace = trace.p ? slice_dup(strbuf_slice(&shown)) : NULL;
+        x->trace = slice_dup(trace);
         name = xstrdup(c->name);
         hconn_tell(h, c, task_number(t), task_state_name(s), slice_cstr(x->trace));
     }
     pthread_mutex_unlock(&h->lock);
     if (name)
-        store_status(h->db, slice_cstr(name), task_number(t), task_state_name(s),
-                     trace.p ? strbuf_slice(&shown) : SLICE_NULL);
+        store_status(h->db, slice_cstr(name), task_number(t), task_state_name(s), trace);
     if (s != TASK_RUNNING) /* its last offsets are stored */
         mirror_sync(h->mirror);
     mem_free(name);
-    strbuf_release(&shown);
 }
 
 /* --- connectors --------------------------------------------------------------------------------
@@ -257,6 +233,7 @@ static void start_one(struct herder *h, struct hconn *c, size_t i, bool paused)
                           .task_count = (int)c->task_count,
                           .ops = c->ops,
                           .config = &config,
+                          .raw = &c->tasks[i].config,
                           .worker = &h->worker,
                           .registry = h->registry,
                           .kclient = h->kclient,

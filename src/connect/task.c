@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "connect/config_refs.h"
 #include "connect/store.h"
 
 const char *task_state_name(enum task_state s)
@@ -64,6 +65,7 @@ static void unref(struct task *t)
     task_meter_release(&t->meter);
     pthread_cond_destroy(&t->wake);
     strmap_release(&t->config);
+    strmap_release(&t->raw);
     strmap_release(&t->worker);
     mem_free(t->connector);
     mem_free(t->log_text);
@@ -135,6 +137,13 @@ static void make_trace(const struct error *e, struct strbuf *out)
         strbuf_addf(out, "\t" PRI_SL "\n", ARG_SL(line));
 }
 
+/* Of each line that this thread logs. */
+static void hide_line(void *arg, char *msg, size_t room)
+{
+    const struct task *t = arg;
+    config_refs_hide_text(&t->raw, &t->config, msg, room);
+}
+
 static void *task_main(void *arg)
 {
     struct task *t = arg;
@@ -142,7 +151,9 @@ static void *task_main(void *arg)
     struct error e = {0};
     atomic_int *live = t->live;
     log_ctx_push(&log, t->log_text);
+    log_ctx_hide(&log, hide_line, t);
     enum err err = t->ops->source ? task_source_run(t, &e) : task_sink_run(t, &e);
+    config_refs_hide_error(&t->raw, &t->config, &e);
     if (err && !task_stopping(&t->ctx)) {
         struct strbuf trace = STRBUF_INIT;
         make_trace(&e, &trace);
@@ -183,6 +194,7 @@ static struct task *task_new(const struct task_spec *s)
     uuid_dashed(&id, text);
     t->run_id = xstrdup(text);
     strmap_copy(&t->config, s->config);
+    strmap_copy(&t->raw, s->raw);
     strmap_copy(&t->worker, s->worker);
     t->ops = s->ops;
     t->registry = s->registry;
@@ -194,6 +206,7 @@ static struct task *task_new(const struct task_spec *s)
     t->ctx = (struct task_ctx){.connector = t->connector,
                                .task = s->task,
                                .config = &t->config,
+                               .raw = &t->raw,
                                .kclient = s->kclient,
                                .db = s->db,
                                .run_id = t->run_id,

@@ -24,6 +24,7 @@ struct task_spec {
     int task, task_count;
     const struct connector_ops *ops;
     const struct strmap *config; /* of the task, references resolved; copied */
+    const struct strmap *raw;    /* the same with its references; copied */
     const struct strmap *worker; /* worker's options as texts; copied where needed */
     const struct registry *registry;
     struct kclient *kclient; /* borrowed */

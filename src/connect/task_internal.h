@@ -26,7 +26,7 @@ struct task {
         abandoned; /* set by task_release (release), looked at before each append (acquire) */
 
     char *connector, *log_text, *run_id;
-    struct strmap config;
+    struct strmap config, raw; /* references resolved, and as they were given */
     const struct connector_ops *ops;
     const struct registry *registry;
     struct strmap worker;

@@ -76,6 +76,38 @@ static void journal(void)
     free(text);
 }
 
+static void cover(void *arg, char *msg, size_t room)
+{
+    char *at = strstr(msg, arg);
+    CHECK(room > 100);
+    if (at)
+        memset(at, '*', strlen(arg));
+}
+
+static void write_hidden(void)
+{
+    struct log_ctx a, b;
+    struct error e = {0};
+    char word[] = "s3cret";
+    log_ctx_push(&a, "task=0");
+    log_ctx_hide(&a, cover, word);
+    log_ctx_push(&b, "inner=1");
+    error_set(&e, E_AUTH, "no entry with s3cret");
+    LOG_ERR(LOG_WEB, LOG_L_ERROR, &e, "failed");
+    log_ctx_pop(&b);
+    LOG_INFO(LOG_WEB, "the s3cret");
+    log_ctx_pop(&a);
+    LOG_INFO(LOG_WEB, "the s3cret");
+}
+
+static void hidden(void)
+{
+    char *text = lines_of(write_hidden, true);
+    CHECK_STR(text, "<3>web failed: no entry with ****** task=0 inner=1\n<6>web the ****** task=0\n"
+                    "<6>web the s3cret\n");
+    free(text);
+}
+
 static void write_hostile(void)
 {
     struct log_ctx c;
@@ -217,7 +249,14 @@ static void to_file(void)
 }
 
 static const struct test_case tests[] = {
-    {"format", format}, {"journal", journal}, {"escaping", escaping}, {"collapsing", collapsing},
-    {"errors", errors}, {"levels", levels},   {"to_file", to_file},   {NULL, NULL},
+    {"format", format},
+    {"journal", journal},
+    {"escaping", escaping},
+    {"what nobody may see", hidden},
+    {"collapsing", collapsing},
+    {"errors", errors},
+    {"levels", levels},
+    {"to_file", to_file},
+    {NULL, NULL},
 };
 const struct test_suite test_log = {"base/log", tests};

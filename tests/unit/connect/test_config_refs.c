@@ -141,6 +141,40 @@ static void hidden(void)
     strmap_release(&plain);
 }
 
-static const struct test_case tests[] = {
-    {"values", values}, {"names", names}, {"confined", confined}, {"hidden", hidden}, {NULL, NULL}};
+static void expect_hidden(const char *given, const char *stands_for, const char *text,
+                          const char *want)
+{
+    struct strmap raw = STRMAP_INIT, plain = STRMAP_INIT;
+    struct error e = {0};
+    strmap_set(&raw, SL("url"), slice_cstr(given));
+    strmap_set(&plain, SL("url"), slice_cstr(stands_for));
+    error_set(&e, E_AUTH, "%s", text);
+    error_hint(&e, "%s", text);
+    config_refs_hide_error(&raw, &plain, &e);
+    CHECK_STR(e.msg, want);
+    CHECK_STR(e.hint, want);
+    strmap_release(&raw);
+    strmap_release(&plain);
+}
+
+/* Of a value that is a reference in part, that part is hidden wherever it shows up. */
+static void hidden_in_part(void)
+{
+    expect_hidden("jdbc:x?password=${env:A}", "jdbc:x?password=s3cret", "no entry with 's3cret'",
+                  "no entry with '${env:A}'");
+    expect_hidden("u:${env:A}@${env:B}/db", "u:s3cret@host/db", "host refuses s3cret (db)",
+                  "${env:B} refuses ${env:A} (db)");
+    expect_hidden("${env:A}${env:B}", "onetwo", "is onetwo not", "is ${env:A}${env:B} not");
+    /* One that led nowhere stands for itself. */
+    expect_hidden("${env:A}-${env:B}", "${env:A}-two words", "${env:A} and two words",
+                  "${env:A} and ${env:B}");
+    expect_hidden("a ${env:A}", "something else", "else", "else");
+}
+
+static const struct test_case tests[] = {{"values", values},
+                                         {"names", names},
+                                         {"confined", confined},
+                                         {"hidden", hidden},
+                                         {"hidden in part", hidden_in_part},
+                                         {NULL, NULL}};
 const struct test_suite test_config_refs = {"connect/config_refs", tests, setup, NULL};

@@ -1,6 +1,8 @@
 /* tests/unit/connect/test_sink.c - sink tasks with a connector that asks for everything that a sink
  * may ask for: batches again, reports of single records, offsets of its own; and with one that
  * hangs. */
+#include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -42,7 +44,7 @@ static void send(const char *topic, const char *const *values)
 
 static void create(const char *name, const char *more)
 {
-    char body[900];
+    char body[1500];
     mem_free(picky_taken());
     snprintf(body, sizeof body,
              "{\"name\":\"%s\",\"config\":{\"connector.class\":\"PickySink\",\"topics\":\"%s\","
@@ -203,6 +205,54 @@ static char *first_header(const char *topic, const char *name)
     return found == name ? xstrdup("no such header") : found;
 }
 
+/* A secret that a record makes a transform tell of: neither log nor trace nor letter shows it, also
+ * when the file says something else by then. */
+static void test_secrets(void)
+{
+    char path[400], body[1300], log[400], name[100];
+    snprintf(path, sizeof path, "%s/secret.properties", w.dir);
+    snprintf(log, sizeof log, "%s/log", w.dir);
+    FILE *f = fopen(path, "w");
+    CHECK(f && fputs("bad=s3cret-word\n", f) >= 0 && fclose(f) == 0);
+    fflush(NULL);
+    int to = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600), before = dup(STDERR_FILENO);
+    dup2(to, STDERR_FILENO);
+    SEND("secret", "a", "s3cret-word", "c");
+    snprintf(body, sizeof body,
+             ",\"transforms\":\"f\",\"transforms.f.type\":\"test.Flaky\",\"transforms.f.bad\":"
+             "\"${file:%s:bad}\",\"errors.tolerance\":\"all\",\"errors.log.enable\":true,"
+             "\"errors.deadletterqueue.topic.name\":\"secret.dead\","
+             "\"errors.deadletterqueue.context.headers.enable\":true",
+             path);
+    create("secret", body);
+    expect_taken("a,c");
+    static const char *const heads[] = {"message", "stacktrace"};
+    for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
+        snprintf(name, sizeof name, "__connect.errors.exception.%s", heads[i]);
+        char *got = first_header("secret.dead", name);
+        CHECK(strstr(got, "s3cret-word") == NULL && strstr(got, ":bad} cannot be changed") != NULL);
+        mem_free(got);
+    }
+    patch("secret", "{\"errors.tolerance\":\"none\"}");
+    SEND("secret", "d");
+    expect_taken("d");
+    CHECK_INT(unlink(path), 0); /* a task that runs knows what the references stood for */
+    SEND("secret", "s3cret-word");
+    expect_status("secret", ":bad} cannot be changed\\n");
+    struct answer a = ask(&w, "GET", "/connectors/secret/status", NULL);
+    CHECK(strstr(a.body, "s3cret-word") == NULL);
+    answer_release(&a);
+    drop("secret");
+    dup2(before, STDERR_FILENO);
+    close(before);
+    close(to);
+    char *lines = test_read_file(log, NULL);
+    CHECK(lines && strstr(lines, "Error encountered in task secret-0") != NULL);
+    CHECK(lines && strstr(lines, "the task failed and stays so") != NULL);
+    CHECK(lines && strstr(lines, "s3cret-word") == NULL);
+    free(lines);
+}
+
 static void test_failed_flush(void)
 {
     SEND("flush", "a", "b");
@@ -297,6 +347,7 @@ static const struct test_case tests[] = {
     {"the same batch again", test_again},
     {"a put that fails", test_failed_put},
     {"reports of single records", test_reports},
+    {"secrets", test_secrets},
     {"a flush that fails", test_failed_flush},
     {"offsets of the sink", test_offsets_of_the_sink},
     {"retries in a stage", test_retries},

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "base/base.h"
@@ -41,6 +42,22 @@ int64_t clock_wall_ms(void)
 int64_t clock_mono_ms(void)
 {
     return clock_mono_us() / 1000;
+}
+
+void clock_boot_id(char out[CLOCK_BOOT_ID_SIZE])
+{
+    const char *test = getenv("WEIR_TEST_BOOT_ID"); /* another start of the machine */
+    out[0] = 0;
+    if (test) {
+        snprintf(out, CLOCK_BOOT_ID_SIZE, "%s", test);
+        return;
+    }
+    FILE *f = fopen("/proc/sys/kernel/random/boot_id", "r");
+    if (f && !fgets(out, CLOCK_BOOT_ID_SIZE, f))
+        out[0] = 0;
+    if (f)
+        fclose(f);
+    out[strcspn(out, "\n")] = 0;
 }
 
 void clock_fake(int64_t wall_ms, int64_t mono_ms)

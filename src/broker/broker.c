@@ -45,7 +45,7 @@ static int64_t recovered_end(void *arg, struct slice topic, int32_t partition)
     struct topic *t = topics_get(b->topics, topic);
     struct partition *p =
         t && partition < topic_partition_count(t) ? topic_partition(t, partition) : NULL;
-    int64_t end = p ? partition_cut_end(p) : -1;
+    int64_t end = p ? partition_recovered_end(p) : -1;
     partition_unref(p);
     topic_unref(t);
     return end;

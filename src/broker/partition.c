@@ -320,10 +320,12 @@ bool partition_tail(struct partition *p, struct tail *out)
     return found;
 }
 
-int64_t partition_cut_end(struct partition *p)
+int64_t partition_recovered_end(struct partition *p)
 {
     pthread_mutex_lock(&p->lock);
-    int64_t end = p->was_cut && !p->deleted ? p->log.end : -1;
+    const struct tail *tail = p->loaded ? NULL : known_tail(p);
+    bool shorter = !p->fresh && !p->deleted && (p->was_cut || p->env->lossy);
+    int64_t end = shorter && p->loaded ? p->log.end : shorter && tail ? tail->end : -1;
     pthread_mutex_unlock(&p->lock);
     return end;
 }

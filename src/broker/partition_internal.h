@@ -22,7 +22,7 @@ struct partition {
     struct placement place;
     bool fresh, loaded, broken, deleted;
     bool untouched;            /* since the checkpoint of tails was written: files are trusted */
-    bool was_cut;              /* by recovery: the log is shorter than it was */
+    bool was_cut;              /* by recovery */
     int32_t measured_segments; /* of a log that is not loaded; 0: not measured yet */
     int64_t measured_bytes;
     int64_t stable;        /* last stable offset; follows the end while no transaction is open */

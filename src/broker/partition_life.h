@@ -14,6 +14,7 @@ struct partition_env {
     struct flusher *flusher;
     bool sync;  /* durability=sync */
     bool clean; /* the last stop was orderly */
+    bool lossy; /* the machine itself went down: what was not synced may be gone */
     int64_t producer_expire_ms;
     int32_t node_id; /* has and leads whatever nobody has placed */
     struct checkpoint recovery_points, log_starts,
@@ -46,8 +47,10 @@ enum err partition_close(struct partition *p, int64_t *recovery_point, int64_t *
 void partition_positions(struct partition *p, int64_t *recovery_point, int64_t *log_start);
 /* Where the log ends when all of it is durable; false: it is not, or nobody knows. */
 bool partition_tail(struct partition *p, struct tail *out);
-/* Log end offset if recovery has cut the log, else -1. */
-int64_t partition_cut_end(struct partition *p);
+/* Where a log ends that may be shorter than it was: recovery has cut it, or the machine went down,
+ * which may take whole batches, so that nothing looks damaged. -1: it is not, or it cannot be read.
+ * For the start, before anybody appends. */
+int64_t partition_recovered_end(struct partition *p);
 /* After a crash, before anybody uses it: true when its files are as they were at the last
  * checkpoint of tails. It is then loaded at first use as after an orderly stop. */
 bool partition_is_untouched(struct partition *p);

@@ -400,6 +400,7 @@ enum err topics_open(struct topics **out, const struct topics_options *o, struct
     trash_init(&t->env.trash);
     t->env.sync = o->sync;
     t->env.clean = t->dir.clean;
+    t->env.lossy = !t->dir.clean && !t->dir.same_boot;
     t->env.producer_expire_ms = o->producer_expire_ms;
     t->env.node_id = o->node_id;
     t->env.save_starts = save_starts;

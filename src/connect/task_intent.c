@@ -30,23 +30,6 @@ enum { DURABLE_EVERY_MS = 1000 };
 /* --- set-up ------------------------------------------------------------------------------------
  */
 
-static void read_boot_id(char out[40])
-{
-    const char *test = getenv("WEIR_TEST_BOOT_ID"); /* another start of the machine */
-    out[0] = '\0';
-    if (test) {
-        snprintf(out, 40, "%s", test);
-        return;
-    }
-    FILE *f = fopen("/proc/sys/kernel/random/boot_id", "r");
-    if (f) {
-        if (!fgets(out, 40, f))
-            out[0] = '\0';
-        fclose(f);
-    }
-    out[strcspn(out, "\n")] = '\0';
-}
-
 /* Names the configuration: with another one the same range may give other records. */
 static void hash_config(const struct strmap *config, char out[20])
 {
@@ -73,7 +56,7 @@ void intents_init(struct intents *in, struct task *t, struct kproducer *p)
     arena_init(&in->arena, 4096, ARENA_NO_BUDGET);
     strbuf_init(&in->durable_wait, 0);
     map_init(&in->current);
-    read_boot_id(in->boot_id);
+    clock_boot_id(in->boot_id);
     hash_config(&t->config, in->config_hash);
     in->durable_at = clock_mono_ms();
 }

@@ -28,8 +28,8 @@ struct coord_options {
     int64_t offsets_retention_ms, offsets_check_ms;
     /* Does the partition exist? Called on the coordinator loop; must not block. */
     bool (*partition_exists)(void *arg, struct slice topic, int32_t partition);
-    /* After a stop that was not orderly: where the log ends that recovery has cut, -1 when it has
-     * not. Committed offsets beyond that are lowered to it. NULL: nothing to do. */
+    /* After a stop that was not orderly: where the log ends, -1 when it is as long as
+     * it was. Committed offsets beyond that are lowered to it. NULL: nothing to do. */
     int64_t (*recovered_end)(void *arg, struct slice topic, int32_t partition);
     void *arg;
 };

@@ -6,11 +6,13 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/strmap.h"
 
 #define CLEAN_MARK ".kafka_cleanshutdown"
+#define BOOT "weir-boot"
 #define META "meta.properties"
 #define META_MAX ((size_t)1 << 20)
 #define NAME_MAX_BYTES 255
@@ -164,6 +166,29 @@ static void in_use(const char *path, struct error *e)
     error_hint(e, "stop it, or give this one a directory of its own: --data-dir DIR");
 }
 
+/* Where it is not known, the machine counts as started anew. */
+static bool is_same_boot(const struct logdir *d)
+{
+    struct strbuf text = STRBUF_INIT;
+    char *path = logdir_path(d, BOOT), now[CLOCK_BOOT_ID_SIZE];
+    clock_boot_id(now);
+    bool same = now[0] && fs_exists(path) &&
+                fs_read_all(path, CLOCK_BOOT_ID_SIZE, &text, NULL) == E_OK &&
+                slice_eq_c(slice_trim(strbuf_slice(&text)), now);
+    strbuf_release(&text);
+    mem_free(path);
+    return same;
+}
+
+static enum err note_boot(const struct logdir *d, struct error *e)
+{
+    char *path = logdir_path(d, BOOT), now[CLOCK_BOOT_ID_SIZE];
+    clock_boot_id(now);
+    enum err r = fs_replace(path, slice_cstr(now), e);
+    mem_free(path);
+    return r;
+}
+
 enum err logdir_open(struct logdir *d, const char *path, int32_t node_id, struct error *e)
 {
     memset(d, 0, sizeof *d);
@@ -178,6 +203,7 @@ enum err logdir_open(struct logdir *d, const char *path, int32_t node_id, struct
     if (r == E_OK) {
         r = open_meta(d, node_id, e);
         d->clean = fs_exists(mark);
+        d->same_boot = is_same_boot(d);
         if (r != E_OK)
             fs_close(&d->lock);
     }
@@ -193,8 +219,8 @@ enum err logdir_open(struct logdir *d, const char *path, int32_t node_id, struct
 enum err logdir_begin(struct logdir *d, struct error *e)
 {
     char *mark = logdir_path(d, CLEAN_MARK);
-    enum err r = E_OK;
-    if (fs_exists(mark)) {
+    enum err r = d->same_boot ? E_OK : note_boot(d, e);
+    if (r == E_OK && fs_exists(mark)) {
         r = fs_unlink(mark, e);
         if (r == E_OK)
             r = fs_sync_dir(d->path, e);

@@ -10,6 +10,7 @@
  *   replication-offset-checkpoint      high watermarks
  *   cleaner-offset-checkpoint          where compaction goes on
  *   weir-tails-checkpoint              how long files were when all of them was durable
+ *   weir-boot                          the start of the machine in which logs were written last
  *   NAME-N/                            partition N of topic NAME
  *   NAME-N.HEX-delete/                 on its way out
  *
@@ -32,14 +33,15 @@ struct logdir {
     char *path;
     struct fs_file lock;
     char cluster_id[UUID_TEXT_SIZE];
-    bool clean; /* the last stop was orderly */
+    bool clean;     /* the last stop was orderly */
+    bool same_boot; /* the machine has not been started anew since the directory was in use */
 };
 
 /* Takes the lock and reads or creates meta.properties (cluster id from CLUSTER_ID at the first
  * start). E_CONFLICT: another process has the directory. E_IO. On failure nothing is held. */
 enum err logdir_open(struct logdir *d, const char *path, int32_t node_id,
                      struct error *e) MUST_CHECK;
-/* From now on only logdir_close(clean) makes the next start a trusting one. */
+/* Notes which start of the machine this is. From now on only logdir_close(clean) makes the next start a trusting one. */
 enum err logdir_begin(struct logdir *d, struct error *e) MUST_CHECK;
 void logdir_close(struct logdir *d, bool clean);
 

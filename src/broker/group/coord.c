@@ -343,6 +343,7 @@ static void join_mixed(struct coord *c, struct coord_group *cg, struct group_cal
     int16_t code = group_next_join(cg->next, cg->g, call, &t, clock_mono_ms());
     if (code == KERR_NONE) {
         coord_settle(c, cg, call);
+        coord_maybe_downgrade(c, cg); /* it may have taken the place of the last of the others */
         return;
     }
     coord_rearm(c, cg->g);

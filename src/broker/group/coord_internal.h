@@ -52,10 +52,13 @@ int64_t coord_empty_since(const struct coord_group *cg);
 void coord_convert(struct coord *c, struct coord_group *cg, enum group_kind kind);
 /* Stores the epoch when it has changed; call (may be NULL) is answered after that. */
 void coord_settle(struct coord *c, struct coord_group *cg, struct group_call *call);
-/* A classic group with members goes on as a consumer group. False: it may not, or cannot. */
+/* A classic group with members goes on as a consumer group. False: it may not, or cannot. At once,
+ * when it is known whether the member that joins was taken, coord_upgrade_end follows: if it was not,
+ * the group is as it was. */
 bool coord_upgrade(struct coord *c, struct coord_group *cg) MUST_CHECK;
+void coord_upgrade_end(struct coord_group *cg, bool taken);
 /* A consumer group where only members of the classic protocol are left goes on as a classic one; to be
- * called after a member has left, and after coord_settle. */
+ * called after a member has left or was replaced, and after coord_settle. */
 void coord_maybe_downgrade(struct coord *c, struct coord_group *cg);
 /* What is in force for a consumer group. */
 struct next_timing coord_consumer_timing(const struct coord *c, struct slice group);

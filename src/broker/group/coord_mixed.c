@@ -16,7 +16,6 @@ bool coord_upgrade(struct coord *c, struct coord_group *cg)
         g->members.count > (size_t)c->o.consumer_max_size ||
         !slice_eq(g->protocol_type, SL("consumer")))
         return false;
-    group_drop_calls(g, KERR_REBALANCE_IN_PROGRESS); /* they join again, and find the new group */
     struct group_next *n = group_next_upgrade(g, &c->o.topics, clock_mono_ms());
     if (!n) {
         LOG_WARN(LOG_BROKER_GROUP,
@@ -28,8 +27,19 @@ bool coord_upgrade(struct coord *c, struct coord_group *cg)
     cg->next = n;
     cg->kind = GROUP_CONSUMER;
     cg->stored_epoch = -1;
-    cg->was_consumer = false;
     return true;
+}
+
+void coord_upgrade_end(struct coord_group *cg, bool taken)
+{
+    if (taken) {
+        cg->was_consumer = false;
+        group_next_upgraded(cg->next, cg->g);
+        return;
+    }
+    group_next_upgrade_undo(cg->next, cg->g);
+    cg->next = NULL;
+    cg->kind = GROUP_CLASSIC;
 }
 
 void coord_maybe_downgrade(struct coord *c, struct coord_group *cg)

@@ -136,8 +136,8 @@ static void refuse(struct group_call *call, int16_t code, struct slice text)
     call->done(call);
 }
 
-/* The group of a heartbeat; one that joins makes it. NULL: the call was refused. */
-static struct coord_group *group_of(struct coord *c, struct group_call *call)
+/* The group of a heartbeat; one that joins makes it, or upgrades it. NULL: the call was refused. */
+static struct coord_group *group_of(struct coord *c, struct group_call *call, bool *upgraded)
 {
     const struct consumer_group_heartbeat_request *in = call->in;
     struct coord_group *cg = coord_entry(c, in->group_id);
@@ -147,7 +147,8 @@ static struct coord_group *group_of(struct coord *c, struct group_call *call)
                    arena_printf(call->arena, "Group " PRI_SL " not found.", ARG_SL(in->group_id))));
         return NULL;
     }
-    if (cg && in->member_epoch == 0 && coord_upgrade(c, cg))
+    *upgraded = cg && in->member_epoch == 0 && coord_upgrade(c, cg);
+    if (*upgraded)
         return cg;
     if (cg && cg->was_consumer && in->member_epoch > 0) {
         refuse(
@@ -187,12 +188,19 @@ void coord_consumer_heartbeat(struct coord *c, struct group_call *call)
         refuse(call, code, text);
         return;
     }
-    bool fresh = !coord_entry(c, in->group_id);
-    struct coord_group *cg = group_of(c, call);
+    bool fresh = !coord_entry(c, in->group_id), upgraded = false;
+    struct coord_group *cg = group_of(c, call, &upgraded);
     if (!cg)
         return;
     const struct next_timing t = coord_consumer_timing(c, in->group_id);
     group_next_heartbeat(cg->next, call, &t, clock_mono_ms());
+    bool taken = ((struct consumer_group_heartbeat_response *)call->out)->error_code == KERR_NONE;
+    if (upgraded)
+        coord_upgrade_end(cg, taken);
+    if (upgraded && !taken) {
+        call->done(call);
+        return;
+    }
     if (fresh && coord_member_count(cg) == 0) { /* the join was refused: there is no such group */
         coord_forget(c, in->group_id);
         call->done(call);

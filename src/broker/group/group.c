@@ -236,29 +236,27 @@ void group_touch(struct group_member *m, int64_t now)
 
 void group_member_remove(struct group *g, struct group_member *m, int16_t code)
 {
-    struct group_call *join = m->join, *sync = m->sync;
-    m->join = m->sync = NULL;
     list_remove(&g->members, &m->link);
     if (g->leader == m)
         g->leader = NULL;
+    group_member_drop_calls(m, code);
+    group_member_free(m);
+}
+
+void group_member_drop_calls(struct group_member *m, int16_t code)
+{
+    struct group_call *join = m->join, *sync = m->sync;
+    m->join = m->sync = NULL;
     if (join)
         group_answer_join_error(join, slice_cstr(m->id), code);
     if (sync)
         group_answer_sync_error(sync, code);
-    group_member_free(m);
 }
 
 void group_drop_calls(struct group *g, int16_t code)
 {
-    list_each (&g->members, k) {
-        struct group_member *m = list_entry(k, struct group_member, link);
-        struct group_call *join = m->join, *sync = m->sync;
-        m->join = m->sync = NULL;
-        if (join)
-            group_answer_join_error(join, slice_cstr(m->id), code);
-        if (sync)
-            group_answer_sync_error(sync, code);
-    }
+    list_each (&g->members, k)
+        group_member_drop_calls(list_entry(k, struct group_member, link), code);
 }
 
 /* --- protocols ----------------------------------------------------------------------------------

@@ -19,7 +19,8 @@ bool group_protocols_too_large(const struct join_group_request *in);
 
 /* A member as a Join describes it, in no group. NULL: no memory. */
 struct group_member *group_member_new(const char *id, const struct group_call *call);
-void group_member_free(struct group_member *m);
+void group_member_free(struct group_member *m); /* its parked calls must be gone */
+void group_member_drop_calls(struct group_member *m, int16_t code);
 /* Adds one to the group. NULL: no memory. */
 struct group_member *group_member_add(struct group *g, const char *id,
                                       const struct group_call *call);

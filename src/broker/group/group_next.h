@@ -142,9 +142,13 @@ int16_t group_next_sync(struct group_next *n, const struct group_call *call, int
 int16_t group_next_classic_heartbeat(struct group_next *n, const struct heartbeat_request *in,
                                      int64_t now);
 bool group_next_is_all_classic(const struct group_next *n); /* and not empty */
-/* Moves the members of a classic group into a new consumer group; g has none then. NULL: the bytes
- * of a member make no sense, and nothing has changed. Parked calls of g must be gone. */
+/* Moves the members of a classic group into a new consumer group; g has none then, and nothing else
+ * of it has changed. NULL: the bytes of a member make no sense, and nothing has changed at all. When
+ * the first member of the new protocol has been taken, group_next_upgraded ends what g has under
+ * way; when it was refused, group_next_upgrade_undo makes g what it was, and frees n. */
 struct group_next *group_next_upgrade(struct group *g, const struct next_topics *view, int64_t now);
+void group_next_upgraded(struct group_next *n, struct group *g);
+void group_next_upgrade_undo(struct group_next *n, struct group *g);
 /* The way back, for a group where all are classic; g begins a rebalance. The caller frees n. */
 void group_next_downgrade(struct group_next *n, struct group *g, int64_t now);
 

@@ -317,7 +317,7 @@ static struct next_member *join(const struct group_call *call, struct group_next
         return join_new(call, g, t);
     }
     if (!slice_eq(slice_cstr(m->id), in->member_id)) {
-        if (!m->away) {
+        if (!m->away && !m->classic) { /* who changes its protocol need not have left */
             REFUSE(call, KERR_UNRELEASED_INSTANCE_ID,
                    "Static member " PRI_SL " with instance id " PRI_SL
                    " cannot join the group because the instance id is in use by %s.",
@@ -331,6 +331,7 @@ static struct next_member *join(const struct group_call *call, struct group_next
         next_member_rename(g, m, in->member_id);
     }
     if (m->classic) { /* the same client, with the new protocol */
+        group_member_drop_calls(m->classic, KERR_FENCED_INSTANCE_ID);
         group_member_free(m->classic);
         m->classic = NULL;
     }

@@ -53,6 +53,12 @@ static bool set_subscription(struct next_member *m, const struct consumer_subscr
     return next_member_set_names(m, s->topics, s->topic_count);
 }
 
+static void restart_session(struct next_member *m, int64_t now)
+{
+    const struct group_member *c = m->classic;
+    m->session_deadline = c->inside ? INT64_MAX : now + c->session_timeout_ms;
+}
+
 /* What it owns, in the words of the new protocol. */
 static void fill_owned(const struct group_next *n, const struct consumer_list *owned,
                        struct arena *a, heartbeat *out)
@@ -127,6 +133,17 @@ static int16_t who_joins(const struct group_next *n, struct group *g, const stru
     return *m && (*m)->classic ? KERR_NONE : KERR_UNKNOWN_MEMBER_ID;
 }
 
+/* What a static member has said in the new protocol does not bind its successor of the classic one. */
+static void forget_wishes(struct group_next *n, struct next_member *m)
+{
+    if (m->regex)
+        next_bump(n);
+    topic_regex_free(m->regex);
+    m->regex = NULL;
+    mem_free(m->assignor);
+    m->assignor = NULL;
+}
+
 /* Takes what the Join says; makes the member, or lets a static one go on under a new id. */
 static int16_t take_member(struct group_next *n, struct next_member **m, const char *id,
                            const struct group_call *call)
@@ -140,6 +157,7 @@ static int16_t take_member(struct group_next *n, struct next_member **m, const c
             return KERR_COORDINATOR_NOT_AVAILABLE;
         if (!*m)
             *m = next_member_add(n, slice_cstr(id), in->group_instance_id);
+        forget_wishes(n, *m);
         (*m)->classic = c;
     }
     if (id && !slice_eq(slice_cstr((*m)->id), slice_cstr(id))) {
@@ -201,7 +219,7 @@ int16_t group_next_join(struct group_next *n, struct group *g, const struct grou
     if (m->state != MEMBER_UNREVOKED)
         m->revoke_deadline = INT64_MAX;
     expect(m, now); /* its Sync */
-    m->session_deadline = now + m->classic->session_timeout_ms;
+    restart_session(m, now);
     answer_join(m, call);
     return KERR_NONE;
 }
@@ -259,7 +277,7 @@ int16_t group_next_sync(struct group_next *n, const struct group_call *call, int
     if ((in->protocol_type.p && !slice_eq(in->protocol_type, SL("consumer"))) ||
         (in->protocol_name.p && !slice_eq(in->protocol_name, protocol)))
         return KERR_INCONSISTENT_GROUP_PROTOCOL;
-    m->session_deadline = now + m->classic->session_timeout_ms;
+    restart_session(m, now);
     if (n->epoch > m->epoch && m->state != MEMBER_UNREVOKED)
         return KERR_REBALANCE_IN_PROGRESS; /* the next round has begun */
     if (m->state != MEMBER_UNREVOKED)
@@ -289,7 +307,7 @@ int16_t group_next_classic_heartbeat(struct group_next *n, const struct heartbea
     int16_t code = find(n, in->member_id, in->group_instance_id, in->generation_id, &m);
     if (code != KERR_NONE)
         return code;
-    m->session_deadline = now + m->classic->session_timeout_ms;
+    restart_session(m, now);
     if (m->epoch >= n->epoch && m->state == MEMBER_STABLE)
         return KERR_NONE;
     if (m->epoch >= n->epoch && m->state == MEMBER_UNRELEASED && !may_go_on(m))
@@ -352,22 +370,41 @@ struct group_next *group_next_upgrade(struct group *g, const struct next_topics 
             struct consumer_list held;
             enum err read = consumer_subscription_read(metadata_of(g, c), &a, &said);
             invariant(!read && consumer_assignment_read(c->assignment, &a, &held) == E_OK);
-            invariant(!c->join && !c->sync);
             m->classic = c;
             m->epoch = m->previous_epoch = g->generation;
-            m->session_deadline = now + c->session_timeout_ms;
+            restart_session(m, now);
             (void)set_subscription(m, &said);
             take_assigned(n, m, &held);
         }
-        g->leader = NULL;
-        group_set_state(g, GROUP_EMPTY);
-        LOG_INFO(
-            LOG_BROKER_GROUP,
-            "group %s: goes on as a consumer group, with its %zu members of the classic protocol",
-            g->id, n->members.count);
     }
     arena_release(&a);
     return n;
+}
+
+void group_next_upgraded(struct group_next *n, struct group *g)
+{
+    size_t classic = 0;
+    list_each (&n->members, k) {
+        struct group_member *c = list_entry(k, struct next_member, link)->classic;
+        if (c) /* it joins again, and finds the new group */
+            group_member_drop_calls(c, KERR_REBALANCE_IN_PROGRESS);
+        classic += c != NULL;
+    }
+    g->leader = NULL;
+    group_set_state(g, GROUP_EMPTY);
+    LOG_INFO(LOG_BROKER_GROUP,
+             "group %s: goes on as a consumer group, with %zu members of the classic protocol",
+             g->id, classic);
+}
+
+void group_next_upgrade_undo(struct group_next *n, struct group *g)
+{
+    list_each (&n->members, k) {
+        struct next_member *m = list_entry(k, struct next_member, link);
+        list_push_back(&g->members, &m->classic->link);
+        m->classic = NULL;
+    }
+    group_next_free(n);
 }
 
 /* --- downgrade ----------------------------------------------------------------------------------
@@ -406,5 +443,5 @@ void group_next_downgrade(struct group_next *n, struct group *g, int64_t now)
     LOG_INFO(LOG_BROKER_GROUP, "group %s: goes on as a classic group, with %zu members", g->id,
              g->members.count);
     group_note_changed(g);
-    group_prepare_rebalance(g, now, "the last member of the new protocol has left");
+    group_prepare_rebalance(g, now, "the last member of the new protocol is gone");
 }

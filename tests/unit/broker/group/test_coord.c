@@ -69,6 +69,8 @@ static void open_coord(int64_t retention_ms, int64_t check_ms)
         .topics = {no_topic, each_topic, topics_now, NULL, NULL},
         .consumer_max_size = 10,
         .share_max_size = 10,
+        .may_upgrade = true,
+        .may_downgrade = true,
         .partition_exists = partition_exists,
         .recovered_end = after_a_crash ? recovered_end : NULL};
     CHECK_OK(db_open(&db, db_path, false, migrations, &e));
@@ -556,6 +558,42 @@ static void test_a_refused_join_makes_no_group(void)
     end();
 }
 
+/* A classic consumer in a stable generation 1; its id. */
+static struct slice classic_consumer(const char *group)
+{
+    static const char subscription[] = "\0\0\0\0\0\1\0\1t\xff\xff\xff\xff";
+    struct join_group_request join;
+    struct join_group_response *joined = arena_alloc(&arena, sizeof *joined);
+    struct sync_group_request sync;
+    struct sync_group_response synced;
+    join_in(&join, group);
+    join.session_timeout_ms = 50000;
+    join.protocol_type = SL("consumer");
+    join.protocols[0].metadata = slice_of(subscription, sizeof subscription - 1);
+    join_group_response_init(joined);
+    run(coord_join_group, &join, joined, 3);
+    CHECK_INT(joined->error_code, 0);
+    sync_group_request_init(&sync);
+    sync_group_response_init(&synced);
+    sync.group_id = slice_cstr(group);
+    sync.member_id = joined->member_id;
+    sync.generation_id = joined->generation_id;
+    run(coord_sync_group, &sync, &synced, 3);
+    CHECK_INT(synced.error_code, 0);
+    return joined->member_id;
+}
+
+static void test_a_refused_join_upgrades_no_group(void)
+{
+    begin();
+    struct slice id = classic_consumer("g");
+    CHECK_INT(beat("g", "foo(")->error_code, KERR_INVALID_REGULAR_EXPRESSION);
+    CHECK_INT(heartbeat("g", id, 1), KERR_NONE); /* it notices nothing */
+    CHECK_INT(beat("g", NULL)->error_code, KERR_NONE);
+    CHECK_INT(heartbeat("g", id, 1), KERR_REBALANCE_IN_PROGRESS);
+    end();
+}
+
 /* Holds the loop until the member's session is over: no timer has run when the next call does. */
 static void hold_the_loop(struct coord *c, struct group_call *call)
 {
@@ -594,6 +632,7 @@ static void test_who_is_overdue_does_not_hold_a_group(void)
 static const struct test_case tests[] = {
     {"no epoch is told before it is stored", test_no_epoch_before_it_is_stored},
     {"a refused join makes no group", test_a_refused_join_makes_no_group},
+    {"a refused join upgrades no group", test_a_refused_join_upgrades_no_group},
     {"who is overdue does not hold a group", test_who_is_overdue_does_not_hold_a_group},
     {"members survive a restart", test_members_survive_a_restart},
     {"commit, fetch, restart", test_commit_fetch_restart},

@@ -236,7 +236,7 @@ static int16_t beat(const char *id, int32_t generation, int64_t now)
 }
 
 /* A member of the new protocol: its epoch, or minus the code. */
-static int32_t new_beat(const char *id, int32_t epoch, int64_t now)
+static int32_t new_beat_as(const char *id, const char *instance, int32_t epoch, int64_t now)
 {
     struct consumer_group_heartbeat_request in;
     struct consumer_group_heartbeat_response out;
@@ -246,6 +246,7 @@ static int32_t new_beat(const char *id, int32_t epoch, int64_t now)
     consumer_group_heartbeat_response_init(&out);
     in.group_id = SL("g");
     in.member_id = slice_cstr(id);
+    in.instance_id = slice_cstr(instance);
     in.member_epoch = epoch;
     in.subscribed_topic_names_count = in.topic_partitions_count = -1;
     if (epoch == 0) {
@@ -256,6 +257,11 @@ static int32_t new_beat(const char *id, int32_t epoch, int64_t now)
     }
     group_next_heartbeat(n, &call, &timing, now);
     return out.error_code ? -out.error_code : out.member_epoch;
+}
+
+static int32_t new_beat(const char *id, int32_t epoch, int64_t now)
+{
+    return new_beat_as(id, NULL, epoch, now);
 }
 
 static size_t held(const char *id)
@@ -274,6 +280,7 @@ static void test_upgrade(void)
     classic_member("b", "range", "2,3");
     n = group_next_upgrade(g, &topics, 0);
     CHECK(n != NULL);
+    group_next_upgraded(n, g);
     CHECK_INT(g->members.count, 0);
     CHECK_INT(g->state, GROUP_EMPTY);
     CHECK_INT(n->epoch, 5);
@@ -417,6 +424,92 @@ static void test_static_members(void)
     end();
 }
 
+/* A static member that was started anew with the other protocol takes its own place, without having
+ * left. SPEC: broker 8.4 */
+static void test_static_member_changes_its_protocol(void)
+{
+    int32_t generation;
+    struct group_member *m;
+    begin();
+    classic_member("a", "range", "0,1");
+    classic_member("b", "range", "2,3");
+    m = group_member_find(g, SL("b"));
+    m->instance_id = xstrdup("i");
+    struct group_call *parked = join_call("b", "i", "range", subscription(1, ""));
+    m->join = parked;
+    n = group_next_upgrade(g, &topics, 0);
+    CHECK_INT(new_beat_as("x", "i", 0, 10), 6);
+    group_next_upgraded(n, g);
+    CHECK_INT(((struct join_group_response *)parked->out)->error_code, KERR_FENCED_INSTANCE_ID);
+    CHECK_INT(n->members.count, 2);
+    CHECK_INT(held("x"), 2); /* what its predecessor had */
+    CHECK(!group_next_find(n, SL("x"))->classic);
+    CHECK_INT(beat("b", 5, 20), KERR_UNKNOWN_MEMBER_ID);
+    CHECK_INT(new_beat_as("y", "i", 0, 30), -KERR_UNRELEASED_INSTANCE_ID);
+    /* and the way back, which ends what it wished in the new protocol */
+    struct next_member *x = group_next_find(n, SL("x"));
+    struct error e;
+    CHECK_OK(topic_regex_new(&x->regex, SL("t.*"), &e));
+    x->assignor = xstrdup("uniform");
+    int32_t epoch = n->epoch;
+    struct group_call *call = join_call("", "i", "range", subscription(1, ""));
+    CHECK_INT(group_next_join(n, g, call, &timing, 40), KERR_NONE);
+    CHECK_INT(n->members.count, 2);
+    CHECK(group_next_is_all_classic(n));
+    CHECK(group_next_find(n, SL("x")) == NULL);
+    struct next_member *again = group_next_find_instance(n, SL("i"));
+    CHECK(again && !again->regex && !again->assignor);
+    CHECK(n->epoch > epoch);
+    CHECK_INT(join("a", "", &generation, 50), KERR_NONE);
+    end();
+}
+
+/* Sinks of this worker do not send heartbeats: they are there as long as the process is. */
+static void test_members_inside(void)
+{
+    int32_t generation;
+    begin();
+    classic_member("a", "range", "0,1,2,3");
+    classic_member("b", "range", "");
+    group_member_find(g, SL("a"))->inside = true;
+    n = group_next_upgrade(g, &topics, 0);
+    CHECK(!group_next_tick(n, 999));
+    CHECK(group_next_tick(n, 1000));
+    CHECK(group_next_find(n, SL("a")) && !group_next_find(n, SL("b")));
+    struct group_call *call = join_call("a", NULL, "range", subscription(1, ""));
+    call->inside = true;
+    CHECK_INT(group_next_join(n, g, call, &timing, 1100), KERR_NONE);
+    generation = ((struct join_group_response *)call->out)->generation_id;
+    CHECK_STR(sync_of("a", generation, 1100), "0,1,2,3");
+    CHECK_INT(beat("a", generation, 1100), KERR_NONE);
+    CHECK(!group_next_tick(n, 1000000000));
+    CHECK_INT(group_next_deadline(n), INT64_MAX);
+    end();
+}
+
+/* The first member of the new protocol was refused: nobody has noticed anything. */
+static void test_upgrade_undone(void)
+{
+    begin();
+    classic_member("a", "range", "0,1");
+    classic_member("b", "range", "2,3");
+    g->leader = group_member_find(g, SL("a"));
+    struct group_call *parked = join_call("b", NULL, "range", subscription(1, ""));
+    group_member_find(g, SL("b"))->join = parked;
+    n = group_next_upgrade(g, &topics, 0);
+    CHECK_INT(g->members.count, 0);
+    group_next_upgrade_undo(n, g);
+    n = NULL;
+    CHECK_INT(g->members.count, 2);
+    CHECK(g->leader == group_member_find(g, SL("a")) &&
+          g->leader == list_entry(list_first(&g->members), struct group_member, link));
+    CHECK_INT(g->state, GROUP_STABLE);
+    CHECK_INT(g->generation, 5);
+    CHECK(group_member_find(g, SL("b"))->join == parked);
+    group_drop_calls(g, KERR_REBALANCE_IN_PROGRESS);
+    end();
+}
+
 static void test_bytes_that_make_no_sense(void)
 {
     begin();
@@ -440,6 +533,7 @@ static void test_downgrade(void)
     classic_member("b", "range", "2,3");
     n = group_next_upgrade(g, &topics, 0);
     CHECK_INT(new_beat("x", 0, 10), 6);
+    group_next_upgraded(n, g);
     CHECK_INT(new_beat("x", -1, 20), -1);
     CHECK(group_next_is_all_classic(n));
     noted = 0;
@@ -467,6 +561,9 @@ static const struct test_case tests[] = {
     {"what a join is refused for", test_refusals},
     {"who does not join again", test_overdue},
     {"static members", test_static_members},
+    {"a static member changes its protocol", test_static_member_changes_its_protocol},
+    {"members inside the process", test_members_inside},
+    {"an upgrade is taken back", test_upgrade_undone},
     {"bytes that make no sense", test_bytes_that_make_no_sense},
     {"downgrade", test_downgrade},
     {NULL, NULL},

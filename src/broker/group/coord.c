@@ -44,18 +44,31 @@ static void on_timer(void *arg)
     coord_tick(cg);
 }
 
+static void rearm_by(struct coord_group *cg, int64_t at)
+{
+    if (at >= cg->timer_at)
+        return; /* fires early, which is harmless */
+    if (!cg->timer.loop)
+        loop_timer_init(&cg->timer, cg->c->loop, on_timer, cg);
+    cg->timer_at = at;
+    loop_timer_set(&cg->timer, MAX(0, at - clock_mono_ms()) + 1);
+}
+
 void coord_rearm(struct coord *c, struct group *g)
 {
     struct coord_group *cg = coord_entry(c, slice_cstr(g->id));
     int64_t at = group_deadline(g);
     if (cg && cg->next)
         at = MIN(at, group_next_deadline(cg->next));
-    if (!cg || at >= cg->timer_at)
-        return; /* fires early, which is harmless */
-    if (!cg->timer.loop)
-        loop_timer_init(&cg->timer, c->loop, on_timer, cg);
-    cg->timer_at = at;
-    loop_timer_set(&cg->timer, MAX(0, at - clock_mono_ms()) + 1);
+    if (cg)
+        rearm_by(cg, at);
+}
+
+void coord_rearm_member(struct coord_group *cg, struct slice id)
+{
+    const struct next_member *m = group_next_find(cg->next, id);
+    if (m)
+        rearm_by(cg, MIN(m->session_deadline, m->revoke_deadline));
 }
 
 static void job_freed(void *arg, enum err code)
@@ -342,6 +355,7 @@ static void join_mixed(struct coord *c, struct coord_group *cg, struct group_cal
     const struct next_timing t = coord_consumer_timing(c, slice_cstr(cg->g->id));
     int16_t code = group_next_join(cg->next, cg->g, call, &t, clock_mono_ms());
     if (code == KERR_NONE) {
+        coord_rearm(c, cg->g);
         coord_settle(c, cg, call);
         coord_maybe_downgrade(c, cg); /* it may have taken the place of the last of the others */
         return;
@@ -421,12 +435,11 @@ void coord_heartbeat(struct coord *c, struct group_call *call)
         out->error_code = KERR_INVALID_GROUP_ID;
     else if (!cg)
         out->error_code = KERR_UNKNOWN_MEMBER_ID;
-    else if (cg->next)
+    else if (cg->next) {
         out->error_code = group_next_classic_heartbeat(cg->next, in, clock_mono_ms());
-    else
+        coord_rearm_member(cg, in->member_id);
+    } else /* which puts a deadline off, and makes none: the timer may stay */
         out->error_code = group_heartbeat(cg->g, in, clock_mono_ms());
-    if (cg)
-        coord_rearm(c, cg->g);
     call->done(call);
 }
 

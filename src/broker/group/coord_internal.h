@@ -64,6 +64,8 @@ void coord_maybe_downgrade(struct coord *c, struct coord_group *cg);
 struct next_timing coord_consumer_timing(const struct coord *c, struct slice group);
 /* Sets the group's timer after anything happened to it. */
 void coord_rearm(struct coord *c, struct group *g);
+/* The same when only this member of cg->next may be due earlier than before: looks at no other. */
+void coord_rearm_member(struct coord_group *cg, struct slice id);
 /* Removes members whose time is up, without waiting for that timer. */
 void coord_tick(struct coord_group *cg);
 void coord_expire_offsets(void *coord);

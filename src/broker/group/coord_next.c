@@ -108,7 +108,6 @@ static void stored(void *arg, enum err code)
 
 void coord_settle(struct coord *c, struct coord_group *cg, struct group_call *call)
 {
-    coord_rearm(c, cg->g);
     if (cg->stored_epoch >= cg->next->epoch) {
         if (call)
             call->done(call);
@@ -206,6 +205,10 @@ void coord_consumer_heartbeat(struct coord *c, struct group_call *call)
         call->done(call);
         return;
     }
+    if (upgraded)
+        coord_rearm(c, cg->g);
+    else
+        coord_rearm_member(cg, ((struct consumer_group_heartbeat_response *)call->out)->member_id);
     coord_settle(c, cg, call);
     coord_maybe_downgrade(c, cg);
 }

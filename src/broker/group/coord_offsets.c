@@ -65,11 +65,8 @@ static int16_t check_commit(struct coord *c, struct group_call *call)
                    ? KERR_GROUP_ID_NOT_FOUND
                    : group_next_check_commit(cg->next, in->member_id,
                                              in->generation_id_or_member_epoch, call->version);
-    if (cg) {
-        int16_t code = group_check_commit(cg->g, in, clock_mono_ms());
-        coord_rearm(c, cg->g);
-        return code;
-    }
+    if (cg)
+        return group_check_commit(cg->g, in, clock_mono_ms());
     if (in->generation_id_or_member_epoch < 0)
         return KERR_NONE;
     return call->version >= 9 ? KERR_GROUP_ID_NOT_FOUND : KERR_ILLEGAL_GENERATION;

@@ -60,6 +60,7 @@ void coord_share_heartbeat(struct coord *c, struct group_call *call)
         group_config_int(c->o.configs, in->group_id, GROUP_SHARE_HEARTBEAT_MS),
         c->o.share_max_size};
     group_next_share_heartbeat(cg->next, call, &t, clock_mono_ms());
+    coord_rearm_member(cg, in->member_id);
     coord_settle(c, cg, call);
 }
 

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/broker.h"
+#include "broker/group/coord_internal.h"
 #include "broker/group/group_config.h"
 #include "broker/resource_config.h"
 #include "helpers.h"
@@ -594,6 +595,37 @@ static void test_a_refused_join_upgrades_no_group(void)
     end();
 }
 
+/* The timer of the group is never later than the first deadline in it; nor is it set anew for calls
+ * that put deadlines off. */
+static bool timer_is_right(const char *group)
+{
+    const struct coord_group *cg = coord_entry(coord, slice_cstr(group));
+    int64_t at = group_deadline(cg->g);
+    if (cg->next)
+        at = MIN(at, group_next_deadline(cg->next));
+    return at != INT64_MAX && cg->timer_at <= at;
+}
+
+static void test_timers(void)
+{
+    begin();
+    CHECK_INT(beat("new", NULL)->error_code, KERR_NONE);
+    CHECK(timer_is_right("new"));
+    CHECK_INT(share_beat().error_code, KERR_NONE);
+    CHECK(timer_is_right("s"));
+    struct slice id = classic_consumer("g");
+    CHECK(timer_is_right("g"));
+    int64_t at = coord_entry(coord, SL("g"))->timer_at;
+    usleep(5000);
+    CHECK_INT(heartbeat("g", id, 1), KERR_NONE);
+    CHECK_INT(coord_entry(coord, SL("g"))->timer_at, at);
+    CHECK_INT(beat("g", NULL)->error_code, KERR_NONE); /* an upgrade */
+    CHECK(timer_is_right("g"));
+    CHECK_INT(heartbeat("g", id, 1), KERR_REBALANCE_IN_PROGRESS);
+    CHECK(timer_is_right("g")); /* it must join within its second */
+    end();
+}
+
 /* Holds the loop until the member's session is over: no timer has run when the next call does. */
 static void hold_the_loop(struct coord *c, struct group_call *call)
 {
@@ -633,6 +665,7 @@ static const struct test_case tests[] = {
     {"no epoch is told before it is stored", test_no_epoch_before_it_is_stored},
     {"a refused join makes no group", test_a_refused_join_makes_no_group},
     {"a refused join upgrades no group", test_a_refused_join_upgrades_no_group},
+    {"timers of groups", test_timers},
     {"who is overdue does not hold a group", test_who_is_overdue_does_not_hold_a_group},
     {"members survive a restart", test_members_survive_a_restart},
     {"commit, fetch, restart", test_commit_fetch_restart},

@@ -106,21 +106,27 @@ bool config_row_secret(const struct opt_row *row)
     return row->type == OPT_PASSWORD || (row->flags & OPT_SECRET);
 }
 
-/* Parses the text that was given; fills value or an error. */
+/* Parses the text that was given, then checks it: what does not parse has no value, what a check does
+ * not like keeps it. */
 static void set_given(struct config_errors *v, struct config_item *i, struct slice text)
 {
-    struct opt_row row = *i->row;
+    struct opt_row checked = *i->row;
+    struct opt_row plain = {.name = checked.name,
+                            .type = checked.type,
+                            .offset = OPT_NO_FIELD,
+                            .flags = checked.flags & OPT_SECRET};
     struct opt_values values = {.values = NULL, .texts = STRMAP_INIT};
     struct error e = {0};
     struct strbuf tmp = STRBUF_INIT;
-    row.offset = OPT_NO_FIELD;
-    if (opt_set(&row, &values, text, &e)) {
+    checked.offset = OPT_NO_FIELD;
+    checked.name = i->checked_as;
+    if (opt_set(&plain, &values, text, &e)) {
         config_item_error(v, i, slice_cstr(e.msg));
-        i->value = row.choices || row.type == OPT_STRING || row.type == OPT_LIST
-                       ? arena_dup(&v->a, slice_trim(text))
-                       : SLICE_NULL;
+        i->value = SLICE_NULL;
     } else {
-        i->value = arena_dup(&v->a, opt_text(&row, &values, true, &tmp));
+        i->value = arena_dup(&v->a, opt_text(&plain, &values, true, &tmp));
+        if (opt_set(&checked, &values, text, &e))
+            config_item_error(v, i, slice_cstr(e.msg));
     }
     strbuf_release(&tmp);
     opt_values_release(&values);
@@ -149,7 +155,9 @@ void config_item_set(struct config_errors *v, struct config_item *i, const struc
         config_item_error(v, i, strbuf_slice(&m));
         strbuf_release(&m);
         struct error e = {0};
-        if ((i->row->flags & OPT_CHECK_NULL) && i->row->check(i->row, SLICE_NULL, &e))
+        struct opt_row checked = *i->row;
+        checked.name = i->checked_as;
+        if ((checked.flags & OPT_CHECK_NULL) && checked.check(&checked, SLICE_NULL, &e))
             config_item_error(v, i, slice_cstr(e.msg));
     } else {
         i->value = config_row_secret(i->row) && i->def.p ? SL("[hidden]") : i->def;
@@ -163,6 +171,7 @@ struct config_item *config_item_row(struct config_errors *v, const struct opt_ro
     if (!i)
         i = config_item_add(v, name);
     i->row = row;
+    i->checked_as = row->name;
     i->def = slice_cstr(row->def);
     i->required = row->flags & OPT_REQUIRED;
     i->order = row->order;
@@ -212,6 +221,12 @@ static void recommend(struct config_errors *v, struct config_item *i, const char
     config_text_add(&v->a, &i->recommended, &i->recommended_count, slice_cstr(text));
 }
 
+void config_recommend_class(struct config_errors *v, struct config_item *i, const char *class_name)
+{
+    for (size_t k = 0; k < registry_copies(class_name); k++)
+        recommend(v, i, class_name);
+}
+
 /* The worker's converters are the defaults, and their versions are shown. */
 static void converter_default(struct config_errors *v, const char *key, const struct strmap *config)
 {
@@ -222,7 +237,7 @@ static void converter_default(struct config_errors *v, const char *key, const st
     snprintf(version_key, sizeof version_key, "%s.plugin.version", key);
     for (size_t k = 0; i && k < v->registry->converter_count; k++)
         if (key[0] == 'h' || !registry_header_only(v->registry->converters[k]))
-            recommend(v, i, v->registry->converters[k]->class_name);
+            config_recommend_class(v, i, v->registry->converters[k]->class_name);
     if (i && c) {
         i->def = slice_cstr(c->class_name);
         if (!strmap_has(config, i->name))

@@ -17,6 +17,7 @@
 struct config_item {
     struct slice name;
     const struct opt_row *row;   /* NULL: a value without definition */
+    const char *checked_as;      /* the option's name in the words of its checks */
     struct slice def;            /* default as shown; null: none */
     struct slice group, display; /* as shown (transforms have names of their own) */
     struct slice value;          /* as shown */

@@ -62,8 +62,9 @@ static void alias_row(const struct alias *x, const struct opt_row *row, int orde
     struct slice key = alias_key(x, row->name);
     struct opt_row *named = arena_alloc(&x->v->a, sizeof *named);
     *named = *row;
-    named->name = key.p; /* messages name the option as the user wrote it */
+    named->name = key.p;
     struct config_item *i = config_item_row(x->v, named, key, slice_cstr(group));
+    i->checked_as = row->name; /* a check knows nothing of the alias, in Kafka too */
     i->order = order;
     config_item_set(x->v, i, x->config, key, false);
 }
@@ -100,9 +101,8 @@ static void recommend_all(struct config_errors *v, struct config_item *i, bool t
 {
     const struct registry *r = v->registry;
     for (size_t k = 0; k < (transforms ? r->transform_count : r->predicate_count); k++)
-        config_text_add(
-            &v->a, &i->recommended, &i->recommended_count,
-            slice_cstr(transforms ? r->transforms[k]->class_name : r->predicates[k]->class_name));
+        config_recommend_class(
+            v, i, transforms ? r->transforms[k]->class_name : r->predicates[k]->class_name);
 }
 
 /* In the order of Kafka's definitions: by group as they come, order in it, what is required first,
@@ -139,6 +139,8 @@ static void alias_rows(const struct alias *x, const struct opt_row *own,
     for (size_t t = 0; t < ARRAY_LEN(tables); t++)
         for (const struct opt_row *r = tables[t]; r && r->name; r++) {
             size_t group = 0; /* without a group: first */
+            if ((r->flags & OPT_INTERNAL) && !strmap_has(x->config, alias_key(x, r->name)))
+                continue;
             for (size_t k = 0; r->group && k < count; k++) {
                 const char *seen = all[k].row->group;
                 group = MAX(group, all[k].group + 1);

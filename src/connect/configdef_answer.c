@@ -53,7 +53,7 @@ json_t *config_definition_json(const struct config_item *i)
     json_object_set_new(d, "width", json_string(widths[r->width]));
     json_object_set_new(d, "display_name", text_json(i->display));
     json_object_set_new(d, "dependents", texts_json(i->dependents, i->dependent_count));
-    json_object_set_new(d, "order", json_integer(i->group.p ? i->order : -1));
+    json_object_set_new(d, "order", json_integer(i->group.p || i->order > 0 ? i->order : -1));
     return d;
 }
 

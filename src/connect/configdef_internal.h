@@ -18,6 +18,8 @@ struct config_item *config_item_row(struct config_errors *v, const struct opt_ro
  * null is noticed at its start only. SPEC: connect 1.1 */
 void config_item_set(struct config_errors *v, struct config_item *i, const struct strmap *config,
                      struct slice key, bool own);
+/* One class of those that an option recommends. */
+void config_recommend_class(struct config_errors *v, struct config_item *i, const char *class_name);
 bool config_row_secret(const struct opt_row *row);
 /* Appends a copy to a list that grows in the arena. */
 void config_text_add(struct arena *a, struct slice **list, size_t *count, struct slice text);

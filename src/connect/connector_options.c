@@ -61,8 +61,8 @@ static enum err check_unique(const struct opt_row *row, struct slice text, struc
 
 static const char *const reload[] = {"none", "restart", NULL};
 static const char *const tolerance[] = {"none", "all", NULL};
-static const char *const support[] = {"requested", "required", NULL};
-static const char *const boundary[] = {"interval", "poll", "connector", NULL};
+static const char *const support[] = {"REQUIRED", "REQUESTED", NULL};
+static const char *const boundary[] = {"INTERVAL", "POLL", "CONNECTOR", NULL};
 
 #define ROW(n, t, d, imp, g, o, w, disp, text)                                                     \
     .name = n, .type = t, .def = d, .offset = OPT_NO_FIELD, .importance = imp, .group = g,         \

@@ -115,7 +115,9 @@ enum err herder_validate(struct herder *h, struct slice class_name, const struct
                              ARG_SL(own), ARG_SL(class_name));
     const struct connector_ops *ops = registry_connector(h->registry, slice_trim(own));
     if (!ops)
-        return no_class(h, own, out, e, 500, prefix);
+        return no_class(h, own, out, e, 500,
+                        "org.apache.kafka.connect.runtime.rest.errors.BadRequestException: "
+                        "org.apache.kafka.connect.errors.ConnectException: ");
     struct config_errors v;
     enum err err = validate(h, config, ops, &v, e);
     if (!err)

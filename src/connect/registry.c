@@ -131,6 +131,24 @@ bool registry_header_only(const struct converter_ops *c)
     return c == &converter_simple_header;
 }
 
+/* The places of an installation: the class path and, in plugin.path, a folder each of the file
+ * connectors and of Debezium's for MySQL, MariaDB and MongoDB. All have connect-api, Debezium's have
+ * debezium-core, which does not offer its CloudEventsConverter. */
+enum { DEBEZIUM_FOLDERS = 3, PLACES = DEBEZIUM_FOLDERS + 2 };
+
+size_t registry_copies(const char *class_name)
+{
+    struct slice name = slice_cstr(class_name);
+    if (slice_eq(name, SL("io.debezium.converters.CloudEventsConverter")))
+        return 0;
+    if (slice_starts(name, SL("org.apache.kafka.connect.storage.")))
+        return PLACES;
+    return slice_starts(name, SL("io.debezium.")) &&
+                   !slice_starts(name, SL("io.debezium.connector."))
+               ? DEBEZIUM_FOLDERS
+               : 1;
+}
+
 const char *registry_nearest(const struct registry *r, struct slice name)
 {
     struct opt_row *rows = xcalloc(r->connector_count + 1, sizeof *rows);

@@ -27,6 +27,9 @@ const struct predicate_ops *registry_predicate(const struct registry *r, struct 
 /* Whether a converter may be a header.converter: all of ours may. "header_converter" only: not
  * listed as a converter. */
 bool registry_header_only(const struct converter_ops *c);
+/* How often Kafka's worker names a class among an option's recommended values: once for each place
+ * of an installation that has a copy. 0: it is not found there. SPEC: golden connect/plugins */
+size_t registry_copies(const char *class_name);
 /* The connector class of nearly this name, or NULL: for texts. */
 const char *registry_nearest(const struct registry *r, struct slice name);
 /* The text after "available connectors are: " of Connect's answer for an unknown class. */

@@ -71,10 +71,10 @@ static enum err apply(void *smt, struct record_batch *b, struct record *r, struc
 }
 
 static const struct opt_row rows[] = {
-    SMT_ROW("header.changed.name", OPT_STRING, NULL, 0, OPT_LOW,
+    DBZ_ROW(OPT_W_LONG, "Header change name.", "header.changed.name", OPT_STRING, NULL, 0, OPT_LOW,
             "Header for the names of changed fields; none when it is not given."),
-    SMT_ROW("header.unchanged.name", OPT_STRING, NULL, 0, OPT_LOW,
-            "Header for the names of unchanged fields; none when it is not given."),
+    DBZ_ROW(OPT_W_LONG, "Header unchanged name.", "header.unchanged.name", OPT_STRING, NULL, 0,
+            OPT_LOW, "Header for the names of unchanged fields; none when it is not given."),
     {.name = NULL},
 };
 DBZ_CLASS(smt_extract_changed, "", "ExtractChangedRecordState", rows, configure, apply, release)

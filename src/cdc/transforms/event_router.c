@@ -417,59 +417,65 @@ static enum err apply(void *smt, struct record_batch *b, struct record *r, struc
     return route(s, b, &row, ts_ms, r, e);
 }
 
-#define FIELDS(order_, name_, type_, def_, flags_, importance_, group_, doc_)                      \
-    SMT_FIELDS_AT(order_, name_, type_, def_, flags_, importance_, doc_), .group = group_,         \
-                                                                          .width = OPT_W_MEDIUM
-#define ROW(order_, name_, type_, def_, importance_, group_, doc_)                                 \
+#define FIELDS(order_, name_, type_, def_, flags_, importance_, group_, display_, doc_)            \
+    DBZ_FIELDS(order_, OPT_W_MEDIUM, display_, name_, type_, def_, flags_, importance_, doc_),     \
+        .group = group_
+#define ROW(order_, name_, type_, def_, importance_, group_, display_, doc_)                       \
     {                                                                                              \
-        FIELDS(order_, name_, type_, def_, 0, importance_, group_, doc_)                           \
+        FIELDS(order_, name_, type_, def_, 0, importance_, group_, display_, doc_)                 \
     }
-#define CHOICE(order_, name_, def_, choices_, doc_)                                                \
+#define CHOICE(order_, name_, def_, choices_, display_, doc_)                                      \
     {                                                                                              \
-        FIELDS(order_, name_, OPT_STRING, def_, OPT_ANY_CASE, OPT_MEDIUM, "Table", doc_),          \
+        FIELDS(order_, name_, OPT_STRING, def_, OPT_ANY_CASE, OPT_MEDIUM, "Table", display_,       \
+               doc_),                                                                              \
             .choices = choices_                                                                    \
     }
 static const char *const behaviours[] = {"warn", "error", "fatal", NULL};
 static const char *const nulls[] = {"ignore", "optional_bytes", NULL};
 static const struct opt_row rows[] = {
-    ROW(1, "table.field.event.id", OPT_STRING, "id", OPT_LOW, "Table",
+    ROW(1, "table.field.event.id", OPT_STRING, "id", OPT_LOW, "Table", "Event ID Field",
         "Column with the event's id."),
-    ROW(2, "table.field.event.key", OPT_STRING, "aggregateid", OPT_LOW, "Table",
+    ROW(2, "table.field.event.key", OPT_STRING, "aggregateid", OPT_LOW, "Table", "Event Key Field",
         "Column that becomes the key."),
-    ROW(3, "table.field.event.type", OPT_STRING, "type", OPT_LOW, "Table",
+    ROW(3, "table.field.event.type", OPT_STRING, "type", OPT_LOW, "Table", "Event Type Field",
         "Column with the event's type."),
     ROW(4, "table.field.event.payload", OPT_STRING, "payload", OPT_LOW, "Table",
-        "Column that becomes the value."),
+        "Event Payload Field", "Column that becomes the value."),
     ROW(5, "table.field.event.timestamp", OPT_STRING, NULL, OPT_MEDIUM, "Table",
-        "Column that becomes the timestamp."),
+        "Event Timestamp Field", "Column that becomes the timestamp."),
     ROW(6, "table.fields.additional.placement", OPT_LIST, NULL, OPT_HIGH, "Table",
+        "Settings for each additional column in the outbox table",
         "More columns: column:header:alias, column:envelope:alias, column:partition."),
     ROW(7, "table.fields.additional.error.on.missing", OPT_BOOLEAN, "true", OPT_MEDIUM, "Table",
+        "Should the transform error if an additional field is missing in the change data",
         "Whether such a column must exist."),
     ROW(8, "table.field.event.schema.version", OPT_STRING, NULL, OPT_LOW, "Table",
-        "Column with the version of the value's schema."),
+        "Event Schema Version Field", "Column with the version of the value's schema."),
     CHOICE(9, "table.op.invalid.behavior", "warn", behaviours,
+           "Behavior when capturing an unexpected outbox event",
            "What an UPDATE of the table does: warn and error log it, fatal fails the task."),
     ROW(10, "table.expand.json.payload", OPT_BOOLEAN, "false", OPT_MEDIUM, "Table",
+        "Expand Payload escaped string as real JSON",
         "Turn a payload that is JSON text into a struct."),
     CHOICE(11, "table.json.payload.null.behavior", "ignore", nulls,
+           "Behavior when json payload including null value",
            "ignore leaves null members out, optional_bytes keeps them."),
     SMT_ROW("table.json.payload.empty.array.behavior", OPT_STRING, NULL, OPT_INTERNAL, OPT_MEDIUM,
             "Accepted; empty arrays are left out."),
     ROW(1, "route.by.field", OPT_STRING, "aggregatetype", OPT_HIGH, "Router",
-        "Column that chooses the topic."),
+        "Field to route events by", "Column that chooses the topic."),
     ROW(2, "route.topic.regex", OPT_STRING, "(?<routedByValue>.*)", OPT_LOW, "Router",
-        "Expression that its text must match as a whole."),
+        "The name of the routed topic", "Expression that its text must match as a whole."),
     ROW(3, "route.topic.replacement", OPT_STRING, "outbox.event.${routedByValue}", OPT_HIGH,
-        "Router", "The topic; ${name} and $1 stand for groups."),
+        "Router", "The name of the routed topic", "The topic; ${name} and $1 stand for groups."),
     ROW(4, "route.tombstone.on.empty.payload", OPT_BOOLEAN, "false", OPT_HIGH, "Router",
-        "Send a tombstone for an empty payload."),
+        "Empty payloads cause a tombstone message", "Send a tombstone for an empty payload."),
     ROW(1, "tracing.span.context.field", OPT_STRING, "tracingspancontext", OPT_HIGH, "Tracing",
-        "Accepted; weir traces nothing."),
+        "Serialized tracing span context field", "Accepted; weir traces nothing."),
     ROW(2, "tracing.operation.name", OPT_STRING, "debezium-read", OPT_HIGH, "Tracing",
-        "Accepted; weir traces nothing."),
+        "Tracing operation name", "Accepted; weir traces nothing."),
     ROW(3, "tracing.with.context.field.only", OPT_BOOLEAN, "false", OPT_HIGH, "Tracing",
-        "Accepted; weir traces nothing."),
+        "Trace only events with context field present", "Accepted; weir traces nothing."),
     {.name = NULL},
 };
 DBZ_CLASS(smt_event_router, "outbox.", "EventRouter", rows, configure, apply, release)

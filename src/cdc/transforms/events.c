@@ -75,7 +75,8 @@ static enum err apply_filter(void *smt, struct record_batch *b, struct record *r
 }
 
 static const struct opt_row filter_rows[] = {
-    SMT_ROW("schema.change.event.exclude.list", OPT_STRING, NULL, OPT_REQUIRED, OPT_HIGH,
+    DBZ_ROW(OPT_W_SHORT, "Schema change event exclude list", "schema.change.event.exclude.list",
+            OPT_STRING, NULL, OPT_REQUIRED, OPT_HIGH,
             "Kinds of DDL events to leave out: CREATE, ALTER, DROP, TRUNCATE, DATABASE."),
     {.name = NULL},
 };
@@ -129,11 +130,13 @@ static enum err apply_nothing(void *smt, struct record_batch *b, struct record *
 }
 
 static const struct opt_row tracing_rows[] = {
-    SMT_ROW("tracing.span.context.field", OPT_STRING, "tracingspancontext", OPT_NO_STORE, OPT_HIGH,
+    DBZ_ROW(OPT_W_MEDIUM, "Serialized tracing span context field", "tracing.span.context.field",
+            OPT_STRING, "tracingspancontext", OPT_NO_STORE, OPT_HIGH,
             "Accepted; weir traces nothing."),
-    SMT_ROW("tracing.operation.name", OPT_STRING, "debezium-read", OPT_NO_STORE, OPT_HIGH,
-            "Accepted; weir traces nothing."),
-    SMT_ROW("tracing.with.context.field.only", OPT_BOOLEAN, "false", OPT_NO_STORE, OPT_HIGH,
+    DBZ_ROW(OPT_W_MEDIUM, "Tracing operation name", "tracing.operation.name", OPT_STRING,
+            "debezium-read", OPT_NO_STORE, OPT_HIGH, "Accepted; weir traces nothing."),
+    DBZ_ROW(OPT_W_MEDIUM, "Trace only events with context field present",
+            "tracing.with.context.field.only", OPT_BOOLEAN, "false", OPT_NO_STORE, OPT_HIGH,
             "Accepted; weir traces nothing."),
     {.name = NULL},
 };

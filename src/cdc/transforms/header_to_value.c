@@ -268,11 +268,14 @@ static enum err apply(void *smt, struct record_batch *b, struct record *r, struc
 
 static const char *const operations[] = {"move", "copy", NULL};
 static const struct opt_row rows[] = {
-    SMT_ROW("headers", OPT_LIST, NULL, OPT_REQUIRED, OPT_HIGH, "Headers that become fields."),
-    SMT_ROW("fields", OPT_LIST, NULL, OPT_REQUIRED, OPT_HIGH,
+    DBZ_ROW(OPT_W_NONE, "Header names list", "headers", OPT_LIST, NULL, OPT_REQUIRED, OPT_HIGH,
+            "Headers that become fields."),
+    DBZ_ROW(OPT_W_NONE, "Field names list", "fields", OPT_LIST, NULL, OPT_REQUIRED, OPT_HIGH,
             "Names of these fields, in the order of the headers; a dot leads into a struct."),
-    SMT_CHOICE_ROW("operation", NULL, OPT_REQUIRED | OPT_ANY_CASE, OPT_HIGH, operations,
-                   "move removes the headers from the record, copy keeps them."),
+    {DBZ_FIELDS(1, OPT_W_NONE, "Operation: mover or copy", "operation", OPT_STRING, NULL,
+                OPT_REQUIRED | OPT_ANY_CASE, OPT_HIGH,
+                "move removes the headers from the record, copy keeps them."),
+     .choices = operations},
     {.name = NULL},
 };
 DBZ_CLASS(smt_header_to_value, "", "HeaderToValue", rows, configure, apply, release)

@@ -225,22 +225,29 @@ static enum err apply(void *smt, struct record_batch *b, struct record *r, struc
     return rc ? rc : smt_copy_text(b, strbuf_slice(&s->topic), &r->topic, e);
 }
 
-#define ROWS(field_, cache_)                                                                       \
+#define REGEX(display_, name_, flags_, doc_)                                                       \
     {                                                                                              \
-        SMT_REGEX_ROW("topic.regex", NULL, OPT_REQUIRED, OPT_LOW,                                  \
-                      "Java regular expression of the topics to take."),                           \
-            SMT_ROW("topic.replacement", OPT_STRING, NULL, OPT_REQUIRED, OPT_LOW,                  \
-                    "Where they go; $1 stands for a group."),                                      \
-            SMT_ROW("key.enforce.uniqueness", OPT_BOOLEAN, "true", 0, OPT_LOW,                     \
+        DBZ_FIELDS(1, OPT_W_LONG, display_, name_, OPT_STRING, NULL, flags_, OPT_LOW, doc_),       \
+            .check = smt_check_regex                                                               \
+    }
+#define ROWS(field_, cache_, cache_title_)                                                         \
+    {                                                                                              \
+        REGEX("Topic regex", "topic.regex", OPT_REQUIRED,                                          \
+              "Java regular expression of the topics to take."),                                   \
+            DBZ_ROW(OPT_W_LONG, "Topic replacement", "topic.replacement", OPT_STRING, NULL,        \
+                    OPT_REQUIRED, OPT_LOW, "Where they go; $1 stands for a group."),               \
+            DBZ_ROW(OPT_W_SHORT, "Add source topic name into key", "key.enforce.uniqueness",       \
+                    OPT_BOOLEAN, "true", 0, OPT_LOW,                                               \
                     "Add a field to keys that tells the tables apart."),                           \
-            SMT_REGEX_ROW("key.field.regex", NULL, 0, OPT_LOW,                                     \
-                          "Expression over the old topic for that field."),                        \
+            REGEX("Key field regex", "key.field.regex", 0,                                         \
+                  "Expression over the old topic for that field."),                                \
             SMT_ROW("key.field.name", OPT_STRING, field_, 0, OPT_LOW, "Name of that field."),      \
-            SMT_ROW("key.field.replacement", OPT_STRING, NULL, 0, OPT_LOW,                         \
+            DBZ_ROW(OPT_W_LONG, "Key field replacement", "key.field.replacement", OPT_STRING,      \
+                    NULL, 0, OPT_LOW,                                                              \
                     "Its text, made of the groups of key.field.regex; else the old topic."),       \
             SMT_CHOICE_ROW("schema.name.adjustment.mode", "none", OPT_ANY_CASE, OPT_MEDIUM,        \
                            adjustments, "How names of schemas are made to suit a serializer."),    \
-            SMT_ROW(cache_, OPT_INT, "16", OPT_NO_STORE, OPT_LOW,                                  \
+            DBZ_ROW(OPT_W_LONG, cache_title_, cache_, OPT_INT, "16", OPT_NO_STORE, OPT_LOW,        \
                     "Accepted; weir keeps what it needs."),                                        \
         {                                                                                          \
             .name = NULL                                                                           \
@@ -248,9 +255,9 @@ static enum err apply(void *smt, struct record_batch *b, struct record *r, struc
     }
 static const char *const adjustments[] = {"none", "avro", "avro_unicode", NULL};
 static const struct opt_row table_rows[] =
-    ROWS("__dbz__physicalTableIdentifier", "logical.table.cache.size");
-static const struct opt_row topic_rows[] =
-    ROWS("__dbz__sourceIdentifier", "logical.destination.cache.size");
+    ROWS("__dbz__physicalTableIdentifier", "logical.table.cache.size", "Logical table cache size");
+static const struct opt_row topic_rows[] = ROWS(
+    "__dbz__sourceIdentifier", "logical.destination.cache.size", "Logical destination cache size");
 DBZ_CLASS(smt_by_logical_table_router, "", "ByLogicalTableRouter", table_rows, configure, apply,
           release)
 DBZ_CLASS(smt_to_logical_topic_router, "", "ToLogicalTopicRouter", topic_rows, configure, apply,

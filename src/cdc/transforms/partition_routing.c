@@ -184,16 +184,18 @@ static enum err apply(void *smt, struct record_batch *b, struct record *r, struc
     return E_OK;
 }
 
-#define ROW(name_, type_, def_, flags_, importance_, doc_)                                         \
+#define ROW(order_, display_, name_, type_, def_, flags_, importance_, doc_)                       \
     {                                                                                              \
-        SMT_FIELDS(name_, type_, def_, flags_, importance_, doc_), .group = "partitions"           \
+        DBZ_FIELDS(order_, OPT_W_NONE, display_, name_, type_, def_, flags_, importance_, doc_),   \
+            .group = "partitions"                                                                  \
     }
 static const struct opt_row rows[] = {
-    ROW("partition.payload.fields", OPT_LIST, NULL, OPT_REQUIRED, OPT_HIGH,
+    ROW(1, "List of payload fields to use for compute partition.", "partition.payload.fields",
+        OPT_LIST, NULL, OPT_REQUIRED, OPT_HIGH,
         "Fields whose values choose the partition: change.name (of the row), source.table, op."),
-    ROW("partition.topic.num", OPT_INT, NULL, OPT_REQUIRED, OPT_HIGH,
-        "How many partitions the topic has."),
-    ROW("partition.hash.function", OPT_STRING, "java", 0, OPT_LOW,
+    ROW(2, "Number of partition configured for topic", "partition.topic.num", OPT_INT, NULL,
+        OPT_REQUIRED, OPT_HIGH, "How many partitions the topic has."),
+    ROW(3, "Hash function", "partition.hash.function", OPT_STRING, "java", 0, OPT_LOW,
         "How values are hashed: java. (murmur is not there.)"),
     {.name = NULL},
 };

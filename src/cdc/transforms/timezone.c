@@ -359,16 +359,15 @@ static enum err apply(void *smt, struct record_batch *b, struct record *r, struc
     return E_OK;
 }
 
-#define ROW(name_, type_, flags_, doc_)                                                            \
-    {                                                                                              \
-        SMT_FIELDS(name_, type_, NULL, flags_, OPT_HIGH, doc_), .width = OPT_W_MEDIUM              \
-    }
+#define ROW(display_, name_, type_, flags_, doc_)                                                  \
+    DBZ_ROW(OPT_W_MEDIUM, display_, name_, type_, NULL, flags_, OPT_HIGH, doc_)
 static const struct opt_row rows[] = {
-    ROW("converted.timezone", OPT_STRING, OPT_REQUIRED,
+    ROW("Converted Timezone", "converted.timezone", OPT_STRING, OPT_REQUIRED,
         "The zone: a name (Asia/Seoul) or an offset (+09:00)."),
-    ROW("include.list", OPT_LIST, 0,
+    ROW("Include List", "include.list", OPT_LIST, 0,
         "Events and fields to convert: source:TABLE[:FIELD], topic:TOPIC[:FIELD], NAME:FIELD."),
-    ROW("exclude.list", OPT_LIST, 0, "Events and fields to leave out, in the same form."),
+    ROW("Exclude List", "exclude.list", OPT_LIST, 0,
+        "Events and fields to leave out, in the same form."),
     {.name = NULL},
 };
 DBZ_CLASS(smt_timezone_converter, "", "TimezoneConverter", rows, configure, apply, release)

@@ -23,6 +23,14 @@ DEBEZIUM_TRANSFORMS(X)
 #undef X
 
 #define DBZ_VERSION "3.5.0.Final"
+/* An option's row as SMT_FIELDS, with its place in a form and the name shown there. */
+#define DBZ_FIELDS(order_, width_, display_, name_, type_, def_, flags_, importance_, doc_)        \
+    .name = name_, .type = type_, .def = def_, .offset = OPT_NO_FIELD, .flags = flags_,            \
+    .importance = importance_, .order = order_, .width = width_, .display = display_, .doc = doc_
+#define DBZ_ROW(width_, display_, name_, type_, def_, flags_, importance_, doc_)                   \
+    {                                                                                              \
+        DBZ_FIELDS(1, width_, display_, name_, type_, def_, flags_, importance_, doc_)             \
+    }
 /* One class of io.debezium.transforms.; Sub: the package below it, with its dot. */
 #define DBZ_CLASS(var, Sub, Name, rows_, configure_, apply_, release_)                             \
     static const char *const var##_aliases[] = {Name, NULL};                                       \

@@ -279,12 +279,13 @@ const struct opt_row converter_plain_rows[] = {
     CONVERTER_TYPE_ROW,
     {.name = NULL},
 };
+static const struct opt_row no_rows[] = {{.name = NULL}};
 static const char *const header_aliases[] = {"SimpleHeaderConverter", "Simple", NULL};
 const struct converter_ops converter_simple_header = {
     .class_name = "org.apache.kafka.connect.storage.SimpleHeaderConverter",
     .aliases = header_aliases,
     .version = "4.1.1",
-    .rows = converter_plain_rows,
+    .rows = no_rows,
     .configure = converter_no_state,
     .from_connect = header_from,
     .to_connect = header_to,

@@ -34,49 +34,88 @@ static void release(void *smt)
 /* --- the specification --------------------------------------------------------------------------
  */
 
-static bool find_type(struct slice name, enum schema_type *type)
+/* What can be cast to, then the rest of Kafka's Schema.Type. */
+static const struct {
+    const char *name;
+    enum schema_type type;
+} types[] = {{"INT8", SCHEMA_INT8},       {"INT16", SCHEMA_INT16},     {"INT32", SCHEMA_INT32},
+             {"INT64", SCHEMA_INT64},     {"FLOAT32", SCHEMA_FLOAT32}, {"FLOAT64", SCHEMA_FLOAT64},
+             {"BOOLEAN", SCHEMA_BOOLEAN}, {"STRING", SCHEMA_STRING},   {"BYTES", SCHEMA_BYTES},
+             {"ARRAY", SCHEMA_ARRAY},     {"MAP", SCHEMA_MAP},         {"STRUCT", SCHEMA_STRUCT}};
+enum { TARGETS = 8 };
+
+/* prefix stands before every message. Java makes the text for a name that it does not know out of the
+ * exception of an enum: the class is in it, and the words are in the wrong order. */
+static enum err find_type(struct slice name, enum schema_type *type, const char *prefix,
+                          struct error *e)
 {
-    static const struct {
-        const char *name;
-        enum schema_type type;
-    } types[] = {{"int8", SCHEMA_INT8},       {"int16", SCHEMA_INT16},
-                 {"int32", SCHEMA_INT32},     {"int64", SCHEMA_INT64},
-                 {"float32", SCHEMA_FLOAT32}, {"float64", SCHEMA_FLOAT64},
-                 {"boolean", SCHEMA_BOOLEAN}, {"string", SCHEMA_STRING}};
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
-        if (slice_ieq(name, slice_cstr(types[i].name))) {
-            *type = types[i].type;
-            return true;
-        }
+        if (!slice_ieq(name, slice_cstr(types[i].name)))
+            continue;
+        *type = types[i].type;
+        return i < TARGETS
+                   ? E_OK
+                   : error_set(e, E_INVALID,
+                               "%sCast transformation does not support casting to %s; supported "
+                               "types are [INT8, INT16, INT32, INT64, FLOAT32, FLOAT64, BOOLEAN, "
+                               "STRING]",
+                               prefix, types[i].name);
     }
-    return false;
+    struct strbuf upper = STRBUF_INIT;
+    for (size_t i = 0; i < name.n; i++)
+        strbuf_addc(&upper, name.p[i] >= 'a' && name.p[i] <= 'z' ? (char)(name.p[i] - 'a' + 'A')
+                                                                 : name.p[i]);
+    enum err rc = error_set(e, E_INVALID,
+                            "%sInvalid value java.lang.IllegalArgumentException: No enum constant "
+                            "org.apache.kafka.connect.data.Schema.Type." PRI_SL
+                            " for configuration Invalid type found in casting spec: " PRI_SL,
+                            prefix, ARG_SL(strbuf_slice(&upper)), ARG_SL(name));
+    strbuf_release(&upper);
+    return rc;
 }
 
-/* NULL, or what is wrong with the text. */
-static const char *parse(struct slice text, struct cast_rule **rules, size_t *count, bool *whole)
+/* One "field:type", or a type alone (also "type:", as Java splits it): field is null then. */
+static enum err parse_one(struct slice text, struct slice part, struct cast_rule *r,
+                          const char *prefix, struct error *e)
+{
+    struct slice type = part;
+    ptrdiff_t colon = slice_find_char(part, ':');
+    *r = (struct cast_rule){.field = SLICE_NULL};
+    if (colon >= 0 && (size_t)colon + 1 == part.n) {
+        type.n--;
+    } else if (colon >= 0) {
+        r->field = slice_trim(slice_sub(part, 0, (size_t)colon));
+        type = slice_sub(part, (size_t)colon + 1, part.n);
+        if (slice_find_char(type, ':') >= 0)
+            return smt_bad_list(e, text, prefix, "renames", "Invalid rename mapping: ", part);
+    }
+    return find_type(slice_trim(type), &r->type, prefix, e);
+}
+
+static enum err parse(struct slice text, struct cast_rule **rules, size_t *count, bool *whole,
+                      const char *prefix, struct error *e)
 {
     struct slice rest = text, part;
     *rules = NULL;
     *count = 0;
     *whole = false;
     while (rest.p && opt_list_next(&rest, &part)) {
-        ptrdiff_t colon = slice_find_char(part, ':');
-        struct cast_rule r = {.field = SLICE_NULL};
-        if (colon >= 0)
-            r.field = slice_trim(slice_sub(part, 0, (size_t)colon));
-        else
-            *whole = true;
-        if (!find_type(slice_trim(slice_sub(part, (size_t)(colon + 1), part.n)), &r.type))
-            return "Invalid type found in casting spec";
+        struct cast_rule r;
+        enum err rc = parse_one(text, part, &r, prefix, e);
+        if (rc)
+            return rc;
+        *whole |= !r.field.p;
         *rules = xrealloc(*rules, (*count + 1) * sizeof **rules);
         (*rules)[(*count)++] = r;
     }
     if (*count == 0)
-        return "Must specify at least one field to cast.";
+        return error_set(e, E_INVALID, "%sMust specify at least one field to cast.", prefix);
     return *whole && *count > 1
-               ? "Cast transformations that specify a type to cast the entire value to may only "
-                 "specify a single cast in their spec"
-               : NULL;
+               ? error_set(e, E_INVALID,
+                           "%sCast transformations that specify a type to cast the entire value to "
+                           "may only specify a single cast in their spec",
+                           prefix)
+               : E_OK;
 }
 
 static enum err check_spec(const struct opt_row *row, struct slice text, struct error *e)
@@ -84,13 +123,10 @@ static enum err check_spec(const struct opt_row *row, struct slice text, struct 
     struct cast_rule *rules;
     size_t count;
     bool whole;
-    if (!text.p)
-        return error_set(e, E_INVALID, "Must specify at least one field to cast.");
-    const char *why = parse(text, &rules, &count, &whole);
+    (void)row;
+    enum err rc = parse(text, &rules, &count, &whole, "", e);
     mem_free(rules);
-    return why ? error_set(e, E_INVALID, "Invalid value [" PRI_SL "] for configuration %s: %s",
-                           ARG_SL(text), row->name, why)
-               : E_OK;
+    return rc;
 }
 
 static enum err configure(void **smt, const struct strmap *config, const char *class_name,
@@ -98,13 +134,7 @@ static enum err configure(void **smt, const struct strmap *config, const char *c
 {
     struct cast *s = *smt = smt_new(sizeof *s, config, class_name);
     strbuf_init(&s->text, 0);
-    struct slice spec = smt_text(&s->smt, "spec");
-    const char *why = parse(spec, &s->rules, &s->count, &s->whole);
-    return why ? error_set(e, E_INVALID,
-                           "org.apache.kafka.common.config.ConfigException: Invalid value " PRI_SL
-                           " for configuration spec: %s",
-                           ARG_SL(spec), why)
-               : E_OK;
+    return parse(smt_text(&s->smt, "spec"), &s->rules, &s->count, &s->whole, CONFIG_EXCEPTION, e);
 }
 
 static const struct cast_rule *rule_of(const struct cast *s, struct slice field)

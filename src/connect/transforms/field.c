@@ -164,6 +164,24 @@ static struct slice *either_list(const struct smt *s, const char *name, const ch
     return smt_list(s, smt_text(s, name).n || !smt_text(s, old).p ? name : old, count);
 }
 
+/* Each is old:new. */
+static enum err wrong_renames(struct slice text, const char *prefix, struct error *e)
+{
+    struct slice rest = text, part;
+    while (rest.p && opt_list_next(&rest, &part)) {
+        ptrdiff_t colon = slice_find_char(part, ':');
+        if (colon <= 0 || slice_rfind_char(part, ':') != colon || (size_t)colon + 1 == part.n)
+            return smt_bad_list(e, text, prefix, "renames", "Invalid rename mapping: ", part);
+    }
+    return E_OK;
+}
+
+static enum err check_renames(const struct opt_row *row, struct slice text, struct error *e)
+{
+    (void)row;
+    return wrong_renames(text, "", e);
+}
+
 static enum err configure_replace(void **smt, const struct strmap *config, const char *class_name,
                                   struct error *e)
 {
@@ -171,13 +189,7 @@ static enum err configure_replace(void **smt, const struct strmap *config, const
     s->exclude = either_list(&s->smt, "exclude", "blacklist", &s->exclude_count);
     s->include = either_list(&s->smt, "include", "whitelist", &s->include_count);
     s->renames = smt_list(&s->smt, "renames", &s->rename_count);
-    for (size_t i = 0; i < s->rename_count; i++)
-        if (slice_find_char(s->renames[i], ':') <= 0)
-            return error_set(e, E_INVALID,
-                             "org.apache.kafka.common.config.ConfigException: Invalid value " PRI_SL
-                             " for configuration renames: Invalid rename mapping: " PRI_SL,
-                             ARG_SL(smt_text(&s->smt, "renames")), ARG_SL(s->renames[i]));
-    return E_OK;
+    return wrong_renames(smt_text(&s->smt, "renames"), CONFIG_EXCEPTION, e);
 }
 
 static bool keeps(const struct replace_field *s, struct slice name)
@@ -383,22 +395,24 @@ static const struct opt_row insert_rows[] = {
 };
 static const char *const exclude_old[] = {"blacklist", NULL};
 static const char *const include_old[] = {"whitelist", NULL};
-#define REPLACE_ROW(name_, old_, doc_)                                                             \
+#define REPLACE_ROW(name_, old_, check_, doc_)                                                     \
     {                                                                                              \
         .name = name_, .type = OPT_LIST, .def = "", .offset = OPT_NO_FIELD,                        \
-        .importance = OPT_MEDIUM, .order = -1, .display = name_, .aliases = old_, .doc = doc_      \
+        .importance = OPT_MEDIUM, .order = -1, .display = name_, .aliases = old_, .doc = doc_,     \
+        .check = check_                                                                            \
     }
 static const struct opt_row replace_rows[] = {
-    REPLACE_ROW("exclude", exclude_old, "Fields to leave out; wins over include."),
-    REPLACE_ROW("include", include_old, "Fields to keep; empty: all."),
-    REPLACE_ROW("renames", NULL, "New names, as old:new with commas between."),
+    REPLACE_ROW("exclude", exclude_old, NULL, "Fields to leave out; wins over include."),
+    REPLACE_ROW("include", include_old, NULL, "Fields to keep; empty: all."),
+    REPLACE_ROW("renames", NULL, check_renames, "New names, as old:new with commas between."),
     SMT_NULL_ROW,
     {.name = NULL},
 };
 static const struct opt_row mask_rows[] = {
-    SMT_ROW("fields", OPT_LIST, NULL, OPT_REQUIRED, OPT_HIGH, "Fields to mask."),
-    SMT_ROW("replacement", OPT_STRING, NULL, 0, OPT_LOW,
-            "What stands in their place (numbers and strings); else the zero of the type."),
+    SMT_LIST_ROW("fields", "Fields to mask."),
+    {SMT_FIELDS("replacement", OPT_STRING, NULL, 0, OPT_LOW,
+                "What stands in their place (numbers and strings); else the zero of the type."),
+     .check = smt_check_text},
     SMT_NULL_ROW,
     {.name = NULL},
 };

@@ -178,7 +178,7 @@ static enum err apply_from(void *smt, struct record_batch *b, struct record *r, 
 }
 
 static const struct opt_row drop_rows[] = {
-    SMT_ROW("headers", OPT_LIST, NULL, OPT_REQUIRED, OPT_HIGH, "Names of the headers to remove."),
+    SMT_LIST_ROW("headers", "Names of the headers to remove."),
     {.name = NULL},
 };
 static const struct opt_row insert_rows[] = {
@@ -189,9 +189,8 @@ static const struct opt_row insert_rows[] = {
 };
 static const char *const operations[] = {"move", "copy", NULL};
 static const struct opt_row from_rows[] = {
-    SMT_ROW("fields", OPT_LIST, NULL, OPT_REQUIRED, OPT_HIGH, "Fields that become headers."),
-    SMT_ROW("headers", OPT_LIST, NULL, OPT_REQUIRED, OPT_HIGH,
-            "Names of these headers, in the order of the fields."),
+    SMT_LIST_ROW("fields", "Fields that become headers."),
+    SMT_LIST_ROW("headers", "Names of these headers, in the order of the fields."),
     SMT_CHOICE_ROW("operation", NULL, OPT_REQUIRED, OPT_HIGH, operations,
                    "move removes the fields from the record, copy keeps them."),
     SMT_NULL_ROW,

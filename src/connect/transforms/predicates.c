@@ -22,14 +22,7 @@ static enum err configure_topic(void **pred, const struct strmap *config, struct
 {
     struct predicate *p = *pred = xcalloc(1, sizeof *p);
     struct slice pattern = slice_trim(strmap_get_c(config, "pattern"));
-    struct error why = {0};
-    enum err rc = regex_compile(&p->pattern, pattern, 0, &why);
-    return rc ? error_set(e, rc,
-                          "org.apache.kafka.common.config.ConfigException: Invalid value " PRI_SL
-                          " for configuration pattern: entry must be a Java-compatible regular "
-                          "expression: %s",
-                          ARG_SL(pattern), why.msg)
-              : E_OK;
+    return smt_regex(&p->pattern, pattern, "pattern", e);
 }
 
 static bool test_topic(void *pred, const struct record *r)
@@ -68,29 +61,15 @@ static bool test_tombstone(void *pred, const struct record *r)
     return r->value.kind == VALUE_NULL;
 }
 
-static enum err check_pattern(const struct opt_row *row, struct slice text, struct error *e)
-{
-    struct regex *r;
-    struct error why = {0};
-    enum err rc = regex_compile(&r, text, 0, &why);
-    regex_free(r);
-    return rc ? error_set(e, E_INVALID,
-                          "Invalid value " PRI_SL
-                          " for configuration %s: entry must be a Java-compatible regular "
-                          "expression: %s",
-                          ARG_SL(text), row->name, why.msg)
-              : E_OK;
-}
-
 static const struct opt_row header_rows[] = {
-    SMT_ROW("name", OPT_STRING, NULL, OPT_REQUIRED, OPT_MEDIUM, "Name of the header."),
+    {SMT_FIELDS("name", OPT_STRING, NULL, OPT_REQUIRED, OPT_MEDIUM, "Name of the header."),
+     .check = smt_check_text},
     {.name = NULL},
 };
 static const struct opt_row tombstone_rows[] = {{.name = NULL}};
 static const struct opt_row topic_rows[] = {
-    {SMT_FIELDS("pattern", OPT_STRING, NULL, OPT_REQUIRED, OPT_MEDIUM,
-                "Java regular expression that the whole name of the topic must match."),
-     .check = check_pattern},
+    SMT_REGEX_ROW("pattern", NULL, OPT_REQUIRED, OPT_MEDIUM,
+                  "Java regular expression that the whole name of the topic must match."),
     {.name = NULL},
 };
 

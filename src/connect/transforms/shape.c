@@ -218,13 +218,13 @@ static const struct opt_row hoist_rows[] = {
 static const char *const syntaxes[] = {"V1", "V2", NULL};
 static const struct opt_row extract_rows[] = {
     SMT_ROW("field", OPT_STRING, NULL, OPT_REQUIRED, OPT_MEDIUM, "The field to take."),
+    SMT_NULL_ROW,
     SMT_CHOICE_ROW("field.syntax.version", "V1", OPT_ANY_CASE, OPT_HIGH, syntaxes,
                    "V1: the name of a field; V2: a path with dots, names with dots in backquotes."),
-    SMT_NULL_ROW,
     {.name = NULL},
 };
 static const struct opt_row to_key_rows[] = {
-    SMT_ROW("fields", OPT_LIST, NULL, OPT_REQUIRED, OPT_HIGH, "Fields that make the key."),
+    SMT_LIST_ROW("fields", "Fields that make the key."),
     SMT_NULL_ROW,
     {.name = NULL},
 };

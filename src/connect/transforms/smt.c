@@ -91,6 +91,36 @@ bool smt_listed(const struct slice *list, size_t count, struct slice name)
     return false;
 }
 
+enum err smt_check_text(const struct opt_row *row, struct slice text, struct error *e)
+{
+    return text.n ? E_OK
+                  : error_set(e, E_INVALID,
+                              "Invalid value  for configuration %s: String must be non-empty",
+                              row->name);
+}
+
+enum err smt_check_list(const struct opt_row *row, struct slice text, struct error *e)
+{
+    struct slice rest = text, part;
+    return opt_list_next(&rest, &part)
+               ? E_OK
+               : error_set(e, E_INVALID, "Invalid value [] for configuration %s: Empty list",
+                           row->name);
+}
+
+enum err smt_bad_list(struct error *e, struct slice list, const char *prefix, const char *option,
+                      const char *why, struct slice part)
+{
+    struct strbuf all = STRBUF_INIT;
+    struct slice rest = list, one;
+    for (bool first = true; opt_list_next(&rest, &one); first = false)
+        strbuf_addf(&all, "%s" PRI_SL, first ? "" : ", ", ARG_SL(one));
+    enum err rc = error_set(e, E_INVALID, "%sInvalid value [%s] for configuration %s: %s" PRI_SL,
+                            prefix, all.p ? all.p : "", option, why, ARG_SL(part));
+    strbuf_release(&all);
+    return rc;
+}
+
 enum err smt_check_regex(const struct opt_row *row, struct slice text, struct error *e)
 {
     struct regex *r;

@@ -75,6 +75,12 @@ enum err smt_copy_text(struct record_batch *b, struct slice text, struct slice *
 /* A copy of the record's headers with room for `more` behind (the array may be shared by all records
  * of a source); NULL without memory. */
 struct record_header *smt_own_headers(struct record_batch *b, const struct record *r, size_t more);
+/* opt_check_fn of texts and lists that must not be empty. */
+enum err smt_check_text(const struct opt_row *row, struct slice text, struct error *e) MUST_CHECK;
+enum err smt_check_list(const struct opt_row *row, struct slice text, struct error *e) MUST_CHECK;
+/* E_INVALID: "Invalid value [a, b] for configuration OPTION: WHY PART", as Java writes lists. */
+enum err smt_bad_list(struct error *e, struct slice list, const char *prefix, const char *option,
+                      const char *why, struct slice part);
 /* The opt_check_fn of SMT_REGEX_ROW. */
 enum err smt_check_regex(const struct opt_row *row, struct slice text, struct error *e) MUST_CHECK;
 /* Compiles an option's expression: a ConfigException in e that names the option. */
@@ -102,6 +108,11 @@ const char *smt_java_class(const struct schema *s, struct value v);
 #define SMT_REGEX_ROW(name_, def_, flags_, importance_, doc_)                                      \
     {                                                                                              \
         SMT_FIELDS(name_, OPT_STRING, def_, flags_, importance_, doc_), .check = smt_check_regex   \
+    }
+/* A LIST of high importance that must have an entry. */
+#define SMT_LIST_ROW(name_, doc_)                                                                  \
+    {                                                                                              \
+        SMT_FIELDS(name_, OPT_LIST, NULL, OPT_REQUIRED, OPT_HIGH, doc_), .check = smt_check_list   \
     }
 #define SMT_NULL_ROW                                                                               \
     SMT_ROW("replace.null.with.default", OPT_BOOLEAN, "true", 0, OPT_MEDIUM,                       \

@@ -6,7 +6,7 @@
 #include "base/base.h"
 #include "base/err.h"
 #include "cdc/mysql/conn.h"
-#include "cdc/mysql/keystore.h"
+#include "cdc/keystore.h"
 #include "cdc/mysql/options.h"
 
 struct mysql_access {

@@ -1,8 +1,8 @@
-/* cdc/mysql/keystore.h - certificates and keys as Java's users have them, in the form that the
+/* cdc/keystore.h - certificates and keys as Java's users have them, in the form that the
  * client library reads: PEM files stay as they are, PKCS12 becomes PEM in memory. SPEC:
- * cdc-mysql 1.3 (database.ssl.keystore, truststore). Thread: the owner's. */
-#ifndef WEIR_CDC_MYSQL_KEYSTORE_H
-#define WEIR_CDC_MYSQL_KEYSTORE_H
+ * cdc-mysql 1.3 (database.ssl.keystore, truststore), cdc-mongodb 3.2. Thread: the owner's. */
+#ifndef WEIR_CDC_KEYSTORE_H
+#define WEIR_CDC_KEYSTORE_H
 
 #include "base/base.h"
 #include "base/err.h"

@@ -1,5 +1,5 @@
-/* cdc/mysql/keystore.c - see keystore.h. */
-#include "cdc/mysql/keystore.h"
+/* cdc/keystore.c - see keystore.h. */
+#include "cdc/keystore.h"
 
 #include <errno.h>
 #include <openssl/err.h>

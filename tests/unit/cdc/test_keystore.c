@@ -1,5 +1,5 @@
 /* Key stores that people bring: PEM, PKCS12, Java's own. SPEC: cdc-mysql 1.3 */
-#include "cdc/mysql/keystore.h"
+#include "cdc/keystore.h"
 
 #include <openssl/pkcs12.h>
 #include <openssl/x509.h>
@@ -91,4 +91,4 @@ static void test_others(void)
 
 static const struct test_case tests[] = {
     {"pkcs12", test_pkcs12}, {"others", test_others}, {NULL, NULL}};
-const struct test_suite test_mysql_keystore = {"cdc/mysql/keystore", tests};
+const struct test_suite test_keystore = {"cdc/keystore", tests};

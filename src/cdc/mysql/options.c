@@ -109,39 +109,16 @@ static bool is_family(struct slice key)
     static const struct slice prefixes[] = {
         SL_INIT("column.mask."),
         SL_INIT("column.truncate."),
-        SL_INIT("transforms"),
-        SL_INIT("predicates"),
-        SL_INIT("topic."),
-        SL_INIT("errors."),
-        SL_INIT("producer.override."),
-        SL_INIT("consumer.override."),
-        SL_INIT("admin.override."),
-        SL_INIT("key.converter"),
-        SL_INIT("value.converter"),
-        SL_INIT("header.converter"),
         SL_INIT("database."),
         SL_INIT("driver."),
         SL_INIT("snapshot.select.statement.overrides."),
         SL_INIT("snapshot.max.threads.multiplier."),
         SL_INIT("schema.history.internal."),
-        SL_INIT("signal."),
-        SL_INIT("internal."),
-        SL_INIT("openlineage."),
-        SL_INIT("transaction.boundary"),
-        SL_INIT("exactly.once."),
-        SL_INIT("offsets.storage."),
-        SL_INIT("connector."),
-        SL_INIT("tasks.max"),
-        SL_INIT("config.action."),
-        SL_INIT("config.providers"),
-        SL_INIT("task."),
     };
-    if (slice_eq_c(key, "name"))
-        return true;
     for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
         if (slice_starts(key, prefixes[i]))
             return true;
-    return false;
+    return option_is_foreign(key);
 }
 
 static bool is_converter_option(const struct strmap *config, struct slice key)
@@ -203,21 +180,7 @@ void mysql_options_canonical(enum mysql_flavour f, const struct strmap *config, 
 /* --- values
  * ------------------------------------------------------------------------------------------ */
 
-struct word {
-    const char *text;
-    int value;
-};
-/* Index by text, any case, blanks trimmed; `otherwise` when it is none of them. */
-static int word_of(const struct word *words, struct slice text, int otherwise)
-{
-    text = slice_trim(text);
-    for (; words->text; words++)
-        if (slice_ieq(text, slice_cstr(words->text)))
-            return words->value;
-    return otherwise;
-}
-
-static const struct word snapshot_words[] = {
+static const struct option_word snapshot_words[] = {
     {"initial", SNAPSHOT_INITIAL},
     {"always", SNAPSHOT_ALWAYS},
     {"initial_only", SNAPSHOT_INITIAL_ONLY},
@@ -230,7 +193,7 @@ static const struct word snapshot_words[] = {
     {"configuration_based", SNAPSHOT_CONFIGURED},
     {NULL, 0},
 };
-static const struct word locking_words[] = {
+static const struct option_word locking_words[] = {
     {"minimal", LOCKING_MINIMAL},
     {"extended", LOCKING_EXTENDED},
     {"none", LOCKING_NONE},
@@ -239,11 +202,11 @@ static const struct word locking_words[] = {
     {"minimal_at_least_once", LOCKING_AT_LEAST_ONCE},
     {NULL, 0},
 };
-static const struct word decimal_words[] = {{"precise", DECIMAL_PRECISE},
-                                            {"string", DECIMAL_STRING},
-                                            {"double", DECIMAL_DOUBLE},
-                                            {NULL, 0}};
-static const struct word time_words[] = {
+static const struct option_word decimal_words[] = {{"precise", DECIMAL_PRECISE},
+                                                   {"string", DECIMAL_STRING},
+                                                   {"double", DECIMAL_DOUBLE},
+                                                   {NULL, 0}};
+static const struct option_word time_words[] = {
     {"adaptive_time_microseconds", TIME_ADAPTIVE},
     {"connect", TIME_CONNECT},
     {"isostring", TIME_ISO},
@@ -251,75 +214,37 @@ static const struct word time_words[] = {
     {"nanoseconds", TIME_NANO},
     {NULL, 0},
 };
-static const struct word binary_words[] = {
+static const struct option_word binary_words[] = {
     {"bytes", BINARY_BYTES},
     {"base64", BINARY_BASE64},
     {"base64-url-safe", BINARY_BASE64_URL},
     {"hex", BINARY_HEX},
     {NULL, 0},
 };
-static const struct word failure_words[] = {{"fail", FAILURE_FAIL},
-                                            {"warn", FAILURE_WARN},
-                                            {"skip", FAILURE_SKIP},
-                                            {"ignore", FAILURE_SKIP},
-                                            {NULL, 0}};
-static const struct word adjustment_words[] = {
-    {"none", ADJUST_NONE}, {"avro", ADJUST_AVRO}, {"avro_unicode", ADJUST_AVRO_UNICODE}, {NULL, 0}};
-static const struct word order_words[] = {{"disabled", ORDER_NONE},
-                                          {"ascending", ORDER_ASCENDING},
-                                          {"descending", ORDER_DESCENDING},
-                                          {NULL, 0}};
-
-static unsigned skipped_of(struct slice text)
-{
-    unsigned mask = 0;
-    struct slice part;
-    while (slice_split(&text, ',', &part)) {
-        part = slice_trim(part);
-        if (slice_ieq(part, SL("c")))
-            mask |= SKIP_CREATE;
-        else if (slice_ieq(part, SL("u")))
-            mask |= SKIP_UPDATE;
-        else if (slice_ieq(part, SL("d")))
-            mask |= SKIP_DELETE;
-        else if (slice_ieq(part, SL("t")))
-            mask |= SKIP_TRUNCATE;
-    }
-    return mask;
-}
-
-/* With an Avro converter field names must suit it. SPEC: cdc-mysql 1.3 */
-static int field_adjustment(const struct mysql_options *o)
-{
-    if (o->field_name_adjustment.p)
-        return word_of(adjustment_words, o->field_name_adjustment, ADJUST_NONE);
-    static const char *const keys[] = {"key.converter", "value.converter"};
-    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-        struct slice c = strmap_get_c(&o->config, keys[i]);
-        if (c.p && slice_find(c, SL("AvroConverter")) >= 0)
-            return ADJUST_AVRO;
-    }
-    return ADJUST_NONE;
-}
+static const struct option_word order_words[] = {{"disabled", ORDER_NONE},
+                                                 {"ascending", ORDER_ASCENDING},
+                                                 {"descending", ORDER_DESCENDING},
+                                                 {NULL, 0}};
 
 static void options_derive(struct mysql_options *o)
 {
-    o->snapshot = (enum snapshot_mode)word_of(snapshot_words, o->snapshot_mode, SNAPSHOT_INITIAL);
-    o->locking = (enum locking_mode)word_of(locking_words, o->locking_mode, LOCKING_MINIMAL);
-    o->decimal = (enum decimal_mode)word_of(decimal_words, o->decimal_mode, DECIMAL_PRECISE);
+    o->snapshot =
+        (enum snapshot_mode)option_word(snapshot_words, o->snapshot_mode, SNAPSHOT_INITIAL);
+    o->locking = (enum locking_mode)option_word(locking_words, o->locking_mode, LOCKING_MINIMAL);
+    o->decimal = (enum decimal_mode)option_word(decimal_words, o->decimal_mode, DECIMAL_PRECISE);
     o->bigint_precise = slice_ieq(slice_trim(o->bigint_mode), SL("precise"));
-    o->time = (enum time_mode)word_of(time_words, o->time_mode, TIME_ADAPTIVE);
-    o->binary = (enum binary_mode)word_of(binary_words, o->binary_mode, BINARY_BYTES);
+    o->time = (enum time_mode)option_word(time_words, o->time_mode, TIME_ADAPTIVE);
+    o->binary = (enum binary_mode)option_word(binary_words, o->binary_mode, BINARY_BYTES);
     o->on_event_error =
-        (enum failure_mode)word_of(failure_words, o->event_failure_mode, FAILURE_FAIL);
-    o->on_schema_error =
-        (enum failure_mode)word_of(failure_words, o->inconsistent_schema_mode, FAILURE_FAIL);
-    o->adjust_schema =
-        (enum adjustment_mode)word_of(adjustment_words, o->schema_name_adjustment, ADJUST_NONE);
-    o->adjust_field = (enum adjustment_mode)field_adjustment(o);
-    o->table_order = (enum row_count_order)word_of(order_words, o->snapshot_order, ORDER_NONE);
+        (enum failure_mode)option_word(option_failure_words, o->event_failure_mode, FAILURE_FAIL);
+    o->on_schema_error = (enum failure_mode)option_word(option_failure_words,
+                                                        o->inconsistent_schema_mode, FAILURE_FAIL);
+    o->adjust_schema = (enum adjustment_mode)option_word(option_adjustment_words,
+                                                         o->schema_name_adjustment, ADJUST_NONE);
+    o->adjust_field = option_field_adjustment(&o->config, o->field_name_adjustment);
+    o->table_order = (enum row_count_order)option_word(order_words, o->snapshot_order, ORDER_NONE);
     o->insert_delete = slice_ieq(slice_trim(o->watermarking), SL("INSERT_DELETE"));
-    o->skipped = skipped_of(o->skipped_operations);
+    o->skipped = option_skipped(o->skipped_operations);
 }
 
 enum err mysql_options_load(struct mysql_options *o, enum mysql_flavour f,

@@ -11,6 +11,7 @@
 #include "base/opt.h"
 #include "base/strmap.h"
 #include "cdc/filter.h"
+#include "cdc/option_words.h"
 #include "connect/connector.h"
 
 enum mysql_flavour {
@@ -39,11 +40,7 @@ enum locking_mode {
 enum decimal_mode { DECIMAL_PRECISE, DECIMAL_STRING, DECIMAL_DOUBLE };
 enum time_mode { TIME_ADAPTIVE, TIME_CONNECT, TIME_ISO, TIME_MICRO, TIME_NANO };
 enum binary_mode { BINARY_BYTES, BINARY_BASE64, BINARY_BASE64_URL, BINARY_HEX };
-enum failure_mode { FAILURE_FAIL, FAILURE_WARN, FAILURE_SKIP };
-enum adjustment_mode { ADJUST_NONE, ADJUST_AVRO, ADJUST_AVRO_UNICODE };
 enum row_count_order { ORDER_NONE, ORDER_ASCENDING, ORDER_DESCENDING };
-
-enum skipped_ops { SKIP_CREATE = 1, SKIP_UPDATE = 2, SKIP_DELETE = 4, SKIP_TRUNCATE = 8 };
 
 struct mysql_options {
     /* One field per row of options.def that is read. */

@@ -5,7 +5,7 @@
 
 #include "connect/connector.h"
 
-/* MySQL and MariaDB (class names, option rows, functions). Given to connect_start by main.c. */
+/* MySQL, MariaDB and MongoDB (class names, option rows, functions). Given to connect_start by main.c. */
 extern const struct connect_plugins cdc_plugins;
 
 #endif

@@ -5,8 +5,8 @@
 
 #include "base/base.h"
 #include "base/err.h"
-#include "cdc/mysql/conn.h"
 #include "cdc/keystore.h"
+#include "cdc/mysql/conn.h"
 #include "cdc/mysql/options.h"
 
 struct mysql_access {

@@ -1,0 +1,150 @@
+/* cdc/mongodb/options.h - options of the MongoDB connector: rows, values, old names.
+ *
+ * A configuration goes through three steps: mongo_options_canonical renames what older releases
+ * called otherwise, mongo_options_check reports every wrong value in Debezium's words (validation),
+ * mongo_options_load fills the struct (task). SPEC: cdc-mongodb 2. Thread: any. */
+#ifndef WEIR_CDC_MONGODB_OPTIONS_H
+#define WEIR_CDC_MONGODB_OPTIONS_H
+
+#include "base/base.h"
+#include "base/err.h"
+#include "base/opt.h"
+#include "base/strmap.h"
+#include "cdc/option_words.h"
+#include "connect/connector.h"
+
+enum mongo_snapshot_mode {
+    MONGO_SNAPSHOT_INITIAL,
+    MONGO_SNAPSHOT_ALWAYS,
+    MONGO_SNAPSHOT_INITIAL_ONLY,
+    MONGO_SNAPSHOT_NO_DATA, /* also never */
+    MONGO_SNAPSHOT_WHEN_NEEDED,
+    MONGO_SNAPSHOT_CONFIGURED,
+};
+enum mongo_scope { MONGO_SCOPE_DEPLOYMENT, MONGO_SCOPE_DATABASE, MONGO_SCOPE_COLLECTION };
+enum mongo_json_mode {
+    MONGO_JSON_LEGACY,
+    MONGO_JSON_STRICT,
+    MONGO_JSON_EXTENDED,
+    MONGO_JSON_RELAXED
+};
+enum mongo_pipeline_order { MONGO_INTERNAL_FIRST, MONGO_USER_FIRST, MONGO_USER_ONLY };
+enum mongo_oversize { MONGO_OVERSIZE_FAIL, MONGO_OVERSIZE_SKIP, MONGO_OVERSIZE_SPLIT };
+
+struct mongo_options {
+    /* One field per row of options.def that is read. */
+    struct slice topic_prefix;
+    struct slice connection_string;
+    bool allow_offset_invalidation;
+    struct slice user;
+    struct slice password;
+    struct slice auth_source;
+    int32_t connect_timeout_ms;
+    int32_t monitor_interval_ms;
+    int32_t socket_timeout_ms;
+    int32_t selection_timeout_ms;
+    bool ssl_enabled;
+    bool ssl_any_hostname;
+    int32_t max_await_ms; /* 0: the server's own */
+    struct slice event_failure_mode;
+    int32_t max_batch_size;
+    int32_t max_queue_size;
+    bool transaction_metadata;
+    struct slice skipped_operations;
+    int64_t snapshot_delay_ms;
+    int64_t streaming_delay_ms;
+    struct slice snapshot_include;
+    int32_t snapshot_fetch_size; /* 0: the server's own */
+    int32_t snapshot_max_threads;
+    bool conf_snapshot_data;
+    bool conf_start_stream;
+    bool conf_on_data_error;
+    int64_t retry_wait_ms;
+    int32_t max_retries;
+    struct slice watermarking;
+    bool position_check;
+    int64_t validation_timeout_ms;
+    bool extended_headers;
+    int32_t guardrail_max;
+    struct slice guardrail_action;
+    struct slice snapshot_mode;
+    struct slice capture_mode;
+    struct slice schema_name_adjustment;
+    struct slice converters;
+    bool tombstones;
+    int32_t heartbeat_interval_ms;
+    struct slice signal_collection;
+    int64_t signal_interval_ms;
+    struct slice signal_channels;
+    struct slice naming_strategy;
+    struct slice notification_channels;
+    struct slice notification_topic;
+    struct slice database_include;
+    struct slice database_exclude;
+    struct slice collection_include;
+    struct slice collection_exclude;
+    struct slice field_exclude;
+    struct slice field_renames;
+    struct slice filter_overrides; /* the queries: mongo_options_query */
+    struct slice auth_class;
+    struct slice ssl_keystore;
+    struct slice ssl_keystore_password;
+    struct slice ssl_truststore;
+    struct slice ssl_truststore_password;
+    struct slice capture_scope_text;
+    struct slice capture_target;
+    int64_t start_op_time; /* seconds << 32 | increment; -1: now */
+    struct slice full_update_text;
+    struct slice match_mode_text;
+    struct slice json_mode_text;
+    struct slice pipeline;
+    struct slice pipeline_order_text;
+    struct slice oversize_text;
+    int32_t oversize_threshold; /* bytes */
+    struct slice field_name_adjustment;
+    struct slice heartbeat_prefix;
+    struct slice heartbeat_topic;
+    struct slice topic_delimiter;
+    struct slice transaction_topic;
+    struct slice signal_topic;
+    struct slice signal_file;
+    int32_t chunk_size;
+    bool direct_fallback;
+    bool auto_initiate;
+    /* What the texts above mean; set by mongo_options_load. */
+    enum mongo_snapshot_mode snapshot;
+    bool full_update; /* fullDocument is asked for */
+    bool post_image;  /* as the update left it, else looked up */
+    bool pre_image;   /* fullDocumentBeforeChange is asked for */
+    enum mongo_scope scope;
+    struct slice target_db, target_coll; /* of capture.target; null where the scope has none */
+    bool literal;                        /* lists hold names, not regular expressions */
+    enum mongo_json_mode json;
+    enum mongo_pipeline_order pipeline_order;
+    enum mongo_oversize oversize;
+    enum failure_mode on_event_error;
+    enum adjustment_mode adjust_schema, adjust_field;
+    bool guardrail_fail;
+    bool insert_delete; /* how windows are marked */
+    unsigned skipped;   /* enum skipped_ops */
+    struct strmap
+        config; /* canonical configuration; the slices above point into it or into texts */
+    struct opt_values values;
+};
+
+extern const struct opt_row mongo_option_rows[]; /* ends with name NULL */
+
+/* `out` is initialised: the configuration with old names replaced by new ones (a new name that is
+ * given too wins). With `warn` each replacement and each unknown key is logged. SPEC: 2.7 */
+void mongo_options_canonical(const struct strmap *config, bool warn, struct strmap *out);
+/* Reports every wrong value of a canonical configuration. Returns the number of errors. */
+int mongo_options_check(const struct strmap *canonical, struct config_errors *errs);
+/* Fills `o` (initialised here, released by mongo_options_release in any case). E_INVALID for values
+ * that mongo_options_check refuses. */
+enum err mongo_options_load(struct mongo_options *o, const struct strmap *config,
+                            struct error *e) MUST_CHECK;
+void mongo_options_release(struct mongo_options *o);
+/* snapshot.collection.filter.overrides.<db.coll>, when the list names the collection; else null. */
+struct slice mongo_options_query(const struct mongo_options *o, struct slice collection);
+
+#endif

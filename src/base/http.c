@@ -298,26 +298,10 @@ static bool host_passes(const struct http_request *r, struct slice host, struct 
     return http_host_allowed(out, &rules);
 }
 
-/* Whether a text fits a pattern in which * stands for anything. */
-static bool fits(struct slice text, struct slice pattern)
-{
-    ptrdiff_t star = slice_find_char(pattern, '*');
-    if (star < 0)
-        return slice_ieq(text, pattern);
-    struct slice head = slice_sub(pattern, 0, (size_t)star);
-    if (!slice_istarts(text, head))
-        return false;
-    pattern = slice_sub(pattern, (size_t)star + 1, pattern.n);
-    for (size_t at = head.n; at <= text.n; at++)
-        if (fits(slice_sub(text, at, text.n), pattern))
-            return true;
-    return false;
-}
-
 static bool origin_is_allowed(const struct http_request *r, struct slice origin)
 {
     for (const char *const *o = r->server->o.allowed_origins; o && *o; o++)
-        if (fits(origin, slice_cstr(*o)))
+        if (slice_ifits(origin, slice_cstr(*o)))
             return true;
     return false;
 }

@@ -38,6 +38,31 @@ bool slice_ieq(struct slice a, struct slice b)
     return a.n == b.n && (a.p == NULL) == (b.p == NULL) && ieq_bytes(a.p, b.p, a.n);
 }
 
+/* Only the last * seen needs another try: what those before it stand for may as well be the least. */
+bool slice_ifits(struct slice text, struct slice pattern)
+{
+    size_t t = 0, p = 0, after_star = 0, from = 0;
+    bool star = false;
+    while (t < text.n) {
+        if (p < pattern.n && pattern.p[p] == '*') {
+            star = true;
+            after_star = ++p;
+            from = t;
+        } else if (p < pattern.n && ieq_bytes(&text.p[t], &pattern.p[p], 1)) {
+            t++;
+            p++;
+        } else if (star) {
+            p = after_star;
+            t = ++from;
+        } else {
+            return false;
+        }
+    }
+    while (p < pattern.n && pattern.p[p] == '*')
+        p++;
+    return p == pattern.n;
+}
+
 int slice_cmp(struct slice a, struct slice b)
 {
     if (!a.p || !b.p)

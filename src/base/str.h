@@ -45,7 +45,10 @@ static inline bool slice_eq_c(struct slice a, const char *s)
     return slice_eq(a, slice_cstr(s));
 }
 bool slice_ieq(struct slice a, struct slice b); /* ASCII case ignored */
-int slice_cmp(struct slice a, struct slice b);  /* bytes, then length; null first */
+/* Whether a text fits a pattern in which * stands for anything, ASCII case ignored. At most one step
+ * for each pair of characters, whatever the two are. */
+bool slice_ifits(struct slice text, struct slice pattern);
+int slice_cmp(struct slice a, struct slice b); /* bytes, then length; null first */
 bool slice_starts(struct slice s, struct slice prefix);
 bool slice_ends(struct slice s, struct slice suffix);
 bool slice_istarts(struct slice s, struct slice prefix);

@@ -304,9 +304,26 @@ static void test_dup(void)
     mem_free(p);
 }
 
+static void test_patterns(void)
+{
+    CHECK(slice_ifits(SL("http://A.example:81"), SL("http://*.EXAMPLE:*")));
+    CHECK(slice_ifits(SL(""), SL("")) && slice_ifits(SL(""), SL("**")) &&
+          !slice_ifits(SL(""), SL("a")));
+    CHECK(slice_ifits(SL("abcabd"), SL("*abd")) && slice_ifits(SL("abab"), SL("ab*")));
+    CHECK(slice_ifits(SL("aXbXc"), SL("a*b*c")) && !slice_ifits(SL("aXbXcd"), SL("a*b*c")));
+    CHECK(!slice_ifits(SL("abc"), SL("abcd")) && !slice_ifits(SL("abcd"), SL("abc")));
+    CHECK(!slice_ifits(SL("a*c"), SL("abc"))); /* of the pattern only */
+    CHECK(slice_ifits(SLICE_NULL, SL("*")));
+    /* a browser, or a script, may send anything: this must not take longer than the age of the world */
+    static char hostile[8000];
+    memset(hostile, 'a', sizeof hostile);
+    CHECK(!slice_ifits(slice_of(hostile, sizeof hostile), SL("*a*a*a*a*a*a*a*a*a*a*b")));
+}
+
 static const struct test_case tests[] = {
     {"slice_split", test_split},
     {"comparing", test_compare},
+    {"patterns", test_patterns},
     {"searching and cutting", test_find},
     {"integers from text", test_numbers},
     {"doubles from text", test_doubles},

@@ -41,7 +41,8 @@ struct tls_context {
     struct tls_options o; /* borrowed */
     pthread_mutex_t lock; /* over ctx and what follows; innermost */
     SSL_CTX *ctx;
-    struct stamp keys, trust;
+    struct stamp keys, trust;         /* of the files that are in use */
+    struct stamp bad_keys, bad_trust; /* of those that could not be used, for one word about them */
     int64_t looked_ms;
     struct principal_rules *rules;
     bool asks; /* client certificates are asked for */
@@ -416,21 +417,24 @@ static void look_again(struct tls_context *t)
                  trust = stamp_of(t->o.truststore_location);
     if (stamp_equal(&keys, &t->keys) && stamp_equal(&trust, &t->trust))
         return;
-    t->keys = keys;
-    t->trust = trust;
     struct error e;
     SSL_CTX *ctx;
     bool asks;
     if (make_ctx(&ctx, &asks, &t->o, &e) == E_OK) {
         SSL_CTX_free(t->ctx); /* connections hold it as long as they need it */
         t->ctx = ctx;
+        t->keys = keys;
+        t->trust = trust;
         LOG_INFO(LOG_BROKER_CONN, "the files of keys and certificates have changed and were read "
                                   "again; new connections get what they hold now");
     } else {
         SSL_CTX_free(ctx);
-        LOG_ERR(LOG_BROKER_CONN, LOG_L_WARN, &e,
-                "the files of keys and certificates have changed and cannot be used; connections "
-                "get what they held before");
+        if (!stamp_equal(&keys, &t->bad_keys) || !stamp_equal(&trust, &t->bad_trust))
+            LOG_ERR(LOG_BROKER_CONN, LOG_L_WARN, &e,
+                    "the files of keys and certificates have changed and cannot be used; "
+                    "connections get what they held before");
+        t->bad_keys = keys; /* they may be whole at the next look, under the same stamps */
+        t->bad_trust = trust;
     }
     ERR_clear_error();
 }

@@ -411,3 +411,17 @@ def test_certificates_that_are_renewed(tmp_path):
                 f.write("no certificate")
             wait_until(lambda: serial() == second and "cannot be used" in w.log(), 30)
             assert answers(held)
+            # a file that was looked at while it was being written: what it holds then has the same size and time
+            certs.issue("server", "/CN=localhost", "subjectAltName=DNS:localhost,IP:127.0.0.1")
+            whole = open(certs.path("server.key")).read() + open(certs.path("server.crt")).read()
+
+            def write(text):
+                with open(certs.path("server.pem"), "r+") as f:
+                    f.truncate(len(whole))
+                    f.write(text)
+                os.utime(certs.path("server.pem"), (1700000000, 1700000000))
+            write("\n" * len(whole))
+            wait_until(lambda: serial() == second and w.log().count("cannot be used") == 2, 30)
+            write(whole)
+            wait_until(lambda: serial() not in (first, second), 30)
+            assert w.log().count("cannot be used") == 2

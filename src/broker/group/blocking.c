@@ -40,7 +40,7 @@ bool blocking_wait(struct blocking *k, int64_t ms)
 {
     struct timespec until;
     int rc;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += ms / 1000;
     until.tv_nsec += ms % 1000 * 1000000;
     if (until.tv_nsec >= 1000000000) {
@@ -48,7 +48,7 @@ bool blocking_wait(struct blocking *k, int64_t ms)
         until.tv_nsec -= 1000000000;
     }
     do
-        rc = ms < 0 ? sem_wait(&k->done) : sem_timedwait(&k->done, &until);
+        rc = ms < 0 ? sem_wait(&k->done) : sem_clockwait(&k->done, CLOCK_MONOTONIC, &until);
     while (rc != 0 && errno == EINTR);
     return rc == 0;
 }

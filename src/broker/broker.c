@@ -135,13 +135,21 @@ static void care_settings(void *arg, struct care_settings *out)
     arena_release(&a);
 }
 
-/* Leaders go back to the preferred replicas, as far as these are in sync. */
-static void balance(void *arg)
+/* Leaders go back to the preferred replicas, as far as these are in sync. Waits for the database. */
+static void balance_on_pool(void *arg)
 {
     struct broker *b = arg;
     struct error e;
     if (brokers_elect(&b->brokers, SLICE_NULL, -1, false, NULL, NULL, &e) != E_OK)
         LOG_ERR(LOG_BROKER, LOG_L_WARN, &e, "leaders stay where they are");
+    atomic_store(&b->balancing, false);
+}
+
+static void balance(void *arg)
+{
+    struct broker *b = arg;
+    if (!atomic_exchange(&b->balancing, true))
+        pool_submit(b->pool, b->topics, balance_on_pool, NULL, NULL, b);
 }
 
 static enum err start_care(struct broker *b, struct error *e)
@@ -437,6 +445,8 @@ void broker_stop(struct broker *b)
     coord_stop(b->coord);
     share_groups_close(b->shares);
     care_stop(b->care);
+    while (atomic_load(&b->balancing)) /* nobody begins it any more */
+        usleep(1000);
     brokers_close(&b->brokers);
     topics_close(b->topics);
     listeners_release(&b->listeners);

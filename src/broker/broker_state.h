@@ -6,6 +6,8 @@
 #ifndef WEIR_BROKER_BROKER_STATE_H
 #define WEIR_BROKER_BROKER_STATE_H
 
+#include <stdatomic.h>
+
 #include "base/base.h"
 #include "base/db.h"
 #include "base/pool.h"
@@ -53,6 +55,7 @@ struct broker {
     struct acceptor *acceptor;
     struct topics *topics;
     struct care *care;
+    _Atomic bool balancing; /* a job of the pool is at it */
     struct group_configs group_configs;
     struct brokers brokers;
     struct share_groups *shares;

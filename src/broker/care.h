@@ -26,7 +26,7 @@ struct care_settings {
 struct care_options {
     struct topics *topics;
     void (*settings)(void *arg, struct care_settings *out); /* thread: any */
-    int64_t balance_ms; /* how often `balance` is called, which may block; 0: never */
+    int64_t balance_ms; /* how often `balance` is called, which must not block; 0: never */
     void (*balance)(void *arg);
     void *arg;
 };

@@ -150,14 +150,16 @@ struct kconsumer_spec {
     void (*revoked)(void *arg, bool lost);
     /* New ones came (perhaps none); see kconsumer_assignment. */
     enum err (*assigned)(void *arg, struct error *e);
-    void *arg; /* both are called within kconsumer_poll and kconsumer_close (revoked) */
+    void *arg; /* both are called within kconsumer_poll, revoked also within kconsumer_end */
 };
 struct kconsumer;
 /* Copies the texts. Joins with the first poll. E_INVALID: an option, in Java's words. */
 enum err kconsumer_open(struct kconsumer **out, struct kclient *k, const struct kconsumer_spec *s,
                         struct error *e) MUST_CHECK;
-void kconsumer_close(struct kconsumer *c); /* leaves the group; NULL allowed */
-/* Leaves the group while the task's thread hangs elsewhere. Thread: any. */
+/* Gives up what it holds: calls revoked, with time to commit. NULL allowed. */
+void kconsumer_end(struct kconsumer *c);
+void kconsumer_close(struct kconsumer *c); /* ends, leaves the group; NULL allowed */
+/* Leaves the group while the task's thread hangs elsewhere. Thread: any, until kconsumer_close. */
 void kconsumer_give_up(struct kconsumer *c);
 /* Takes part in the group, and gives what there is to read, up to max.poll.records in the order of
  * each partition: all in the arena. Returns with nothing after wait_ms, or sooner. E_CANCELLED. */

@@ -182,12 +182,19 @@ enum err kconsumer_open(struct kconsumer **out, struct kclient *k, const struct 
     return E_OK;
 }
 
+void kconsumer_end(struct kconsumer *c)
+{
+    if (c && c->joined)
+        c->spec.revoked(c->spec.arg, c->lost);
+    if (c)
+        c->joined = false;
+}
+
 void kconsumer_close(struct kconsumer *c)
 {
     if (!c)
         return;
-    if (c->joined)
-        c->spec.revoked(c->spec.arg, c->lost);
+    kconsumer_end(c);
     broker_member_close(c->member);
     drop_parts(c);
     arena_release(&c->arena);
@@ -350,9 +357,8 @@ static enum err join(struct kconsumer *c, struct error *e)
 {
     struct broker_group_partition *v;
     size_t n;
-    if (c->joined)
-        c->spec.revoked(c->spec.arg, c->lost);
-    c->joined = c->lost = c->rejoin = false;
+    kconsumer_end(c);
+    c->lost = c->rejoin = false;
     drop_parts(c);
     enum err err = look_at_topics(c, &c->arena, &c->known, &c->known_count, e);
     for (size_t i = 0; i < c->known_count && !err && !c->made_topics && c->topics; i++)

@@ -390,10 +390,11 @@ static enum err start(struct sink *s, struct error *e)
 static void finish(struct sink *s)
 {
     struct task *t = s->t;
+    kconsumer_end(s->consumer);   /* commits what was put, also after a failure */
     pthread_mutex_lock(&t->lock); /* nobody makes it leave from here on */
     t->consumer = NULL;
     pthread_mutex_unlock(&t->lock);
-    kconsumer_close(s->consumer); /* commits what was put, also after a failure */
+    kconsumer_close(s->consumer);
     task_set_object(t, NULL);
     s->ops->stop(s->object);
     t->sink = NULL;

@@ -23,7 +23,7 @@ char *picky_taken(void)
 struct picky {
     struct task_ctx *ctx;
     int64_t again, flush_fails, commit, from;
-    bool hang;
+    bool hang, hang_end;
     struct slice bad, seen; /* seen: first value of the batch that comes again */
     size_t seen_count;
 };
@@ -45,6 +45,7 @@ static enum err picky_start(void **task, struct task_ctx *ctx, struct error *e)
     p->commit = option(ctx->config, "commit", INT64_MIN);
     p->from = option(ctx->config, "from", -1);
     p->hang = strmap_get_c(ctx->config, "hang").p != NULL;
+    p->hang_end = strmap_get_c(ctx->config, "hang.end").p != NULL;
     p->bad = strmap_get_c(ctx->config, "bad");
     return E_OK;
 }
@@ -76,16 +77,21 @@ static bool is_same(struct picky *p, const struct record_batch *b)
     return b->count == p->seen_count && slice_eq(value_slice(b->records[0].value), p->seen);
 }
 
+static void wait_for_word(void)
+{
+    atomic_fetch_add(&picky_hanging, 1);
+    while (!atomic_load(&picky_let_go))
+        usleep(1000);
+    atomic_fetch_sub(&picky_hanging, 1);
+}
+
 static enum err picky_put(void *task, struct record_batch *b, struct error *e)
 {
     struct picky *p = task;
     atomic_fetch_add(&picky_puts, 1);
     if (p->hang) {
         p->hang = false;
-        atomic_fetch_add(&picky_hanging, 1);
-        while (!atomic_load(&picky_let_go))
-            usleep(1000);
-        atomic_fetch_sub(&picky_hanging, 1);
+        wait_for_word();
     }
     if (p->seen_count && !is_same(p, b))
         return error_set(e, E_INVALID, "java.lang.AssertionError: another batch came");
@@ -115,6 +121,8 @@ static enum err picky_put(void *task, struct record_batch *b, struct error *e)
 static enum err picky_flush(void *task, struct error *e)
 {
     struct picky *p = task;
+    if (p->hang_end && task_stopping(p->ctx))
+        wait_for_word();
     if (p->flush_fails <= 0)
         return E_OK;
     p->flush_fails--;

@@ -8,6 +8,7 @@
  *   commit      pre_commit gives this offset instead
  *   from        open seeks there
  *   hang        the first put waits until picky_let_go is true, whatever it is told
+ *   hang.end    so does a flush, when the task has been told to stop
  * Transform test.Flaky on values that are texts or numbers:
  *   again       so many calls ask to be tried again
  *   bad         a value that it fails at */
@@ -19,7 +20,7 @@
 extern const struct connector_ops picky_sink;
 extern const struct transform_ops flaky_transform;
 extern atomic_bool picky_let_go;
-extern atomic_int picky_hanging; /* puts that wait for it */
+extern atomic_int picky_hanging; /* tasks that wait for it */
 extern atomic_int picky_puts;    /* puts so far, of all */
 /* All values taken since the last call, in that order, as "a,b,c"; caller frees. */
 char *picky_taken(void);

@@ -299,6 +299,27 @@ static void test_one_that_hangs(void)
     drop("hang");
 }
 
+/* The same when it hangs in its last flush. */
+static void test_one_that_hangs_at_the_end(void)
+{
+    worker_connect_stop(&w);
+    w.graceful_ms = "700"; /* it must see the end coming */
+    CHECK(worker_connect_start(&w));
+    atomic_store(&picky_let_go, false);
+    SEND("hang-end", "a");
+    create("hang-end", ",\"hang.end\":true,\"commit\":-1");
+    expect_taken("a");
+    patch("hang-end", "{\"hang.end\":null,\"commit\":null}");
+    CHECK_INT(atomic_load(&picky_hanging), 1);
+    expect_taken("a");
+    CHECK_INT(atomic_load(&picky_hanging), 1);
+    expect_offset("hang-end", 1);
+    atomic_store(&picky_let_go, true);
+    SEND("hang-end", "b");
+    expect_taken("b");
+    drop("hang-end");
+}
+
 static void test_retries(void)
 {
     SEND("retry", "a", "b");
@@ -353,6 +374,7 @@ static const struct test_case tests[] = {
     {"retries in a stage", test_retries},
     {"a source that fails in the middle", test_source_that_fails_in_the_middle},
     {"one that hangs", test_one_that_hangs},
+    {"one that hangs at the end", test_one_that_hangs_at_the_end},
     {NULL, NULL},
 };
 const struct test_suite test_sink = {"connect/sink", tests, setup, teardown};

@@ -62,19 +62,22 @@ static int64_t delay_ms(const struct error_rules *x, int attempt)
     return x->retry_delay_max_ms > 0 ? (clock_mono_ms() * 7919) % x->retry_delay_max_ms : 0;
 }
 
-bool error_rules_retry(struct error_rules *x, struct error_retry *retry)
+enum err error_rules_retry(struct error_rules *x, struct error_retry *retry, struct error *e)
 {
     int64_t now = clock_mono_ms();
     if (x->retry_timeout_ms == 0)
-        return false;
+        return E_AGAIN;
     if (!retry->deadline)
         retry->deadline = x->retry_timeout_ms < 0 ? INT64_MAX : now + x->retry_timeout_ms;
     if (now >= retry->deadline)
-        return false;
+        return E_AGAIN;
     int64_t wait = MIN(delay_ms(x, retry->attempts++), retry->deadline - now);
     count(&x->failures); /* the last attempt is counted by error_rules_failed */
     count(&x->retries);
-    return !x->ctx || !task_sleep(x->ctx, wait);
+    if (x->ctx && task_sleep(x->ctx, wait))
+        return error_set(e, E_CANCELLED,
+                         "the task is stopped while it waits to try a record again");
+    return E_OK;
 }
 
 /* --- reports -----------------------------------------------------------------------------------
@@ -153,6 +156,8 @@ enum err error_rules_failed(struct error_rules *x, struct record *r, struct erro
                             struct error *e)
 {
     struct error late = {0};
+    if (e->code == E_CANCELLED)
+        return E_CANCELLED;
     if (x->ctx && x->ctx->raw)
         config_refs_hide_error(x->ctx->raw, x->ctx->config, e);
     count(&x->failures);
@@ -171,7 +176,7 @@ enum err error_rules_failed(struct error_rules *x, struct record *r, struct erro
                          "could not be written\nCaused by: "
                          "org.apache.kafka.common.KafkaException: %s",
                          late.msg);
-    if (x->tolerate && e->code != E_NOMEM && e->code != E_CANCELLED) {
+    if (x->tolerate && e->code != E_NOMEM) {
         count(&x->skipped);
         r->dropped = true;
         error_clear(e);

@@ -32,14 +32,17 @@ enum err error_rules_open_queue(struct error_rules *x, const struct strmap *conf
                                 struct error *e) MUST_CHECK;
 void error_rules_release(struct error_rules *x);
 
-/* Waits and returns true when an operation that gave E_AGAIN is to be tried again. */
+/* After an operation that gave E_AGAIN: waits, then E_OK when it is to be tried again, E_AGAIN when it
+ * has been tried enough. E_CANCELLED: the task is to end; the record has not failed, and comes again. */
 struct error_retry {
     int64_t deadline; /* 0: not begun */
     int attempts;
 };
-bool error_rules_retry(struct error_rules *x, struct error_retry *retry);
+enum err error_rules_retry(struct error_rules *x, struct error_retry *retry,
+                           struct error *e) MUST_CHECK;
 /* The record failed with e (e->code and a Java chain in e->msg): reports it, then E_OK when it is
- * tolerated (the record is dropped), else e is what the task fails with. */
+ * tolerated (the record is dropped), else e is what the task fails with. E_CANCELLED is given back as
+ * it is: no failure. */
 enum err error_rules_failed(struct error_rules *x, struct record *r, struct error_stage at,
                             struct error *e) MUST_CHECK;
 

@@ -180,7 +180,8 @@ static enum err failed(struct stages *s, struct record *r, const char *stage,
         do {                                                                                       \
             error_clear(e);                                                                        \
             (err) = (call);                                                                        \
-        } while (UNLIKELY((err) == E_AGAIN) && error_rules_retry(&(s)->rules, &again_));           \
+        } while (UNLIKELY((err) == E_AGAIN) &&                                                     \
+                 ((err) = error_rules_retry(&(s)->rules, &again_, (e))) == E_OK);                  \
     } while (0)
 
 enum err stages_transform(struct stages *s, struct record_batch *b, struct record *r,

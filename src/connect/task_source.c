@@ -333,6 +333,8 @@ static enum err loop(struct source *s, struct error *e)
         err = one_round(s, e);
         intents_durable(&s->intents, false);
     }
+    if (err == E_CANCELLED && task_stopping(&s->t->ctx))
+        err = E_OK; /* what was not sent is read again */
     /* What is in the log is stored even when the task failed. */
     struct error late = {0};
     if (atomic_load_explicit(&intent_fault_at, memory_order_relaxed) != FAULT_NONE)

@@ -336,6 +336,42 @@ static void test_retries(void)
     drop("noretry");
 }
 
+/* A task that is stopped while a record waits to be tried again has not done with it: it comes again,
+ * although failures are tolerated, and no commit passes over it. */
+static void test_stopped_in_a_retry(void)
+{
+    static const char waits[] =
+        ",\"transforms\":\"f\",\"transforms.f.type\":\"test.Flaky\",\"transforms.f.again\":%d,"
+        "\"errors.retry.timeout\":-1,\"errors.retry.delay.max.ms\":60000,"
+        "\"errors.tolerance\":\"all\",\"errors.log.enable\":true%s";
+    char more[600], body[900];
+    SEND("waits", "a", "b", "c");
+    snprintf(more, sizeof more, waits, 1000,
+             ",\"errors.deadletterqueue.topic.name\":\"waits.dead\"");
+    create("waits", more);
+    expect_status("waits", "\"id\":0,\"state\":\"RUNNING\"");
+    usleep(100000); /* within the first wait of 300 ms, or a later one */
+    patch("waits", "{\"transforms.f.again\":0}");
+    expect_taken("a,b,c");
+    expect_offset("waits", 3);
+    char *dead = topic_numbers(&w, "waits.dead");
+    CHECK_STR(dead, "");
+    mem_free(dead);
+    drop("waits");
+    /* The same of a source. */
+    snprintf(more, sizeof more, waits, 1000, "");
+    snprintf(body, sizeof body,
+             "{\"name\":\"wsrc\",\"config\":{\"connector.class\":\"Counter\",\"topic\":\"wsrc\","
+             "\"limit\":3%s}}",
+             more);
+    ASK(&w, "POST", "/connectors", body, 201, NULL);
+    expect_status("wsrc", "\"id\":0,\"state\":\"RUNNING\"");
+    usleep(100000);
+    patch("wsrc", "{\"transforms.f.again\":0}");
+    CHECK_INT(topic_count(&w, "wsrc", 3), 3);
+    drop("wsrc");
+}
+
 /* A source sends what comes before the record that it fails at, once, however often it is tried. */
 static void test_source_that_fails_in_the_middle(void)
 {
@@ -372,6 +408,7 @@ static const struct test_case tests[] = {
     {"a flush that fails", test_failed_flush},
     {"offsets of the sink", test_offsets_of_the_sink},
     {"retries in a stage", test_retries},
+    {"stopped in a retry", test_stopped_in_a_retry},
     {"a source that fails in the middle", test_source_that_fails_in_the_middle},
     {"one that hangs", test_one_that_hangs},
     {"one that hangs at the end", test_one_that_hangs_at_the_end},

@@ -100,12 +100,14 @@ struct sink_task_ops {
     void (*close)(void *task, const struct sink_offset *parts, size_t count);
     /* At most max.poll.records (500) records, those of a partition in their order; never empty, none
      * dropped. E_OK: taken, in part perhaps by sink_report. E_AGAIN after a retriable fault: the same
-     * batch comes again, in the time that sink_retry_after said. Anything else ends the task. */
+     * batch comes again, in the time that sink_retry_after said, without the records that were
+     * reported (the others may move in the array). Anything else ends the task. */
     enum err (*put)(void *task, struct record_batch *batch, struct error *e);
     /* Before offsets are committed: writes what it holds back. On failure nothing is committed, and
      * reading goes back to what was committed last. */
     enum err (*flush)(void *task, struct error *e);
-    /* After flush: may lower an offset, or set it to -1 (not to be committed now). */
+    /* After flush: may lower an offset, or set it to -1 (not to be committed now). Higher ones are not
+     * taken. */
     enum err (*pre_commit)(void *task, struct sink_offset *offsets, size_t count, struct error *e);
     /* As in source_task_ops. */
     void (*describe)(void *task, struct strbuf *out);

@@ -131,7 +131,7 @@ static const struct task_row sink_rows[] = {
     {T "offset_commit_completion_rate", "Of them a second.", RATE, METER_COMMIT_COUNT},
     {T "put_batch_max_time_ms", "Longest put.", MOST_MS, METER_BATCH_IN_US},
     {T "put_batch_avg_time_ms", "Average put.", MEAN_MS, METER_BATCH_IN_US},
-    {T "sink_record_active_count", "Records read and not yet taken.", ACTIVE_NOW, 0},
+    {T "sink_record_active_count", "Records read and not yet committed.", ACTIVE_NOW, 0},
     {T "sink_record_active_count_max", "The most of them.", MOST, METER_ACTIVE},
     {T "sink_record_active_count_avg", "On average.", MEAN, METER_ACTIVE},
     {NULL, NULL, 0, 0},

@@ -71,15 +71,21 @@ void task_meter_release(struct task_meter *m)
     pthread_mutex_destroy(&m->lock);
 }
 
+void task_meter_active(struct task_meter *m, int64_t records)
+{
+    pthread_mutex_lock(&m->lock);
+    m->active = records;
+    stat_add(&m->values[METER_ACTIVE], records);
+    pthread_mutex_unlock(&m->lock);
+}
+
 void task_meter_in(struct task_meter *m, int64_t records, int64_t us)
 {
     pthread_mutex_lock(&m->lock);
     m->counts[METER_IN] += records;
-    m->active += records;
     stat_add(&m->values[METER_BATCH_IN], records);
     if (us >= 0)
         stat_add(&m->values[METER_BATCH_IN_US], us);
-    stat_add(&m->values[METER_ACTIVE], m->active);
     pthread_mutex_unlock(&m->lock);
 }
 
@@ -87,7 +93,6 @@ void task_meter_out(struct task_meter *m, int64_t records, int64_t us)
 {
     pthread_mutex_lock(&m->lock);
     m->counts[METER_OUT] += records;
-    m->active = 0;
     stat_add(&m->values[METER_BATCH_OUT], records);
     if (us)
         stat_add(&m->values[METER_BATCH_IN_US], us);

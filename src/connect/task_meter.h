@@ -37,7 +37,7 @@ enum meter_value {
     METER_BATCH_IN_US, /* of a poll that gave something, or of a put */
     METER_BATCH_OUT,   /* records */
     METER_COMMIT_US,
-    METER_ACTIVE,       /* records that are polled and not yet written */
+    METER_ACTIVE,       /* records polled and not yet written; read and not yet committed */
     METER_COMMIT_COUNT, /* 1 each: for rates */
     METER_VALUES
 };
@@ -50,6 +50,8 @@ struct task_meter {
 };
 void task_meter_init(struct task_meter *m);
 void task_meter_release(struct task_meter *m);
+/* So many records are on their way now. */
+void task_meter_active(struct task_meter *m, int64_t records);
 /* A batch came; us of the poll, or -1. */
 void task_meter_in(struct task_meter *m, int64_t records, int64_t us);
 /* It was written; us of a put, or 0. */

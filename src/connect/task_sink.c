@@ -20,6 +20,7 @@ enum { RETRY_MS = 1000, COMMIT_MS = 1000, WAIT_MS = 300 };
 struct done { /* of one partition, in the order of the assignment */
     struct kassigned a;
     int64_t offset; /* put up to here; -1: unknown */
+    int64_t first;  /* where reading began */
 };
 struct sink {
     struct task *t;
@@ -104,6 +105,40 @@ static struct sink_offset *uncommitted(struct sink *s, struct arena *a, size_t *
     return v;
 }
 
+/* Of what the sink wants committed: what differs from what is, and was put. */
+static size_t to_commit(struct sink *s, const struct sink_offset *v, size_t count,
+                        struct koffset *out)
+{
+    size_t n = 0;
+    for (size_t i = 0, k = 0; i < s->count && k < count; i++) {
+        const struct done *d = &s->parts[i];
+        if (d->a.partition != v[k].partition || !slice_eq(d->a.topic, v[k].topic))
+            continue;
+        int64_t wish = v[k++].offset;
+        if (wish > d->offset)
+            LOG_WARN(LOG_CONNECT_TASK,
+                     "the sink wants offset %lld of " PRI_SL
+                     "-%d committed, which it was not given yet: it is not",
+                     (long long)wish, ARG_SL(d->a.topic), (int)d->a.partition);
+        else if (wish >= 0 && wish != d->a.committed)
+            out[n++] = (struct koffset){d->a.topic, d->a.partition, wish};
+    }
+    return n;
+}
+
+/* Records on their way: read, and not committed. */
+static void note_active(struct sink *s)
+{
+    const struct kassigned *v;
+    size_t n = kconsumer_assignment(s->consumer, &v);
+    int64_t active = 0;
+    for (size_t i = 0; i < n && i < s->count; i++) {
+        const struct done *d = &s->parts[i];
+        active += MAX(v[i].position - (d->a.committed >= 0 ? d->a.committed : d->first), 0);
+    }
+    task_meter_active(&s->t->meter, active);
+}
+
 static void note_committed(struct sink *s, const struct koffset *v, size_t count)
 {
     for (size_t i = 0, k = 0; i < s->count && k < count; i++) {
@@ -111,6 +146,7 @@ static void note_committed(struct sink *s, const struct koffset *v, size_t count
         if (a->partition == v[k].partition && slice_eq(a->topic, v[k].topic))
             a->committed = v[k++].offset;
     }
+    note_active(s);
 }
 
 /* Reading goes on where the group has committed, as if the task had begun anew. */
@@ -124,6 +160,7 @@ static void rewind_to_committed(struct sink *s)
         if (to >= 0 && kconsumer_seek(s->consumer, d->a.topic, d->a.partition, to, &e) == E_OK)
             d->offset = to;
     }
+    note_active(s);
 }
 
 /* Flushes the sink and commits. A failure is logged: the next commit comes. */
@@ -147,9 +184,7 @@ static void commit(struct sink *s, bool closing)
             rewind_to_committed(s);
     } else {
         struct koffset *offsets = arena_alloc(&a, (count + 1) * sizeof *offsets);
-        for (size_t i = 0; i < count; i++)
-            if (v[i].offset >= 0)
-                offsets[n++] = (struct koffset){v[i].topic, v[i].partition, v[i].offset};
+        n = to_commit(s, v, count, offsets);
         int64_t began_us = clock_mono_us();
         err = n ? kconsumer_commit(s->consumer, offsets, n, &e) : E_OK;
         if (n)
@@ -189,6 +224,7 @@ static void on_revoked(void *arg, bool lost)
     arena_release(&a);
     s->parts = NULL;
     s->count = 0;
+    task_meter_active(&s->t->meter, 0);
     atomic_store_explicit(&s->t->sink_partitions, 0, memory_order_relaxed);
 }
 
@@ -203,8 +239,9 @@ static enum err on_assigned(void *arg, struct error *e)
     for (size_t i = 0; i < n; i++) {
         s->parts[i].a = v[i];
         s->parts[i].a.topic = arena_dup(&s->parts_arena, v[i].topic);
-        s->parts[i].offset = v[i].position;
+        s->parts[i].offset = s->parts[i].first = v[i].position;
     }
+    note_active(s);
     atomic_store_explicit(&s->t->sink_partitions, (int64_t)n, memory_order_relaxed);
     if (!n || !s->ops->open)
         return E_OK;
@@ -259,6 +296,20 @@ static enum err read_batch(struct sink *s, const struct krecord *in, size_t coun
     return E_OK;
 }
 
+/* What was reported before the sink asked for the batch again is done with. */
+static void drop_reported(struct record_batch *b)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < b->count; i++) {
+        if (b->records[i].dropped)
+            continue;
+        if (n != i)
+            b->records[n] = b->records[i];
+        n++;
+    }
+    b->count = n;
+}
+
 static enum err put(struct sink *s, struct error *e)
 {
     s->retry_ms = RETRY_MS;
@@ -267,6 +318,10 @@ static enum err put(struct sink *s, struct error *e)
     enum err err = s->batch.count ? s->ops->put(s->object, &s->batch, e) : E_OK;
     if (!err && s->batch.count)
         task_meter_out(&s->t->meter, (int64_t)s->batch.count, clock_mono_us() - began_us);
+    if (err == E_AGAIN)
+        drop_reported(&s->batch);
+    if (err == E_AGAIN && !s->batch.count)
+        err = E_OK;
     if (err == E_AGAIN) {
         s->pending = true;
         s->retry_at = clock_mono_ms() + s->retry_ms;
@@ -329,8 +384,10 @@ static enum err one_round(struct sink *s, struct error *e)
     }
     record_batch_reset(&s->batch);
     err = kconsumer_poll(s->consumer, wait_ms(s), &s->batch.arena, &in, &count, e);
-    if (!err && count)
+    if (!err && count) {
         task_meter_in(&s->t->meter, (int64_t)count, -1);
+        note_active(s);
+    }
     if (!err && count)
         err = read_batch(s, in, count, e);
     if (err || s->paused)

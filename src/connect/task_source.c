@@ -290,6 +290,7 @@ static enum err send_batch(struct source *s, struct error *e)
     for (size_t i = 0; i < s->batch.count; i++)
         written += !s->batch.records[i].dropped;
     task_meter_out(&s->t->meter, written, 0);
+    task_meter_active(&s->t->meter, 0);
     note_topics(s);
     if (s->t->ops->source->committed)
         s->t->ops->source->committed(s->object);
@@ -306,8 +307,10 @@ static enum err one_round(struct source *s, struct error *e)
     error_clear(e);
     int64_t began_us = clock_mono_us();
     enum err err = ops->poll(s->object, &s->batch, e);
-    if (!err && s->batch.count)
+    if (!err && s->batch.count) {
         task_meter_in(&s->t->meter, (int64_t)s->batch.count, clock_mono_us() - began_us);
+        task_meter_active(&s->t->meter, (int64_t)s->batch.count);
+    }
     if (err == E_AGAIN) {
         LOG_WARN(LOG_CONNECT_TASK, "polled again after: %s", e->msg);
         (void)task_sleep(&s->t->ctx, 100);

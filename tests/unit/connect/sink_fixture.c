@@ -22,7 +22,7 @@ char *picky_taken(void)
 
 struct picky {
     struct task_ctx *ctx;
-    int64_t again, flush_fails, commit, from;
+    int64_t again, again_after, flush_fails, commit, from;
     bool hang, hang_end;
     struct slice bad, seen; /* seen: first value of the batch that comes again */
     size_t seen_count;
@@ -41,6 +41,7 @@ static enum err picky_start(void **task, struct task_ctx *ctx, struct error *e)
     *task = p;
     p->ctx = ctx;
     p->again = option(ctx->config, "again", 0);
+    p->again_after = option(ctx->config, "again.after", 0);
     p->flush_fails = option(ctx->config, "flush.fails", 0);
     p->commit = option(ctx->config, "commit", INT64_MIN);
     p->from = option(ctx->config, "from", -1);
@@ -103,14 +104,21 @@ static enum err picky_put(void *task, struct record_batch *b, struct error *e)
         return error_set(e, E_AGAIN, "not yet");
     }
     p->seen_count = 0;
-    for (size_t i = 0; i < b->count; i++) {
-        struct record *r = &b->records[i];
-        if (p->bad.p && slice_eq(value_slice(r->value), p->bad)) {
-            enum err err = refuse(p, r, e);
+    for (size_t i = 0; i < b->count && p->bad.p; i++)
+        if (slice_eq(value_slice(b->records[i].value), p->bad)) {
+            enum err err = refuse(p, &b->records[i], e);
             if (err)
                 return err;
-            continue;
         }
+    if (p->again_after > 0) {
+        p->again_after--;
+        sink_retry_after(p->ctx, 10);
+        return error_set(e, E_AGAIN, "not yet");
+    }
+    for (size_t i = 0; i < b->count; i++) {
+        const struct record *r = &b->records[i];
+        if (p->bad.p && slice_eq(value_slice(r->value), p->bad))
+            continue;
         pthread_mutex_lock(&lock);
         strbuf_addf(&taken, "%s" PRI_SL, taken.n ? "," : "", ARG_SL(value_slice(r->value)));
         pthread_mutex_unlock(&lock);

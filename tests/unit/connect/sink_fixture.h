@@ -3,6 +3,7 @@
  *
  * Connector test.PickySink takes values that are texts. Options:
  *   again       so many puts ask for the batch again (all together, not per batch)
+ *   again.after so many puts ask for the batch again when they have reported what is bad
  *   bad         a value that it cannot write: reported when that is possible, else put fails
  *   flush.fails so many flushes fail
  *   commit      pre_commit gives this offset instead

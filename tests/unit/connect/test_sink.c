@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "connect/kclient.h"
 #include "connect/sink_fixture.h"
 #include "connect/worker_fixture.h"
@@ -61,6 +62,14 @@ static void call(const char *method, const char *name, const char *what, const c
     ASK(&w, method, path, body, status, NULL);
 }
 
+/* Nothing was taken but what the test asked for. To be called when no task runs. */
+static void expect_nothing_more(void)
+{
+    char *more = picky_taken();
+    CHECK_STR(more, "");
+    mem_free(more);
+}
+
 /* Another configuration: nothing that is sent after this is seen by the tasks before. */
 static void patch(const char *name, const char *body)
 {
@@ -68,6 +77,7 @@ static void patch(const char *name, const char *body)
     call("PUT", name, "/stop", NULL, 204);
     snprintf(path, sizeof path, "/connectors/%s/status", name);
     CHECK(ask_until(&w, path, "\"tasks\":[]"));
+    expect_nothing_more();
     call("PATCH", name, "/config", body, 200);
     call("PUT", name, "/resume", NULL, 202);
 }
@@ -75,9 +85,10 @@ static void patch(const char *name, const char *body)
 static void drop(const char *name)
 {
     call("DELETE", name, "", NULL, 204);
+    expect_nothing_more();
 }
 
-/* Waits until exactly these were taken, over several looks. */
+/* Waits until these were taken, over several looks; more than these is seen by patch and drop. */
 static void expect_taken(const char *want)
 {
     struct strbuf all = STRBUF_INIT;
@@ -104,6 +115,31 @@ static void expect_offset(const char *name, int offset)
     snprintf(path, sizeof path, "/connectors/%s/offsets", name);
     snprintf(text, sizeof text, "\"kafka_offset\":%d}", offset);
     CHECK(ask_until(&w, path, text));
+}
+
+/* The value of this metric of a sink's first task; -1: none. */
+static double metric(const char *name, const char *connector)
+{
+    struct strbuf all = STRBUF_INIT;
+    char series[200];
+    snprintf(series, sizeof series, "\nkafka_connect_sink_task_%s{connector=\"%s\",task=\"0\"} ",
+             name, connector);
+    metrics_dump(&all);
+    const char *at = strstr(all.p, series);
+    double v = at ? strtod(at + strlen(series), NULL) : -1;
+    strbuf_release(&all);
+    return v;
+}
+
+static bool metric_becomes(const char *name, const char *connector, double want)
+{
+    for (int i = 0; i < 1000; i++) {
+        if (metric(name, connector) == want)
+            return true;
+        usleep(5000);
+    }
+    CHECK_INT(metric(name, connector), want);
+    return false;
 }
 
 static void test_again(void)
@@ -181,6 +217,27 @@ static void test_reports(void)
     expect_offset("report", 4);
     CHECK_INT(topic_count(&w, "report.dead", 2), 2);
     drop("report");
+}
+
+/* What was reported is not in the batch that comes again: one letter each. */
+static void test_reports_before_again(void)
+{
+    SEND("twice", "bad", "a", "bad", "b");
+    create("twice", ",\"bad\":\"bad\",\"again.after\":3,\"errors.tolerance\":\"all\","
+                    "\"errors.deadletterqueue.topic.name\":\"twice.dead\"");
+    expect_taken("a,b");
+    expect_offset("twice", 4);
+    char *dead = topic_numbers(&w, "twice.dead");
+    CHECK_STR(dead, "-1,-1");
+    mem_free(dead);
+    /* All of them were. */
+    patch("twice", "{\"again.after\":1000000}");
+    SEND("twice", "bad", "bad");
+    expect_offset("twice", 6);
+    drop("twice");
+    dead = topic_numbers(&w, "twice.dead");
+    CHECK_STR(dead, "-1,-1,-1,-1");
+    mem_free(dead);
 }
 
 static bool take_header(const struct krecord *r, void *arg)
@@ -269,12 +326,35 @@ static void test_offsets_of_the_sink(void)
     create("own", ",\"commit\":1");
     expect_taken("a,b,c,d");
     expect_offset("own", 1);
+    CHECK(metric_becomes("offset_commit_completion_total", "own", 1));
+    usleep(1200000); /* a commit is due every second: there is nothing new to commit */
+    CHECK_INT(metric("offset_commit_completion_total", "own"), 1);
+    CHECK_INT(metric("sink_record_active_count", "own"), 3);
+    patch("own", "{\"commit\":7}"); /* more than there is: not taken */
+    expect_taken("b,c,d");
+    usleep(100000);
+    expect_offset("own", 1);
     patch("own", "{\"commit\":-1}"); /* begins at what was committed, commits nothing more */
     expect_taken("b,c,d");
     patch("own", "{\"from\":2,\"commit\":null}"); /* an offset that the sink keeps itself */
     expect_taken("c,d");
     expect_offset("own", 4);
     drop("own");
+}
+
+/* Of what a transform drops, nothing is waited for; of what is committed neither. */
+static void test_records_on_their_way(void)
+{
+    SEND("way", "a", "b");
+    create("way", ",\"transforms\":\"f\",\"transforms.f.type\":\"Filter\",\"commit\":-1");
+    CHECK(metric_becomes("sink_record_active_count", "way", 2));
+    patch("way", "{\"commit\":null}");
+    CHECK(metric_becomes("sink_record_read_total", "way", 2));
+    CHECK(metric_becomes("sink_record_active_count", "way", 0));
+    SEND("way", "c");
+    CHECK(metric_becomes("sink_record_read_total", "way", 3));
+    CHECK(metric_becomes("sink_record_active_count", "way", 0));
+    drop("way");
 }
 
 /* A task that was given up holds up nobody: its successor has the partitions at once, although the
@@ -405,11 +485,13 @@ static const struct test_case tests[] = {
     {"a put that fails", test_failed_put},
     {"reports of single records", test_reports},
     {"secrets", test_secrets},
+    {"reports before the batch comes again", test_reports_before_again},
     {"a flush that fails", test_failed_flush},
     {"offsets of the sink", test_offsets_of_the_sink},
     {"retries in a stage", test_retries},
     {"stopped in a retry", test_stopped_in_a_retry},
     {"a source that fails in the middle", test_source_that_fails_in_the_middle},
+    {"records on their way", test_records_on_their_way},
     {"one that hangs", test_one_that_hangs},
     {"one that hangs at the end", test_one_that_hangs_at_the_end},
     {NULL, NULL},

@@ -16,9 +16,11 @@ static void counts(void)
           isnan(meter_max(&v.values[METER_BATCH_IN])));
     CHECK(meter_rate(&v.values[METER_BATCH_IN]) == 0);
     task_meter_in(&m, 10, 2000);
+    task_meter_active(&m, 10);
     task_meter_copy(&m, &v);
     CHECK_INT(v.active, 10);
     task_meter_out(&m, 8, 0);
+    task_meter_active(&m, 0);
     task_meter_in(&m, 50, 4000);
     task_meter_out(&m, 50, 0);
     task_meter_commit(&m, true, 1000);
@@ -27,6 +29,7 @@ static void counts(void)
     CHECK_INT(v.counts[METER_IN], 60);
     CHECK_INT(v.counts[METER_OUT], 58);
     CHECK_INT(v.active, 0);
+    CHECK(meter_max(&v.values[METER_ACTIVE]) == 10 && meter_avg(&v.values[METER_ACTIVE]) == 5);
     CHECK_INT(v.counts[METER_COMMITS], 1);
     CHECK_INT(v.counts[METER_COMMITS_FAILED], 1);
     CHECK(meter_avg(&v.values[METER_BATCH_IN]) == 30 && meter_max(&v.values[METER_BATCH_IN]) == 50);

@@ -63,7 +63,7 @@ comma := ,
 
 # --- sources --------------------------------------------------------------------------------------
 MODULES := base broker broker/proto broker/api broker/log broker/group broker/txn broker/security connect connect/rest \
-           connect/transforms connect/converters connect/jdbc cdc cdc/mysql cdc/mongodb cdc/transforms web cli lab
+           connect/transforms connect/converters connect/jdbc cdc cdc/bson cdc/mysql cdc/mongodb cdc/transforms web cli lab
 ONLY ?= $(MODULES)
 SRC := $(foreach m,$(MODULES),$(wildcard src/$(m)/*.c))
 LIB_OBJ = $(patsubst %.c,$(B)/%.o,$(foreach m,$(ONLY),$(wildcard src/$(m)/*.c)))

@@ -15,11 +15,13 @@ struct bson_json_form {
     enum bson_json_mode mode;
     enum bson_json_space space;
 };
-/* Appends. The document was checked (bson_check). */
+/* Appends. The document was checked (bson_check). Failures stick to out (strbuf_err). */
 void bson_json_print(struct slice doc, struct bson_json_form f, struct strbuf *out);
 void bson_json_print_item(const struct bson_item *i, struct bson_json_form f, struct strbuf *out);
 /* Appends the printed document as the inside of a JSON string (escaped once more, without the
  * quotes), in one pass: what JsonConverter makes of it. */
 void bson_json_print_escaped(struct slice doc, struct bson_json_form f, struct strbuf *out);
+void bson_json_print_item_escaped(const struct bson_item *i, struct bson_json_form f,
+                                  struct strbuf *out);
 
 #endif

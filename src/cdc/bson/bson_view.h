@@ -36,8 +36,9 @@ struct bson_item {
     enum bson_kind kind;
     struct slice name, raw;
 };
-#define BSON_DEPTH_MAX                                                                             \
-    180 /* the server's own limit is 100 for what users store, a few more for events */
+/* Documents inside documents. The server's limit is 180 for what users store, and an event has it in
+ * fullDocument. */
+#define BSON_DEPTH_MAX 200
 
 /* Sizes, terminators, kinds, depth. Texts need not be UTF-8 (printing replaces what is not). E_CORRUPT:
  * e says where. Everything below takes documents that were checked. */
@@ -57,6 +58,9 @@ double bson_double(const struct bson_item *i); /* DOUBLE, INT32, INT64 */
 struct slice bson_text(const struct bson_item *i); /* STRING, SYMBOL, CODE */
 struct slice bson_doc(const struct bson_item *i);  /* DOCUMENT, ARRAY: the whole document's bytes */
 void bson_timestamp(const struct bson_item *i, uint32_t *seconds, uint32_t *increment);
+/* Without the second length that subtype 2 has. */
 struct slice bson_binary(const struct bson_item *i, uint8_t *subtype);
+void bson_regex(const struct bson_item *i, struct slice *pattern, struct slice *options);
+void bson_scope(const struct bson_item *i, struct slice *code, struct slice *scope);
 
 #endif

@@ -157,12 +157,15 @@ deps: ## installs everything that build and tests need
 	@tools/deps.sh all
 
 # --- installing -----------------------------------------------------------------------------------
+TOOLS := connect-distributed connect-standalone
 install: all ## PREFIX and DESTDIR as usual
 	install -D -m 755 $(B)/weir $(DESTDIR)$(PREFIX)/bin/weir
+	for n in $(TOOLS); do ln -sf weir $(DESTDIR)$(PREFIX)/bin/$$n; ln -sf weir $(DESTDIR)$(PREFIX)/bin/$$n.sh; done
 	install -D -m 644 packaging/weir.service $(DESTDIR)$(PREFIX)/lib/systemd/system/weir.service
 	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/weir/README.md
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/weir/LICENSE
 uninstall: ## removes what install put there
+	for n in $(TOOLS); do rm -f $(DESTDIR)$(PREFIX)/bin/$$n $(DESTDIR)$(PREFIX)/bin/$$n.sh; done
 	rm -f $(DESTDIR)$(PREFIX)/bin/weir $(DESTDIR)$(PREFIX)/lib/systemd/system/weir.service
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/weir
 clean: ## removes everything that was built

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "broker/broker.h"
 #include "cdc/cdc.h"
+#include "cli/connect_worker.h"
 #include "cli/doctor.h"
 #include "cli/server.h"
 #include "connect/connect.h"
@@ -31,6 +32,16 @@ static int run_doctor(int argc, char **argv)
     return doctor_main(argc, argv, plugins);
 }
 
+static int run_connect_distributed(int argc, char **argv)
+{
+    return connect_distributed_main(argc, argv, plugins);
+}
+
+static int run_connect_standalone(int argc, char **argv)
+{
+    return connect_standalone_main(argc, argv, plugins);
+}
+
 static int print_version(int argc, char **argv)
 {
     (void)argc, (void)argv;
@@ -44,6 +55,11 @@ struct command {
 };
 static const struct command commands[] = {
     {"server", "Kafka on :9092, Connect on :8083, the web page on :8080", run_server},
+    {"connect-distributed",
+     "the same with a Connect worker's properties file, as tutorials type it",
+     run_connect_distributed},
+    {"connect-standalone", "the same, and connectors out of properties files",
+     run_connect_standalone},
     {"demo", "the same with a private MariaDB and a shop whose orders change", run_demo},
     {"lab", "stops and starts brokers of a server with --lab-brokers", lab_main},
     {"doctor",
@@ -93,7 +109,7 @@ static int help_main(int argc, char **argv)
                         " - Kafka, Kafka Connect, change data capture and a web page in "
                         "one small program\n\nusage: weir COMMAND [OPTIONS]\n\n");
         for (const struct command *c = commands; c->name; c++)
-            strbuf_addf(&b, "  %-9s %s\n", c->name, c->summary);
+            strbuf_addf(&b, "  %-19s %s\n", c->name, c->summary);
         strbuf_adds(&b, "\n`weir COMMAND --help` tells more.\n");
     }
     fwrite(b.p, 1, b.n, stdout);
@@ -101,8 +117,24 @@ static int help_main(int argc, char **argv)
     return EXIT_SUCCESS;
 }
 
+/* A tool's name as a program of its own, Kafka's scripts' .sh included: a link to weir. */
+static const struct command *called_as(const char *program)
+{
+    const char *slash = strrchr(program, '/');
+    struct slice name = slice_cstr(slash ? slash + 1 : program);
+    if (slice_ends(name, SL(".sh")))
+        name.n -= 3;
+    for (const struct command *c = commands; c->name; c++)
+        if (slice_starts(name, SL("connect-")) && slice_eq_c(name, c->name))
+            return c;
+    return NULL;
+}
+
 int main(int argc, char **argv)
 {
+    const struct command *tool = argc > 0 ? called_as(argv[0]) : NULL;
+    if (tool)
+        return tool->fn(argc - 1, argv + 1);
     const char *name = argc > 1 ? argv[1] : "help";
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
         name = "version";

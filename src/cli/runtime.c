@@ -349,6 +349,11 @@ const struct runtime_addresses *runtime_addresses(const struct runtime *r)
     return &r->where;
 }
 
+struct connect *runtime_connect(const struct runtime *r)
+{
+    return r->connect;
+}
+
 /* Beside the first address: those of further listeners, and of a lab's brokers. */
 static void add_listeners(const struct runtime *r, struct strbuf *out)
 {

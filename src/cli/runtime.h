@@ -7,6 +7,7 @@
 #include "cli/server_options.h"
 #include "connect/connector.h"
 
+struct connect;
 struct runtime;
 /* Starts database, broker, Connect worker and web page, in this order; on failure nothing keeps
  * running and e says what to do. Signals must have been blocked (runtime_block_signals) before. */
@@ -25,6 +26,7 @@ struct runtime_addresses {
     int64_t start_ms; /* from process start to ready */
 };
 const struct runtime_addresses *runtime_addresses(const struct runtime *r);
+struct connect *runtime_connect(const struct runtime *r);
 /* Appends "weir VERSION, ready in N ms", data directory and the three URLs: a line each. */
 void runtime_banner(const struct runtime *r, struct strbuf *out);
 

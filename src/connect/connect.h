@@ -29,6 +29,10 @@ enum err connect_start(struct connect **out, const struct strmap *worker_config,
  * runs and uses broker and db; nothing was released, and the process can only be ended. */
 bool connect_stop(struct connect *c) MUST_CHECK;
 struct herder *connect_herder(struct connect *c);
+/* What connect-standalone does with a file: properties, the JSON body of POST /connectors, or a bare
+ * JSON configuration. Makes the connector or changes it. Thread: any but loops (blocks on databases).
+ * E_INVALID: the message begins with the path and may have several lines. */
+enum err connect_add_file(struct connect *c, const char *path, struct error *e) MUST_CHECK;
 extern const struct db_migrations connect_migrations;
 /* Tables of all connectors in the plugin arrays, for db_open: appended to out (NULL-terminated). */
 size_t connect_plugin_migrations(const struct connect_plugins *const *plugins,

@@ -109,12 +109,12 @@ static struct slice first_http(struct slice list)
     return SLICE_NULL;
 }
 
-enum err server_config_connect_listen(struct server_config *c, struct error *e)
+static enum err listen_from(struct server_config *c, const struct strmap *worker, struct error *e)
 {
-    struct slice listeners = slice_trim(strmap_get_c(&c->worker, "listeners"));
-    struct slice host = slice_trim(strmap_get_c(&c->worker, "rest.host.name"));
-    struct slice port = slice_trim(strmap_get_c(&c->worker, "rest.port"));
-    if (strmap_has(&c->values.texts, SL("connect-listen")) || (!listeners.n && !port.n && !host.n))
+    struct slice listeners = slice_trim(strmap_get_c(worker, "listeners"));
+    struct slice host = slice_trim(strmap_get_c(worker, "rest.host.name"));
+    struct slice port = slice_trim(strmap_get_c(worker, "rest.port"));
+    if (!listeners.n && !port.n && !host.n)
         return E_OK;
     struct strbuf text = STRBUF_INIT;
     enum err err = E_OK;
@@ -135,5 +135,17 @@ enum err server_config_connect_listen(struct server_config *c, struct error *e)
     if (err == E_INVALID)
         (void)error_wrap(e, "%s of the Connect worker", at.n ? "listeners" : "rest.port");
     strbuf_release(&text);
+    return err;
+}
+
+enum err server_config_connect_listen(struct server_config *c, struct error *e)
+{
+    struct strmap resolved;
+    enum err err = connect_options_resolve(&c->worker, &resolved, e);
+    if (!err && !strmap_has(&c->values.texts, SL("connect-listen")))
+        err = listen_from(c, &resolved, e);
+    if (err)
+        connect_options_hide(&c->worker, &resolved, e);
+    strmap_release(&resolved);
     return err;
 }

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "connect/config_refs.h"
 #include "connect/herder_internal.h"
 #include "connect/kclient.h"
 #include "connect/rest/rest.h"
@@ -37,8 +38,9 @@ static enum err check_converters(const struct connect *c, struct error *e)
 }
 
 /* Never silently another broker than the one that was named. */
-static void tell_bootstrap(const struct connect *c)
+static void tell_bootstrap(const struct connect *c, const struct strmap *given)
 {
+    bool hidden = given && config_refs_used(given, &c->worker, SL("bootstrap.servers"));
     struct slice list = strmap_get_c(&c->worker, "bootstrap.servers"), one;
     while (opt_list_next(&list, &one)) {
         if (slice_starts(one, SL("localhost:")) || slice_starts(one, SL("127.")) ||
@@ -47,7 +49,7 @@ static void tell_bootstrap(const struct connect *c)
         LOG_WARN(LOG_CONNECT,
                  "bootstrap.servers names " PRI_SL
                  ": connectors here read and write the broker inside weir, and no other",
-                 ARG_SL(one));
+                 ARG_SL(hidden ? strmap_get_c(given, "bootstrap.servers") : one));
         return;
     }
 }
@@ -81,13 +83,15 @@ enum err connect_start(struct connect **out, const struct strmap *worker_config,
     if (!err)
         err = check_converters(c, e);
     if (!err)
-        tell_bootstrap(c);
+        tell_bootstrap(c, worker_config);
     if (!err)
         err = herder_start(&c->herder, db, c->kclient, &c->registry, &c->worker, e);
     if (!err)
         err = rest_start(&c->rest, c->herder, &c->worker, broker, http_loop, pool, listen,
                          allowed_hosts, e);
     if (err) {
+        if (worker_config)
+            config_refs_hide_error(worker_config, &c->worker, e);
         (void)!connect_stop(c); /* no task was started */
         return err;
     }

@@ -16,6 +16,13 @@ struct herder;
 extern const struct opt_row connect_option_rows[]; /* worker options by name; ends with name NULL */
 /* Whether a worker may have it: a row, or of a family such as key.converter.* or producer.*. */
 bool connect_option_known(struct slice name);
+/* Settings with their references (${file:...}) replaced; those about config.providers stay as they
+ * are. `out` is initialised here and released by the caller in any case. SPEC: connect 4.2 */
+enum err connect_options_resolve(const struct strmap *given, struct strmap *out,
+                                 struct error *e) MUST_CHECK;
+/* Puts references back into a message about such settings: what they stand for may be secret. */
+void connect_options_hide(const struct strmap *given, const struct strmap *resolved,
+                          struct error *e);
 
 /* Starts the worker on the embedded broker: loads the state the user asked for, starts connectors,
  * then listens. plugins ends with NULL. db must have been opened with connect_migrations and those

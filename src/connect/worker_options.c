@@ -3,6 +3,7 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "connect/config_refs.h"
 
 static const char *const policies[] = {"All", "None", "Principal", NULL};
 static const char *const exactly_once[] = {"disabled", "preparing", "enabled", NULL};
@@ -154,24 +155,46 @@ bool connect_option_known(struct slice name)
     return false;
 }
 
+enum err connect_options_resolve(const struct strmap *given, struct strmap *out, struct error *e)
+{
+    enum err err = config_refs_resolve(given, given, out, e);
+    for (size_t i = 0; !err && i < given->count; i++)
+        if (slice_starts(given->entries[i].key, SL("config.providers")))
+            strmap_set(out, given->entries[i].key, given->entries[i].value);
+    return err;
+}
+
+void connect_options_hide(const struct strmap *given, const struct strmap *resolved,
+                          struct error *e)
+{
+    config_refs_hide_error(given, resolved, e);
+}
+
 enum err worker_options_make(struct strmap *out, const struct strmap *given, struct error *e)
 {
+    static const struct strmap nothing = STRMAP_INIT;
+    struct strmap resolved;
     strmap_init(out);
     for (const struct opt_row *r = connect_option_rows; r->name; r++)
         if (r->def)
             strmap_set(out, slice_cstr(r->name), slice_cstr(r->def));
     /* The worker's own JsonConverter writes schemas, as Connect's sample configuration does. */
-    enum err err = E_OK;
-    for (size_t i = 0; given && i < given->count && !err; i++) {
-        const struct opt_row *row = opt_find(connect_option_rows, given->entries[i].key);
+    given = given ? given : &nothing;
+    enum err err = connect_options_resolve(given, &resolved, e);
+    for (size_t i = 0; i < resolved.count && !err; i++) {
+        const struct strmap_entry *one = &resolved.entries[i];
+        const struct opt_row *row = opt_find(connect_option_rows, one->key);
         if (row) {
             struct opt_row plain = *row;
             struct opt_values v = {.values = NULL, .texts = STRMAP_INIT};
             plain.offset = OPT_NO_FIELD;
-            err = opt_set(&plain, &v, given->entries[i].value, e);
+            err = opt_set(&plain, &v, one->value, e);
             opt_values_release(&v);
         }
-        strmap_set(out, given->entries[i].key, given->entries[i].value);
+        strmap_set(out, one->key, one->value);
     }
+    if (err)
+        config_refs_hide_error(given, &resolved, e);
+    strmap_release(&resolved);
     return err;
 }

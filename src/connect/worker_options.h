@@ -6,8 +6,8 @@
 #include "base/strmap.h"
 #include "connect/connect.h"
 
-/* Defaults and what was given, as texts; values of known rows are checked (E_INVALID with Connect's
- * text). `out` is initialised here and to be released in any case. */
+/* Defaults and what was given, as texts with references replaced; values of known rows are checked
+ * (E_INVALID with Connect's text, in which references stand as they were given). `out` is initialised here and to be released in any case. */
 enum err worker_options_make(struct strmap *out, const struct strmap *given,
                              struct error *e) MUST_CHECK;
 

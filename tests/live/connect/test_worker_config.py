@@ -127,6 +127,26 @@ num.partitions=7
         assert "bootstrap.servers" not in w.log()
 
 
+def test_references_in_the_workers_own_settings(tmp_path):
+    """${file:...} and the like, of the providers that the same file names; a value that does not fit is told as it was given."""
+    (tmp_path / "secrets.properties").write_text("converter=org.apache.kafka.connect.storage.StringConverter\nwrong=hunter2\n")
+    path, port = tmp_path / "connect-distributed.properties", free_port()
+    path.write_text(f"""config.providers=vault
+config.providers.vault.class=org.apache.kafka.common.config.provider.FileConfigProvider
+config.providers.vault.param.allowed.paths={tmp_path}
+value.converter=${{vault:{tmp_path}/secrets.properties:converter}}
+listeners=http://127.0.0.1:${{env:REST_AT}}
+""")
+    with Started(tmp_path, {"REST_AT": str(port)}, "--connect-config", str(path)) as w:
+        w.port = port
+        assert w.defaults("value.converter") == ["org.apache.kafka.connect.storage.StringConverter"]
+    path.write_text(f"key.converter=${{file:{tmp_path}/secrets.properties:wrong}}\n")
+    done = subprocess.run([BINARY, "server", "--data-dir", str(tmp_path / "d"), "--kafka-listen", "127.0.0.1:0", "--web-listen", "127.0.0.1:0",
+                           "--connect-listen", "127.0.0.1:0", "--connect-config", str(path)], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 2 and "secrets.properties:wrong} for configuration key.converter" in done.stderr, done.stderr
+    assert "hunter2" not in done.stderr
+
+
 def test_the_command_line_is_stronger(tmp_path):
     with Started(tmp_path, {"CONNECT_LISTENERS": "http://127.0.0.1:1", "CONNECT_VALUE_CONVERTER": "JsonConverter"}, "--connect-listen", "127.0.0.1:PORT", "--set",
                  "value.converter=StringConverter") as w:

@@ -42,6 +42,42 @@ static void names(void)
     CHECK(!connect_option_known(SL("broker.id")) && !connect_option_known(SL("key.convert")));
 }
 
+/* References are replaced, as a Java worker does before it looks at a setting; a message has the
+ * reference, not what it stands for. */
+static void own_references(void)
+{
+    struct strmap given = STRMAP_INIT, out;
+    struct error e = {0};
+    setenv("WEIR_TEST_WORKER", "soon", 1);
+    strmap_set(&given, SL("config.providers"), SL("mine"));
+    strmap_set(&given, SL("config.providers.mine.class"),
+               SL("org.apache.kafka.common.config.provider.EnvVarConfigProvider"));
+    strmap_set(&given, SL("config.providers.mine.param.allowlist.pattern"), SL("WEIR_${mine:x}.*"));
+    strmap_set(&given, SL("group.id"), SL("${env:WEIR_TEST_WORKER}-${mine:WEIR_TEST_WORKER}"));
+    strmap_set(&given, SL("client.id"), SL("${topic}${vault:a:b}"));
+    CHECK_OK(worker_options_make(&out, &given, &e));
+    CHECK(slice_eq(strmap_get_c(&out, "group.id"), SL("soon-${mine:WEIR_TEST_WORKER}")));
+    CHECK(slice_eq(strmap_get_c(&out, "client.id"), SL("${topic}${vault:a:b}")));
+    CHECK(slice_eq(strmap_get_c(&out, "config.providers.mine.param.allowlist.pattern"),
+                   SL("WEIR_${mine:x}.*")));
+    strmap_release(&out);
+    strmap_set(&given, SL("config.providers.mine.param.allowlist.pattern"), SL("WEIR_.*"));
+    CHECK_OK(worker_options_make(&out, &given, &e));
+    CHECK(slice_eq(strmap_get_c(&out, "group.id"), SL("soon-soon")));
+    strmap_release(&out);
+    strmap_set(&given, SL("task.shutdown.graceful.timeout.ms"), SL("${env:WEIR_TEST_WORKER}"));
+    CHECK_INT(worker_options_make(&out, &given, &e), E_INVALID);
+    CHECK_STR(e.msg, "Invalid value ${env:WEIR_TEST_WORKER} for configuration "
+                     "task.shutdown.graceful.timeout.ms: Not a number of type LONG");
+    strmap_release(&out);
+    strmap_set(&given, SL("task.shutdown.graceful.timeout.ms"), SL("${file:/none/here:ms}"));
+    CHECK(worker_options_make(&out, &given, &e) != E_OK);
+    CHECK_STR(e.msg, "Could not read properties from file /none/here");
+    strmap_release(&out);
+    strmap_release(&given);
+    unsetenv("WEIR_TEST_WORKER");
+}
+
 static void values(void)
 {
     struct strmap given = STRMAP_INIT, out;
@@ -164,11 +200,13 @@ static void rest_of_rest(void)
     ASK(&w, "DELETE", "/connectors/x", NULL, 204, NULL);
 }
 
-static const struct test_case tests[] = {{"names", names},
-                                         {"values", values},
-                                         {"overrides", overrides},
-                                         {"references", references},
-                                         {"exactly once", exactly_once},
-                                         {"the rest of REST", rest_of_rest},
-                                         {NULL, NULL}};
+static const struct test_case tests[] = {
+    {"names", names},
+    {"values", values},
+    {"references in the worker's own settings", own_references},
+    {"overrides", overrides},
+    {"references", references},
+    {"exactly once", exactly_once},
+    {"the rest of REST", rest_of_rest},
+    {NULL, NULL}};
 const struct test_suite test_worker_options = {"connect/worker_options", tests, setup, teardown};

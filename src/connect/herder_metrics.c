@@ -92,7 +92,7 @@ static void task_common(struct about *a, const struct task_meter *m, const char 
 }
 
 /* What a row shows of a meter; times are kept in microseconds. */
-enum shown { TOTAL, COUNT, RATE, MOST, MEAN, MOST_MS, MEAN_MS, ACTIVE_NOW };
+enum shown { TOTAL, COUNT, RATE, MOST, LEAST, MEAN, MOST_MS, MEAN_MS, ACTIVE_NOW, ALWAYS_0 };
 struct task_row {
     const char *name, *help;
     enum shown shown;
@@ -111,8 +111,9 @@ static const struct task_row source_rows[] = {
     {T "source_record_active_count", "Records polled and not yet written.", ACTIVE_NOW, 0},
     {T "source_record_active_count_max", "The most of them.", MOST, METER_ACTIVE},
     {T "source_record_active_count_avg", "On average.", MEAN, METER_ACTIVE},
-    {T "transaction_size_max", "Records of the largest unit that is written at once.", MOST,
+    {T "transaction_size_min", "Records of the smallest unit that is written at once.", LEAST,
      METER_BATCH_OUT},
+    {T "transaction_size_max", "Of the largest one.", MOST, METER_BATCH_OUT},
     {T "transaction_size_avg", "Records of an average one.", MEAN, METER_BATCH_OUT},
     {NULL, NULL, 0, 0},
 };
@@ -129,6 +130,9 @@ static const struct task_row sink_rows[] = {
      METER_LAG},
     {T "offset_commit_completion_total", "Commits that succeeded.", TOTAL, METER_COMMITS},
     {T "offset_commit_completion_rate", "Of them a second.", RATE, METER_COMMIT_COUNT},
+    {T "offset_commit_skip_total", "Always 0: a commit is waited for and never comes late.",
+     ALWAYS_0, 0},
+    {T "offset_commit_skip_rate", "Always 0.", ALWAYS_0, 0},
     {T "put_batch_max_time_ms", "Longest put.", MOST_MS, METER_BATCH_IN_US},
     {T "put_batch_avg_time_ms", "Average put.", MEAN_MS, METER_BATCH_IN_US},
     {T "sink_record_active_count", "Records read and not yet committed.", ACTIVE_NOW, 0},
@@ -163,6 +167,8 @@ static double shown_of(const struct task_row *r, const struct task_meter *m)
         return meter_rate(&m->values[r->meter]);
     case MOST:
         return meter_max(&m->values[r->meter]);
+    case LEAST:
+        return meter_min(&m->values[r->meter]);
     case MEAN:
         return meter_avg(&m->values[r->meter]);
     case MOST_MS:
@@ -171,6 +177,8 @@ static double shown_of(const struct task_row *r, const struct task_meter *m)
         return meter_avg(&m->values[r->meter]) / 1000;
     case ACTIVE_NOW:
         return (double)m->active;
+    case ALWAYS_0:
+        break;
     }
     return 0;
 }

@@ -16,47 +16,58 @@ static void stat_add(struct meter_stat *s, int64_t value)
         s->began_ms[c] = MAX(now, (int64_t)1);
         s->sum[c] = s->count[c] = 0;
         s->max[c] = INT64_MIN;
+        s->min[c] = INT64_MAX;
     }
     s->sum[c] += value;
     s->count[c]++;
     s->max[c] = MAX(s->max[c], value);
+    s->min[c] = MIN(s->min[c], value);
 }
 
-/* Both windows together, without one that is over; *count 0: nothing. */
-static int64_t stat_sum(const struct meter_stat *s, int64_t *count, int64_t *max, int64_t *ms)
+/* Both windows together, without one that is over. */
+struct seen {
+    int64_t sum, count, max, min, ms;
+};
+
+static struct seen both(const struct meter_stat *s)
 {
-    int64_t now = clock_mono_ms(), sum = 0, oldest = now;
-    *count = 0;
-    *max = INT64_MIN;
+    int64_t now = clock_mono_ms(), oldest = now;
+    struct seen v = {.max = INT64_MIN, .min = INT64_MAX};
     for (int i = 0; i < 2; i++) {
         if (!s->began_ms[i] || now - s->began_ms[i] >= 2 * WINDOW_MS)
             continue;
-        sum += s->sum[i];
-        *count += s->count[i];
-        *max = MAX(*max, s->max[i]);
+        v.sum += s->sum[i];
+        v.count += s->count[i];
+        v.max = MAX(v.max, s->max[i]);
+        v.min = MIN(v.min, s->min[i]);
         oldest = MIN(oldest, s->began_ms[i]);
     }
-    *ms = MAX(now - oldest, (int64_t)WINDOW_MS);
-    return sum;
+    v.ms = MAX(now - oldest, (int64_t)WINDOW_MS);
+    return v;
 }
 
 double meter_rate(const struct meter_stat *s)
 {
-    int64_t count, max, ms, sum = stat_sum(s, &count, &max, &ms);
-    return (double)sum * 1000 / (double)ms;
+    struct seen v = both(s);
+    return (double)v.sum * 1000 / (double)v.ms;
 }
 
 double meter_avg(const struct meter_stat *s)
 {
-    int64_t count, max, ms, sum = stat_sum(s, &count, &max, &ms);
-    return count ? (double)sum / (double)count : NAN;
+    struct seen v = both(s);
+    return v.count ? (double)v.sum / (double)v.count : NAN;
 }
 
 double meter_max(const struct meter_stat *s)
 {
-    int64_t count, max, ms;
-    (void)stat_sum(s, &count, &max, &ms);
-    return count ? (double)max : NAN;
+    struct seen v = both(s);
+    return v.count ? (double)v.max : NAN;
+}
+
+double meter_min(const struct meter_stat *s)
+{
+    struct seen v = both(s);
+    return v.count ? (double)v.min : NAN;
 }
 
 void task_meter_init(struct task_meter *m)

@@ -12,7 +12,7 @@
 
 struct meter_stat { /* of values that come now and then */
     int64_t began_ms[2];
-    int64_t sum[2], count[2], max[2];
+    int64_t sum[2], count[2], max[2], min[2];
     int current;
 };
 /* From METER_FAILURES on they are kept elsewhere (errors.h, the sink) and filled in by task_measure. */
@@ -64,5 +64,6 @@ void task_meter_copy(struct task_meter *m, struct task_meter *out);
 double meter_rate(const struct meter_stat *s); /* sum a second */
 double meter_avg(const struct meter_stat *s);
 double meter_max(const struct meter_stat *s);
+double meter_min(const struct meter_stat *s);
 
 #endif

@@ -9,12 +9,23 @@ TASK = """connector_task_status connector_task_running_ratio connector_task_paus
     connector_task_offset_commit_failure_percentage connector_task_offset_commit_success_percentage source_task_source_record_poll_rate
     source_task_source_record_poll_total source_task_source_record_write_rate source_task_source_record_write_total
     source_task_poll_batch_max_time_ms source_task_poll_batch_avg_time_ms source_task_source_record_active_count
-    source_task_source_record_active_count_max source_task_source_record_active_count_avg task_error_total_record_failures
+    source_task_source_record_active_count_max source_task_source_record_active_count_avg source_task_transaction_size_min
+    source_task_transaction_size_max source_task_transaction_size_avg task_error_total_record_failures
     task_error_total_record_errors task_error_total_records_skipped task_error_total_retries task_error_total_errors_logged
     task_error_deadletterqueue_produce_requests task_error_deadletterqueue_produce_failures task_error_last_error_timestamp""".split()
+SINK = """sink_task_sink_record_read_rate sink_task_sink_record_read_total sink_task_sink_record_send_rate sink_task_sink_record_send_total
+    sink_task_sink_record_lag_max sink_task_partition_count sink_task_offset_commit_seq_no sink_task_offset_commit_completion_rate
+    sink_task_offset_commit_completion_total sink_task_offset_commit_skip_rate sink_task_offset_commit_skip_total
+    sink_task_put_batch_max_time_ms sink_task_put_batch_avg_time_ms sink_task_sink_record_active_count
+    sink_task_sink_record_active_count_max sink_task_sink_record_active_count_avg""".split()
 WORKER = """worker_connector_count worker_task_count worker_connector_startup_attempts_total worker_connector_startup_success_total
     worker_connector_startup_success_percentage worker_connector_startup_failure_total worker_connector_startup_failure_percentage
-    worker_task_startup_attempts_total worker_task_startup_success_total worker_rebalance_epoch worker_rebalance_rebalancing
+    worker_task_startup_attempts_total worker_task_startup_success_total worker_task_startup_success_percentage
+    worker_task_startup_failure_total worker_task_startup_failure_percentage worker_connector_total_task_count
+    worker_connector_running_task_count worker_connector_paused_task_count worker_connector_failed_task_count
+    worker_connector_unassigned_task_count worker_connector_destroyed_task_count worker_connector_restarting_task_count
+    worker_rebalance_connect_protocol worker_rebalance_leader_name worker_rebalance_epoch worker_rebalance_rebalancing
+    worker_rebalance_rebalance_max_time_ms worker_rebalance_rebalance_avg_time_ms
     worker_rebalance_completed_rebalances_total worker_rebalance_time_since_last_rebalance_ms""".split()
 STREAMING = """Connected MilliSecondsSinceLastEvent MilliSecondsBehindSource TotalNumberOfEventsSeen NumberOfEventsFiltered NumberOfErroneousEvents
     NumberOfCommittedTransactions NumberOfRolledBackTransactions NumberOfNotWellFormedTransactions NumberOfLargeTransactions NumberOfDisconnects
@@ -72,6 +83,8 @@ def test_sink(weir, tmp_path):
             "task_error_total_records_skipped", "task_error_total_errors_logged", "task_error_deadletterqueue_produce_requests",
             "sink_task_partition_count", "sink_task_sink_record_lag_max")]
     wait_until(lambda: figures() == [3, 2, 1, 1, 1, 1, 1, 1, 0], 60)
+    names = {name for name, labels in scrape(weir.web + "/metrics")}
+    assert not [n for n in SINK if f"kafka_connect_{n}" not in names]
     wait_until(lambda: scrape(weir.web + "/metrics").get(("kafka_connect_sink_task_offset_commit_completion_total", (("connector", "out"), ("task", "0"))), 0) > 0, 90)
 
 

@@ -13,7 +13,8 @@ static void counts(void)
     task_meter_init(&m);
     task_meter_copy(&m, &v);
     CHECK(isnan(meter_avg(&v.values[METER_BATCH_IN])) &&
-          isnan(meter_max(&v.values[METER_BATCH_IN])));
+          isnan(meter_max(&v.values[METER_BATCH_IN])) &&
+          isnan(meter_min(&v.values[METER_BATCH_IN])));
     CHECK(meter_rate(&v.values[METER_BATCH_IN]) == 0);
     task_meter_in(&m, 10, 2000);
     task_meter_active(&m, 10);
@@ -33,6 +34,7 @@ static void counts(void)
     CHECK_INT(v.counts[METER_COMMITS], 1);
     CHECK_INT(v.counts[METER_COMMITS_FAILED], 1);
     CHECK(meter_avg(&v.values[METER_BATCH_IN]) == 30 && meter_max(&v.values[METER_BATCH_IN]) == 50);
+    CHECK(meter_min(&v.values[METER_BATCH_IN]) == 10);
     CHECK(meter_avg(&v.values[METER_BATCH_IN_US]) == 3000);
     CHECK(meter_max(&v.values[METER_COMMIT_US]) == 3000);
     CHECK(meter_rate(&v.values[METER_BATCH_IN]) == 2); /* 60 in a window of 30 s at least */
@@ -55,7 +57,7 @@ static void windows(void)
     for (int i = 0; i < 2; i++)
         m.values[METER_BATCH_IN].began_ms[i] -= 45000;
     task_meter_copy(&m, &v); /* the older one has gone */
-    CHECK(meter_avg(&v.values[METER_BATCH_IN]) == 90);
+    CHECK(meter_avg(&v.values[METER_BATCH_IN]) == 90 && meter_min(&v.values[METER_BATCH_IN]) == 90);
     task_meter_in(&m, 5, 1); /* takes the place of the older */
     task_meter_copy(&m, &v);
     CHECK(meter_max(&v.values[METER_BATCH_IN]) == 90 &&

@@ -357,7 +357,7 @@ static enum err add_floating(struct json_writer *w, const struct mysql_cell *cel
     double d;
     if (cell->n == sizeof f) {
         memcpy(&f, cell->p, sizeof f);
-        jw_stringf(w, "%.9g", (double)f);
+        jw_stringf(w, "%.17g", (double)f); /* exact: as a column it is compared as a double */
     } else if (cell->n == sizeof d) {
         memcpy(&d, cell->p, sizeof d);
         jw_stringf(w, "%.17g", d);
@@ -367,21 +367,26 @@ static enum err add_floating(struct json_writer *w, const struct mysql_cell *cel
     return E_OK;
 }
 
-static void add_hex(struct json_writer *w, const struct mysql_cell *cell)
+/* The log strips the zeros that BINARY ends with. */
+static void add_hex(struct json_writer *w, const struct mysql_column *c,
+                    const struct mysql_cell *cell)
 {
     struct strbuf hex = STRBUF_INIT;
-    for (uint32_t i = 0; i < cell->n; i++)
-        strbuf_addf(&hex, "%02X", cell->p[i]);
+    hex_encode(&hex, slice_of(cell->p, cell->n));
+    if (c->type == COL_BINARY)
+        for (int32_t i = (int32_t)cell->n; i < c->length; i++)
+            strbuf_adds(&hex, "00");
     jw_string(w, strbuf_slice(&hex));
     strbuf_release(&hex);
 }
 
-/* Text of any charset, labels, UUIDs: as the column's own decoder reads them. */
+/* Text of any charset, labels, UUIDs: as the column's own decoder reads them, whatever a rule shows
+ * instead. */
 static enum err add_text(struct json_writer *w, const struct codec *codec, struct value_env *env,
                          const struct mysql_map_column *m, const struct mysql_cell *cell)
 {
     struct value v;
-    enum err rc = codec_cell(codec, env, m, cell, &v);
+    enum err rc = codec_cell_plain(codec, env, m, cell, &v);
     if (rc == E_OK && v.kind != VALUE_STRING)
         return E_UNSUPPORTED;
     if (rc == E_OK)
@@ -413,7 +418,7 @@ enum err computed_write_cell(struct json_writer *w, const struct codec *codec,
     if (flags & COLF_FLOATING)
         return add_floating(w, cell);
     if (flags & COLF_BYTES) {
-        add_hex(w, cell);
+        add_hex(w, c, cell);
         return E_OK;
     }
     if (c->type == COL_DECIMAL)
@@ -519,11 +524,7 @@ enum err computed_fill(const struct computed *c, const struct shape *s, struct v
 {
     for (uint32_t i = 0; i < c->column_count; i++) {
         uint32_t column = c->columns[i];
-        int32_t slot = s->slots[column];
-        if (slot < 0)
-            continue;
-        enum err rc =
-            codec_text(&s->codecs[column], env, c->texts[n * c->column_count + i], &row[slot]);
+        enum err rc = shape_text(s, env, column, c->texts[n * c->column_count + i], row);
         if (rc)
             return error_set(e, rc,
                              "generated column " PRI_SL " of table " PRI_SL "." PRI_SL

@@ -254,8 +254,9 @@ static enum err row_failed(const struct shape *s, uint32_t i, enum err rc, struc
 }
 
 /* JSON that was logged as differences to the image before. */
-static enum err partial_json(struct value_env *env, const struct mysql_cell *before,
-                             const struct mysql_cell *cell, struct value *out, struct error *e)
+static enum err partial_json(const struct codec *c, struct value_env *env,
+                             const struct mysql_cell *before, const struct mysql_cell *cell,
+                             struct value *out, struct error *e)
 {
     if (!before || before->state != CELL_VALUE)
         return error_set(e, E_CORRUPT, "a partial JSON value has no image before it");
@@ -268,50 +269,57 @@ static enum err partial_json(struct value_env *env, const struct mysql_cell *bef
     if (!p)
         return E_NOMEM;
     *out = value_string(slice_of(p, env->scratch.n));
-    return E_OK;
+    return codec_rule(c, env, out);
+}
+
+/* The images of one row, as far as a value needs them. */
+struct images {
+    const struct mysql_table_map *map;
+    const struct mysql_cell *cells, *before; /* before: may be NULL */
+};
+
+static enum err column_value(const struct shape *s, const struct codec *c, struct value_env *env,
+                             const struct images *im, uint32_t i, struct value *out,
+                             struct error *e)
+{
+    enum err rc;
+    if (UNLIKELY(im->cells[i].state == CELL_PARTIAL))
+        rc = partial_json(c, env, im->before ? &im->before[i] : NULL, &im->cells[i], out, e);
+    else
+        rc = codec_cell(c, env, &im->map->columns[i], &im->cells[i], out);
+    return UNLIKELY(rc) ? row_failed(s, i, rc, e) : E_OK;
 }
 
 enum err shape_cells(const struct shape *s, struct value_env *env,
                      const struct mysql_table_map *map, const struct mysql_cell *cells,
                      const struct mysql_cell *before, struct value **row, struct error *e)
 {
+    const struct images im = {map, cells, before};
     uint32_t n = s->table->column_count;
+    enum err rc = E_OK;
     struct value *v = arena_try_alloc(env->arena, (s->row_count + 1) * sizeof *v);
     if (UNLIKELY(!v))
         return error_set(e, E_NOMEM, "no memory for a row");
-    for (uint32_t i = 0; i < n; i++) {
-        int32_t slot = s->slots[i];
-        if (UNLIKELY(slot < 0))
-            continue;
-        enum err rc;
-        if (UNLIKELY(cells[i].state == CELL_PARTIAL))
-            rc = partial_json(env, before ? &before[i] : NULL, &cells[i], &v[slot], e);
-        else
-            rc = codec_cell(&s->codecs[i], env, &map->columns[i], &cells[i], &v[slot]);
-        if (UNLIKELY(rc))
-            return row_failed(s, i, rc, e);
-    }
-    for (uint32_t k = 0; UNLIKELY(s->key_codecs != NULL) && k < s->key_count; k++) {
-        uint32_t i = s->key_columns[k];
-        if (!s->key_codecs[k].schema)
-            continue;
-        enum err rc =
-            codec_cell(&s->key_codecs[k], env, &map->columns[i], &cells[i], &v[s->key_slots[k]]);
-        if (rc)
-            return row_failed(s, i, rc, e);
-    }
+    for (uint32_t i = 0; i < n && rc == E_OK; i++)
+        if (LIKELY(s->slots[i] >= 0))
+            rc = column_value(s, &s->codecs[i], env, &im, i, &v[s->slots[i]], e);
+    for (uint32_t k = 0; UNLIKELY(s->key_codecs != NULL) && k < s->key_count && rc == E_OK; k++)
+        if (s->key_codecs[k].schema)
+            rc = column_value(s, &s->key_codecs[k], env, &im, s->key_columns[k],
+                              &v[s->key_slots[k]], e);
     *row = v;
-    return E_OK;
+    return rc;
 }
 
-/* The value of a column for the key alone. */
-static enum err key_text(const struct shape *s, struct value_env *env, uint32_t column,
-                         struct slice text, struct value *v)
+enum err shape_text(const struct shape *s, struct value_env *env, uint32_t column,
+                    struct slice text, struct value *row)
 {
-    enum err rc = E_OK;
-    for (uint32_t k = 0; s->key_codecs && k < s->key_count && rc == E_OK; k++)
+    if (s->slots[column] < 0)
+        return E_OK;
+    enum err rc = codec_text(&s->codecs[column], env, text, &row[s->slots[column]]);
+    for (uint32_t k = 0; UNLIKELY(s->key_codecs != NULL) && k < s->key_count && rc == E_OK; k++)
         if (s->key_columns[k] == column && s->key_codecs[k].schema)
-            rc = codec_text(&s->key_codecs[k], env, text, &v[s->key_slots[k]]);
+            rc = codec_text(&s->key_codecs[k], env, text, &row[s->key_slots[k]]);
     return rc;
 }
 
@@ -322,18 +330,16 @@ enum err shape_texts(const struct shape *s, struct value_env *env, const uint32_
     struct value *v = arena_try_alloc(env->arena, (s->row_count + 1) * sizeof *v);
     if (!v)
         return error_set(e, E_NOMEM, "no memory for a row");
-    for (uint32_t i = 0; i < s->row_count; i++)
-        v[i] = value_null();
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t column = columns[i];
-        if (s->slots[column] < 0)
-            continue;
-        struct slice text = texts[i] ? slice_of(texts[i], lengths[i]) : SLICE_NULL;
-        enum err rc = codec_text(&s->codecs[column], env, text, &v[s->slots[column]]);
-        if (rc == E_OK && s->key_codecs)
-            rc = key_text(s, env, column, text, v);
+    for (uint32_t i = 0; i < s->table->column_count; i++) { /* what the query leaves out is NULL */
+        enum err rc = shape_text(s, env, i, SLICE_NULL, v);
         if (rc)
-            return row_failed(s, column, rc, e);
+            return row_failed(s, i, rc, e);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct slice text = texts[i] ? slice_of(texts[i], lengths[i]) : SLICE_NULL;
+        enum err rc = shape_text(s, env, columns[i], text, v);
+        if (rc)
+            return row_failed(s, columns[i], rc, e);
     }
     *row = v;
     return E_OK;

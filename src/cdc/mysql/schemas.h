@@ -74,6 +74,9 @@ enum err shape_cells(const struct shape *s, struct value_env *env,
 enum err shape_texts(const struct shape *s, struct value_env *env, const uint32_t *columns,
                      uint32_t count, const char *const *texts, const unsigned long *lengths,
                      struct value **row, struct error *e) MUST_CHECK;
+/* One column of a row from a text of the server, in the value and in the key. Null slice: NULL. */
+enum err shape_text(const struct shape *s, struct value_env *env, uint32_t column,
+                    struct slice text, struct value *row) MUST_CHECK;
 struct value shape_key(const struct shape *s, struct arena *a, const struct value *row);
 static inline struct value shape_value(const struct shape *s, struct value *row)
 {

@@ -16,6 +16,7 @@ struct binding {
     struct render_plan *plan;  /* NULL: rows become values */
     int32_t row_end;           /* column of a system-versioned row's end; -1: not versioned */
     struct computed *computed; /* NULL: no image lacked a generated column yet */
+    struct lean *lean;         /* NULL: no image lacked a plain one yet */
     bool told_lean;            /* the log names the table already */
 };
 
@@ -23,6 +24,7 @@ static void binding_free(void *binding)
 {
     struct binding *b = binding;
     computed_free(b->computed);
+    lean_free(b->lean);
     render_plan_free(b->plan);
     mem_free(b);
 }
@@ -104,6 +106,8 @@ static enum err bind(struct stream *s, struct mysql_table_map *map, struct bindi
     }
     computed_free(b->computed);
     b->computed = NULL;
+    lean_free(b->lean);
+    b->lean = NULL;
     render_plan_free(b->plan);
     const struct task_ctx *ctx = s->t->ctx;
     b->plan = shape && row_end < 0 && ctx && !s->t->em.transactions
@@ -133,11 +137,12 @@ struct rows_run {
     const struct render_plan *plan; /* see struct binding */
     struct emit_time time;
     struct binding *bound;
-    int32_t row_end; /* see struct binding */
-    bool lean;       /* see lean.h */
-    bool computing;  /* generated columns come from bound->computed */
-    bool watched;    /* signals_row is told each row */
-    bool kept;       /* the row's bytes are in the batch's arena */
+    int32_t row_end;           /* see struct binding */
+    bool lean;                 /* see lean.h */
+    uint64_t asked, asked_end; /* rows that bound->lean knows about */
+    bool computing;            /* generated columns come from bound->computed */
+    bool watched;              /* signals_row is told each row */
+    bool kept;                 /* the row's bytes are in the batch's arena */
 };
 
 /* Whether a row of a system-versioned table is of now: its end has not come. */
@@ -187,32 +192,62 @@ static enum err image_row(struct rows_run *run, const struct mysql_cell *cells,
     return rc;
 }
 
-/* Both rows of images that leave plain columns out. *hide: what was before is not known. */
-static enum err complete(struct rows_run *run, struct value *before, struct value *after,
-                         bool *hide, struct error *e)
+static void tell_lean(const struct rows_run *run)
+{
+    const struct mysql_table *t = run->shape->table;
+    if (run->bound->told_lean)
+        return;
+    run->bound->told_lean = true;
+    LOG_WARN(LOG_CDC_MYSQL,
+             "rows of table " PRI_SL "." PRI_SL
+             " come without all of their columns (binlog_row_image=MINIMAL in the session that "
+             "wrote them): what is missing is read from the table as it is now, and updates "
+             "have no `before`. Set binlog_row_image=FULL",
+             ARG_SL(t->db), ARG_SL(t->name));
+}
+
+/* What the images of the next rows leave out, asked for together. it: before row `first`. */
+static enum err look_up(struct rows_run *run, struct mysql_rows it, uint64_t first, struct error *e)
 {
     struct stream *s = run->s;
-    const struct mysql_table *t = run->shape->table;
+    struct value_env *env = &s->t->env;
+    enum mysql_rows_op op = run->event->op;
     enum err rc = E_OK;
-    if (!run->bound->told_lean) {
-        run->bound->told_lean = true;
-        LOG_WARN(LOG_CDC_MYSQL,
-                 "rows of table " PRI_SL "." PRI_SL
-                 " come without all of their columns (binlog_row_image=MINIMAL in the session that "
-                 "wrote them): what is missing is read from the table as it is now, and updates "
-                 "have no `before`. Set binlog_row_image=FULL",
-                 ARG_SL(t->db), ARG_SL(t->name));
+    tell_lean(run);
+    run->asked = first;
+    run->asked_end = first + LEAN_ROWS;
+    if (op == ROWS_DELETE)
+        return E_OK;
+    if (!run->bound->lean)
+        run->bound->lean = lean_new(run->shape, run->event->map);
+    struct lean *l = run->bound->lean;
+    env->arena = &run->b->arena;
+    lean_reset(l);
+    for (uint32_t n = 0; n < LEAN_ROWS && rc == E_OK; n++) {
+        /* A row that can't be read fails when its turn comes. */
+        if (mysql_rows_next(&it, op == ROWS_WRITE ? NULL : s->before, s->after, NULL))
+            break;
+        if (op == ROWS_UPDATE)
+            lean_cells(run->shape->table, s->before, s->after);
+        rc = lean_add(l, env, s->after, op == ROWS_UPDATE ? s->before : NULL, e);
     }
+    if (rc || !lean_wants(l))
+        return rc;
+    rc = stream_session(s, e);
+    return rc ? rc : lean_run(l, s->t->conn, env, e);
+}
+
+/* Both rows of images that leave plain columns out. *hide: what was before is not known. */
+static enum err complete(struct rows_run *run, uint64_t index, struct value *before,
+                         struct value *after, bool *hide, struct error *e)
+{
+    struct stream *s = run->s;
     if (before)
         lean_unknown(run->shape, s->before, before);
-    if (after) {
-        rc = stream_session(s, e);
-        if (rc == E_OK)
-            rc = lean_after(run->shape, s->t->conn, &s->t->env, run->event->map, s->after,
-                            before ? s->before : NULL, before, after, e);
-    }
     *hide = after != NULL;
-    return rc;
+    return after ? lean_after(run->bound->lean, (size_t)(index - run->asked), &s->t->env, s->after,
+                              before ? s->before : NULL, before, after, e)
+                 : E_OK;
 }
 
 /* Row `index` of the event. */
@@ -235,7 +270,7 @@ static enum err one_row(struct rows_run *run, uint64_t index, struct error *e)
         rc = image_row(run, s->after, op == ROWS_UPDATE ? s->before : NULL,
                        number + (run->event->op == ROWS_UPDATE), &after, e);
     if (UNLIKELY(run->lean) && rc == E_OK)
-        rc = complete(run, before, after, &hide, e);
+        rc = complete(run, index, before, after, &hide, e);
     if (UNLIKELY(rc))
         return rc;
     em->hide_before = hide;
@@ -366,6 +401,10 @@ static enum err run_rows(struct rows_run *run, uint64_t skip, struct error *e)
         rc = direct ? rc : E_OK;
     }
     for (uint64_t i = 0; rc == E_OK; i++) {
+        if (UNLIKELY(run->lean) && i >= skip && i >= run->asked_end)
+            rc = look_up(run, it, i, e);
+        if (UNLIKELY(rc))
+            break;
         rc = mysql_rows_next(&it, event->op == ROWS_WRITE ? NULL : s->before,
                              event->op == ROWS_DELETE ? NULL : s->after, e);
         if (rc || i < skip)

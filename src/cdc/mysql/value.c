@@ -306,6 +306,8 @@ static enum err changed_text(const struct codec *c, struct value_env *env, struc
 
 static void set_rule(struct codec *c, const struct column_rule *rule)
 {
+    c->plain_cell = c->from_cell;
+    c->plain_text = c->from_text;
     if (!rule || c->schema->type != SCHEMA_STRING || !column_rule_changes(rule, c->column))
         return;
     c->rule = rule;
@@ -316,8 +318,6 @@ static void set_rule(struct codec *c, const struct column_rule *rule)
         c->from_text = masked_text;
         return;
     }
-    c->plain_cell = c->from_cell;
-    c->plain_text = c->from_text;
     c->from_cell = changed_cell;
     c->from_text = changed_text;
 }
@@ -461,4 +461,21 @@ enum err codec_text(const struct codec *c, struct value_env *env, struct slice t
         return E_OK;
     }
     return rc;
+}
+
+enum err codec_cell_plain(const struct codec *c, struct value_env *env,
+                          const struct mysql_map_column *m, const struct mysql_cell *cell,
+                          struct value *out)
+{
+    return c->plain_cell(c, env, m, cell, out);
+}
+
+enum err codec_rule(const struct codec *c, struct value_env *env, struct value *v)
+{
+    if (LIKELY(!c->rule))
+        return E_OK;
+    if (c->rule->kind != RULE_MASK)
+        return apply_rule(c, env, v);
+    *v = c->on_null;
+    return E_OK;
 }

@@ -80,7 +80,7 @@ struct codec {
     struct slice instead; /* text for zero dates; null: none */
     bool nullable;
     const struct column_rule *rule; /* NULL: none that changes values */
-    codec_cell_fn plain_cell;       /* with a rule: what from_cell was without it */
+    codec_cell_fn plain_cell;       /* what from_cell is without a rule */
     codec_text_fn plain_text;
     bool text_is_default; /* while reading a DEFAULT's text instead of a row's */
 };
@@ -95,6 +95,12 @@ enum err codec_cell(const struct codec *c, struct value_env *env, const struct m
                     const struct mysql_cell *cell, struct value *out) MUST_CHECK;
 enum err codec_text(const struct codec *c, struct value_env *env, struct slice text,
                     struct value *out) MUST_CHECK; /* null slice: NULL */
+/* A cell as the column holds it, whatever a rule shows instead of it: for statements to the server. */
+enum err codec_cell_plain(const struct codec *c, struct value_env *env,
+                          const struct mysql_map_column *m, const struct mysql_cell *cell,
+                          struct value *out) MUST_CHECK;
+/* What the column's rule makes of a value that did not come through codec_cell or codec_text. */
+enum err codec_rule(const struct codec *c, struct value_env *env, struct value *v) MUST_CHECK;
 /* Columns of these types may be missing from a NOBLOB image. */
 bool codec_may_be_absent(const struct mysql_column *column);
 

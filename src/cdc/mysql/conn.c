@@ -61,6 +61,7 @@ struct mysql_conn *mysql_conn_new(const struct mysql_conn_options *o)
     c->options.ssl_key = dup_or_null(o->ssl_key);
     c->options.plugin_dir = dup_or_null(o->plugin_dir);
     c->options.program_name = dup_or_null(o->program_name);
+    c->options.initial = slice_of(slice_dup(o->initial), o->initial.n);
     pthread_mutex_init(&c->lock, NULL);
     c->fd = -1;
     return c;
@@ -106,6 +107,7 @@ void mysql_conn_close(struct mysql_conn *c)
     free_text(c->options.ssl_key);
     free_text(c->options.plugin_dir);
     free_text(c->options.program_name);
+    free_text(c->options.initial.p);
     pthread_mutex_destroy(&c->lock);
     mem_free(c);
 }
@@ -326,7 +328,10 @@ enum err mysql_conn_connect(struct mysql_conn *c, struct error *e)
         return error_set(e, E_IO, "TLS is required, but the server at %s:%u does not offer it",
                          o->host, o->port);
     }
-    return E_OK;
+    err = mysql_session_set_up(c, o->initial, e);
+    if (err)
+        disconnect(c); /* half a session is none */
+    return err;
 }
 
 enum err mysql_conn_open(const struct mysql_conn_options *o, struct mysql_conn **out,

@@ -33,9 +33,11 @@ struct mysql_conn_options {
     const char *plugin_dir;                  /* NULL: MYSQL_PLUGIN_DIR, else the library's own */
     const atomic_bool *stop;  /* NULL: none; true works like mysql_conn_cancel within 250 ms */
     const char *program_name; /* connection attribute; NULL: "weir" */
+    struct slice initial;     /* statements for each new session, separated by ';' (';;': one ';') */
 };
 
-/* Opens a session: utf8mb4, autocommit as the server has it. The password is sent only over TLS or
+/* Opens a session: utf8mb4, autocommit, and without the parts of sql_mode that give quotes and
+ * backslashes another meaning (ANSI_QUOTES, NO_BACKSLASH_ESCAPES). The password is sent only over TLS or
  * by the challenges of its plugin (the RSA key of caching_sha2_password is asked for without a
  * setting). E_AUTH: access denied (e->sys = 1045, ...); E_IO: no connection (2002, 2003, ...);
  * E_TIMEOUT; E_CANCELLED; E_REMOTE: any other answer. e->msg is the server's own text. */
@@ -99,6 +101,12 @@ enum err mysql_conn_variable(struct mysql_conn *c, const char *name, char **out,
 /* Appends `name` in backquotes, or 'text' as a string literal for this session. */
 void mysql_quote_name(struct strbuf *b, struct slice name);
 void mysql_quote_text(struct strbuf *b, struct slice text);
+
+/* For connect: runs the initial statements, then corrects what our statements rely on. */
+enum err mysql_session_set_up(struct mysql_conn *c, struct slice initial,
+                              struct error *e) MUST_CHECK;
+/* Appends to `kept` what of an sql_mode a session of ours keeps; true: all of it. */
+bool mysql_session_mode(struct slice mode, struct strbuf *kept);
 
 /* True when the error means that the connection is lost and a new one may help. */
 bool mysql_error_is_lost(const struct error *e);

@@ -149,6 +149,7 @@ static enum err open_dump(struct stream *s, struct error *e)
         .net_write_timeout_s = t->o.net_write_timeout,
         .net_read_timeout_s = t->o.net_read_timeout,
     };
+    o.conn.initial = SLICE_NULL;
     o.conn.read_timeout_ms = 0; /* idle for as long as it likes: there are heartbeats */
     rc = mysql_dump_open(&o, &s->dump, e);
     strbuf_release(&gtids);

@@ -19,6 +19,7 @@ struct mysql_conn_options mysql_task_conn_options(const struct mysql_task *t)
 {
     struct mysql_conn_options o = mysql_access_options(&t->access, t->ctx ? &t->ctx->stop : NULL);
     o.read_timeout_ms = t->o.query_timeout_ms > 0 ? (uint32_t)t->o.query_timeout_ms : 0;
+    o.initial = t->o.initial_statements;
     return o;
 }
 

@@ -54,28 +54,6 @@ static struct mode mode_of(const struct mysql_options *o)
  * ------------------------------------------------------------------------------------------------
  */
 
-static enum err run_initial_statements(struct mysql_task *t, struct error *e)
-{
-    struct slice text = t->o.initial_statements;
-    struct strbuf one = STRBUF_INIT;
-    enum err rc = E_OK;
-    for (size_t i = 0; i <= text.n && rc == E_OK; i++) {
-        bool end = i == text.n || text.p[i] == ';';
-        if (end && i + 1 < text.n && text.p[i + 1] == ';') {
-            strbuf_addc(&one, ';');
-            i++;
-        } else if (!end) {
-            strbuf_addc(&one, text.p[i]);
-        } else {
-            if (slice_trim(strbuf_slice(&one)).n)
-                rc = mysql_conn_exec(t->conn, one.p, e);
-            strbuf_reset(&one);
-        }
-    }
-    strbuf_release(&one);
-    return rc;
-}
-
 static enum err new_schema(struct mysql_task *t, struct error *e)
 {
     char *lower = NULL, *charset = NULL, *collation = NULL;
@@ -115,8 +93,7 @@ static enum err connect_server(struct mysql_task *t, struct error *e)
         return rc;
     t->server = *mysql_conn_server(t->conn);
     t->history.mariadb = t->server.mariadb;
-    rc = run_initial_statements(t, e);
-    return rc ? rc : new_schema(t, e);
+    return new_schema(t, e);
 }
 
 /* --- the stored offset

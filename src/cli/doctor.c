@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/http_url.h"
 #include "base/mem.h"
+#include "cli/password.h"
 #include "connect/inspect.h"
 
 static const char usage[] =
@@ -17,11 +18,13 @@ static const char usage[] =
     "usage: weir doctor [--set OPTION=VALUE]... mysql://USER[:PASSWORD]@HOST[:PORT]/[DATABASE]\n"
     "       weir doctor [--set OPTION=VALUE]... CONNECTOR.json\n"
     "\n"
-    "  mariadb:// for MariaDB. Without a password in the URL $MYSQL_PWD is taken. Options are "
-    "those\n"
-    "  of the connector (database.ssl.mode=verify_ca, table.include.list=shop.orders). Exit "
-    "status:\n"
-    "  0 a connector would run, 1 something is missing, 2 the question was not understood.\n";
+    "  mariadb:// for MariaDB. Without a password in the URL $MYSQL_PWD is taken, else the "
+    "terminal\n"
+    "  asks; one in the URL stays in the shell's history, and ps shows it for a moment. Options "
+    "are\n"
+    "  those of the connector (database.ssl.mode=verify_ca, table.include.list=shop.orders). Exit\n"
+    "  status: 0 a connector would run, 1 something is missing, 2 the question was not "
+    "understood.\n";
 
 /* --- the question -------------------------------------------------------------------------------
  */
@@ -129,7 +132,7 @@ enum err doctor_url(struct slice url, struct strmap *config, struct error *e)
         rest = slice_sub(rest, (size_t)at + 1, rest.n);
     }
     if (!user.n)
-        return error_set(e, E_INVALID, "the URL names no user: mysql://USER:PASSWORD@HOST/");
+        return error_set(e, E_INVALID, "the URL names no user: mysql://USER@HOST/");
     arena_init(&u.arena, 1024, ARENA_NO_BUDGET);
     strmap_set(config, SL("connector.class"), slice_cstr(class_name));
     enum err rc = put_user(&u, user);
@@ -183,13 +186,23 @@ static enum err read_file(const char *path, struct strmap *config, struct error 
     return rc;
 }
 
-/* The password goes out of what ps shows. */
-static void wipe_password(char *url)
+/* A password from $MYSQL_PWD, else from the terminal; an account may do without one. */
+static enum err find_password(struct strmap *config, struct error *e)
 {
-    char *start = strstr(url, "://"), *at = start ? strrchr(start, '@') : NULL;
-    char *colon = start ? strchr(start + 3, ':') : NULL;
-    for (char *p = colon && at && colon < at ? colon + 1 : at; p && p < at; p++)
-        *p = '*';
+    const char *password = getenv("MYSQL_PWD");
+    struct strbuf typed = STRBUF_INIT;
+    if (strmap_has(config, SL("database.password")))
+        return E_OK;
+    if (password) {
+        strmap_set(config, SL("database.password"), slice_cstr(password));
+        return E_OK;
+    }
+    enum err rc = password_ask("Password: ", &typed, e);
+    if (rc == E_OK && typed.n)
+        strmap_set(config, SL("database.password"), strbuf_slice(&typed));
+    mem_wipe(typed.p, typed.n);
+    strbuf_release(&typed);
+    return rc == E_NOT_FOUND ? E_OK : rc;
 }
 
 static enum err parse(int argc, char **argv, struct strmap *config, const char **target,
@@ -219,21 +232,17 @@ static enum err parse(int argc, char **argv, struct strmap *config, const char *
     }
     if (rc == E_OK && !*target)
         rc = error_set(e, E_INVALID,
-                       "which database? mysql://USER:PASSWORD@HOST/, or a "
+                       "which database? mysql://USER@HOST/, or a "
                        "connector's JSON file; see weir doctor --help");
-    if (rc == E_OK && strstr(*target, "://")) {
-        rc = doctor_url(slice_cstr(*target), config, e);
-        wipe_password((char *)(uintptr_t)*target);
-    } else if (rc == E_OK) {
-        rc = read_file(*target, config, e);
-    }
+    bool is_url = rc == E_OK && strstr(*target, "://");
+    if (rc == E_OK)
+        rc = is_url ? doctor_url(slice_cstr(*target), config, e) : read_file(*target, config, e);
     for (size_t i = 0; i < set.count; i++)
         strmap_set(config, set.entries[i].key, set.entries[i].value);
-    const char *password = getenv("MYSQL_PWD");
-    if (password && !strmap_has(config, SL("database.password")))
-        strmap_set(config, SL("database.password"), slice_cstr(password));
     strmap_release(&set);
-    return rc;
+    for (int i = 0; i < argc; i++) /* not for ps to show while the database is looked at */
+        password_hide(argv[i]);
+    return rc == E_OK && is_url ? find_password(config, e) : rc;
 }
 
 /* --- the page -----------------------------------------------------------------------------------

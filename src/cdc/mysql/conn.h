@@ -33,7 +33,7 @@ struct mysql_conn_options {
     const char *plugin_dir;                  /* NULL: MYSQL_PLUGIN_DIR, else the library's own */
     const atomic_bool *stop;  /* NULL: none; true works like mysql_conn_cancel within 250 ms */
     const char *program_name; /* connection attribute; NULL: "weir" */
-    struct slice initial;     /* statements for each new session, separated by ';' (';;': one ';') */
+    struct slice initial; /* statements for each new session, separated by ';' (';;': one ';') */
 };
 
 /* Opens a session: utf8mb4, autocommit, and without the parts of sql_mode that give quotes and

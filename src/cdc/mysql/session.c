@@ -6,8 +6,8 @@
 
 /* Modes in which our literals and the server's CREATE TABLE texts read otherwise, and those that
  * bring one of them along when they are set. */
-static const char *const unwanted[] = {"NO_BACKSLASH_ESCAPES", "ANSI_QUOTES", "ANSI",  "DB2",
-                                       "MAXDB",                "MSSQL",       "ORACLE", "POSTGRESQL"};
+static const char *const unwanted[] = {
+    "NO_BACKSLASH_ESCAPES", "ANSI_QUOTES", "ANSI", "DB2", "MAXDB", "MSSQL", "ORACLE", "POSTGRESQL"};
 
 bool mysql_session_mode(struct slice mode, struct strbuf *kept)
 {

@@ -1,7 +1,10 @@
 """weir doctor: the same checks as a task's start, and cures that cure."""
+import contextlib
 import json
 import os
+import pty
 import re
+import socket
 import subprocess
 
 import pytest
@@ -78,6 +81,50 @@ def test_without_binlog():
         status, text = doctor(f"mysql://debezium:dbz@127.0.0.1:{db.port}/")
         assert status == 1 and level(text, "log_bin") == "fault" and level(text, "class") == "note", text
         assert "    log_bin=mysql-bin\n" in text
+
+
+def silent_server():
+    """Takes connections and says nothing."""
+    s = socket.socket()
+    s.bind(("127.0.0.1", 0))
+    s.listen()
+    return s, s.getsockname()[1]
+
+
+def test_ps_shows_no_password():
+    server, port = silent_server()
+    with server, subprocess.Popen([BINARY, "doctor", "--set", "database.ssl.keystore.password=s3cret-key",
+                                   f"mysql://doc:{QUOTED}@127.0.0.1:{port}/shop?database.ssl.truststore.password=s3cret-store&include.query=true"],
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as p:
+        server.settimeout(20)
+        connection, _ = server.accept()  # the arguments have been read
+        with connection, open(f"/proc/{p.pid}/cmdline") as f:
+            shown = f.read()
+        p.kill()
+    assert "s3cret" not in shown and "pa%3A" not in shown and "rd%25" not in shown
+    assert "doctor" in shown and "mysql://doc:*" in shown and f"@127.0.0.1:{port}/shop?" in shown and "&include.query=true" in shown
+
+
+def test_the_terminal_asks_for_the_password(mariadb):
+    mariadb.sql(f"CREATE USER IF NOT EXISTS doc@'%' IDENTIFIED BY '{PASSWORD}'")
+    def ask(typed):
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.environ.pop("MYSQL_PWD", None)
+            os.execv(BINARY, [BINARY, "doctor", f"mariadb://doc@127.0.0.1:{mariadb.port}/"])
+        shown = b""
+        with contextlib.suppress(OSError):  # EIO: the other side is closed
+            while data := os.read(terminal, 4096):
+                if b"Password:" in shown + data and b"Password:" not in shown:
+                    os.write(terminal, typed.encode() + b"\n")
+                shown += data
+        os.close(terminal)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode()
+    status, text = ask(PASSWORD)
+    assert level(text, "connection") == "ok" and PASSWORD not in text, text
+    status, text = ask("wrong")
+    assert status == 1 and "Access denied for user 'doc'@" in text and "(using password: YES)" in text, text
+    assert ask("")[1].count("(using password: NO)") == 1
 
 
 def test_questions_that_are_none():

@@ -133,6 +133,7 @@ void htask_set_state(struct herder *h, struct hconn *c, int task, enum task_stat
 /* Into the mirror: a state that is shown there only (UNASSIGNED of what was ended). */
 void hconn_tell(struct herder *h, const struct hconn *c, int task, const char *state,
                 struct slice trace);
+void hconn_tell_tasks(struct herder *h, const struct hconn *c); /* their configurations */
 /* For callers that hold the lock. */
 json_t *herder_status_locked(const struct herder *h, const struct hconn *c);
 json_t *herder_info_locked(const struct hconn *c);

@@ -105,6 +105,45 @@ static void tell_all(struct herder *h)
     mem_free(names);
 }
 
+struct lost {
+    struct herder *h;
+    enum mirror_topic topic;
+};
+
+static void tell_states(struct herder *h, struct hconn *c)
+{
+    pthread_mutex_lock(&h->lock);
+    if (c->state != CONN_UNASSIGNED)
+        hconn_tell(h, c, -1, conn_state_name(c->state), slice_cstr(c->trace));
+    for (size_t i = 0; i < c->task_count; i++)
+        if (c->tasks[i].state != TASK_UNASSIGNED)
+            hconn_tell(h, c, (int)i, task_state_name(c->tasks[i].state),
+                       slice_cstr(c->tasks[i].trace));
+    pthread_mutex_unlock(&h->lock);
+}
+
+static void tell_again(void *arg)
+{
+    struct lost *l = arg;
+    for (struct hconn *c = l->h->first; c; c = c->next) {
+        if (l->topic == MIRROR_STATUS)
+            tell_states(l->h, c);
+        else if (c->task_count)
+            hconn_tell_tasks(l->h, c);
+    }
+    if (l->topic == MIRROR_CONFIGS)
+        tell_all(l->h);
+    mem_free(l);
+}
+
+/* On the mirror's thread. */
+static void on_lost_topic(void *arg, enum mirror_topic t)
+{
+    struct lost *l = xcalloc(1, sizeof *l);
+    *l = (struct lost){arg, t};
+    loop_post(l->h->loop, tell_again, l);
+}
+
 static void go_now(void *arg)
 {
     struct go *g = arg;
@@ -113,6 +152,7 @@ static void go_now(void *arg)
     g->h->worker_id = xstrdup(g->worker_id);
     pthread_mutex_unlock(&g->h->lock);
     metrics_collector(herder_collect, g->h);
+    mirror_listen(g->h->mirror, on_lost_topic, g->h);
     tell_all(g->h);
     for (struct hconn *c = g->h->first; c; c = c->next)
         herder_post(g->h, c->name, hconn_start_later, 0);
@@ -148,6 +188,7 @@ bool herder_shutdown(struct herder *h)
     if (!h)
         return true;
     metrics_collector_remove(herder_collect, h);
+    mirror_listen(h->mirror, NULL, NULL);
     if (h->loop) {
         loop_call(h->loop, stop_now_all, h);
         loop_stop(h->loop);

@@ -213,7 +213,7 @@ static void make_tasks(struct herder *h, struct hconn *c, int count)
     mem_free(old);
 }
 
-static void tell_tasks(struct herder *h, const struct hconn *c)
+void hconn_tell_tasks(struct herder *h, const struct hconn *c)
 {
     const struct strmap **configs = xcalloc(c->task_count + 1, sizeof(struct strmap *));
     for (size_t i = 0; i < c->task_count; i++)
@@ -283,7 +283,7 @@ void hconn_start_tasks(struct herder *h, struct hconn *c, bool paused)
         return;
     }
     make_tasks(h, c, count);
-    tell_tasks(h, c);
+    hconn_tell_tasks(h, c);
     c->ever_started = true;
     c->stale = false;
     struct stored_connector row = {.name = slice_cstr(c->name), .started_once = true};

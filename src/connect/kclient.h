@@ -5,6 +5,7 @@
 #define WEIR_CONNECT_KCLIENT_H
 
 #include "base/base.h"
+#include "base/bytes.h"
 #include "base/err.h"
 #include "base/strmap.h"
 #include "connect/schema.h"
@@ -17,11 +18,14 @@ void kclient_free(struct kclient *k);
 /* --- topics
  * ---------------------------------------------------------------------------------------- */
 struct kclient_topic {
+    struct uuid id; /* another one when it was deleted and made again */
     int32_t partitions;
     int32_t max_bytes; /* of a batch, when the topic has a limit; else -1 */
 };
 enum err kclient_describe(struct kclient *k, struct slice topic, struct kclient_topic *out,
                           struct error *e) MUST_CHECK; /* E_NOT_FOUND */
+/* Another number when a topic came, went or grew. Cheap. */
+int64_t kclient_topics_generation(struct kclient *k);
 /* partitions -1: the broker's default. configs may be NULL. E_EXISTS. */
 enum err kclient_create(struct kclient *k, struct slice topic, int32_t partitions,
                         int16_t replication, const struct strmap *configs,

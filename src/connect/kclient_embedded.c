@@ -31,9 +31,14 @@ enum err kclient_describe(struct kclient *k, struct slice topic, struct kclient_
     arena_init(&a, 4096, ARENA_NO_BUDGET);
     enum err err = broker_topic(k->broker, topic, &a, &info, e);
     if (!err)
-        *out = (struct kclient_topic){info.partition_count, info.max_message_bytes};
+        *out = (struct kclient_topic){info.id, info.partition_count, info.max_message_bytes};
     arena_release(&a);
     return err;
+}
+
+int64_t kclient_topics_generation(struct kclient *k)
+{
+    return broker_topics_generation(k->broker);
 }
 
 enum err kclient_create(struct kclient *k, struct slice topic, int32_t partitions,

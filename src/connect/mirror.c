@@ -13,6 +13,7 @@
 #include "connect/store.h"
 
 enum { TICK_MS = 1000, ATTEMPTS = 3 };
+enum { ROW_IDS = 10 }; /* as a kind in SQLite, with the topic added: its key is the topic's id */
 
 /* --- what was written, in SQLite -----------------------------------------------------------------
  */
@@ -54,6 +55,9 @@ static enum err job_load(struct db *d, void *arg, struct error *e)
     enum err err;
     while ((err = db_step(d, q, e)) == E_OK) {
         int kind = sqlite3_column_int(q, 0);
+        if (kind >= ROW_IDS && kind < ROW_IDS + MIRROR_TOPICS &&
+            uuid_parse(db_column_slice(q, 1), &m->ids[kind - ROW_IDS]))
+            memset(&m->ids[kind - ROW_IDS], 0, sizeof m->ids[0]);
         if (kind < 0 || kind >= MIRROR_KINDS)
             continue;
         struct mirror_written *w = xcalloc(1, sizeof *w);
@@ -92,15 +96,86 @@ static void remember(struct mirror *m, enum mirror_topic t, struct slice key, st
     db_post(m->db, job_save, NULL, saved_free, s);
 }
 
-/* --- topics --------------------------------------------------------------------------------------
- */
-
 static struct slice topic_of(const struct mirror *m, enum mirror_topic t)
 {
     return slice_trim(strmap_get_c(m->worker, t == MIRROR_CONFIGS   ? "config.storage.topic"
                                               : t == MIRROR_OFFSETS ? "offset.storage.topic"
                                                                     : "status.storage.topic"));
 }
+
+struct renewed {
+    enum mirror_topic topic;
+    bool forget;
+    char id[UUID_TEXT_SIZE]; /* "": there is none */
+};
+
+static enum err drop_kind(struct db *d, int kind, struct error *e)
+{
+    sqlite3_stmt *q = db_stmt(d, "DELETE FROM connect_mirror WHERE kind = ?1");
+    sqlite3_bind_int(q, 1, kind);
+    return db_exec(d, q, e);
+}
+
+static enum err job_renew(struct db *d, void *arg, struct error *e)
+{
+    const struct renewed *n = arg;
+    enum err err = drop_kind(d, ROW_IDS + (int)n->topic, e);
+    if (!err && n->forget)
+        err = drop_kind(d, (int)n->topic, e);
+    if (!err && n->forget && n->topic == MIRROR_STATUS)
+        err = drop_kind(d, MIRROR_TOPICS, e);
+    if (err || !n->id[0])
+        return err;
+    sqlite3_stmt *q = db_stmt(d, "INSERT INTO connect_mirror(kind, key, hash) VALUES(?1, ?2, 0)");
+    sqlite3_bind_int(q, 1, ROW_IDS + (int)n->topic);
+    db_bind_slice(q, 2, slice_cstr(n->id));
+    return db_exec(d, q, e);
+}
+
+static void renewed_free(void *arg, enum err code)
+{
+    (void)code;
+    mem_free(arg);
+}
+
+static void forget_kind(struct mirror *m, int kind)
+{
+    map_release(&m->written[kind], mem_free);
+    map_init(&m->written[kind]);
+}
+
+/* id NULL: none. forget: also what was written. */
+static void note_id(struct mirror *m, enum mirror_topic t, const struct uuid *id, bool forget)
+{
+    struct renewed *n = xcalloc(1, sizeof *n);
+    n->topic = t;
+    n->forget = forget;
+    m->ids[t] = id ? *id : (struct uuid){{0}};
+    if (id)
+        uuid_text(id, n->id);
+    db_post(m->db, job_renew, NULL, renewed_free, n);
+}
+
+/* The topic that was written to is not this one (NULL: it is gone): what it was told is forgotten, and
+ * comes again. */
+static void renew(struct mirror *m, enum mirror_topic t, const struct uuid *id)
+{
+    bool forget = m->written[t].count || (t == MIRROR_STATUS && m->written[MIRROR_TOPICS].count);
+    note_id(m, t, id, forget);
+    if (forget) {
+        LOG_INFO(LOG_CONNECT, "topic " PRI_SL " was deleted: it is told everything again",
+                 ARG_SL(topic_of(m, t)));
+        forget_kind(m, (int)t);
+        if (t == MIRROR_STATUS)
+            forget_kind(m, MIRROR_TOPICS);
+        if (m->lost && t != MIRROR_OFFSETS)
+            m->lost(m->lost_arg, t);
+        mirror_sync(m);
+    }
+}
+
+/* --- topics --------------------------------------------------------------------------------------
+ */
 
 static int32_t partitions_of(const struct mirror *m, enum mirror_topic t)
 {
@@ -115,9 +190,17 @@ static int32_t partitions_of(const struct mirror *m, enum mirror_topic t)
     return (int32_t)n;
 }
 
+/* The topic that kind t is written to. */
+static enum mirror_topic home_of(enum mirror_topic t)
+{
+    return t == MIRROR_TOPICS ? MIRROR_STATUS : t;
+}
+
 static enum err make_topic(struct mirror *m, enum mirror_topic t, struct error *e)
 {
     struct strmap configs = STRMAP_INIT;
+    struct kclient_topic info;
+    t = home_of(t);
     if (m->ready[t])
         return E_OK;
     strmap_set(&configs, SL("cleanup.policy"), SL("compact"));
@@ -125,9 +208,39 @@ static enum err make_topic(struct mirror *m, enum mirror_topic t, struct error *
     strmap_release(&configs);
     if (err && err != E_EXISTS)
         return err;
+    bool first = err == E_EXISTS && uuid_is_zero(&m->ids[t]); /* nobody noted its id before */
     error_clear(e);
+    err = kclient_describe(m->k, topic_of(m, t), &info, e);
+    if (err)
+        return err;
     m->ready[t] = true;
+    if (first)
+        note_id(m, t, &info.id, false);
+    else if (memcmp(&info.id, &m->ids[t], sizeof info.id) != 0)
+        renew(m, t, &info.id);
     return E_OK;
+}
+
+/* Somebody may have deleted topics, and made some again. */
+static void watch_topics(struct mirror *m)
+{
+    int64_t now = kclient_topics_generation(m->k);
+    if (now == m->generation)
+        return;
+    m->generation = now;
+    for (int i = 0; i < MIRROR_TOPICS; i++) {
+        enum mirror_topic t = (enum mirror_topic)i;
+        struct kclient_topic info;
+        struct error e = {0};
+        if (uuid_is_zero(&m->ids[t]))
+            continue;
+        enum err err = kclient_describe(m->k, topic_of(m, t), &info, &e);
+        if (!err && memcmp(&info.id, &m->ids[t], sizeof info.id) == 0)
+            continue;
+        m->ready[t] = false;
+        if (!err || err == E_NOT_FOUND)
+            renew(m, t, err ? NULL : &info.id);
+    }
 }
 
 /* --- writing -------------------------------------------------------------------------------------
@@ -178,6 +291,7 @@ void mirror_write(struct mirror *m, enum mirror_topic t, struct slice key, struc
         warn(m, &e);
     else
         remember(m, t, key, value);
+    m->warned &= err != E_OK;
 }
 
 /* --- calls ---------------------------------------------------------------------------------------
@@ -225,6 +339,26 @@ static void run_sync(void *arg)
     mirror_compare(arg);
 }
 
+struct listen {
+    struct mirror *m;
+    mirror_lost_fn fn;
+    void *arg;
+};
+
+static void run_listen(void *arg)
+{
+    const struct listen *l = arg;
+    l->m->lost = l->fn;
+    l->m->lost_arg = l->arg;
+}
+
+void mirror_listen(struct mirror *m, mirror_lost_fn fn, void *arg)
+{
+    struct listen l = {m, fn, arg};
+    if (m)
+        loop_call(m->loop, run_listen, &l);
+}
+
 void mirror_sync(struct mirror *m)
 {
     if (m)
@@ -238,6 +372,7 @@ void mirror_sync(struct mirror *m)
 static void on_tick(void *arg)
 {
     struct mirror *m = arg;
+    watch_topics(m);
     bool due = clock_mono_ms() >= m->next_sync_ms;
     if (due || store_topics_changed())
         mirror_compare(m);

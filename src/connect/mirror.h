@@ -3,7 +3,8 @@
  * with records as Kafka writes them. SPEC: connect 4.3.
  *
  * SQLite is the truth and the mirror follows it; weir never reads these topics. They are made with the
- * first record. What was written last for each key is remembered (as a hash) in SQLite, so that a start
+ * first record, and again when somebody deletes them: a new topic is told everything (mirror_listen).
+ * What was written last for each key is remembered (as a hash) in SQLite, so that a start
  * after a crash writes what is missing and takes back what is gone, and never touches records that
  * somebody else wrote, such as a real worker that keeps its topics here.
  *
@@ -24,6 +25,11 @@ enum mirror_topic { MIRROR_CONFIGS, MIRROR_OFFSETS, MIRROR_STATUS, MIRROR_TOPICS
 enum err mirror_start(struct mirror **out, struct kclient *k, struct db *db,
                       const struct strmap *worker, struct error *e) MUST_CHECK;
 void mirror_stop(struct mirror *m); /* writes what is left; NULL allowed */
+
+/* fn is told that a topic (configs or status) has to be told everything again. Thread: the mirror's; NULL:
+ * nobody any more, when this returns no call is under way. Not from the mirror's thread. */
+typedef void (*mirror_lost_fn)(void *arg, enum mirror_topic t);
+void mirror_listen(struct mirror *m, mirror_lost_fn fn, void *arg);
 
 /* All calls copy and return at once; m NULL: nothing. value null: the key is deleted, if it was written
  * before. */

@@ -3,6 +3,7 @@
 #ifndef WEIR_CONNECT_MIRROR_INTERNAL_H
 #define WEIR_CONNECT_MIRROR_INTERNAL_H
 
+#include "base/bytes.h"
 #include "base/loop.h"
 #include "base/map.h"
 #include "connect/mirror.h"
@@ -21,6 +22,10 @@ struct mirror {
     struct kproducer *producer;       /* NULL: nothing was written yet */
     bool ready[MIRROR_KINDS];         /* the topic is there */
     struct map written[MIRROR_KINDS]; /* key -> struct mirror_written */
+    struct uuid ids[MIRROR_TOPICS];   /* of the topics that was written to; zero: not known */
+    int64_t generation;               /* of the topics, when they were looked at */
+    mirror_lost_fn lost;
+    void *lost_arg;
     struct loop_timer tick;
     int64_t next_sync_ms, flush_every_ms;
     bool flush_posted;

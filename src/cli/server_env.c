@@ -30,6 +30,22 @@ static bool is_of_the_image(struct slice rest)
     return false;
 }
 
+bool server_env_is_of_a_service(struct slice name, struct slice value)
+{
+    bool address = slice_starts(value, SL("tcp://")) || slice_starts(value, SL("udp://"));
+    ptrdiff_t port = slice_find(name, SL("_PORT_"));
+    if (address && slice_ends(name, SL("PORT")))
+        return true;
+    if (slice_find(name, SL("_SERVICE_HOST")) >= 0 || slice_find(name, SL("_SERVICE_PORT")) >= 0)
+        return true;
+    if (port < 0)
+        return false;
+    struct slice rest = slice_sub(name, (size_t)port + 6, name.n), number;
+    int64_t n;
+    return slice_split(&rest, '_', &number) && slice_to_i64(number, &n) == E_OK &&
+           (slice_starts(rest, SL("TCP")) || slice_starts(rest, SL("UDP")));
+}
+
 void server_env_property(struct slice rest, char two, char three, struct strbuf *out)
 {
     strbuf_reset(out);
@@ -53,7 +69,7 @@ static enum err offer(struct server_config *c, const char *variable, struct strb
     struct slice whole = slice_of(variable, (size_t)(eq - variable));
     struct slice rest = slice_sub(whole, slice_starts(whole, SL("KAFKA_CFG_")) ? 10 : 6, whole.n);
     struct slice value = slice_cstr(eq + 1);
-    if (is_of_the_image(rest))
+    if (is_of_the_image(rest) || server_env_is_of_a_service(whole, value))
         return E_OK;
     if (slice_eq(whole, SL("KAFKA_KRAFT_CLUSTER_ID"))) { /* Bitnami's name for CLUSTER_ID */
         setenv("CLUSTER_ID", eq + 1, 0);

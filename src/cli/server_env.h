@@ -14,6 +14,9 @@ enum err server_config_kafka_env(struct server_config *c, char *const *environme
 
 /* A property's name from the rest of a variable's: letters become small, _ a dot, __ and ___ what
  * the image takes them for. */
+/* Variables that Kubernetes and Docker links set for a service: KAFKA_PORT=tcp://10.0.0.1:9092,
+ * KAFKA_SERVICE_HOST, KAFKA_PORT_9092_TCP_ADDR ... They are no settings. */
+bool server_env_is_of_a_service(struct slice name, struct slice value);
 void server_env_property(struct slice rest, char two, char three, struct strbuf *out);
 
 #endif

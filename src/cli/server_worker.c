@@ -57,6 +57,8 @@ enum err server_config_connect_env(struct server_config *c, char *const *environ
     for (char *const *v = environment; *v; v++) {
         const char *eq = strchr(*v, '=');
         struct slice whole = slice_of(*v, eq ? (size_t)(eq - *v) : 0);
+        if (!eq || server_env_is_of_a_service(whole, slice_cstr(eq + 1)))
+            continue;
         if (slice_starts(whole, SL("CONNECT_")) && whole.n > 8) {
             struct slice rest = slice_sub(whole, 8, whole.n);
             server_env_property(rest, '-', '_', &name);

@@ -94,6 +94,19 @@ def test_bitnami(tmp_path):
         assert list(meta.brokers) == [0] and meta.cluster_id == "4L6g3nShT-eMCtK--X86sw"
 
 
+def test_variables_of_services_are_no_settings(tmp_path):
+    """What Kubernetes and Docker links set for services that happen to be called kafka, connect and rest."""
+    variables = {}
+    for name, port in (("KAFKA", 9092), ("CONNECT", 8083), ("REST", 8083), ("KAFKA_UI", 8080)):
+        variables.update({f"{name}_PORT": f"tcp://10.96.0.7:{port}", f"{name}_SERVICE_HOST": "10.96.0.7", f"{name}_SERVICE_PORT": str(port),
+                          f"{name}_SERVICE_PORT_HTTP": str(port), f"{name}_PORT_{port}_TCP": f"tcp://10.96.0.7:{port}",
+                          f"{name}_PORT_{port}_TCP_PROTO": "tcp", f"{name}_PORT_{port}_TCP_PORT": str(port),
+                          f"{name}_PORT_{port}_TCP_ADDR": "10.96.0.7"})
+    with Started(tmp_path, {**variables, "KAFKA_LISTENERS": "PLAINTEXT://localhost:PORT"}) as w:
+        assert w.admin.list_topics(timeout=10).brokers
+        assert "ignored" not in w.log() and "do not exist" not in w.log()
+
+
 def test_only_advertised(tmp_path):
     with Started(tmp_path, {"KAFKA_ADVERTISED_LISTENERS": "PLAINTEXT://localhost:PORT"}) as w:
         assert [b.port for b in w.admin.list_topics(timeout=10).brokers.values()] == [w.port]

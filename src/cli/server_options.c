@@ -298,52 +298,87 @@ static void print_help(const struct opt_row *extra, const char *usage)
         &b,
         "  --set KEY=VALUE           any option of the broker or of the Connect worker, such as\n"
         "                            --set num.partitions=4; may be given several times\n"
+        "  Of an option given twice the last one counts; lists go on.\n"
         "  --help                    this text; `weir help broker` and `weir help connect` list\n"
         "                            the options for --set\n");
     fwrite(b.p, 1, b.n, stdout);
     strbuf_release(&b);
 }
 
+/* An argument: --NAME VALUE, or --set KEY=VALUE. */
+struct argument {
+    const struct opt_row *row; /* NULL: --set */
+    struct slice name, value;
+    char *joined; /* behind value, of a list that was given several times */
+};
+
+/* Sets the argument at argv[*i], which may take the next one as its value. */
+static enum err read_argument(int argc, char **argv, int *i, const struct opt_row *extra,
+                              const char *usage, struct argument *out, struct error *e)
+{
+    struct slice arg = slice_cstr(argv[*i]);
+    if (slice_eq_c(arg, "--help") || slice_eq_c(arg, "-h")) {
+        print_help(extra, usage);
+        return E_CANCELLED;
+    }
+    if (!slice_starts(arg, SL("--"))) {
+        error_set(e, E_INVALID, "unexpected argument '%s'", argv[*i]);
+        error_hint(e, "see --help");
+        return E_INVALID;
+    }
+    struct slice name = slice_sub(arg, 2, arg.n), value = SLICE_NULL;
+    ptrdiff_t eq = slice_find_char(name, '=');
+    if (eq > 0) {
+        value = slice_sub(name, (size_t)eq + 1, name.n);
+        name = slice_sub(name, 0, (size_t)eq);
+    }
+    const struct opt_row *row = row_of(extra, name);
+    if (!row)
+        row = row_of(server_option_rows, name);
+    if (!row && !slice_eq_c(name, "set"))
+        return unknown_argument(extra, name, usage, e);
+    if (!value.p && row && row->type == OPT_BOOLEAN)
+        value = SL("true");
+    if (!value.p) {
+        if (++*i == argc)
+            return error_set(e, E_INVALID, "--" PRI_SL " needs a value", ARG_SL(name));
+        value = slice_cstr(argv[*i]);
+    }
+    *out = (struct argument){.row = row, .name = name, .value = value};
+    return E_OK;
+}
+
+/* A list that was given before goes on. */
+static void join_list(struct argument *v, int at)
+{
+    for (int i = at - 1; i >= 0 && v[at].row && v[at].row->type == OPT_LIST; i--) {
+        if (v[i].row != v[at].row)
+            continue;
+        v[at].joined = xasprintf(PRI_SL "," PRI_SL, ARG_SL(v[i].value), ARG_SL(v[at].value));
+        v[at].value = slice_cstr(v[at].joined);
+        return;
+    }
+}
+
+/* The last one of several counts, as everywhere; the last is set first. */
 static enum err from_arguments(struct server_config *c, int argc, char **argv,
                                const struct opt_row *extra, const char *usage, struct error *e)
 {
-    for (int i = 0; i < argc; i++) {
-        struct slice arg = slice_cstr(argv[i]);
-        if (slice_eq_c(arg, "--help") || slice_eq_c(arg, "-h")) {
-            print_help(extra, usage);
-            return E_CANCELLED;
-        }
-        if (!slice_starts(arg, SL("--"))) {
-            error_set(e, E_INVALID, "unexpected argument '%s'", argv[i]);
-            error_hint(e, "see --help");
-            return E_INVALID;
-        }
-        struct slice name = slice_sub(arg, 2, arg.n), value = SLICE_NULL;
-        ptrdiff_t eq = slice_find_char(name, '=');
-        bool is_set = slice_eq_c(name, "set");
-        if (eq > 0) {
-            value = slice_sub(name, (size_t)eq + 1, name.n);
-            name = slice_sub(name, 0, (size_t)eq);
-            is_set = slice_eq_c(name, "set");
-        }
-        const struct opt_row *row = row_of(extra, name);
-        if (!row)
-            row = row_of(server_option_rows, name);
-        if (!row && !is_set)
-            return unknown_argument(extra, name, usage, e);
-        if (!value.p && row && row->type == OPT_BOOLEAN)
-            value = SL("true");
-        if (!value.p) {
-            if (++i == argc)
-                return error_set(e, E_INVALID, "--" PRI_SL " needs a value", ARG_SL(name));
-            value = slice_cstr(argv[i]);
-        }
-        enum err err =
-            is_set ? from_set(c, extra, value, e) : set_any(c, extra, name, value, COMMAND_LINE, e);
-        if (err)
-            return err;
+    struct argument *v = xcalloc((size_t)argc + 1, sizeof *v);
+    int n = 0;
+    enum err err = E_OK;
+    for (int i = 0; !err && i < argc; i++) {
+        err = read_argument(argc, argv, &i, extra, usage, &v[n], e);
+        if (!err)
+            join_list(v, n++);
     }
-    return E_OK;
+    for (int i = n - 1; !err && i >= 0; i--)
+        err = v[i].row ? set_any(c, extra, v[i].name, v[i].value, COMMAND_LINE, e)
+                       : from_set(c, extra, v[i].value, e);
+    for (int i = 0; i < n; i++)
+        mem_free(v[i].joined);
+    mem_free(v);
+    return err;
 }
 
 /* WEIR_DATA_DIR for data-dir. Broker options come by --set or the file. */

@@ -62,6 +62,10 @@ struct http_listen {
 
 /* Listens on the loop (all sockets bound before it returns). E_EXISTS when the port is taken: the
  * message says which and what to do. */
+/* Whether it could be listened to now: E_EXISTS when another program has the port; texts name the
+ * option --NAME-listen. Nothing is held. */
+enum err http_listen_check(const char *name, const struct http_listen *l,
+                           struct error *e) MUST_CHECK;
 enum err http_start(struct http_server **out, struct loop *l, const struct http_options *o,
                     struct http_listen *listen, struct error *e) MUST_CHECK;
 void http_stop(struct http_server *s); /* closes connections; late replies are dropped */

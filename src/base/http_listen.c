@@ -90,6 +90,17 @@ static enum err listen_loopback(const char *name, struct http_listen *l, int fds
     return E_OK;
 }
 
+enum err http_listen_check(const char *name, const struct http_listen *l, struct error *e)
+{
+    struct http_listen own = *l;
+    int fds[2];
+    enum err err = http_listen_open(name, &own, fds, e);
+    for (size_t i = 0; !err && i < ARRAY_LEN(fds); i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    return err;
+}
+
 enum err http_listen_open(const char *name, struct http_listen *l, int fds[2], struct error *e)
 {
     fds[0] = fds[1] = -1;

@@ -31,10 +31,12 @@
 #include "web/web.h"
 
 #define METRICS_PORTS_MAX 8
+#define DATA_LOCK "weir.lock"
 
 struct runtime {
     char *data_dir;
     char *broker_dir;
+    struct fs_file lock; /* of data_dir */
     struct db *db;
     struct pool *pool;       /* HTTP handlers: may wait for databases */
     struct pool *kafka_pool; /* the broker's, which must not wait for those */
@@ -113,16 +115,40 @@ static int64_t process_age_ms(void)
 /* --- start
  * ----------------------------------------------------------------------------------------- */
 
+/* Before anything in the directory is touched: two processes on one database, of two versions maybe,
+ * would spoil it. */
+static enum err lock_data_dir(const char *dir, struct fs_file *lock, struct error *e)
+{
+    char *path = xasprintf("%s/" DATA_LOCK, dir);
+    enum err err = fs_lock(lock, path, e);
+    if (err == E_CONFLICT) {
+        int pid = e->sys;
+        if (pid > 0)
+            error_set(e, E_CONFLICT, "weir runs here already (process %d), with its data in %s",
+                      pid, dir);
+        else
+            error_set(e, E_CONFLICT, "weir runs here already, with its data in %s", dir);
+        error_hint(e, "stop it, or give this one a directory of its own: --data-dir DIR");
+    }
+    mem_free(path);
+    return err;
+}
+
 static enum err start_storage(struct runtime *r, struct server_config *c,
                               const struct connect_plugins *const *plugins, struct error *e)
 {
-    enum err err = fs_mkdirs(r->broker_dir, e);
+    enum err err = fs_mkdirs(r->data_dir, e);
     if (err || access(r->data_dir, W_OK | X_OK) != 0) {
         if (!err)
             err = error_sys(e, errno, "data directory %s cannot be written", r->data_dir);
         error_hint(e, "choose another with --data-dir DIR, or change its owner");
         return err;
     }
+    err = lock_data_dir(r->data_dir, &r->lock, e);
+    if (!err)
+        err = fs_mkdirs(r->broker_dir, e);
+    if (err)
+        return err;
     const struct db_migrations *all[32];
     size_t n = 0;
     for (const struct db_migrations *const *m = broker_migrations(); *m; m++)
@@ -250,6 +276,47 @@ static enum err start_http(struct runtime *r, struct server_config *c,
     return start_metrics(r, c->o.metrics_listen, e);
 }
 
+/* The address of one option, "--NAME-listen", and ports that follow its own. */
+static enum err check_listen(struct listen_claims *claims, const char *option, const char *name,
+                             struct slice text, int ports, struct error *e)
+{
+    struct http_listen at;
+    enum err err = listen_address_parse(text, &at, e);
+    for (int i = 0; !err && i < ports; i++) {
+        err = listen_claim(claims, option, &at, e);
+        if (!err)
+            err = http_listen_check(name, &at, e);
+        if (at.port)
+            at.port++;
+    }
+    return err;
+}
+
+enum err runtime_check(const struct server_config *c, struct error *e)
+{
+    struct listen_claims claims = {.count = 0};
+    struct fs_file lock = {-1, NULL};
+    char *dir = server_data_dir(c), *path = xasprintf("%s/" DATA_LOCK, dir);
+    int64_t brokers = 1;
+    struct slice part, metrics = c->o.metrics_listen;
+    enum err err = fs_exists(path) ? lock_data_dir(dir, &lock, e) : E_OK;
+    if (c->o.lab_brokers.n && slice_to_i64(slice_trim(c->o.lab_brokers), &brokers) != E_OK)
+        brokers = 1; /* the broker says what is wrong with it */
+    if (!err && !strmap_has(&c->broker.values.texts, SL("listeners")))
+        err = check_listen(&claims, "--kafka-listen", "kafka", c->o.kafka_listen,
+                           (int)MIN(MAX(brokers, 1), 8), e);
+    if (!err)
+        err = check_listen(&claims, "--connect-listen", "connect", c->o.connect_listen, 1, e);
+    if (!err)
+        err = check_listen(&claims, "--web-listen", "web", c->o.web_listen, 1, e);
+    while (!err && opt_list_next(&metrics, &part))
+        err = part.n ? check_listen(&claims, "--metrics-listen", "metrics", part, 1, e) : E_OK;
+    fs_close(&lock);
+    mem_free(path);
+    mem_free(dir);
+    return err;
+}
+
 /* A partition in use holds a file: as many as the system allows. */
 static void raise_file_limit(void)
 {
@@ -336,6 +403,7 @@ void runtime_stop(struct runtime *r)
     pool_stop(r->kafka_pool);
     if (r->db)
         db_close(r->db);
+    fs_close(&r->lock);
     for (char **h = r->allowed_hosts; *h; h++)
         mem_free(*h);
     mem_free(r->allowed_hosts);

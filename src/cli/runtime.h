@@ -13,6 +13,9 @@ struct runtime;
  * running and e says what to do. Signals must have been blocked (runtime_block_signals) before. */
 enum err runtime_start(struct runtime **out, struct server_config *c,
                        const struct connect_plugins *const *plugins, struct error *e) MUST_CHECK;
+/* What would make runtime_start fail at once: somebody else has the data directory, or a port. Makes
+ * and holds nothing; for those who build something first. */
+enum err runtime_check(const struct server_config *c, struct error *e) MUST_CHECK;
 /* The reverse: no new work, tasks flush and store offsets, clients are answered, logs are closed
  * with the clean mark, then the database. */
 void runtime_stop(struct runtime *r);

@@ -205,9 +205,9 @@ static enum err wait_until_running(struct demo *d, const char *name, struct erro
 
 static enum err start(struct demo *d, const struct connect_plugins *const *plugins, struct error *e)
 {
-    enum err err = E_OK;
     snprintf(d->mark, sizeof d->mark, "run-%lld", (long long)clock_wall_us());
-    if (d->fresh)
+    enum err err = runtime_check(&d->config, e);
+    if (!err && d->fresh)
         err = fs_remove_tree(d->dir, e);
     char *db_dir = xasprintf("%s/mariadb", d->dir), *db_data = xasprintf("%s/data", db_dir);
     if (!err && !fs_exists(db_data) && !d->headless)

@@ -1,4 +1,5 @@
 """What a newcomer meets at the command line: start, clear refusals, help, figures of the README."""
+import fcntl
 import os
 import re
 import signal
@@ -100,6 +101,34 @@ def test_second_instance_on_the_same_directory():
         lines = [line for line in second.stderr.splitlines() if line.startswith("weir: ")]
         assert len(lines) == 1 and f"weir runs here already (process {first.process.pid})" in lines[0] and "--data-dir" in lines[0], second.stderr
         assert first.rest("GET", "/")[0] == 200  # unharmed
+
+
+def test_a_second_instance_touches_nothing(tmp_path):
+    with open(tmp_path / "weir.lock", "w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        second = run("server", "--data-dir", str(tmp_path), *ANY_PORTS, "--web-listen", "127.0.0.1:0")
+        assert second.returncode == 3 and "weir runs here already" in second.stderr
+    assert os.listdir(tmp_path) == ["weir.lock"]
+
+
+@pytest.mark.parametrize("which", ["kafka", "connect", "web"])
+def test_a_demo_that_cannot_start_leaves_nothing_behind(which, tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ports = {name: 0 for name in ("kafka", "connect", "web")} | {which: port}
+        result = run("demo", "--data-dir", str(tmp_path), *[x for name, p in ports.items() for x in (f"--{name}-listen", f"127.0.0.1:{p}")])
+    assert result.returncode == 3 and f"port {port} on 127.0.0.1 is taken by another program" in result.stderr
+    assert result.stdout == "" and os.listdir(tmp_path) == []
+
+
+def test_the_last_of_several_options_counts():
+    with Weir("--set", "num.partitions=5", "--log-level", "debug", "--set", "num.partitions=7", "--log-level", "info",
+              "--metrics-listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0") as w:
+        assert describe_default_partitions(w) == 7
+        assert " DEBUG " not in w.log()
+        assert open(os.path.join(w.dir, "weir.out")).read().count("/metrics") == 2
 
 
 def test_who_asks_the_page_for_connect_hears_its_address(weir):

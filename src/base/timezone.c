@@ -3,6 +3,7 @@
 #include "base/timezone.h"
 
 #include "base/bytes.h"
+#include "base/civil.h"
 #include "base/fs.h"
 #include "base/mem.h"
 
@@ -131,37 +132,20 @@ static bool parse_rule(struct timezone *z, struct slice s)
     return true;
 }
 
-/* Days since 1970 of the first of a month (month 1..12). */
-static int64_t month_start(int64_t year, int month)
-{
-    int64_t y = month <= 2 ? year - 1 : year, era = (y >= 0 ? y : y - 399) / 400;
-    int64_t of_era = y - era * 400, of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5;
-    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
-
-static int64_t year_of(int64_t days)
-{
-    int64_t year = 1970 + days / 366;
-    while (month_start(year + 1, 1) <= days)
-        year++;
-    while (month_start(year, 1) > days)
-        year--;
-    return year;
-}
-
 /* Seconds of local time at which the rule changes in a year. */
 static int64_t rule_moment(const struct rule_day *d, int64_t year)
 {
-    int64_t day = month_start(year, 1);
+    int64_t day = civil_to_days(year, 1, 1);
     if (d->kind == DAY_MONTH) {
-        int64_t first = month_start(year, d->month);
-        int64_t next = d->month == 12 ? month_start(year + 1, 1) : month_start(year, d->month + 1);
+        int64_t first = civil_to_days(year, d->month, 1);
+        int64_t next =
+            d->month == 12 ? civil_to_days(year + 1, 1, 1) : civil_to_days(year, d->month + 1, 1);
         int64_t weekday = ((first + 4) % 7 + 7) % 7; /* 1970-01-01 was a Thursday */
         day = first + (d->day - weekday + 7) % 7 + (d->week - 1) * 7;
         if (day >= next)
             day -= 7;
     } else if (d->kind == DAY_JULIAN) { /* the 60th is the 1st of March, in leap years too */
-        bool leap = month_start(year, 3) - day == 60;
+        bool leap = civil_to_days(year, 3, 1) - day == 60;
         day += d->day - 1 + (leap && d->day >= 60);
     } else {
         day += d->day;
@@ -176,7 +160,7 @@ static int32_t rule_offset(const struct timezone *z, int64_t utc_s)
         return z->std;
     utc_s = (utc_s % cycle + cycle) % cycle;
     int64_t local = utc_s + z->std;
-    int64_t year = year_of(local >= 0 ? local / DAY : (local - DAY + 1) / DAY);
+    int64_t year = civil_of_days(local >= 0 ? local / DAY : (local - DAY + 1) / DAY).year;
     int64_t start = rule_moment(&z->start, year) - z->std;
     int64_t end = rule_moment(&z->end, year) - z->dst;
     bool dst = start < end ? utc_s >= start && utc_s < end : utc_s >= start || utc_s < end;

@@ -2,6 +2,7 @@
  * Civil dates are computed from days (proleptic Gregorian calendar). */
 #include "connect/java_date.h"
 
+#include "base/civil.h"
 #include "base/clock.h"
 
 #define DAY_MS INT64_C(86400000)
@@ -26,25 +27,20 @@ static int64_t days_of(int64_t y, int64_t m, int64_t d)
         m += 12;
         y--;
     }
-    y -= m <= 2;
-    int64_t era = (y >= 0 ? y : y - 399) / 400, yoe = y - era * 400;
-    int64_t doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
-    return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
+    return civil_to_days(y, (int32_t)m, d);
 }
 
 static struct civil civil_of(int64_t ms)
 {
     int64_t day = ms >= 0 ? ms / DAY_MS : -((-ms + DAY_MS - 1) / DAY_MS), rest = ms - day * DAY_MS;
-    int64_t z = day + 719468, era = (z >= 0 ? z : z - 146096) / 146097, doe = z - era * 146097;
-    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-    int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
-    struct civil c = {.day = (int)(doy - (153 * mp + 2) / 5 + 1),
-                      .month = (int)(mp < 10 ? mp + 3 : mp - 9),
+    struct civil_day d = civil_of_days(day);
+    struct civil c = {.year = d.year,
+                      .month = d.month,
+                      .day = d.day,
                       .hour = (int)(rest / 3600000),
                       .minute = (int)(rest / 60000 % 60),
                       .second = (int)(rest / 1000 % 60),
                       .milli = (int)(rest % 1000)};
-    c.year = yoe + era * 400 + (c.month <= 2);
     c.week_day = (int)(((day + 4) % 7 + 7) % 7);
     c.year_day = (int)(day - days_of(c.year, 1, 1) + 1);
     return c;

@@ -3,34 +3,11 @@
  * A cell or a text becomes struct mysql_time_parts; a writer chosen by type and mode makes the
  * value. DATETIME has no zone and is never shifted; TIMESTAMP is UTC in the binlog, and in the
  * snapshot too, because the session's zone is UTC. SPEC: cdc-mysql 6.3-6.5 */
+#include "base/civil.h"
 #include "cdc/mysql/value.h"
 
 #define MICROS_A_SECOND 1000000LL
 #define SECONDS_A_DAY 86400LL
-
-/* Days since 1970-01-01 of a day in the proleptic Gregorian calendar. */
-static int64_t days_from_civil(int64_t y, unsigned m, unsigned d)
-{
-    y -= m <= 2;
-    int64_t era = (y >= 0 ? y : y - 399) / 400;
-    unsigned yoe = (unsigned)(y - era * 400);
-    unsigned doy = (153 * (m > 2 ? m - 3 : m + 9) + 2) / 5 + d - 1;
-    unsigned doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
-    return era * 146097 + (int64_t)doe - 719468;
-}
-
-static void civil_from_days(int64_t days, struct mysql_time_parts *t)
-{
-    days += 719468;
-    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
-    unsigned doe = (unsigned)(days - era * 146097);
-    unsigned yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-    unsigned doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    unsigned mp = (5 * doy + 2) / 153;
-    t->day = doy - (153 * mp + 2) / 5 + 1;
-    t->month = mp < 10 ? mp + 3 : mp - 9;
-    t->year = (uint32_t)((int64_t)yoe + era * 400 + (t->month <= 2));
-}
 
 static unsigned days_in_month(uint32_t year, uint32_t month)
 {
@@ -52,7 +29,7 @@ static enum err check_date(const struct codec *c, struct mysql_time_parts *t)
 
 static int64_t epoch_seconds(const struct mysql_time_parts *t)
 {
-    return days_from_civil(t->year, t->month, t->day) * SECONDS_A_DAY + t->hour * 3600 +
+    return civil_to_days(t->year, (int32_t)t->month, t->day) * SECONDS_A_DAY + t->hour * 3600 +
            t->minute * 60 + t->second;
 }
 
@@ -147,7 +124,7 @@ static enum err write_date(const struct codec *c, struct value_env *env, struct 
         *p++ = 'Z';
         return finish_text(env, buf, p, out);
     }
-    *out = value_int(days_from_civil(t->year, t->month, t->day));
+    *out = value_int(civil_to_days(t->year, (int32_t)t->month, t->day));
     return E_OK;
 }
 
@@ -256,7 +233,10 @@ static enum err cell_timestamp(const struct codec *c, struct value_env *env,
     struct mysql_time_parts t = {.micros = micros};
     int64_t day = floor_div(seconds, SECONDS_A_DAY);
     uint32_t in_day = (uint32_t)(seconds - day * SECONDS_A_DAY);
-    civil_from_days(day, &t);
+    struct civil_day d = civil_of_days(day);
+    t.year = (uint32_t)d.year;
+    t.month = (uint32_t)d.month;
+    t.day = (uint32_t)d.day;
     t.hour = in_day / 3600;
     t.minute = in_day / 60 % 60;
     t.second = in_day % 60;

@@ -252,13 +252,9 @@ static const struct connector_ops *find_class(const struct connect_plugins *cons
                                               struct slice name)
 {
     for (; *plugins; plugins++)
-        for (const struct connector_ops *const *c = (*plugins)->connectors; c && *c; c++) {
-            if (slice_eq_c(name, (*c)->class_name))
+        for (const struct connector_ops *const *c = (*plugins)->connectors; c && *c; c++)
+            if (class_is_called((*c)->class_name, (*c)->aliases, name))
                 return *c;
-            for (const char *const *a = (*c)->aliases; a && *a; a++)
-                if (slice_eq_c(name, *a))
-                    return *c;
-        }
     return NULL;
 }
 

@@ -147,6 +147,16 @@ void config_dependent(struct config_errors *errs, const char *option, const char
 
 struct inspection; /* connect/inspect.h */
 
+/* Whether a class goes by this name: its own, or one of its aliases. */
+static inline bool class_is_called(const char *class_name, const char *const *aliases,
+                                   struct slice name)
+{
+    bool called = slice_eq_c(name, class_name);
+    for (const char *const *a = aliases; !called && a && *a; a++)
+        called = slice_eq_c(name, *a);
+    return called;
+}
+
 struct connector_ops {
     const char *class_name;     /* io.debezium.connector.mysql.MySqlConnector */
     const char *const *aliases; /* "MySqlConnector", "MySql"; ends with NULL */

@@ -97,12 +97,8 @@ static const void *find(const void *items, size_t count, struct slice name)
 {
     const struct named *const *all = items;
     for (size_t i = 0; i < count; i++)
-        if (slice_eq_c(name, all[i]->class_name))
+        if (class_is_called(all[i]->class_name, all[i]->aliases, name))
             return all[i];
-    for (size_t i = 0; i < count; i++)
-        for (const char *const *a = all[i]->aliases; a && *a; a++)
-            if (slice_eq_c(name, *a))
-                return all[i];
     return NULL;
 }
 

@@ -26,13 +26,10 @@ static void binary_release(void *conv)
 
 static const struct converter_ops *find(struct slice name)
 {
-    for (size_t i = 0; connect_converters[i]; i++) {
-        if (slice_eq_c(name, connect_converters[i]->class_name))
+    for (size_t i = 0; connect_converters[i]; i++)
+        if (class_is_called(connect_converters[i]->class_name, connect_converters[i]->aliases,
+                            name))
             return connect_converters[i];
-        for (const char *const *a = connect_converters[i]->aliases; a && *a; a++)
-            if (slice_eq_c(name, *a))
-                return connect_converters[i];
-    }
     return NULL;
 }
 

@@ -3,6 +3,7 @@
  * "localhost" and 127.0.0.1 mean ::1 too, on the same port: Node and some Java clients try ::1
  * first, and would else reach whatever else listens there. A machine without IPv6 does without. */
 #include "base/http_internal.h"
+#include "base/http_url.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -11,11 +12,6 @@
 #include <unistd.h>
 
 enum { BACKLOG = 256, PORT_TRIES = 50 };
-
-static bool is_loopback_name(const char *host)
-{
-    return strcmp(host, "localhost") == 0 || strcmp(host, "127.0.0.1") == 0;
-}
 
 /* A listening socket, or -1 with errno. */
 static int listen_on(const struct sockaddr *sa, socklen_t len, bool v6only)
@@ -104,7 +100,7 @@ enum err http_listen_check(const char *name, const struct http_listen *l, struct
 enum err http_listen_open(const char *name, struct http_listen *l, int fds[2], struct error *e)
 {
     fds[0] = fds[1] = -1;
-    if (is_loopback_name(l->host))
+    if (http_name_is_loopback(l->host))
         return listen_loopback(name, l, fds, e);
     struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM}, *found;
     char port[8], host[sizeof l->host];

@@ -83,6 +83,11 @@ static bool is_mapped_v4(const uint8_t a[16])
     return memcmp(a, mapped, sizeof mapped) == 0;
 }
 
+bool http_name_is_loopback(const char *host)
+{
+    return !strcmp(host, "localhost") || !strcmp(host, "127.0.0.1") || !strcmp(host, "::1");
+}
+
 bool http_addr_is_loopback(const uint8_t addr[16])
 {
     static const uint8_t one[16] = {[15] = 1};

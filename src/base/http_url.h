@@ -17,6 +17,8 @@ struct http_authority {
 };
 /* "host", "host:port", "[::1]:port". False when it is none of these. */
 bool http_authority_parse(struct slice text, struct http_authority *out);
+/* "localhost", "127.0.0.1" or "::1", as an address to listen on. */
+bool http_name_is_loopback(const char *host);
 bool http_addr_is_loopback(const uint8_t addr[16]);
 
 struct http_host_rules {

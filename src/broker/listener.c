@@ -8,6 +8,7 @@
 
 #include "base/base.h"
 #include "base/fs.h"
+#include "base/http_url.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -323,11 +324,6 @@ enum err listeners_parse(struct listeners *ls, const struct broker_options *o, s
 /* --- binding ------------------------------------------------------------------------------------
  */
 
-static bool is_loopback_name(const char *host)
-{
-    return !strcmp(host, "localhost") || !strcmp(host, "127.0.0.1") || !strcmp(host, "::1");
-}
-
 static int open_socket(const struct sockaddr *sa, socklen_t n, int backlog, bool v6_only)
 {
     int one = 1, zero = 0;
@@ -454,9 +450,9 @@ static bool is_any_host(const char *host)
 
 enum err listener_open(struct listener *l, int backlog, struct error *e)
 {
-    return is_loopback_name(l->host) ? bind_loopback(l, backlog, e)
-           : is_any_host(l->host)    ? bind_any(l, backlog, e)
-                                     : bind_name(l, backlog, e);
+    return http_name_is_loopback(l->host) ? bind_loopback(l, backlog, e)
+           : is_any_host(l->host)         ? bind_any(l, backlog, e)
+                                          : bind_name(l, backlog, e);
 }
 
 void listener_close(struct listener *l)
@@ -493,9 +489,9 @@ enum err listeners_bind(struct listeners *ls, int backlog, struct error *e)
         }
         if (r != E_OK)
             return r;
-        const char *host = l->adv_host                        ? l->adv_host
-                           : any || is_loopback_name(l->host) ? "localhost"
-                                                              : l->host;
+        const char *host = l->adv_host                             ? l->adv_host
+                           : any || http_name_is_loopback(l->host) ? "localhost"
+                                                                   : l->host;
         bool v6 = strchr(host, ':') != NULL;
         l->adv_text = xasprintf("%s%s%s:%d", v6 ? "[" : "", host, v6 ? "]" : "",
                                 l->adv_port ? l->adv_port : l->port);

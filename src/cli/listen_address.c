@@ -2,6 +2,7 @@
 #include "cli/listen_address.h"
 
 #include "base/base.h"
+#include "base/http_url.h"
 
 enum err listen_address_parse(struct slice text, struct http_listen *out, struct error *e)
 {
@@ -53,14 +54,10 @@ static bool is_any(const char *host)
     return !host[0] || !strcmp(host, "0.0.0.0") || !strcmp(host, "::") || !strcmp(host, "*");
 }
 
-static bool is_loopback(const char *host)
-{
-    return !strcmp(host, "localhost") || !strcmp(host, "127.0.0.1") || !strcmp(host, "::1");
-}
-
 static bool meet(const char *a, const char *b)
 {
-    return is_any(a) || is_any(b) || !strcmp(a, b) || (is_loopback(a) && is_loopback(b));
+    return is_any(a) || is_any(b) || !strcmp(a, b) ||
+           (http_name_is_loopback(a) && http_name_is_loopback(b));
 }
 
 enum err listen_claim(struct listen_claims *c, const char *option, const struct http_listen *at,

@@ -2,6 +2,7 @@
 #include "broker/security/security.h"
 
 #include "base/base.h"
+#include "base/http_url.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/security/tls.h"
@@ -166,11 +167,7 @@ static enum err open_sasl(struct security *s, const struct broker_config *c, str
 /* Passwords of PLAIN are on the wire as they are. */
 static void warn_of_plain_text(const struct listener *l)
 {
-    static const char *const here[] = {"localhost", "127.0.0.1", "::1"};
-    bool loopback = false;
-    for (size_t i = 0; i < ARRAY_LEN(here); i++)
-        loopback |= !strcmp(l->host, here[i]);
-    if (l->sasl && l->sasl->enabled[SASL_PLAIN] && !l->tls && !loopback)
+    if (l->sasl && l->sasl->enabled[SASL_PLAIN] && !l->tls && !http_name_is_loopback(l->host))
         LOG_WARN(LOG_BROKER,
                  "passwords of PLAIN can be read on the way: serve it by SASL_SSL, or use "
                  "SCRAM-SHA-512 listener=%s host=%s",

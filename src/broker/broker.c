@@ -39,16 +39,26 @@ static bool partition_exists(void *arg, struct slice topic, int32_t partition)
     return found;
 }
 
-static int64_t recovered_end(void *arg, struct slice topic, int32_t partition)
+/* Drops the topic. */
+static int64_t recovered_end_of(struct topic *t, int32_t partition)
 {
-    struct broker *b = arg;
-    struct topic *t = topics_get(b->topics, topic);
     struct partition *p =
         t && partition < topic_partition_count(t) ? topic_partition(t, partition) : NULL;
     int64_t end = p ? partition_recovered_end(p) : -1;
     partition_unref(p);
     topic_unref(t);
     return end;
+}
+
+static int64_t recovered_end(void *arg, struct slice topic, int32_t partition)
+{
+    return recovered_end_of(topics_get(((struct broker *)arg)->topics, topic), partition);
+}
+
+static int64_t recovered_share_end(void *arg, const struct share_key *key)
+{
+    return recovered_end_of(topics_get_id(((struct broker *)arg)->topics, &key->topic_id),
+                            key->partition);
 }
 
 static bool topic_by_name(void *arg, struct slice name, struct uuid *id, int32_t *partitions)
@@ -181,6 +191,8 @@ static enum err start_coordinator(struct broker *b, struct error *e)
     if (r != E_OK)
         return r;
     share_sweep(b->shares, broker_keeps_share, b);
+    if (!topics_was_clean(b->topics))
+        share_lower(b->shares, recovered_share_end, b);
     const struct coord_options c = {
         .rules = {.initial_rebalance_delay_ms = o->group_initial_rebalance_delay_ms,
                   .min_session_timeout_ms = o->group_min_session_timeout_ms,

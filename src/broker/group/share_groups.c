@@ -351,6 +351,30 @@ void share_sweep(struct share_groups *g, bool (*keep)(void *arg, const struct sh
     share_forget(g, SLICE_NULL, keep, arg);
 }
 
+void share_lower(struct share_groups *g, int64_t (*end_of)(void *arg, const struct share_key *key),
+                 void *arg)
+{
+    size_t n;
+    struct share_state **all = states_of(g, SLICE_NULL, &n);
+    for (size_t i = 0; i < n; i++) {
+        struct share_state *s = all[i];
+        int64_t end = end_of(arg, &s->key);
+        pthread_mutex_lock(&s->lock);
+        bool lower = end >= 0 && s->known && share_log_end(&s->p, end);
+        if (lower) {
+            LOG_WARN(LOG_BROKER_GROUP,
+                     "share group " PRI_SL
+                     ": what it had read of partition %d of a topic beyond the "
+                     "recovered end of the log, %lld, is forgotten",
+                     ARG_SL(s->group), s->key.partition, (long long)end);
+            share_store(g, s, NULL, NULL, NULL);
+        }
+        share_state_unlock(s, lower);
+        share_state_unref(s);
+    }
+    mem_free(all);
+}
+
 void share_release(struct share_groups *g, struct slice group, struct slice member)
 {
     size_t n;

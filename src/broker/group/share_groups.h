@@ -75,6 +75,10 @@ void share_forget(struct share_groups *g, struct slice group,
 /* In all groups. */
 void share_sweep(struct share_groups *g, bool (*keep)(void *arg, const struct share_key *key),
                  void *arg);
+/* At the start: end_of gives where a log ends that a power cut may have made shorter, else -1. What
+ * groups know of records beyond is forgotten. */
+void share_lower(struct share_groups *g, int64_t (*end_of)(void *arg, const struct share_key *key),
+                 void *arg);
 /* What the member holds becomes free. */
 void share_release(struct share_groups *g, struct slice group, struct slice member);
 

@@ -276,6 +276,19 @@ void share_log_start(struct share_partition *p, int64_t log_start)
     tidy(p);
 }
 
+bool share_log_end(struct share_partition *p, int64_t log_end)
+{
+    if (p->end <= log_end)
+        return false;
+    if (p->start >= log_end) {
+        share_partition_reset(p, log_end);
+        return true;
+    }
+    p->n = cut(p, log_end);
+    p->end = log_end;
+    return true;
+}
+
 /* --- stored form --------------------------------------------------------------------------------
  */
 

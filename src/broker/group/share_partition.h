@@ -67,6 +67,9 @@ bool share_expire(struct share_partition *p, int64_t now);
 int64_t share_next_deadline(const struct share_partition *p); /* INT64_MAX: none */
 /* The log begins here now. */
 void share_log_start(struct share_partition *p, int64_t log_start);
+/* A power cut has taken what came from here on; what is written there next is new. True: the group had
+ * got that far. */
+bool share_log_end(struct share_partition *p, int64_t log_end);
 
 /* What is kept of it, versions 1: i8 version, u32 count, {i64 first, i64 last, i8 state, i16
  * deliveries}. Held records are written as free ones, with their deliveries. */

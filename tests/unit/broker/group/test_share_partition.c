@@ -117,6 +117,29 @@ static void test_bounds(void)
     share_partition_release(&p);
 }
 
+/* A power cut has taken the end of the log: who goes on must not skip what is written there next. */
+static void test_shorter_log(void)
+{
+    share_partition_init(&p, 0, 100, 5);
+    CHECK_INT(take("a", 0, 19, 1000, 1000), 1);
+    CHECK_INT(ack("a", 4, 15, SHARE_ACK_ACCEPT), KERR_NONE);
+    CHECK(!share_log_end(&p, 20));
+    CHECK(share_log_end(&p, 10)); /* within what is done */
+    CHECK_INT(p.start, 0);
+    CHECK_INT(p.end, 10);
+    CHECK(share_release_member(&p, SL("a")));
+    CHECK_INT(share_next(&p), 0);
+    CHECK_INT(take("a", 0, 3, 1000, 1000), 1);
+    CHECK_INT(share_next(&p), 10); /* the next record is new */
+    CHECK(share_log_end(&p, 2));
+    CHECK_INT(ack("a", 0, 1, SHARE_ACK_ACCEPT), KERR_NONE);
+    CHECK_INT(p.start, 2);
+    CHECK(share_log_end(&p, 1)); /* below all that it knows */
+    CHECK_INT(p.start, 1);
+    CHECK_INT(p.end, 1);
+    share_partition_release(&p);
+}
+
 static void test_stored_form(void)
 {
     struct strbuf b = STRBUF_INIT;
@@ -240,6 +263,7 @@ static const struct test_case tests[] = {
     {"release, locks, the delivery limit", test_release_and_limit},
     {"a type for each record", test_types_of_single_records},
     {"bounds", test_bounds},
+    {"a log that is shorter", test_shorter_log},
     {"stored form", test_stored_form},
     {"random", test_random},
     {NULL, NULL},

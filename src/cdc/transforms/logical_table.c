@@ -9,8 +9,18 @@
 #include "cdc/transforms/transforms.h"
 
 #include "base/log.h"
+#include "base/map.h"
+#include "base/mem.h"
 #include "cdc/naming.h"
 
+#define ROUTES_MAX 10000 /* topics; beyond that all are looked at anew */
+
+struct route { /* of one topic; the texts are owned */
+    struct slice from;
+    bool matches;                                   /* else the records stay as they are */
+    struct slice topic, key;                        /* where they go, what their keys get */
+    struct slice key_name, envelope_name, row_name; /* of the schemas there */
+};
 struct router {
     struct smt smt; /* its cache: envelopes */
     struct smt_cache keys;
@@ -18,10 +28,19 @@ struct router {
     struct slice replacement, key_field, key_replacement;
     bool unique;
     enum name_adjustment adjust;
-    struct strbuf topic, key, name; /* of the topic seen last: where it goes, what its keys get */
-    struct strbuf seen;
-    bool seen_matches;
+    struct map routes; /* topic -> struct route */
+    const struct route *last;
 };
+
+static void route_free(void *route)
+{
+    struct route *r = route;
+    const struct slice texts[] = {r->from,     r->topic,         r->key,
+                                  r->key_name, r->envelope_name, r->row_name};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        mem_free((char *)(uintptr_t)texts[i].p);
+    mem_free(r);
+}
 
 static void release(void *smt)
 {
@@ -29,10 +48,7 @@ static void release(void *smt)
     smt_cache_release(&s->keys);
     regex_free(s->regex);
     regex_free(s->key_regex);
-    strbuf_release(&s->topic);
-    strbuf_release(&s->key);
-    strbuf_release(&s->name);
-    strbuf_release(&s->seen);
+    map_release(&s->routes, route_free);
     smt_free(s);
 }
 
@@ -69,10 +85,7 @@ static enum err configure(void **smt, const struct strmap *config, const char *c
     struct router *s = *smt = smt_new(sizeof *s, config, class_name);
     const struct smt *o = &s->smt;
     bool newer = slice_ends(slice_cstr(class_name), SL("ToLogicalTopicRouter"));
-    strbuf_init(&s->topic, 0);
-    strbuf_init(&s->key, 0);
-    strbuf_init(&s->name, 0);
-    strbuf_init(&s->seen, 0);
+    map_init(&s->routes);
     s->unique = smt_flag(o, "key.enforce.uniqueness", true);
     s->replacement = smt_text(o, "topic.replacement");
     s->key_field = smt_text(o, "key.field.name");
@@ -96,53 +109,77 @@ static enum err configure(void **smt, const struct strmap *config, const char *c
 /* --- topics -------------------------------------------------------------------------------------
  */
 
-/* *matches: s->topic is where records of this topic go, s->key what their keys get. */
-static enum err look_up(struct router *s, struct slice topic, bool *matches, struct error *e)
+static struct slice own(struct strbuf *b)
+{
+    size_t n;
+    char *p = strbuf_steal(b, &n);
+    return slice_of(p ? p : xstrdup(""), n);
+}
+
+/* Name of a schema of the topic. */
+static struct slice schema_name(const struct router *s, struct slice topic, const char *suffix)
+{
+    struct strbuf raw = STRBUF_INIT, name = STRBUF_INIT;
+    strbuf_add_slice(&raw, topic);
+    strbuf_adds(&raw, suffix);
+    naming_adjust(strbuf_slice(&raw), s->adjust, false, &name);
+    strbuf_release(&raw);
+    return own(&name);
+}
+
+/* What the options make of a topic. */
+static enum err look_up(const struct router *s, struct route *r, struct error *e)
 {
     struct error why = {0};
-    if (s->seen.n && slice_eq(strbuf_slice(&s->seen), topic)) {
-        *matches = s->seen_matches;
-        return E_OK;
-    }
-    strbuf_reset(&s->seen);
-    strbuf_reset(&s->topic);
-    strbuf_reset(&s->key);
-    enum err rc = regex_replace_whole(s->regex, topic, s->replacement, &s->topic, &why);
-    *matches = rc == E_OK;
-    if (rc == E_OK && !s->topic.n) {
+    struct strbuf topic = STRBUF_INIT, key = STRBUF_INIT;
+    enum err rc = regex_replace_whole(s->regex, r->from, s->replacement, &topic, &why);
+    r->matches = rc == E_OK && topic.n;
+    if (rc == E_OK && !topic.n)
         LOG_WARN(
             LOG_CONNECT_TASK,
             "Routing regex returned an empty topic name, propagating original record topic=" PRI_SL,
-            ARG_SL(topic));
-        *matches = false;
-    }
+            ARG_SL(r->from));
     if (rc == E_OK && s->key_regex)
-        rc = regex_replace_whole(s->key_regex, topic, s->key_replacement, &s->key, &why);
+        rc = regex_replace_whole(s->key_regex, r->from, s->key_replacement, &key, &why);
     else if (rc == E_OK)
         rc = E_NOT_FOUND;
-    if (rc && rc != E_NOT_FOUND)
-        return error_set(e, rc, "java.lang.IndexOutOfBoundsException: %s", why.msg);
     if (rc == E_NOT_FOUND)
-        strbuf_add_slice(&s->key, topic);
-    strbuf_add_slice(&s->seen, topic);
-    s->seen_matches = *matches;
+        strbuf_add_slice(&key, r->from);
+    r->topic = own(&topic);
+    r->key = own(&key);
+    r->key_name = schema_name(s, r->topic, ".Key");
+    r->envelope_name = schema_name(s, r->topic, ".Envelope");
+    r->row_name = schema_name(s, r->topic, ".Value");
+    return rc && rc != E_NOT_FOUND
+               ? error_set(e, rc, "java.lang.IndexOutOfBoundsException: %s", why.msg)
+               : E_OK;
+}
+
+static enum err route_of(struct router *s, struct slice topic, struct error *e)
+{
+    if (s->last && slice_eq(s->last->from, topic))
+        return E_OK;
+    struct route *r = map_get(&s->routes, topic);
+    if (!r) {
+        r = xcalloc(1, sizeof *r);
+        r->from = slice_of(slice_dup(topic), topic.n);
+        enum err rc = look_up(s, r, e);
+        if (rc) {
+            route_free(r);
+            return rc;
+        }
+        if (s->routes.count >= ROUTES_MAX) {
+            map_release(&s->routes, route_free);
+            map_init(&s->routes);
+        }
+        map_put(&s->routes, topic, r);
+    }
+    s->last = r;
     return E_OK;
 }
 
 /* --- schemas ------------------------------------------------------------------------------------
  */
-
-/* Name of a schema of the new topic, in s->name. */
-static struct slice schema_name(struct router *s, const char *suffix)
-{
-    struct strbuf raw = STRBUF_INIT;
-    strbuf_add_slice(&raw, strbuf_slice(&s->topic));
-    strbuf_adds(&raw, suffix);
-    strbuf_reset(&s->name);
-    naming_adjust(strbuf_slice(&raw), s->adjust, false, &s->name);
-    strbuf_release(&raw);
-    return strbuf_slice(&s->name);
-}
 
 /* What was made of `from`, unless that was for another topic. */
 static const struct schema *made(const struct smt_cache *c, const struct schema *from,
@@ -155,7 +192,7 @@ static const struct schema *made(const struct smt_cache *c, const struct schema 
 static const struct schema *key_schema(struct router *s, struct record_batch *b,
                                        const struct schema *from)
 {
-    struct slice name = schema_name(s, ".Key");
+    struct slice name = s->last->key_name;
     const struct schema *to = made(&s->keys, from, name);
     if (to)
         return to;
@@ -168,19 +205,18 @@ static const struct schema *key_schema(struct router *s, struct record_batch *b,
 static const struct schema *envelope_schema(struct router *s, struct record_batch *b,
                                             const struct schema *from)
 {
-    const struct schema *to = made(&s->smt.cache, from, schema_name(s, ".Envelope"));
+    const struct schema *to = made(&s->smt.cache, from, s->last->envelope_name);
     if (to)
         return to;
     struct schema_builder *builder = smt_struct_like(from);
-    schema_builder_name(builder, strbuf_slice(&s->name));
+    schema_builder_name(builder, s->last->envelope_name);
     if (from->optional)
         schema_builder_optional(builder);
-    struct slice row_name = schema_name(s, ".Value");
     for (size_t i = 0; i < from->fields_count; i++) {
         const struct schema_field *f = &from->fields[i];
         bool row = slice_eq(f->name, SL("before")) || slice_eq(f->name, SL("after"));
         schema_builder_field(builder, f->name,
-                             row ? schema_build(dbz_renamed(f->schema, row_name))
+                             row ? schema_build(dbz_renamed(f->schema, s->last->row_name))
                                  : schema_ref(f->schema));
     }
     return smt_cache_put(&s->smt.cache, b, from, schema_build(builder));
@@ -200,7 +236,7 @@ static enum err set_key(struct router *s, struct record_batch *b, struct record 
                          "Only Struct objects supported for [Updating schema], found: %s",
                          smt_java_class(r->key_schema, r->key));
     struct value *to = arena_try_alloc(&b->arena, (r->key.n + 2) * sizeof *to);
-    enum err rc = to ? smt_copy_text(b, strbuf_slice(&s->key), &id, e) : smt_no_memory(e);
+    enum err rc = to ? smt_copy_text(b, s->last->key, &id, e) : smt_no_memory(e);
     if (rc)
         return rc;
     if (r->key.n)
@@ -215,14 +251,13 @@ static enum err set_key(struct router *s, struct record_batch *b, struct record 
 static enum err apply(void *smt, struct record_batch *b, struct record *r, struct error *e)
 {
     struct router *s = smt;
-    bool matches;
-    enum err rc = look_up(s, r->topic, &matches, e);
-    if (rc || !matches)
+    enum err rc = route_of(s, r->topic, e);
+    if (rc || !s->last->matches)
         return rc;
     rc = set_key(s, b, r, e);
     if (rc == E_OK && smt_is_envelope(r))
         r->value_schema = envelope_schema(s, b, r->value_schema);
-    return rc ? rc : smt_copy_text(b, strbuf_slice(&s->topic), &r->topic, e);
+    return rc ? rc : smt_copy_text(b, s->last->topic, &r->topic, e);
 }
 
 #define REGEX(display_, name_, flags_, doc_)                                                       \

@@ -71,6 +71,18 @@ enum err consumer_subscription_read(struct slice bytes, struct arena *a,
     return out->version < 0 ? E_CORRUPT : r.err;
 }
 
+bool consumer_subscription_names(struct slice bytes, struct slice topic)
+{
+    struct reader r = reader_of(bytes.p, bytes.n);
+    (void)read_be16(&r);
+    int32_t n = array(&r, 2);
+    for (int32_t i = 0; i < n && r.err == E_OK; i++) {
+        if (slice_eq(text(&r), topic))
+            return true;
+    }
+    return r.err != E_OK;
+}
+
 enum err consumer_assignment_read(struct slice bytes, struct arena *a, struct consumer_list *out)
 {
     struct reader r = reader_of(bytes.p, bytes.n);

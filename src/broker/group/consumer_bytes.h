@@ -28,6 +28,8 @@ struct consumer_subscription {
 /* Texts are slices of the input, arrays are in the arena. E_CORRUPT, E_TRUNCATED. */
 enum err consumer_subscription_read(struct slice bytes, struct arena *a,
                                     struct consumer_subscription *out) MUST_CHECK;
+/* Whether the subscription names the topic; one that cannot be read may. Needs no memory. */
+bool consumer_subscription_names(struct slice bytes, struct slice topic);
 /* No bytes at all are an empty list. */
 enum err consumer_assignment_read(struct slice bytes, struct arena *a,
                                   struct consumer_list *out) MUST_CHECK;

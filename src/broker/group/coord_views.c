@@ -2,6 +2,7 @@
  * DeleteGroups, and the same for in-process users. SPEC: broker 8.3. */
 #include "base/base.h"
 #include "base/bytes.h"
+#include "broker/group/consumer_bytes.h"
 #include "broker/group/coord.h"
 #include "broker/group/coord_internal.h"
 #include "broker/group/share_groups.h"
@@ -192,38 +193,32 @@ void coord_view_all(struct coord *c, struct arena *a, struct broker_group_info *
         view_head(groups[i], a, &(*out)[i]);
 }
 
-/* Assignment of protocol type consumer: i16 version, [str topic, [i32 partition]], bytes. */
 static void view_assignment(struct slice bytes, struct arena *a, struct broker_group_member *out)
 {
-    struct reader r = reader_of(bytes.p, bytes.n);
-    (void)read_be16(&r);
-    uint32_t topics = read_be32(&r);
-    out->assigned = arena_calloc(a, bytes.n / 4 + 1, sizeof *out->assigned);
-    for (uint32_t t = 0; t < topics && r.err == E_OK; t++) {
-        int16_t len = (int16_t)read_be16(&r);
-        struct slice topic = len >= 0 ? arena_dup(a, read_slice(&r, (size_t)len)) : SLICE_NULL;
-        uint32_t n = read_be32(&r);
-        for (uint32_t p = 0; p < n && r.err == E_OK; p++) {
-            int32_t partition = (int32_t)read_be32(&r);
-            if (r.err == E_OK)
-                out->assigned[out->assigned_count++] =
-                    (struct broker_group_partition){topic, partition};
-        }
+    struct consumer_list l;
+    size_t n = 0;
+    if (consumer_assignment_read(bytes, a, &l) != E_OK)
+        return;
+    for (size_t t = 0; t < l.n; t++)
+        n += (size_t)l.v[t].count;
+    out->assigned = arena_calloc(a, n + 1, sizeof *out->assigned);
+    for (size_t t = 0; t < l.n; t++) {
+        struct slice topic = arena_dup(a, l.v[t].topic);
+        for (int32_t p = 0; p < l.v[t].count; p++)
+            out->assigned[out->assigned_count++] =
+                (struct broker_group_partition){topic, l.v[t].partitions[p]};
     }
 }
 
+/* As far as the bytes make sense. */
 static void view_subscription(struct slice bytes, struct arena *a, struct broker_group_member *out)
 {
-    struct reader r = reader_of(bytes.p, bytes.n);
-    (void)read_be16(&r);
-    uint32_t topics = read_be32(&r);
-    out->subscribed = arena_calloc(a, bytes.n / 2 + 1, sizeof *out->subscribed);
-    for (uint32_t t = 0; t < topics && r.err == E_OK; t++) {
-        int16_t len = (int16_t)read_be16(&r);
-        struct slice topic = len >= 0 ? read_slice(&r, (size_t)len) : SLICE_NULL;
-        if (r.err == E_OK)
-            out->subscribed[out->subscribed_count++] = arena_dup(a, topic);
-    }
+    struct consumer_subscription s;
+    (void)!consumer_subscription_read(bytes, a, &s);
+    out->subscribed = arena_calloc(a, (size_t)s.topic_count + 1, sizeof *out->subscribed);
+    for (int32_t t = 0; t < s.topic_count; t++)
+        if (s.topics[t].p)
+            out->subscribed[out->subscribed_count++] = arena_dup(a, s.topics[t]);
 }
 
 static void view_members(const struct group *g, struct arena *a, struct broker_group_info *out)

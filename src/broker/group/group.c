@@ -2,10 +2,10 @@
 #include "broker/group/group.h"
 
 #include "base/base.h"
-#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "broker/group/consumer_bytes.h"
 #include "broker/group/group_internal.h"
 
 const char *group_state_name(enum group_state s)
@@ -318,21 +318,6 @@ struct slice group_vote(const struct group *g)
     return best;
 }
 
-/* Topics in the metadata of protocol type consumer: i16 version, [str topic], ... */
-static bool metadata_names(struct slice metadata, struct slice topic)
-{
-    struct reader r = reader_of(metadata.p, metadata.n);
-    (void)read_be16(&r);
-    int32_t n = (int32_t)read_be32(&r);
-    for (int32_t i = 0; i < n && r.err == E_OK; i++) {
-        int16_t len = (int16_t)read_be16(&r);
-        struct slice name = len >= 0 ? read_slice(&r, (size_t)len) : SLICE_NULL;
-        if (r.err == E_OK && slice_eq(name, topic))
-            return true;
-    }
-    return r.err != E_OK;
-}
-
 bool group_subscribes(const struct group *g, struct slice topic)
 {
     if (g->members.count == 0)
@@ -342,7 +327,7 @@ bool group_subscribes(const struct group *g, struct slice topic)
     list_each (&g->members, k) {
         const struct group_member *m = list_entry(k, struct group_member, link);
         for (int32_t i = 0; i < m->protocol_count; i++) {
-            if (metadata_names(m->protocols[i].metadata, topic))
+            if (consumer_subscription_names(m->protocols[i].metadata, topic))
                 return true;
         }
     }

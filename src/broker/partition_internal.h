@@ -53,6 +53,11 @@ void partition_expire_producers(struct partition *p);
 /* Computes the last stable offset; asserts what it must not pass. */
 void partition_update_stable(struct partition *p);
 
+/* partition_durable.c: what the flusher calls. */
+void partition_flush_init(struct partition *p);
+/* Answers waits that were taken off p->durable. No lock is held. */
+void partition_answer_durable(struct list *waits, int16_t code);
+
 /* Locks and loads. KERR_NONE, or a code, and then nothing is locked. */
 int16_t partition_enter(struct partition *p);
 /* Begins a new segment, with a snapshot of the producers. Lock held. */

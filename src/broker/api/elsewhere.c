@@ -9,6 +9,7 @@
 #include "broker/api/api.h"
 
 #include "base/base.h"
+#include "broker/proto/fields.h"
 
 static const struct {
     int16_t key;
@@ -40,11 +41,6 @@ static const struct {
     {KAPI_DESCRIBE_TRANSACTIONS, COORDINATOR_TXN, "transactional_ids"},
 };
 
-static bool is_there(const struct field_desc *f, int16_t version)
-{
-    return f->from <= version && f->to >= version;
-}
-
 static const void *at(const void *p, uint16_t offset)
 {
     return (const char *)p + offset;
@@ -53,16 +49,8 @@ static const void *at(const void *p, uint16_t offset)
 static const struct field_desc *field_named(const struct struct_desc *d, const char *name,
                                             int16_t version)
 {
-    for (size_t i = 0; i < d->field_count; i++)
-        if (is_there(&d->fields[i], version) && !strcmp(d->fields[i].name, name))
-            return &d->fields[i];
-    return NULL;
-}
-
-static int32_t count_of(const struct field_desc *f, const void *in)
-{
-    int32_t n = *(const int32_t *)at(in, f->aux);
-    return MAX(n, 0);
+    const struct field_desc *f = field_by_name(d, name);
+    return f && field_is_in(f, version) ? f : NULL;
 }
 
 /* --- whose is it --------------------------------------------------------------------------------
@@ -72,17 +60,15 @@ static int32_t count_of(const struct field_desc *f, const void *in)
 static void look(const struct request *rq, enum coordinator_key kind, const struct field_desc *f,
                  int32_t *keys, int32_t *ours)
 {
-    int32_t n = f->shape == SHAPE_ARRAY ? count_of(f, rq->in) : 1;
-    const char *v = at(rq->in, f->at);
+    int32_t n = 1;
+    const char *v = f->shape == SHAPE_ARRAY ? field_elements(rq->in, f, &n) : at(rq->in, f->at);
     size_t step = sizeof(struct slice);
-    if (f->shape == SHAPE_ARRAY)
-        v = *(const char *const *)(const void *)v;
     if (f->type == FIELD_STRUCT) {
         const struct field_desc *id = field_named(f->sub, "group_id", rq->version);
         if (!id)
             return;
         step = f->sub->size;
-        v = n ? v + id->at : v;
+        v = n > 0 ? v + id->at : v;
     }
     for (int32_t i = 0; i < n; i++) {
         struct slice key = *(const struct slice *)(const void *)(v + step * (size_t)i);
@@ -106,7 +92,7 @@ static bool is_error_field(const struct field_desc *f)
 static const struct field_desc *first_array(const struct struct_desc *d, int16_t version)
 {
     for (size_t i = 0; i < d->field_count; i++)
-        if (is_there(&d->fields[i], version) && d->fields[i].shape == SHAPE_ARRAY)
+        if (field_is_in(&d->fields[i], version) && d->fields[i].shape == SHAPE_ARRAY)
             return &d->fields[i];
     return NULL;
 }
@@ -117,7 +103,7 @@ static void copy_names(const struct field_desc *from, const char *in, const stru
 {
     for (size_t i = 0; i < to->field_count; i++) {
         const struct field_desc *o = &to->fields[i];
-        if (!is_there(o, version) || o->shape != SHAPE_ONE || is_error_field(o))
+        if (!field_is_in(o, version) || o->shape != SHAPE_ONE || is_error_field(o))
             continue;
         const struct field_desc *f =
             from->type == FIELD_STRUCT ? field_named(from->sub, o->name, version) : NULL;
@@ -141,7 +127,7 @@ static void refuse(struct request *rq, const struct struct_desc *from, const cha
                    const struct struct_desc *to, char *out, int16_t code)
 {
     for (size_t i = 0; i < to->field_count; i++) {
-        if (!is_there(&to->fields[i], rq->version) || !is_error_field(&to->fields[i]))
+        if (!field_is_in(&to->fields[i], rq->version) || !is_error_field(&to->fields[i]))
             continue;
         memcpy(out + to->fields[i].at, &code, sizeof code);
         return;
@@ -150,11 +136,10 @@ static void refuse(struct request *rq, const struct struct_desc *from, const cha
     const struct field_desc *dst = first_array(to, rq->version);
     if (!src || !dst || dst->type != FIELD_STRUCT)
         return;
-    int32_t n = count_of(src, in);
-    const char *v = *(const char *const *)at(in, src->at);
-    size_t step = src->type == FIELD_STRUCT ? src->sub->size
-                  : src->type == FIELD_STR  ? sizeof(struct slice)
-                                            : sizeof(int32_t);
+    int32_t n;
+    const char *v = field_elements(in, src, &n);
+    n = MAX(n, 0);
+    size_t step = field_item_size(src);
     char *rows = arena_calloc(&rq->arena, (size_t)n + 1, dst->sub->size);
     for (int32_t i = 0; i < n; i++) {
         const char *row = v + step * (size_t)i;

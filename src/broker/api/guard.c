@@ -14,20 +14,12 @@
 #include "base/base.h"
 #include "broker/api/api.h"
 #include "broker/api/guard_special.h"
+#include "broker/proto/fields.h"
 #include "broker/security/access.h"
 #include "broker/topic.h"
 
 /* --- fields by name -----------------------------------------------------------------------------
  */
-
-static const struct field_desc *field(const struct struct_desc *d, const char *name)
-{
-    for (size_t i = 0; i < d->field_count; i++) {
-        if (!strcmp(d->fields[i].name, name))
-            return &d->fields[i];
-    }
-    return NULL;
-}
 
 static const struct field_desc *field_of_type(const struct struct_desc *d, enum field_type t)
 {
@@ -48,21 +40,6 @@ static struct slice text(const void *msg, const struct field_desc *f)
     struct slice s;
     memcpy(&s, (const char *)msg + f->at, sizeof s);
     return s;
-}
-
-static int32_t *count_of(void *msg, const struct field_desc *f)
-{
-    return at(msg, f->aux);
-}
-
-static char **array_of(void *msg, const struct field_desc *f)
-{
-    return at(msg, f->at);
-}
-
-static size_t element_size(const struct field_desc *f)
-{
-    return f->sub ? f->sub->size : f->type == FIELD_STR ? sizeof(struct slice) : sizeof(int32_t);
 }
 
 /* --- the tables ---------------------------------------------------------------------------------
@@ -239,7 +216,7 @@ static struct slice name_of(struct request *rq, const struct field_desc *list, v
 {
     if (!list->sub)
         return text(item, &(struct field_desc){.at = 0});
-    const struct field_desc *id = field(list->sub, "topic_id");
+    const struct field_desc *id = field_by_name(list->sub, "topic_id");
     const struct field_desc *name = field_of_type(list->sub, FIELD_STR);
     bool by_id = id && id->from <= rq->version && id->to >= rq->version;
     if (name && name->from <= rq->version && name->to >= rq->version) {
@@ -265,9 +242,9 @@ static int16_t judge_item(struct request *rq, const struct guard *g, void *item)
 /* Moves refused entries behind the others. all: code for every one of them; 0: judges each. */
 static void set_aside(struct request *rq, struct guard *g, int16_t all)
 {
-    int32_t *count = count_of(rq->in, g->in), n = MAX(*count, 0), refused = 0;
-    size_t size = element_size(g->in);
-    char *v = *array_of(rq->in, g->in);
+    int32_t *count = field_count(rq->in, g->in), n = MAX(*count, 0), refused = 0;
+    size_t size = field_item_size(g->in);
+    char *v = *field_array(rq->in, g->in);
     char *aside = arena_alloc(&rq->arena, size * (size_t)n + 1);
     g->total = n;
     g->kept = 0;
@@ -291,20 +268,20 @@ static void set_aside(struct request *rq, struct guard *g, int16_t all)
 static void copy_partitions(struct request *rq, const struct field_desc *in, void *from,
                             const struct field_desc *out, void *to, int16_t code)
 {
-    int32_t n = MAX(*count_of(from, in), 0);
-    const char *v = *array_of(from, in);
+    int32_t n = MAX(*field_count(from, in), 0);
+    const char *v = *field_array(from, in);
     const struct field_desc *id = field_of_type(out->sub, FIELD_I32),
                             *error = field_of_type(out->sub, FIELD_I16);
     char *rows = codec_new_array(out->sub, &rq->arena, n);
     for (int32_t i = 0; i < n; i++) {
         char *row = rows + (size_t)out->sub->size * (size_t)i;
-        const char *p = v + element_size(in) * (size_t)i;
+        const char *p = v + field_item_size(in) * (size_t)i;
         size_t at_in = in->sub ? field_of_type(in->sub, FIELD_I32)->at : 0;
         memcpy(row + id->at, p + at_in, sizeof(int32_t));
         memcpy(row + error->at, &code, sizeof code);
     }
-    *array_of(to, out) = rows;
-    *count_of(to, out) = n;
+    *field_array(to, out) = rows;
+    *field_count(to, out) = n;
 }
 
 /* Is this the list of partitions of an entry? */
@@ -334,7 +311,8 @@ static void fill_refused(struct request *rq, const struct guard *g, void *from, 
     const struct struct_desc *in = g->in->sub, *out = g->out->sub;
     bool has_code = false;
     for (size_t i = 0; i < out->field_count; i++) {
-        const struct field_desc *f = &out->fields[i], *same = in ? field(in, f->name) : NULL;
+        const struct field_desc *f = &out->fields[i],
+                                *same = in ? field_by_name(in, f->name) : NULL;
         if (f->shape == SHAPE_ONE && same && same->type == f->type && f->type != FIELD_STRUCT)
             memcpy(at(to, f->at), at(from, same->at),
                    f->type == FIELD_STR    ? sizeof(struct slice)
@@ -347,10 +325,10 @@ static void fill_refused(struct request *rq, const struct guard *g, void *from, 
         }
     }
     if (!in) { /* an entry that is only a name */
-        const struct field_desc *f = field(out, "name");
-        f = f ? f : field(out, "key");
-        f = f ? f : field(out, "group_id");
-        f = f ? f : field(out, "transactional_id");
+        const struct field_desc *f = field_by_name(out, "name");
+        f = f ? f : field_by_name(out, "key");
+        f = f ? f : field_by_name(out, "group_id");
+        f = f ? f : field_by_name(out, "transactional_id");
         memcpy(at(to, f->at), from, sizeof(struct slice));
     }
     const struct field_desc *parts = partitions_of(in, true), *rows = partitions_of(out, false);
@@ -363,13 +341,13 @@ static void append_refused(struct request *rq, struct guard *g)
     int32_t refused = g->total - g->kept;
     if (refused <= 0)
         return;
-    int32_t *count = count_of(rq->out, g->out), have = MAX(*count, 0);
-    size_t in_size = element_size(g->in), size = g->out->sub->size;
-    char **list = array_of(rq->out, g->out);
+    int32_t *count = field_count(rq->out, g->out), have = MAX(*count, 0);
+    size_t in_size = field_item_size(g->in), size = g->out->sub->size;
+    char **list = field_array(rq->out, g->out);
     char *v = codec_new_array(g->out->sub, &rq->arena, have + refused);
     if (have)
         memcpy(v, *list, size * (size_t)have);
-    char *items_in = *array_of(rq->in, g->in);
+    char *items_in = *field_array(rq->in, g->in);
     for (int32_t i = 0; i < refused; i++)
         fill_refused(rq, g, items_in + in_size * (size_t)(g->kept + i),
                      v + size * (size_t)(have + i), g->codes[i]);
@@ -384,13 +362,14 @@ static struct guard *guard_for(struct request *rq)
 {
     struct guard *g = arena_calloc(&rq->arena, 1, sizeof *g);
     for (size_t i = 0; i < ARRAY_LEN(items); i++) {
-        const struct field_desc *in =
-            items[i].key == rq->api->key ? field(rq->api->request->body, items[i].in) : NULL;
+        const struct field_desc *in = items[i].key == rq->api->key
+                                          ? field_by_name(rq->api->request->body, items[i].in)
+                                          : NULL;
         if (!in || in->from > rq->version || in->to < rq->version)
             continue;
         g->row = &items[i];
         g->in = in;
-        g->out = field(rq->api->response->body, items[i].out);
+        g->out = field_by_name(rq->api->response->body, items[i].out);
     }
     return g;
 }
@@ -404,8 +383,8 @@ static bool has_no_answer(const struct request *rq)
 /* The code stands at the top of the answer, or at each entry when there is no place at the top. */
 static void refuse_whole(struct request *rq, struct guard *g, int16_t code)
 {
-    const struct field_desc *f = field(rq->api->response->body, "error_code"),
-                            *why = field(rq->api->response->body, "error_message");
+    const struct field_desc *f = field_by_name(rq->api->response->body, "error_code"),
+                            *why = field_by_name(rq->api->response->body, "error_message");
     if (has_no_answer(rq)) {
         request_close(rq, kerr_message(code));
         return;
@@ -430,7 +409,7 @@ bool guard_before(struct request *rq)
             continue;
         struct slice name = ACL_CLUSTER_NAME;
         if (wholes[i].name)
-            name = text(rq->in, field(rq->api->request->body, wholes[i].name));
+            name = text(rq->in, field_by_name(rq->api->request->body, wholes[i].name));
         int16_t code = name.p ? guard_judge(rq, wholes[i].op, wholes[i].type, name) : KERR_NONE;
         if (code) {
             refuse_whole(rq, g, code);
@@ -440,7 +419,7 @@ bool guard_before(struct request *rq)
     if (!guard_special_before(rq))
         return false;
     if (g->row) {
-        int32_t named = *count_of(rq->in, g->in);
+        int32_t named = *field_count(rq->in, g->in);
         g->all =
             named < 0 ||
             (named == 0 && (rq->version == 0 || rq->api->key == KAPI_DESCRIBE_TOPIC_PARTITIONS));
@@ -455,15 +434,15 @@ bool guard_before(struct request *rq)
 
 static void hide(struct request *rq, const struct lists *l)
 {
-    const struct field_desc *f = field(rq->api->response->body, l->out);
-    int32_t *count = count_of(rq->out, f), kept = 0;
+    const struct field_desc *f = field_by_name(rq->api->response->body, l->out);
+    int32_t *count = field_count(rq->out, f), kept = 0;
     size_t size = f->sub->size;
-    char *v = *array_of(rq->out, f);
+    char *v = *field_array(rq->out, f);
     if (l->cluster_is_enough && request_allowed_cluster(rq, ACL_DESCRIBE))
         return;
     for (int32_t i = 0; i < *count; i++) {
         char *row = v + size * (size_t)i;
-        if (request_allowed(rq, ACL_DESCRIBE, l->type, text(row, field(f->sub, l->name))))
+        if (request_allowed(rq, ACL_DESCRIBE, l->type, text(row, field_by_name(f->sub, l->name))))
             memmove(v + size * (size_t)kept++, row, size);
     }
     *count = MIN(kept, *count);
@@ -477,7 +456,7 @@ void guard_after(struct request *rq)
     if (g->row && !g->all && g->kept == 0 && g->total > 0 &&
         (rq->api->key == KAPI_DESCRIBE_TOPIC_PARTITIONS ||
          (rq->api->key == KAPI_METADATA && rq->version == 0)))
-        *count_of(rq->out, g->out) = 0;
+        *field_count(rq->out, g->out) = 0;
     for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
         if (lists[i].key == rq->api->key && (!lists[i].in || g->all))
             hide(rq, &lists[i]);

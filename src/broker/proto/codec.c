@@ -18,40 +18,28 @@
  * Owner thread: any; no state. */
 #include "broker/proto/codec.h"
 
+#include "broker/proto/codec_internal.h"
+#include "broker/proto/fields.h"
+
 const char codec_elsewhere[1];
 
-static const uint8_t type_sizes[] = {[FIELD_BOOL] = sizeof(bool),
-                                     [FIELD_I8] = 1,
-                                     [FIELD_I16] = 2,
-                                     [FIELD_I32] = 4,
-                                     [FIELD_I64] = 8,
-                                     [FIELD_U16] = 2,
-                                     [FIELD_F64] = sizeof(double),
-                                     [FIELD_UUID] = sizeof(struct uuid),
-                                     [FIELD_STR] = sizeof(struct slice),
-                                     [FIELD_SECRET_STR] = sizeof(struct slice),
-                                     [FIELD_BYTES] = sizeof(struct slice),
-                                     [FIELD_SECRET_BYTES] = sizeof(struct slice),
-                                     [FIELD_RECORDS] = sizeof(struct slice)};
+const uint8_t field_type_sizes[] = {[FIELD_BOOL] = sizeof(bool),
+                                    [FIELD_I8] = 1,
+                                    [FIELD_I16] = 2,
+                                    [FIELD_I32] = 4,
+                                    [FIELD_I64] = 8,
+                                    [FIELD_U16] = 2,
+                                    [FIELD_F64] = sizeof(double),
+                                    [FIELD_UUID] = sizeof(struct uuid),
+                                    [FIELD_STR] = sizeof(struct slice),
+                                    [FIELD_SECRET_STR] = sizeof(struct slice),
+                                    [FIELD_BYTES] = sizeof(struct slice),
+                                    [FIELD_SECRET_BYTES] = sizeof(struct slice),
+                                    [FIELD_RECORDS] = sizeof(struct slice)};
 
 static inline bool is_text(const struct field_desc *f) /* lengths of 16 bits when not compact */
 {
     return f->type == FIELD_STR || f->type == FIELD_SECRET_STR;
-}
-
-static inline size_t item_size(const struct field_desc *f)
-{
-    return f->type == FIELD_STRUCT ? f->sub->size : type_sizes[f->type];
-}
-
-static inline bool has_field(const struct field_desc *f, int16_t version)
-{
-    return version >= f->from && version <= f->to; /* no version reaches FIELD_NEVER */
-}
-
-static inline bool is_tagged(const struct field_desc *f, int16_t version)
-{
-    return f->tag != FIELD_NEVER && version >= f->tag_from;
 }
 
 /* --- reading -----------------------------------------------------------------------------------
@@ -154,7 +142,7 @@ static void decode_array(struct decoder *d, const struct field_desc *f, char *ms
         reader_fail(d->r, E_TRUNCATED);
         return;
     }
-    size_t size = item_size(f);
+    size_t size = field_item_size(f);
     char *at = arena_try_alloc(d->a, (size_t)n * size);
     if (!at) {
         reader_fail(d->r, E_TOO_LARGE);
@@ -193,7 +181,7 @@ static inline void decode_field(struct decoder *d, const struct field_desc *f, c
 static const struct field_desc *find_tag(const struct struct_desc *s, uint32_t tag, int16_t version)
 {
     for (int i = 0; i < s->field_count; i++)
-        if ((uint32_t)s->fields[i].tag == tag && is_tagged(&s->fields[i], version))
+        if ((uint32_t)s->fields[i].tag == tag && field_is_tagged(&s->fields[i], version))
             return &s->fields[i];
     return NULL;
 }
@@ -220,7 +208,7 @@ static void decode_struct(struct decoder *d, const struct struct_desc *s, void *
 {
     const struct field_desc *f = s->fields, *end = f + s->field_count;
     for (; f < end; f++) {
-        if (LIKELY(has_field(f, d->version) && !is_tagged(f, d->version)))
+        if (LIKELY(field_is_in(f, d->version) && !field_is_tagged(f, d->version)))
             decode_field(d, f, out);
         else
             codec_init_field(f, out);
@@ -349,20 +337,14 @@ static ALWAYS_INLINE void encode_value(struct encoder *e, const struct field_des
     }
 }
 
-static inline const char *array_of(const struct field_desc *f, const char *msg, int32_t *count)
-{
-    *count = *(const int32_t *)(const void *)(msg + f->aux);
-    return *(const char *const *)(const void *)(msg + f->at);
-}
-
 static void encode_array(struct encoder *e, const struct field_desc *f, const char *msg)
 {
     int32_t n;
-    const char *at = array_of(f, msg, &n);
+    const char *at = field_elements(msg, f, &n);
     put_length(e, n >= 0 ? n : e->version >= f->null_from ? -1 : 0, false);
     struct field_desc item = *f;
     item.null_from = FIELD_NEVER;
-    size_t size = item_size(f);
+    size_t size = field_item_size(f);
     for (; n > 0; n--, at += size)
         encode_value(e, &item, at);
 }
@@ -382,12 +364,12 @@ static inline void encode_field(struct encoder *e, const struct field_desc *f, c
 }
 
 /* Tagged fields that hold their default stay out. */
-static bool is_default(const struct field_desc *f, const char *msg)
+bool codec_is_default(const struct field_desc *f, const char *msg)
 {
     const char *at = msg + f->at;
     int32_t count;
     if (f->shape == SHAPE_ARRAY)
-        return array_of(f, msg, &count), count <= 0;
+        return field_elements(msg, f, &count), count <= 0;
     switch ((enum field_type)f->type) {
     case FIELD_BOOL:
         return *(const bool *)at == (f->dflt != 0);
@@ -438,10 +420,12 @@ static void encode_tags(struct encoder *e, const struct struct_desc *s, const ch
     uint32_t n = 0;
     const struct field_desc *f = s->fields, *end = f + s->field_count;
     for (; f < end; f++)
-        n += has_field(f, e->version) && is_tagged(f, e->version) && !is_default(f, msg);
+        n += field_is_in(f, e->version) && field_is_tagged(f, e->version) &&
+             !codec_is_default(f, msg);
     put_uvarint(e, n);
     for (f = s->fields; n > 0 && f < end; f++)
-        if (has_field(f, e->version) && is_tagged(f, e->version) && !is_default(f, msg))
+        if (field_is_in(f, e->version) && field_is_tagged(f, e->version) &&
+            !codec_is_default(f, msg))
             encode_tag(e, f, msg);
 }
 
@@ -449,7 +433,7 @@ static void encode_struct(struct encoder *e, const struct struct_desc *s, const 
 {
     const struct field_desc *f = s->fields, *end = f + s->field_count;
     for (; f < end; f++)
-        if (has_field(f, e->version) && !is_tagged(f, e->version))
+        if (field_is_in(f, e->version) && !field_is_tagged(f, e->version))
             encode_field(e, f, msg);
     if (e->flexible)
         encode_tags(e, s, msg);
@@ -570,129 +554,4 @@ enum err codec_encode_response(const struct msg_desc *d, int16_t version, int32_
         cuts->count = 0;
     encode_struct(&e, d->body, msg);
     return close_frame(&e, start);
-}
-
-/* --- trace -------------------------------------------------------------------------------------
- */
-enum { TRACE_LINE = 4000, TRACE_TEXT = 120, TRACE_ITEMS = 10 };
-
-static void trace_struct(struct strbuf *b, const struct struct_desc *s, int16_t version,
-                         const char *msg, size_t limit);
-
-static void trace_text(struct strbuf *b, struct slice s)
-{
-    if (slice_is_null(s)) {
-        strbuf_adds(b, "null");
-        return;
-    }
-    strbuf_addc(b, '"');
-    for (size_t i = 0; i < MIN(s.n, (size_t)TRACE_TEXT); i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c < ' ' || c == '"' || c == '\\' || c == 0x7f)
-            strbuf_addf(b, "\\x%02x", c);
-        else
-            strbuf_addc(b, (char)c);
-    }
-    strbuf_adds(b, s.n > TRACE_TEXT ? "\"..." : "\"");
-}
-
-static void trace_value(struct strbuf *b, const struct field_desc *f, int16_t version,
-                        const char *at, size_t limit)
-{
-    char text[UUID_TEXT_SIZE];
-    const struct slice *s = (const struct slice *)(const void *)at;
-    switch ((enum field_type)f->type) {
-    case FIELD_BOOL:
-        strbuf_adds(b, *(const bool *)at ? "true" : "false");
-        break;
-    case FIELD_I8:
-        strbuf_add_i64(b, *(const int8_t *)at);
-        break;
-    case FIELD_I16:
-        strbuf_add_i64(b, (int16_t)load_le16(at));
-        break;
-    case FIELD_U16:
-        strbuf_add_i64(b, load_le16(at));
-        break;
-    case FIELD_I32:
-        strbuf_add_i64(b, (int32_t)load_le32(at));
-        break;
-    case FIELD_I64:
-        strbuf_add_i64(b, (int64_t)load_le64(at));
-        break;
-    case FIELD_F64:
-        strbuf_addf(b, "%g", *(const double *)(const void *)at);
-        break;
-    case FIELD_UUID:
-        uuid_text((const struct uuid *)(const void *)at, text);
-        strbuf_adds(b, text);
-        break;
-    case FIELD_STR:
-        trace_text(b, *s);
-        break;
-    case FIELD_SECRET_STR:
-    case FIELD_SECRET_BYTES:
-        strbuf_adds(b, slice_is_null(*s) ? "null" : "[hidden]");
-        break;
-    case FIELD_BYTES:
-    case FIELD_RECORDS:
-        if (slice_is_null(*s))
-            strbuf_adds(b, "null");
-        else
-            strbuf_addf(b, "<%zu bytes>", s->n);
-        break;
-    case FIELD_STRUCT:
-        trace_struct(b, f->sub, version, at, limit);
-        break;
-    }
-}
-
-static void trace_array(struct strbuf *b, const struct field_desc *f, int16_t version,
-                        const char *msg, size_t limit)
-{
-    int32_t n;
-    const char *at = array_of(f, msg, &n);
-    if (n < 0) {
-        strbuf_adds(b, "null");
-        return;
-    }
-    strbuf_addc(b, '[');
-    for (int32_t i = 0; i < n; i++, at += item_size(f)) {
-        if (i > 0)
-            strbuf_addc(b, ' ');
-        if (i == TRACE_ITEMS || b->n > limit) {
-            strbuf_addf(b, "... %d in all", n);
-            break;
-        }
-        trace_value(b, f, version, at, limit);
-    }
-    strbuf_addc(b, ']');
-}
-
-static void trace_struct(struct strbuf *b, const struct struct_desc *s, int16_t version,
-                         const char *msg, size_t limit)
-{
-    const char *sep = "{";
-    for (int i = 0; i < s->field_count; i++) {
-        const struct field_desc *f = &s->fields[i];
-        if (!has_field(f, version) || (is_tagged(f, version) && is_default(f, msg)))
-            continue;
-        strbuf_adds(b, sep);
-        sep = " ";
-        strbuf_adds(b, f->name);
-        strbuf_addc(b, '=');
-        if (f->shape == SHAPE_ARRAY)
-            trace_array(b, f, version, msg, limit);
-        else if (f->type == FIELD_STRUCT && version >= f->null_from && is_default(f, msg))
-            strbuf_adds(b, "null");
-        else
-            trace_value(b, f, version, msg + f->at, limit);
-    }
-    strbuf_adds(b, *sep == '{' ? "{}" : "}");
-}
-
-void codec_trace(const struct msg_desc *d, int16_t version, const void *msg, struct strbuf *out)
-{
-    strbuf_addf(out, "%s v%d ", d->name, version);
-    trace_struct(out, d->body, version, msg, out->n + TRACE_LINE);
 }

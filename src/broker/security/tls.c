@@ -9,25 +9,21 @@
 
 #include "base/base.h"
 #include "base/clock.h"
-#include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/opt.h"
 #include "broker/conn.h"
 #include "broker/security/principal_rules.h"
+#include "broker/security/tls_store.h"
 
 #include <errno.h>
-#include <openssl/bio.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/pkcs12.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#define STORE_MAX ((size_t)4 << 20)
 #define RECORD ((size_t)16 << 10)
 
 #define LOOK_MS 1000 /* between two looks at the files */
@@ -53,204 +49,18 @@ struct tls_conn {
     bool looked, ready;
 };
 
-/* --- stores: what a file or a text holds --------------------------------------------------------
- */
-
-struct store {
-    EVP_PKEY *key;
-    STACK_OF(X509) * certs; /* the key's first */
-};
-
-static void store_release(struct store *s)
-{
-    EVP_PKEY_free(s->key);
-    sk_X509_pop_free(s->certs, X509_free);
-    *s = (struct store){0};
-}
-
-static enum err refuse(struct error *e, const char *option, const char *what)
-{
-    char text[256];
-    unsigned long code = ERR_peek_last_error();
-    const char *reason = code ? ERR_reason_error_string(code) : NULL;
-    snprintf(text, sizeof text, "%s%s%s", what, reason ? ": " : "", reason ? reason : "");
-    ERR_clear_error();
-    return error_set(e, E_INVALID, "%s: %s", option, text);
-}
-
-static int give_password(char *buf, int size, int rwflag, void *arg)
-{
-    const struct slice *password = arg;
-    (void)rwflag;
-    if (!password->p || password->n > (size_t)size)
-        return -1;
-    memcpy(buf, password->p, password->n);
-    return (int)password->n;
-}
-
-/* Texts in options may have blanks where a file has line ends: each block is laid out anew. */
-static void lay_out_pem(struct slice text, struct strbuf *out)
-{
-    ptrdiff_t at;
-    while ((at = slice_find(text, SL("-----BEGIN "))) >= 0) {
-        struct slice rest = slice_sub(text, (size_t)at, text.n);
-        ptrdiff_t head = slice_find(slice_sub(rest, 11, rest.n), SL("-----"));
-        ptrdiff_t tail = slice_find(rest, SL("-----END "));
-        if (head < 0 || tail < head + 16)
-            return;
-        ptrdiff_t close = slice_find(slice_sub(rest, (size_t)tail + 9, rest.n), SL("-----"));
-        if (close < 0)
-            return;
-        size_t end = (size_t)tail + 9 + (size_t)close + 5, column = 0;
-        struct slice body = slice_sub(rest, (size_t)head + 16, (size_t)tail);
-        strbuf_add_slice(out, slice_sub(rest, 0, (size_t)head + 16));
-        strbuf_addc(out, '\n');
-        bool headers = slice_find_char(body, ':') >= 0; /* old encrypted keys: as they are */
-        for (size_t i = 0; i < body.n; i++) {
-            if (!headers && (unsigned char)body.p[i] <= ' ')
-                continue;
-            strbuf_addc(out, body.p[i]);
-            if (!headers && ++column % 64 == 0)
-                strbuf_addc(out, '\n');
-        }
-        if (out->p[out->n - 1] != '\n')
-            strbuf_addc(out, '\n');
-        strbuf_add_slice(out, slice_sub(rest, (size_t)tail, end));
-        strbuf_addc(out, '\n');
-        text = slice_sub(rest, end, rest.n);
-    }
-}
-
-/* path: the file that it is from, NULL for a text in an option. */
-static enum err read_pem_key(struct store *s, struct slice pem, struct slice password,
-                             const char *option, const char *path, struct error *e)
-{
-    if (slice_find(pem, SL("PRIVATE KEY-----")) < 0) {
-        error_set(e, E_INVALID, "%s: there is no private key in %s", option, path ? path : "it");
-        error_hint(e, path ? "one file holds the key and its certificates: "
-                             "cat key.pem cert.pem >server.pem"
-                           : "it begins with -----BEGIN PRIVATE KEY-----");
-        return E_INVALID;
-    }
-    BIO *b = BIO_new_mem_buf(pem.p, (int)pem.n);
-    s->key = b ? PEM_read_bio_PrivateKey(b, NULL, give_password, &password) : NULL;
-    BIO_free(b);
-    if (s->key)
-        return E_OK;
-    refuse(e, option, "the private key can't be read");
-    if (slice_find(pem, SL("ENCRYPTED")) >= 0 && !password.p) {
-        error_set(e, E_INVALID, "%s: the private key is encrypted", option);
-        error_hint(e, "set ssl.key.password");
-    } else if (slice_find(pem, SL("ENCRYPTED")) >= 0) {
-        error_hint(e, "is ssl.key.password right? (without it ssl.keystore.password is taken)");
-    }
-    return E_INVALID;
-}
-
-static enum err read_pem_certs(struct store *s, struct slice pem, const char *option,
-                               struct error *e)
-{
-    BIO *b = BIO_new_mem_buf(pem.p, (int)pem.n);
-    s->certs = sk_X509_new_null();
-    X509 *x;
-    while (b && s->certs && (x = PEM_read_bio_X509_AUX(b, NULL, NULL, NULL)))
-        sk_X509_push(s->certs, x);
-    BIO_free(b);
-    ERR_clear_error(); /* the end is told as an error */
-    return s->certs && sk_X509_num(s->certs) > 0
-               ? E_OK
-               : refuse(e, option, "there is no certificate (-----BEGIN CERTIFICATE-----)");
-}
-
-static enum err read_pkcs12(struct store *s, struct slice bytes, struct slice password,
-                            const char *option, struct error *e)
-{
-    const unsigned char *at = (const unsigned char *)bytes.p;
-    PKCS12 *p = d2i_PKCS12(NULL, &at, (long)bytes.n);
-    if (!p)
-        return refuse(e, option, "this is neither PEM nor PKCS12");
-    char *pass = slice_dup(password.p ? password : SL(""));
-    X509 *own = NULL;
-    STACK_OF(X509) *others = NULL;
-    int ok = PKCS12_parse(p, pass, &s->key, &own, &others);
-    mem_wipe(pass, strlen(pass));
-    mem_free(pass);
-    PKCS12_free(p);
-    if (!ok) {
-        bool trust = slice_starts(slice_cstr(option), SL("ssl.truststore"));
-        refuse(e, option, "the PKCS12 file can't be opened");
-        error_hint(e, "%s ssl.%sstore.password%s", password.n ? "is" : "set",
-                   trust ? "trust" : "key", password.n ? " right?" : "");
-        return E_INVALID;
-    }
-    s->certs = others ? others : sk_X509_new_null();
-    if (own)
-        sk_X509_unshift(s->certs, own);
-    return E_OK;
-}
-
-/* location: file of any kind. */
-static enum err read_file(struct store *s, struct slice location, struct slice password,
-                          struct slice key_password, bool with_key, const char *option,
-                          struct error *e)
-{
-    struct strbuf b;
-    strbuf_init(&b, STORE_MAX);
-    char *path = slice_dup(location);
-    enum err r = fs_read_all(path, STORE_MAX, &b, e);
-    struct slice bytes = strbuf_slice(&b);
-    if (r != E_OK) {
-        error_wrap(e, "%s", option);
-    } else if (slice_starts(bytes, SL("\xfe\xed\xfe\xed")) ||
-               slice_starts(bytes, SL("\xce\xce\xce\xce"))) {
-        error_set(e, E_INVALID, "%s: %s is a Java key store (JKS), which only Java reads", option,
-                  path);
-        error_hint(e,
-                   "convert it: keytool -importkeystore -srckeystore %s -destkeystore %s.p12 "
-                   "-deststoretype PKCS12",
-                   path, path);
-        r = E_INVALID;
-    } else if (slice_find(bytes, SL("-----BEGIN ")) >= 0) {
-        r = with_key
-                ? read_pem_key(s, bytes, key_password.p ? key_password : password, option, path, e)
-                : E_OK;
-        if (r == E_OK)
-            r = read_pem_certs(s, bytes, option, e);
-    } else {
-        r = read_pkcs12(s, bytes, password, option, e);
-    }
-    mem_wipe(b.p, b.n);
-    strbuf_release(&b);
-    mem_free(path);
-    return r;
-}
-
-static enum err read_texts(struct store *s, const struct tls_options *o, struct error *e)
-{
-    struct strbuf key = STRBUF_INIT, chain = STRBUF_INIT;
-    lay_out_pem(o->key, &key);
-    lay_out_pem(o->certificate_chain, &chain);
-    enum err r = read_pem_key(s, strbuf_slice(&key), o->key_password, "ssl.keystore.key", NULL, e);
-    if (r == E_OK)
-        r = read_pem_certs(s, strbuf_slice(&chain), "ssl.keystore.certificate.chain", e);
-    mem_wipe(key.p, key.n);
-    strbuf_release(&key);
-    strbuf_release(&chain);
-    return r;
-}
-
 /* --- context ------------------------------------------------------------------------------------
  */
 
 static enum err use_key(SSL_CTX *ctx, const struct tls_options *o, struct error *e)
 {
-    struct store s = {0};
+    struct tls_store s = {0};
     enum err r;
     if (o->key.n || o->certificate_chain.n) {
-        r = read_texts(&s, o, e);
+        r = tls_store_read_texts(&s, o, e);
     } else if (o->keystore_location.n) {
-        r = read_file(&s, o->keystore_location, o->keystore_password, o->key_password, true,
-                      "ssl.keystore.location", e);
+        r = tls_store_read_file(&s, o->keystore_location, o->keystore_password, o->key_password,
+                                true, "ssl.keystore.location", e);
     } else {
         r = error_set(e, E_INVALID, "a TLS listener needs a key and a certificate");
         error_hint(e, "set ssl.keystore.location to a PEM or PKCS12 file, or ssl.keystore.key and "
@@ -261,25 +71,22 @@ static enum err use_key(SSL_CTX *ctx, const struct tls_options *o, struct error 
     if (r == E_OK) {
         X509 *own = sk_X509_shift(s.certs);
         if (SSL_CTX_use_cert_and_key(ctx, own, s.key, s.certs, 1) != 1)
-            r = refuse(e, "ssl.keystore", "the key does not belong to the certificate");
+            r = tls_refuse(e, "ssl.keystore", "the key does not belong to the certificate");
         X509_free(own);
     }
-    store_release(&s);
+    tls_store_release(&s);
     return r;
 }
 
 static enum err use_trust(SSL_CTX *ctx, const struct tls_options *o, struct error *e)
 {
-    struct store s = {0};
+    struct tls_store s = {0};
     enum err r = E_OK;
-    if (o->truststore_certificates.n) {
-        struct strbuf text = STRBUF_INIT;
-        lay_out_pem(o->truststore_certificates, &text);
-        r = read_pem_certs(&s, strbuf_slice(&text), "ssl.truststore.certificates", e);
-        strbuf_release(&text);
-    } else if (o->truststore_location.n)
-        r = read_file(&s, o->truststore_location, o->truststore_password, SLICE_NULL, false,
-                      "ssl.truststore.location", e);
+    if (o->truststore_certificates.n)
+        r = tls_store_read_certs(&s, o->truststore_certificates, "ssl.truststore.certificates", e);
+    else if (o->truststore_location.n)
+        r = tls_store_read_file(&s, o->truststore_location, o->truststore_password, SLICE_NULL,
+                                false, "ssl.truststore.location", e);
     else
         SSL_CTX_set_default_verify_paths(ctx); /* as Java, which takes its own list */
     for (int i = 0; r == E_OK && s.certs && i < sk_X509_num(s.certs); i++) {
@@ -288,7 +95,7 @@ static enum err use_trust(SSL_CTX *ctx, const struct tls_options *o, struct erro
         SSL_CTX_add_client_CA(ctx, x);
     }
     ERR_clear_error();
-    store_release(&s);
+    tls_store_release(&s);
     return r;
 }
 
@@ -337,7 +144,7 @@ static enum err set_protocols(SSL_CTX *ctx, struct slice list, struct error *e)
     return SSL_CTX_set_min_proto_version(ctx, low) == 1 &&
                    SSL_CTX_set_max_proto_version(ctx, high) == 1
                ? E_OK
-               : refuse(e, "ssl.enabled.protocols", "OpenSSL does not take it");
+               : tls_refuse(e, "ssl.enabled.protocols", "OpenSSL does not take it");
 }
 
 /* Java's names, such as TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 and TLS_AES_128_GCM_SHA256. */
@@ -360,9 +167,9 @@ static enum err set_ciphers(SSL_CTX *ctx, struct slice list, struct error *e)
         mem_free(name);
     }
     if (r == E_OK && suites.n && SSL_CTX_set_ciphersuites(ctx, suites.p) != 1)
-        r = refuse(e, "ssl.cipher.suites", "OpenSSL does not take it");
+        r = tls_refuse(e, "ssl.cipher.suites", "OpenSSL does not take it");
     if (r == E_OK && old.n && SSL_CTX_set_cipher_list(ctx, old.p) != 1)
-        r = refuse(e, "ssl.cipher.suites", "OpenSSL does not take it");
+        r = tls_refuse(e, "ssl.cipher.suites", "OpenSSL does not take it");
     strbuf_release(&old);
     strbuf_release(&suites);
     return r;

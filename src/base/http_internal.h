@@ -107,6 +107,11 @@ void http_server_unref(struct http_server *s);
 void http_request_unref(struct http_request *r);
 void http_count_reply(struct http_request *r, int status);
 
+/* http_gate.c */
+/* 0, or the status to answer with. */
+int http_gate(const struct http_request *r, const char **message);
+void http_add_cors(struct http_request *r);
+
 /* http_reply.c */
 void http_stream_detach(struct http_request *r);     /* (loop) the connection is going or done */
 void http_streams_keep_alive(struct http_server *s); /* (loop) */

@@ -15,20 +15,17 @@
  * sync (nothing is in it) and synced by the thread before its first report.
  *
  * Owner of the connection: db_open's caller until the thread starts, then invariant 4. */
-#include "base/db.h"
+#include "base/db_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <semaphore.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/db_sync.h"
-#include "base/list.h"
 #include "base/log.h"
-#include "base/map.h"
 #include "base/mem.h"
 
 enum { WAL_FRAMES_MAX = 16000, BUSY_MS = 2000, CACHE_KB = 1000, READ_CACHE_KB = 512 };
@@ -44,159 +41,6 @@ struct job {
     sem_t *waiter;   /* of db_run; the job is on its stack */
     struct error *waiter_error;
 };
-
-struct db {
-    sqlite3 *conn;
-    char *path;
-    bool full_sync, fresh;
-    struct map statements; /* address of the literal -> sqlite3_stmt */
-    pthread_t thread;
-    pthread_mutex_t mutex; /* queue, stopping, running, runner */
-    pthread_cond_t wake;
-    struct list queue;
-    bool stopping;
-    bool starting;    /* the thread has the connection, before its first job */
-    bool running;     /* somebody uses the connection */
-    pthread_t runner; /* while running */
-    struct db_sync *sync;
-    int frames; /* of the WAL after the last commit; the runner's */
-};
-
-/* --- errors
- * --------------------------------------------------------------------------------------- */
-
-static enum err fail(sqlite3 *c, int rc, const char *path, struct error *e, const char *doing)
-{
-    int code = rc & 0xff, sys = sqlite3_system_errno(c);
-    const char *text = c ? sqlite3_errmsg(c) : sqlite3_errstr(rc);
-    switch (code) {
-    case SQLITE_FULL:
-        error_set(e, E_IO, "%s %s: the disk is full", doing, path);
-        error_hint(e, "make room, or move the data directory; nothing written so far is lost");
-        return E_IO;
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        error_set(e, E_CORRUPT, "%s %s: the file is damaged or no SQLite file (%s)", doing, path,
-                  text);
-        error_hint(e, "keep a copy, then put back a backup or try `sqlite3 FILE .recover`; "
-                      "topics are not in this file");
-        return E_CORRUPT;
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        error_set(e, E_CONFLICT, "%s %s: another program has it locked", doing, path);
-        error_hint(e, "close what holds it (a sqlite3 shell? another weir?) and try again");
-        return E_CONFLICT;
-    case SQLITE_READONLY:
-    case SQLITE_CANTOPEN:
-    case SQLITE_PERM:
-        error_set(e, E_IO, "%s %s: %s", doing, path, text);
-        error_hint(e, "the file and its directory must be writable for this user");
-        break;
-    case SQLITE_CONSTRAINT:
-        error_set(e, E_EXISTS, "%s %s: %s", doing, path, text);
-        return E_EXISTS;
-    case SQLITE_NOMEM:
-        return error_set(e, E_NOMEM, "%s %s: out of memory", doing, path);
-    default:
-        error_set(e, E_IO, "%s %s: %s", doing, path, text);
-    }
-    if (e && code != SQLITE_ERROR)
-        e->sys = sys;
-    return E_IO;
-}
-
-static enum err run_sql(struct db *d, const char *sql, struct error *e, const char *doing)
-{
-    int rc = sqlite3_exec(d->conn, sql, NULL, NULL, NULL);
-    return rc == SQLITE_OK ? E_OK : fail(d->conn, rc, d->path, e, doing);
-}
-
-/* --- statements of jobs
- * --------------------------------------------------------------------------- */
-
-sqlite3_stmt *db_stmt(struct db *d, const char *sql_literal)
-{
-    uint64_t key = (uint64_t)(uintptr_t)sql_literal;
-    sqlite3_stmt *s = map_get_u64(&d->statements, key);
-    if (s) {
-        sqlite3_reset(s);
-        sqlite3_clear_bindings(s);
-        return s;
-    }
-    /* On failure NULL: binding to it does nothing, and stepping reports the connection's error. */
-    if (sqlite3_prepare_v3(d->conn, sql_literal, -1, SQLITE_PREPARE_PERSISTENT, &s, NULL) ==
-        SQLITE_OK)
-        map_put_u64(&d->statements, key, s);
-    else
-        LOG_ERROR(LOG_DB, "cannot prepare '%s': %s", sql_literal, sqlite3_errmsg(d->conn));
-    return s;
-}
-
-enum err db_step(struct db *d, sqlite3_stmt *s, struct error *e)
-{
-    int rc = s ? sqlite3_step(s) : sqlite3_errcode(d->conn);
-    if (rc == SQLITE_ROW)
-        return E_OK;
-    if (rc == SQLITE_DONE)
-        return error_set(e, E_NOT_FOUND, "no such row");
-    return fail(d->conn, rc, d->path, e, s && sqlite3_stmt_readonly(s) ? "reading" : "writing");
-}
-
-enum err db_exec(struct db *d, sqlite3_stmt *s, struct error *e)
-{
-    enum err rc = db_step(d, s, e);
-    while (rc == E_OK) /* RETURNING and the like: run to the end */
-        rc = db_step(d, s, e);
-    if (s)
-        sqlite3_reset(s);
-    if (rc != E_NOT_FOUND)
-        return rc;
-    error_clear(e);
-    return E_OK;
-}
-
-enum err db_put_values(struct db *d, const char *sql_literal, const struct db_value *v, size_t n,
-                       struct error *e)
-{
-    sqlite3_stmt *s = db_stmt(d, sql_literal);
-    for (size_t i = 0; i < n; i++) {
-        int at = (int)i + 1;
-        if (v[i].kind == DB_INT)
-            sqlite3_bind_int64(s, at, v[i].number);
-        else if (v[i].kind == DB_BLOB)
-            db_bind_blob(s, at, v[i].bytes);
-        else
-            db_bind_slice(s, at, v[i].bytes);
-    }
-    return db_exec(d, s, e);
-}
-
-void db_bind_slice(sqlite3_stmt *s, int i, struct slice v)
-{
-    if (v.p)
-        sqlite3_bind_text64(s, i, v.p, v.n, SQLITE_STATIC, SQLITE_UTF8);
-    else
-        sqlite3_bind_null(s, i);
-}
-
-void db_bind_blob(sqlite3_stmt *s, int i, struct slice v)
-{
-    if (v.p)
-        sqlite3_bind_blob64(s, i, v.p, v.n, SQLITE_STATIC);
-    else
-        sqlite3_bind_null(s, i);
-}
-
-struct slice db_column_slice(sqlite3_stmt *s, int i)
-{
-    if (sqlite3_column_type(s, i) == SQLITE_NULL)
-        return SLICE_NULL;
-    const void *p = sqlite3_column_type(s, i) == SQLITE_BLOB
-                        ? sqlite3_column_blob(s, i)
-                        : (const void *)sqlite3_column_text(s, i);
-    return slice_of(p ? p : "",
-                    (size_t)sqlite3_column_bytes(s, i)); /* an empty blob has no address */
-}
 
 static void reset_all(struct db *d)
 {
@@ -501,7 +345,7 @@ static enum err migrate_module(struct db *d, const struct db_migrations *m, stru
         return E_UNSUPPORTED;
     }
     for (int i = have; rc == E_OK && i < want; i++)
-        rc = run_sql(d, m->steps[i], e, "upgrading");
+        rc = db_run_sql(d, m->steps[i], e, "upgrading");
     if (rc != E_OK)
         return error_wrap(e, "%s schema", m->module);
     sqlite3_stmt *s = db_stmt(d, "INSERT INTO migrations(module, version) VALUES(?1, ?2) "
@@ -513,14 +357,14 @@ static enum err migrate_module(struct db *d, const struct db_migrations *m, stru
 
 static enum err migrate(struct db *d, const struct db_migrations *const *m, struct error *e)
 {
-    enum err rc = run_sql(d,
-                          "BEGIN IMMEDIATE; CREATE TABLE IF NOT EXISTS migrations("
-                          "module TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID",
-                          e, "opening");
+    enum err rc = db_run_sql(d,
+                             "BEGIN IMMEDIATE; CREATE TABLE IF NOT EXISTS migrations("
+                             "module TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID",
+                             e, "opening");
     for (; rc == E_OK && m && *m; m++)
         rc = migrate_module(d, *m, e);
     if (rc == E_OK)
-        rc = run_sql(d, "COMMIT", e, "opening");
+        rc = db_run_sql(d, "COMMIT", e, "opening");
     if (rc != E_OK)
         give_up_transaction(d);
     return rc;
@@ -539,7 +383,7 @@ static enum err open_connection(const char *path, int flags, int cache_kb, sqlit
         rc = sqlite3_exec(*out, pragmas, NULL, NULL, NULL);
     if (rc == SQLITE_OK)
         return E_OK;
-    enum err code = fail(*out, rc, path, e, "opening");
+    enum err code = db_fail(*out, rc, path, e, "opening");
     sqlite3_close_v2(*out);
     *out = NULL;
     return code;
@@ -557,15 +401,15 @@ static enum err set_up(struct db *d, const struct db_migrations *const *m, struc
     enum err rc =
         open_connection(d->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, CACHE_KB, &d->conn, e);
     if (rc == E_OK && d->fresh)
-        rc = run_sql(d, "PRAGMA synchronous=OFF", e, "opening");
+        rc = db_run_sql(d, "PRAGMA synchronous=OFF", e, "opening");
     if (rc == E_OK)
-        rc = run_sql(d, "PRAGMA journal_mode=WAL", e, "opening");
+        rc = db_run_sql(d, "PRAGMA journal_mode=WAL", e, "opening");
     if (rc == E_OK)
         rc = migrate(d, m, e);
     if (rc == E_OK) {
         sqlite3_wal_hook(d->conn, on_commit, d); /* instead of checkpoints within commits */
-        rc = run_sql(d, d->full_sync ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", e,
-                     "opening");
+        rc = db_run_sql(d, d->full_sync ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL",
+                        e, "opening");
     }
     return rc;
 }

@@ -1,5 +1,5 @@
-/* broker/api/share_fetch.c - ShareFetch and ShareAcknowledge: members of share groups acquire
- * records, and say what became of them (KIP-932).
+/* broker/api/share_fetch.c - ShareFetch: members of share groups acquire records, and say what became of
+ * earlier ones (KIP-932).
  *
  *   session -> acknowledge (locks, rows to SQLite) -> first fetch of a partition: find its start
  *           -> all stored? -> acquire: read a range, walk its batch headers, take what is free
@@ -16,10 +16,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/api/park.h"
+#include "broker/api/share_acknowledge.h"
 #include "broker/group/group_config.h"
-#include "broker/group/share_groups.h"
 #include "broker/proto/batch.h"
-#include "broker/security/access.h"
 #include "broker/topic.h"
 #include "broker/topic_stats.h"
 
@@ -81,22 +80,6 @@ static void part_error(struct share_part *part, int16_t code)
     part_close(part);
 }
 
-static int16_t open_partition(struct request *rq, struct share_part *part)
-{
-    struct topic *t = topics_get_id(rq->broker->topics, &part->key.topic_id);
-    int16_t code = KERR_NONE;
-    if (!t)
-        return KERR_UNKNOWN_TOPIC_ID;
-    if (!request_allowed(rq, ACL_READ, ACL_TOPIC, topic_name(t)))
-        code = KERR_TOPIC_AUTHORIZATION_FAILED;
-    else
-        part->p = topic_partition(t, part->key.partition);
-    topic_unref(t);
-    if (code == KERR_NONE)
-        code = part->p ? api_check_leader(rq, part->p) : KERR_UNKNOWN_TOPIC_OR_PARTITION;
-    return code;
-}
-
 static void open_parts(struct share_fetch *f)
 {
     struct share_fetch_response_partition *outs =
@@ -106,7 +89,7 @@ static void open_parts(struct share_fetch *f)
         part->out = &outs[i];
         part->out->partition_index = part->key.partition;
         part->out->records = SL("");
-        int16_t code = open_partition(f->rq, part);
+        int16_t code = share_open_partition(f->rq, &part->key, &part->p);
         if (code != KERR_NONE) {
             part_error(part, code);
             continue;
@@ -130,33 +113,6 @@ static void release_parts(void *arg)
 
 /* --- acknowledging ------------------------------------------------------------------------------
  */
-
-struct ack_batch { /* what the two requests have in common */
-    int64_t first, last;
-    const int8_t *types;
-    int32_t count;
-};
-
-static int16_t acknowledge(struct share_groups *shares, struct share_state *st, struct slice member,
-                           const struct ack_batch *v, int32_t n, struct loop *loop, db_done_fn done,
-                           void *arg, int *open)
-{
-    int16_t code = KERR_NONE;
-    bool changed = false;
-    share_state_lock(st, clock_mono_ms());
-    if (!st->known || st->gone)
-        code = KERR_INVALID_RECORD_STATE;
-    for (int32_t i = 0; i < n && code == KERR_NONE; i++) {
-        code = share_acknowledge(&st->p, member, v[i].first, v[i].last, v[i].types, v[i].count);
-        changed |= code == KERR_NONE;
-    }
-    if (changed) {
-        (*open)++;
-        share_store(shares, st, loop, done, arg);
-    }
-    share_state_unlock(st, changed);
-    return code;
-}
 
 static void go_on(void *arg);
 
@@ -193,8 +149,8 @@ static void acknowledge_all(struct share_fetch *f)
             part->acknowledged = true;
             if (part->st)
                 part->out->acknowledge_error_code =
-                    acknowledge(f->rq->broker->shares, part->st, f->member, v, n, f->rq->bl->loop,
-                                job_home, f, &f->open);
+                    share_take_acks(f->rq->broker->shares, part->st, f->member, v, n,
+                                    f->rq->bl->loop, job_home, f, &f->open);
             else
                 part->out->acknowledge_error_code = part->out->error_code;
         }
@@ -550,11 +506,6 @@ static void refuse(struct request *rq, int16_t code, const char *text)
     request_reply(rq);
 }
 
-static bool bad_ids(struct slice group, struct slice member)
-{
-    return group.n == 0 || member.n == 0 || member.n > SHARE_MEMBER_MAX;
-}
-
 struct key_list {
     struct share_key *v;
     size_t n;
@@ -596,7 +547,7 @@ void api_share_fetch(struct request *rq)
     struct share_key *keys;
     size_t count;
     bool acks, needs_start = false;
-    if (bad_ids(in->group_id, in->member_id)) {
+    if (share_ids_are_bad(in->group_id, in->member_id)) {
         refuse(rq, KERR_INVALID_REQUEST, "A share fetch needs a group id and a member id.");
         return;
     }
@@ -643,86 +594,4 @@ void api_share_fetch(struct request *rq)
         pool_submit(rq->broker->pool, NULL, begin_parts, rq->bl->loop, parts_begun, f);
     }
     job_home(f, E_OK);
-}
-
-/* --- ShareAcknowledge ---------------------------------------------------------------------------
- */
-
-struct share_acknowledge {
-    struct request *rq;
-    int open;
-    bool failed;
-};
-
-static void acknowledged(void *arg, enum err code)
-{
-    struct share_acknowledge *f = arg;
-    struct share_acknowledge_response *out = f->rq->out;
-    f->failed |= code != E_OK;
-    if (--f->open > 0)
-        return;
-    for (int32_t t = 0; f->failed && t < out->responses_count; t++) {
-        for (int32_t i = 0; i < out->responses[t].partitions_count; i++)
-            out->responses[t].partitions[i].error_code = KERR_UNKNOWN_SERVER_ERROR;
-    }
-    request_reply(f->rq);
-}
-
-static int16_t acknowledge_one(struct share_acknowledge *f, const struct uuid *topic_id,
-                               const struct share_acknowledge_request_partition *from)
-{
-    const struct share_acknowledge_request *in = f->rq->in;
-    struct share_part part = {.key = {*topic_id, from->partition_index}};
-    int32_t n = MAX(from->acknowledgement_batches_count, 0);
-    struct ack_batch *v = arena_calloc(&f->rq->arena, (size_t)n + 1, sizeof *v);
-    for (int32_t k = 0; k < n; k++)
-        v[k] = (struct ack_batch){from->acknowledgement_batches[k].first_offset,
-                                  from->acknowledgement_batches[k].last_offset,
-                                  from->acknowledgement_batches[k].acknowledge_types,
-                                  from->acknowledgement_batches[k].acknowledge_types_count};
-    int16_t code = open_partition(f->rq, &part);
-    if (code == KERR_NONE) {
-        part.st = share_state_get(f->rq->broker->shares, in->group_id, &part.key, false);
-        code = part.st ? acknowledge(f->rq->broker->shares, part.st, in->member_id, v, n,
-                                     f->rq->bl->loop, acknowledged, f, &f->open)
-                       : KERR_INVALID_RECORD_STATE;
-    }
-    part_close(&part);
-    return code;
-}
-
-void api_share_acknowledge(struct request *rq)
-{
-    const struct share_acknowledge_request *in = rq->in;
-    struct share_acknowledge_response *out = rq->out;
-    if (bad_ids(in->group_id, in->member_id))
-        out->error_code = KERR_INVALID_REQUEST;
-    else
-        out->error_code =
-            share_session_acknowledge(rq->broker->shares, request_node_id(rq), in->group_id,
-                                      in->member_id, in->share_session_epoch);
-    if (out->error_code != KERR_NONE) {
-        request_reply(rq);
-        return;
-    }
-    struct share_acknowledge *f = arena_calloc(&rq->arena, 1, sizeof *f);
-    f->rq = rq;
-    f->open = 1;
-    out->responses_count = MAX(in->topics_count, 0);
-    out->responses = share_acknowledge_response_topic_array(&rq->arena, out->responses_count);
-    for (int32_t t = 0; t < out->responses_count; t++) {
-        struct share_acknowledge_response_topic *to = &out->responses[t];
-        to->topic_id = in->topics[t].topic_id;
-        to->partitions_count = MAX(in->topics[t].partitions_count, 0);
-        to->partitions =
-            share_acknowledge_response_partition_array(&rq->arena, to->partitions_count);
-        for (int32_t i = 0; i < to->partitions_count; i++) {
-            to->partitions[i].partition_index = in->topics[t].partitions[i].partition_index;
-            to->partitions[i].error_code =
-                acknowledge_one(f, &to->topic_id, &in->topics[t].partitions[i]);
-        }
-    }
-    if (in->share_session_epoch == SHARE_EPOCH_FINAL)
-        share_release(rq->broker->shares, in->group_id, in->member_id);
-    acknowledged(f, E_OK);
 }

@@ -180,13 +180,17 @@ static bool is_same_boot(const struct logdir *d)
     return same;
 }
 
-static enum err note_boot(const struct logdir *d, struct error *e)
+/* Not synced, and without an error: whoever does not find it takes the machine as started anew. */
+static void note_boot(const struct logdir *d)
 {
+    struct fs_file f;
     char *path = logdir_path(d, BOOT), now[CLOCK_BOOT_ID_SIZE];
     clock_boot_id(now);
-    enum err r = fs_replace(path, slice_cstr(now), e);
+    if (fs_open(&f, path, FS_WRITE | FS_CREATE | FS_TRUNC, NULL) == E_OK) {
+        (void)!fs_pwrite(&f, now, strlen(now), 0, NULL);
+        fs_close(&f);
+    }
     mem_free(path);
-    return r;
 }
 
 enum err logdir_open(struct logdir *d, const char *path, int32_t node_id, struct error *e)
@@ -219,8 +223,10 @@ enum err logdir_open(struct logdir *d, const char *path, int32_t node_id, struct
 enum err logdir_begin(struct logdir *d, struct error *e)
 {
     char *mark = logdir_path(d, CLEAN_MARK);
-    enum err r = d->same_boot ? E_OK : note_boot(d, e);
-    if (r == E_OK && fs_exists(mark)) {
+    enum err r = E_OK;
+    if (!d->same_boot)
+        note_boot(d);
+    if (fs_exists(mark)) {
         r = fs_unlink(mark, e);
         if (r == E_OK)
             r = fs_sync_dir(d->path, e);

@@ -18,6 +18,21 @@ struct rule {
     enum { RULE_ANY, RULE_TABLE, RULE_TOPIC } by;
     struct slice name, field; /* field null: all */
 };
+enum { PARTS = 3, PLANS = 16 }; /* before, after, source */
+struct step {                   /* a field that is converted */
+    uint32_t field;
+    enum { STEP_SHIFT, STEP_TIMESTAMP, STEP_TIME, STEP_LEFT_ALONE } what;
+    int64_t per_s;     /* of STEP_SHIFT: units in a second */
+    struct slice type; /* of the schema */
+};
+/* What is done to events of one schema about one table in one topic. */
+struct plan {
+    const struct schema *schema; /* a reference; NULL: unused */
+    char *topic, *table;         /* table NULL: none */
+    int at[PARTS];               /* of the envelope; -1: not there */
+    struct step *steps[PARTS];
+    size_t count[PARTS];
+};
 struct converter {
     struct smt smt;
     struct timezone *zone;
@@ -26,13 +41,27 @@ struct converter {
     bool exclude;
     bool warned;
     struct strbuf text;
+    struct plan plans[PLANS];
+    size_t next_plan;
 };
+
+static void plan_release(struct plan *p)
+{
+    schema_unref(p->schema);
+    for (size_t i = 0; i < PARTS; i++)
+        mem_free(p->steps[i]);
+    mem_free(p->topic);
+    mem_free(p->table);
+    *p = (struct plan){0};
+}
 
 static void release(void *smt)
 {
     struct converter *s = smt;
     timezone_close(s->zone);
     mem_free(s->rules);
+    for (size_t i = 0; i < PLANS; i++)
+        plan_release(&s->plans[i]);
     strbuf_release(&s->text);
     smt_free(s);
 }
@@ -249,50 +278,39 @@ static bool zoned(struct converter *s, struct slice text, bool with_day)
     return true;
 }
 
-static enum err convert(struct converter *s, struct record_batch *b, const struct schema *schema,
-                        struct value *v, struct error *e)
+/* --- plans --------------------------------------------------------------------------------------
+ */
+
+/* False: fields of this type are no times. */
+static bool step_of_type(struct slice type, struct step *out)
 {
     static const struct {
         struct slice name;
-        int64_t per_s; /* 0: a text; -1: stays as it is */
+        int what;
+        int64_t per_s;
     } forms[] = {
-        {SL_INIT("io.debezium.time.ZonedTimestamp"), 0},
-        {SL_INIT("io.debezium.time.ZonedTime"), 0},
-        {SL_INIT("io.debezium.time.Timestamp"), 1000},
-        {SL_INIT("io.debezium.time.MicroTimestamp"), 1000000},
-        {SL_INIT("io.debezium.time.NanoTimestamp"), 1000000000},
-        {SL_INIT("org.apache.kafka.connect.data.Timestamp"), 1000},
-        {SL_INIT("io.debezium.time.Date"), -1},
-        {SL_INIT("io.debezium.time.Time"), -1},
-        {SL_INIT("io.debezium.time.MicroTime"), -1},
-        {SL_INIT("io.debezium.time.NanoTime"), -1},
-        {SL_INIT("org.apache.kafka.connect.data.Date"), -1},
-        {SL_INIT("org.apache.kafka.connect.data.Time"), -1},
+        {SL_INIT("io.debezium.time.ZonedTimestamp"), STEP_TIMESTAMP, 0},
+        {SL_INIT("io.debezium.time.ZonedTime"), STEP_TIME, 0},
+        {SL_INIT("io.debezium.time.Timestamp"), STEP_SHIFT, 1000},
+        {SL_INIT("io.debezium.time.MicroTimestamp"), STEP_SHIFT, 1000000},
+        {SL_INIT("io.debezium.time.NanoTimestamp"), STEP_SHIFT, 1000000000},
+        {SL_INIT("org.apache.kafka.connect.data.Timestamp"), STEP_SHIFT, 1000},
+        {SL_INIT("io.debezium.time.Date"), STEP_LEFT_ALONE, 0},
+        {SL_INIT("io.debezium.time.Time"), STEP_LEFT_ALONE, 0},
+        {SL_INIT("io.debezium.time.MicroTime"), STEP_LEFT_ALONE, 0},
+        {SL_INIT("io.debezium.time.NanoTime"), STEP_LEFT_ALONE, 0},
+        {SL_INIT("org.apache.kafka.connect.data.Date"), STEP_LEFT_ALONE, 0},
+        {SL_INIT("org.apache.kafka.connect.data.Time"), STEP_LEFT_ALONE, 0},
     };
-    size_t i = 0;
-    while (i < ARRAY_LEN(forms) && !slice_eq(forms[i].name, schema->name))
-        i++;
-    if (i == ARRAY_LEN(forms))
-        return E_OK;
-    if (forms[i].per_s > 0 && v->kind == VALUE_INT) {
-        shift(s, forms[i].per_s, v);
-    } else if (forms[i].per_s == 0 && v->kind == VALUE_STRING &&
-               zoned(s, value_slice(*v), i == 0)) {
-        struct slice text;
-        enum err rc = smt_copy_text(b, strbuf_slice(&s->text), &text, e);
-        *v = value_string(text);
-        return rc;
-    } else if (forms[i].per_s < 0 && !s->warned) {
-        s->warned = true;
-        LOG_WARN(LOG_CONNECT_TASK,
-                 "fields of type " PRI_SL " have no time zone and are left as they are",
-                 ARG_SL(schema->name));
+    for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+        if (slice_eq(forms[i].name, type)) {
+            out->what = forms[i].what;
+            out->per_s = forms[i].per_s;
+            return true;
+        }
     }
-    return E_OK;
+    return false;
 }
-
-/* --- records ------------------------------------------------------------------------------------
- */
 
 /* ts_ms and the like in the source block have no type of their own: they count since 1970. */
 static int64_t source_unit(struct slice field)
@@ -303,19 +321,91 @@ static int64_t source_unit(struct slice field)
                                           : 0;
 }
 
-static enum err convert_part(struct converter *s, struct record_batch *b, struct record *r,
-                             struct value *part, const struct schema_field *f, struct slice table,
-                             struct error *e)
+static void plan_part(const struct converter *s, struct plan *p, size_t part,
+                      const struct schema_field *f, struct slice table, struct slice topic)
 {
-    if (part->kind != VALUE_STRUCT)
-        return E_OK;
     bool source = slice_eq(f->name, SL("source"));
-    struct value *to = NULL;
-    for (uint32_t i = 0; i < part->n; i++) {
-        const struct schema_field *field = &f->schema->fields[i];
+    const struct schema *row = f->schema;
+    p->steps[part] = xcalloc(row->fields_count + 1, sizeof *p->steps[part]);
+    for (size_t i = 0; i < row->fields_count; i++) {
+        const struct schema_field *field = &row->fields[i];
+        struct step step = {.field = (uint32_t)i, .type = field->schema->name};
         int64_t unit = source ? source_unit(field->name) : 0;
-        if (part->u.v[i].kind == VALUE_NULL || (!field->schema->name.p && !unit) ||
-            !wanted(s, f->name, field->name, table, r->topic))
+        if (unit) {
+            step.what = STEP_SHIFT;
+            step.per_s = unit;
+        } else if (!step_of_type(field->schema->name, &step)) {
+            continue;
+        }
+        if (wanted(s, f->name, field->name, table, topic))
+            p->steps[part][p->count[part]++] = step;
+    }
+}
+
+static bool is_text(const char *own, struct slice text)
+{
+    return own ? slice_eq_c(text, own) : slice_is_null(text);
+}
+
+static const struct plan *plan_of(struct converter *s, const struct record *r, struct slice table)
+{
+    static const struct slice parts[PARTS] = {SL_INIT("before"), SL_INIT("after"),
+                                              SL_INIT("source")};
+    for (size_t i = 0; i < PLANS; i++) {
+        const struct plan *p = &s->plans[i];
+        if (p->schema == r->value_schema && is_text(p->topic, r->topic) && is_text(p->table, table))
+            return p;
+    }
+    struct plan *p = &s->plans[s->next_plan++ % PLANS];
+    plan_release(p);
+    p->schema = schema_ref(r->value_schema);
+    p->topic = slice_dup(r->topic);
+    p->table = slice_dup(table); /* NULL for the null slice */
+    for (size_t i = 0; i < PARTS; i++) {
+        p->at[i] = schema_field_index(r->value_schema, parts[i]);
+        if (p->at[i] >= 0)
+            plan_part(s, p, i, &r->value_schema->fields[p->at[i]], table, r->topic);
+    }
+    return p;
+}
+
+/* --- records ------------------------------------------------------------------------------------
+ */
+
+static enum err convert(struct converter *s, struct record_batch *b, const struct step *step,
+                        struct value *v, struct error *e)
+{
+    struct slice text;
+    switch (step->what) {
+    case STEP_SHIFT:
+        if (v->kind == VALUE_INT)
+            shift(s, step->per_s, v);
+        return E_OK;
+    case STEP_LEFT_ALONE:
+        if (!s->warned)
+            LOG_WARN(LOG_CONNECT_TASK,
+                     "fields of type " PRI_SL " have no time zone and are left as they are",
+                     ARG_SL(step->type));
+        s->warned = true;
+        return E_OK;
+    default:
+        break;
+    }
+    if (v->kind != VALUE_STRING || !zoned(s, value_slice(*v), step->what == STEP_TIMESTAMP))
+        return E_OK;
+    enum err rc = smt_copy_text(b, strbuf_slice(&s->text), &text, e);
+    if (rc == E_OK)
+        *v = value_string(text);
+    return rc;
+}
+
+static enum err convert_part(struct converter *s, struct record_batch *b, struct value *part,
+                             const struct step *steps, size_t n, struct error *e)
+{
+    struct value *to = NULL;
+    for (size_t i = 0; part->kind == VALUE_STRUCT && i < n; i++) {
+        uint32_t at = steps[i].field;
+        if (part->u.v[at].kind == VALUE_NULL)
             continue;
         if (!to) {
             to = arena_try_alloc(&b->arena, part->n * sizeof *to);
@@ -323,9 +413,7 @@ static enum err convert_part(struct converter *s, struct record_batch *b, struct
                 return smt_no_memory(e);
             memcpy(to, part->u.v, part->n * sizeof *to);
         }
-        if (unit)
-            shift(s, unit, &to[i]);
-        enum err rc = unit ? E_OK : convert(s, b, field->schema, &to[i], e);
+        enum err rc = convert(s, b, &steps[i], &to[at], e);
         if (rc)
             return rc;
     }
@@ -336,7 +424,6 @@ static enum err convert_part(struct converter *s, struct record_batch *b, struct
 
 static enum err apply(void *smt, struct record_batch *b, struct record *r, struct error *e)
 {
-    static const struct slice parts[] = {SL_INIT("before"), SL_INIT("after"), SL_INIT("source")};
     struct converter *s = smt;
     struct dbz_field source, table = {0};
     if (!smt_is_envelope(r))
@@ -344,14 +431,14 @@ static enum err apply(void *smt, struct record_batch *b, struct record *r, struc
     if (dbz_field(r->value_schema, r->value, SL("source"), &source))
         dbz_field(source.schema, source.value, SL("table"), &table);
     struct slice name = table.value.kind == VALUE_STRING ? value_slice(table.value) : SLICE_NULL;
+    const struct plan *p = plan_of(s, r, name);
     struct value *to = arena_try_alloc(&b->arena, (r->value.n + 1) * sizeof *to);
     if (!to)
         return smt_no_memory(e);
     memcpy(to, r->value.u.v, r->value.n * sizeof *to);
-    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-        int at = schema_field_index(r->value_schema, parts[i]);
+    for (size_t i = 0; i < PARTS; i++) {
         enum err rc =
-            at < 0 ? E_OK : convert_part(s, b, r, &to[at], &r->value_schema->fields[at], name, e);
+            p->at[i] < 0 ? E_OK : convert_part(s, b, &to[p->at[i]], p->steps[i], p->count[i], e);
         if (rc)
             return rc;
     }

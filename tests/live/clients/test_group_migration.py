@@ -141,3 +141,32 @@ def test_not_allowed():
         assert kind(w, "g") == "CLASSIC" and a.owns() and not b.owns()
         a.close()
         b.close()
+
+
+def test_a_static_member_comes_back_with_the_other_protocol(fast):
+    """A rolling change of the configuration, as with static members: each is stopped, keeps its place, and comes back at once."""
+    flow = Flow(fast)
+    classic = {**CLASSIC, "session.timeout.ms": 45000}  # nobody's place is free because of its session
+    one, two = {"group.instance.id": "one"}, {"group.instance.id": "two"}
+    a, b = Member(fast, "g", ["t"], **classic, **one), Member(fast, "g", ["t"], **classic, **two)
+    wait_until(lambda: owned_once([a, b], 4), 60)
+    a.close()
+    a = Member(fast, "g", ["t"], **one)
+    wait_until(lambda: owned_once([a, b], 4), 20)
+    assert kind(fast, "g") == "CONSUMER"
+    flow([a, b])
+    b.close()
+    b = Member(fast, "g", ["t"], **two)
+    wait_until(lambda: owned_once([a, b], 4), 20)
+    flow([a, b])
+    for protocol in ("CONSUMER", "CLASSIC"):  # and back, the last of which changes the group
+        (a if protocol == "CONSUMER" else b).close()
+        if protocol == "CONSUMER":
+            a = Member(fast, "g", ["t"], **classic, **one)
+        else:
+            b = Member(fast, "g", ["t"], **classic, **two)
+        wait_until(lambda: owned_once([a, b], 4), 20)
+        assert kind(fast, "g") == protocol
+    flow([a, b])
+    a.close()
+    b.close()

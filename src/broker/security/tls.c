@@ -39,6 +39,7 @@ struct tls_context {
     SSL_CTX *ctx;
     struct stamp keys, trust;         /* of the files that are in use */
     struct stamp bad_keys, bad_trust; /* of those that could not be used, for one word about them */
+    bool bad;
     int64_t looked_ms;
     struct principal_rules *rules;
     bool asks; /* client certificates are asked for */
@@ -232,14 +233,16 @@ static void look_again(struct tls_context *t)
         t->ctx = ctx;
         t->keys = keys;
         t->trust = trust;
+        t->bad = false;
         LOG_INFO(LOG_BROKER_CONN, "the files of keys and certificates have changed and were read "
                                   "again; new connections get what they hold now");
     } else {
         SSL_CTX_free(ctx);
-        if (!stamp_equal(&keys, &t->bad_keys) || !stamp_equal(&trust, &t->bad_trust))
+        if (!t->bad || !stamp_equal(&keys, &t->bad_keys) || !stamp_equal(&trust, &t->bad_trust))
             LOG_ERR(LOG_BROKER_CONN, LOG_L_WARN, &e,
                     "the files of keys and certificates have changed and cannot be used; "
                     "connections get what they held before");
+        t->bad = true;
         t->bad_keys = keys; /* they may be whole at the next look, under the same stamps */
         t->bad_trust = trust;
     }

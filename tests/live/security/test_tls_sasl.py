@@ -425,3 +425,6 @@ def test_certificates_that_are_renewed(tmp_path):
             write(whole)
             wait_until(lambda: serial() not in (first, second), 30)
             assert w.log().count("cannot be used") == 2
+            third = serial()
+            os.remove(certs.path("server.pem"))
+            wait_until(lambda: serial() == third and w.log().count("cannot be used") == 3, 30)

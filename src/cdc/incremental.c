@@ -7,11 +7,12 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-enum { RETRY_MS = 1000, ARENA_BUDGET = 512 << 20 };
+enum { RETRY_MS = 1000, ARENA_BUDGET = 512 << 20, AGAIN_MAX = 20 };
 
 struct inc_row {
     struct inc_row *next;
     const void *row; /* NULL: the stream has told it */
+    bool several;    /* there are others of the same key */
 };
 
 /* --- life
@@ -38,7 +39,7 @@ static void replace_text(char **to, char *text)
 static void clear_window(struct incremental *inc)
 {
     inc->window = INC_NONE;
-    inc->emitting = false;
+    inc->emitting = inc->later = inc->doubtful = false;
     inc->first = inc->last = NULL;
     inc->rows = 0;
     map_release(&inc->by_key, NULL);
@@ -51,7 +52,9 @@ static void clear_progress(struct incremental *inc)
 {
     replace_text(&inc->last_key, NULL);
     replace_text(&inc->max_key, NULL);
+    replace_text(&inc->key_form, NULL);
     inc->scanned = 0;
+    inc->again = 0;
 }
 
 static void remove_at(struct incremental *inc, size_t i)
@@ -287,9 +290,8 @@ static enum err read_rows(struct incremental *inc, struct error *e)
         enum err rc = inc->ops->read(inc->db, inc, &outcome, e);
         if (rc)
             return rc;
-        if (outcome == CHUNK_LATER)
-            return E_AGAIN;
-        if (outcome == CHUNK_ROWS)
+        inc->later = outcome == CHUNK_LATER;
+        if (inc->later || outcome == CHUNK_ROWS)
             return E_OK;
         finish_first(inc, status_of(outcome));
     }
@@ -326,14 +328,14 @@ enum err incremental_step(struct incremental *inc, struct error *e)
     if (rc == E_OK)
         rc = inc->ops->mark(inc->db, inc, false, e);
     if (rc == E_OK) {
-        if (!inc->rows)
+        if (!inc->rows && !inc->later)
             clear_window(inc);
         return E_OK;
     }
     clear_window(inc);
     if (rc == E_CANCELLED)
         return rc;
-    if (rc == E_IO || rc == E_TIMEOUT || rc == E_AGAIN) {
+    if (rc == E_IO || rc == E_TIMEOUT || rc == E_AGAIN) { /* E_AGAIN: too early for a mark */
         inc->next_try_ms = clock_mono_ms() + (rc == E_AGAIN ? RETRY_MS / 10 : RETRY_MS);
         if (rc != E_AGAIN)
             LOG_ERR(LOG_CDC, LOG_L_WARN, e, "a chunk could not be read; it is tried again");
@@ -346,16 +348,15 @@ enum err incremental_step(struct incremental *inc, struct error *e)
 
 enum err incremental_add(struct incremental *inc, struct slice key, void *row)
 {
-    struct inc_row *r = map_get(&inc->by_key, key);
-    if (r) {
-        r->row = row;
-        return E_OK;
-    }
-    r = arena_try_calloc(&inc->arena, 1, sizeof *r);
+    struct inc_row *same = map_get(&inc->by_key, key);
+    struct inc_row *r = arena_try_calloc(&inc->arena, 1, sizeof *r);
     if (!r)
         return E_NOMEM;
     r->row = row;
-    (void)map_put(&inc->by_key, key, r);
+    if (same)
+        same->several = true;
+    else
+        (void)map_put(&inc->by_key, key, r);
     if (inc->last)
         inc->last->next = r;
     else
@@ -373,6 +374,22 @@ void incremental_set_end(struct incremental *inc, struct slice key)
 void incremental_set_max(struct incremental *inc, struct slice key)
 {
     replace_text(&inc->max_key, slice_dup(key));
+    inc->changes++;
+}
+
+void incremental_set_key_form(struct incremental *inc, struct slice form)
+{
+    if (inc->key_form && slice_eq_c(form, inc->key_form))
+        return;
+    if (inc->key_form) {
+        LOG_WARN(LOG_CDC,
+                 "'%s' is read from its beginning again: its rows were found by '%s' and are found "
+                 "by '" PRI_SL "' now",
+                 inc->items[0].id, inc->key_form, ARG_SL(form));
+        replace_text(&inc->last_key, NULL);
+        replace_text(&inc->max_key, NULL);
+    }
+    replace_text(&inc->key_form, slice_dup(form));
     inc->changes++;
 }
 
@@ -399,8 +416,15 @@ bool incremental_passed(struct incremental *inc, struct slice mark_id, bool open
 void incremental_streamed(struct incremental *inc, struct slice key)
 {
     struct inc_row *r = map_get(&inc->by_key, key);
-    if (r)
+    if (r && r->several)
+        inc->doubtful = true;
+    else if (r)
         r->row = NULL;
+}
+
+void incremental_doubt(struct incremental *inc)
+{
+    inc->doubtful = true;
 }
 
 void incremental_drop(struct incremental *inc)
@@ -427,7 +451,12 @@ enum err incremental_emit(struct incremental *inc, struct record_batch *b, size_
 {
     if (inc->window != INC_CLOSED)
         return E_OK;
-    if (!inc->emitting && !inc->ops->is_valid(inc->db, inc)) {
+    if (inc->later) {
+        clear_window(inc);
+        return E_OK;
+    }
+    if (!inc->emitting &&
+        (!inc->ops->is_valid(inc->db, inc) || (inc->doubtful && inc->again++ < AGAIN_MAX))) {
         LOG_INFO(LOG_CDC, "'%s' changed while a chunk of it was read; it is read again",
                  inc->items[0].id);
         clear_window(inc);
@@ -439,6 +468,7 @@ enum err incremental_emit(struct incremental *inc, struct record_batch *b, size_
     if (rc || inc->first)
         return rc;
     inc->scanned += inc->rows;
+    inc->again = 0;
     replace_text(&inc->last_key, slice_dup(slice_cstr(inc->end_key)));
     note_progress(inc);
     inc->window = INC_NONE; /* rows stay where they are until the batch is gone: the next step */

@@ -30,7 +30,7 @@ enum chunk_outcome {
     CHUNK_NO_KEY,  /* nothing to read it by; the reason has been logged */
     CHUNK_UNKNOWN, /* no such table, or not captured */
     CHUNK_FAILED,  /* the database refused the statement; logged */
-    CHUNK_LATER,   /* not now: drop the window and come again */
+    CHUNK_LATER,   /* not yet: again when the stream has come to here, as a chunk would */
 };
 struct incremental_ops {
     /* Sets a mark and commits it. E_IO, E_TIMEOUT, E_CANCELLED: try again later; others end the
@@ -61,6 +61,7 @@ struct incremental {
     size_t count;
     bool paused;
     char *last_key, *max_key; /* of the first one: JSON arrays; NULL: not yet */
+    char *key_form; /* what the two are values of, in the database's words; NULL: not known */
     uint64_t scanned;
     /* the chunk */
     enum inc_window window;
@@ -71,6 +72,9 @@ struct incremental {
     uint64_t rows;
     char *end_key;
     bool emitting;
+    bool later;     /* the window is there to wait only */
+    bool doubtful;  /* see incremental_doubt */
+    unsigned again; /* how often the chunk at hand was read again for doubts */
     int64_t next_try_ms;
     uint64_t changes; /* grows with what is in the offset */
 };
@@ -108,6 +112,10 @@ static inline bool incremental_watches(const struct incremental *inc)
     return inc->window == INC_OPEN && inc->count > 0;
 }
 void incremental_streamed(struct incremental *inc, struct slice key);
+/* The stream has told a change of which it cannot be said which row it is of: the chunk is read
+ * again. When that happens again and again all rows are handed out: some may be older than what the
+ * stream has told, which it will tell once more with their next change; none is missing. */
+void incremental_doubt(struct incremental *inc);
 /* The chunk is worth nothing any more: it is read again. */
 void incremental_drop(struct incremental *inc);
 /* Rows of the closed window into the batch, up to limit records; then the window is done. The batch
@@ -117,11 +125,15 @@ enum err incremental_emit(struct incremental *inc, struct record_batch *b, size_
 
 /* --- for ops->read ------------------------------------------------------------------------------
  */
-/* row lives in inc->arena; a second one of the same key takes the place of the first. E_NOMEM. */
+/* row lives in inc->arena. Rows whose keys are the same are all kept; a streamed change of that key
+ * is a doubt. E_NOMEM. */
 enum err incremental_add(struct incremental *inc, struct slice key, void *row) MUST_CHECK;
 /* key: a JSON array of what the rows are read by. */
 void incremental_set_end(struct incremental *inc, struct slice key);
 void incremental_set_max(struct incremental *inc, struct slice key);
+/* Before keys are used: what they are values of now (names, types, order). When that is another
+ * thing than what last_key and max_key were made of, the table begins anew. */
+void incremental_set_key_form(struct incremental *inc, struct slice form);
 
 /* --- offset -------------------------------------------------------------------------------------
  */

@@ -44,6 +44,8 @@ void incremental_print(const struct incremental *inc, struct strbuf *out)
         member(out, "primary_key", slice_cstr(inc->last_key));
     if (inc->max_key)
         member(out, "maximum_key", slice_cstr(inc->max_key));
+    if (inc->key_form && (inc->last_key || inc->max_key))
+        member(out, "key_form", slice_cstr(inc->key_form));
     if (inc->paused)
         strbuf_adds(out, ",\"" PREFIX "paused\":true");
 }
@@ -96,5 +98,6 @@ void incremental_restore(struct incremental *inc, const json_t *offset)
         mem_free(inc->last_key);
         inc->last_key = NULL;
     }
+    inc->key_form = inc->max_key ? dup_member(offset, PREFIX "key_form") : NULL;
     inc->paused = json_get_bool(offset, PREFIX "paused", false);
 }

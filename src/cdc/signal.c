@@ -169,6 +169,19 @@ enum err signal_from_json(struct slice json, struct arena *a, struct signal *out
     return E_OK;
 }
 
+void signal_to_json(const struct signal *s, struct strbuf *out)
+{
+    struct json_writer w = JSON_WRITER(out);
+    jw_begin_object(&w);
+    jw_key(&w, SL("id"));
+    jw_string(&w, s->id);
+    jw_key(&w, SL("type"));
+    jw_string(&w, s->type);
+    jw_key(&w, SL("data"));
+    jw_string(&w, s->data);
+    jw_end_object(&w);
+}
+
 /* --- use
  * --------------------------------------------------------------------------------------------------
  */

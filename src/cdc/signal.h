@@ -49,6 +49,8 @@ enum err signal_parse(const struct signal *s, struct arena *a,
  * missing id becomes a random one. E_INVALID: not of that form. */
 enum err signal_from_json(struct slice json, struct arena *a, struct signal *out,
                           struct error *e) MUST_CHECK;
+/* The other way round; appends. */
+void signal_to_json(const struct signal *s, struct strbuf *out);
 /* Filter for a collection: of the first condition that names it; null slice: none. */
 struct slice signal_filter(const struct signal_request *r, struct slice collection);
 /* Whether the pattern matches the whole name, in any case; what is no pattern is compared. */

@@ -52,6 +52,7 @@ struct topic_read {
     struct arena arena;
     struct signal *items;
     size_t count, cap;
+    bool seen; /* a record was there */
 };
 
 static bool count_record(const struct krecord *r, void *arg)
@@ -88,6 +89,7 @@ static bool take_record(const struct krecord *r, void *arg)
     struct error e = {0};
     struct signal s;
     t->c->position = r->offset + 1;
+    t->seen = true;
     if (!slice_eq_c(r->key, t->c->key)) {
         LOG_INFO(LOG_CDC, "Signal key '" PRI_SL "' doesn't match the connector's name '%s'",
                  ARG_SL(r->key), t->c->key);
@@ -110,6 +112,25 @@ static void hand_over(struct topic_read *t, signal_fn fn, void *arg)
     arena_release(&t->arena);
 }
 
+static bool saw_record(const struct krecord *r, void *arg)
+{
+    (void)r;
+    *(bool *)arg = true;
+    return false;
+}
+
+/* The record that was read last is gone and nothing has followed it: a topic that was made anew
+ * begins again, and where old records were only removed the beginning is behind them. */
+static void follow_restart(struct signal_channels *c)
+{
+    bool there = false;
+    if (c->position > 0 &&
+        kclient_read(c->kclient, slice_cstr(c->topic), 0, c->position - 1, saw_record, &there,
+                     NULL) == E_OK &&
+        !there)
+        c->position = 0;
+}
+
 static bool poll_topic(struct signal_channels *c, signal_fn fn, void *arg)
 {
     struct topic_read t = {.c = c};
@@ -122,9 +143,11 @@ static bool poll_topic(struct signal_channels *c, signal_fn fn, void *arg)
         c->told_missing = true;
     } else if (rc == E_OK) {
         c->told_missing = false;
+        if (!t.seen)
+            follow_restart(c);
     }
     hand_over(&t, fn, arg);
-    return c->position > from;
+    return c->position != from;
 }
 
 /* --- file

@@ -110,6 +110,31 @@ enum err check_position(struct mysql_conn *c, struct mysql_offset *out, struct e
     return rc;
 }
 
+enum err check_view_position(struct mysql_conn *c, struct mysql_offset *out, bool *told,
+                             struct error *e)
+{
+    char *file = NULL, *pos = NULL;
+    *told = false;
+    if (!mysql_conn_server(c)->mariadb)
+        return E_OK;
+    enum err rc = mysql_conn_scalar(c, "SHOW STATUS LIKE 'binlog_snapshot_file'", 1, &file, e);
+    if (rc == E_OK)
+        rc = mysql_conn_scalar(c, "SHOW STATUS LIKE 'binlog_snapshot_position'", 1, &pos, e);
+    uint64_t at;
+    if (rc == E_OK && file && file[0] && pos && slice_to_u64(slice_cstr(pos), &at) == E_OK &&
+        mysql_offset_set_file(out, slice_cstr(file)) == E_OK) {
+        out->pos = at;
+        *told = true;
+        rc = mariadb_gtids(c, out, e);
+    } else if (rc == E_NOT_FOUND) {
+        error_clear(e);
+        rc = E_OK;
+    }
+    mem_free(file);
+    mem_free(pos);
+    return rc;
+}
+
 enum err check_gtid_mode(struct mysql_conn *c, bool *on, struct error *e)
 {
     if (mysql_conn_server(c)->mariadb) {

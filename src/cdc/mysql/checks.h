@@ -14,6 +14,10 @@
 enum err check_settings(struct mysql_conn *c, bool queries, struct error *e) MUST_CHECK;
 /* Current position: file, pos and, where the server has them, GTIDs. */
 enum err check_position(struct mysql_conn *c, struct mysql_offset *out, struct error *e) MUST_CHECK;
+/* The position of the read view that this session has just opened; *told false: this server does not
+ * tell it, and out is as it was. */
+enum err check_view_position(struct mysql_conn *c, struct mysql_offset *out, bool *told,
+                             struct error *e) MUST_CHECK;
 /* Whether the server still has everything behind the offset that comes from wanted sources. */
 enum err check_available(struct mysql_conn *c, const struct mysql_offset *o,
                          const struct gtid_filter *f, bool *available, struct error *e) MUST_CHECK;

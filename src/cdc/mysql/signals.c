@@ -11,6 +11,7 @@
 #include "cdc/mysql/stream.h"
 
 #define POSITION_MEMBER "signal_kafka_position"
+#define BLOCKING_MEMBER "blocking_snapshots"
 
 /* --- life
  * --------------------------------------------------------------------------------------------------
@@ -36,6 +37,21 @@ struct mysql_signals *signals_new(struct mysql_task *t)
     return g;
 }
 
+void signals_blocking_done(struct mysql_signals *g)
+{
+    mem_free(g->blocking[0]);
+    g->blocking_count--;
+    memmove(g->blocking, g->blocking + 1, g->blocking_count * sizeof *g->blocking);
+    g->blocking_changed = true;
+}
+
+static void add_blocking(struct mysql_signals *g, struct slice signal)
+{
+    g->blocking = xrealloc(g->blocking, (g->blocking_count + 1) * sizeof *g->blocking);
+    g->blocking[g->blocking_count++] = slice_dup(signal);
+    g->blocking_changed = true;
+}
+
 void signals_free(struct mysql_signals *g)
 {
     if (!g)
@@ -45,6 +61,9 @@ void signals_free(struct mysql_signals *g)
     incremental_release(&g->inc);
     signal_channels_release(&g->channels);
     notifier_release(&g->notes);
+    while (g->blocking_count)
+        signals_blocking_done(g);
+    mem_free(g->blocking);
     arena_release(&g->blocking_arena);
     mem_free(g);
 }
@@ -52,6 +71,37 @@ void signals_free(struct mysql_signals *g)
 /* --- offset
  * ------------------------------------------------------------------------------------------------
  */
+
+static void restore_blocking(struct mysql_signals *g, const json_t *text)
+{
+    json_t *list = NULL;
+    if (g->blocking_count || !json_is_string(text) ||
+        json_load_slice(slice_cstr(json_string_value(text)), &list, NULL))
+        return;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        struct strbuf one = STRBUF_INIT;
+        json_dump_add(&one, json_array_get(list, i));
+        add_blocking(g, strbuf_slice(&one));
+        strbuf_release(&one);
+    }
+    if (g->blocking_count)
+        LOG_INFO(LOG_CDC_MYSQL, "A blocking snapshot was cut off; it is taken from its beginning");
+    json_decref(list);
+}
+
+/* As one text, because connectors' offsets hold no nested values. */
+static void print_blocking(const struct mysql_signals *g, struct strbuf *out)
+{
+    struct strbuf list = STRBUF_INIT;
+    if (!g->blocking_count)
+        return;
+    for (size_t i = 0; i < g->blocking_count; i++)
+        strbuf_addf(&list, "%s%s", i ? "," : "[", g->blocking[i]);
+    strbuf_addc(&list, ']');
+    strbuf_adds(out, ",\"" BLOCKING_MEMBER "\":");
+    json_add_string(out, strbuf_slice(&list));
+    strbuf_release(&list);
+}
 
 void signals_restore(struct mysql_signals *g, struct slice offset)
 {
@@ -64,6 +114,7 @@ void signals_restore(struct mysql_signals *g, struct slice offset)
     if (incremental_running(&g->inc))
         LOG_INFO(LOG_CDC_MYSQL,
                  "Incremental snapshot in progress, need to read new chunk on start");
+    restore_blocking(g, json_object_get(root, BLOCKING_MEMBER));
     json_decref(root);
 }
 
@@ -73,6 +124,8 @@ void signals_forget(struct mysql_signals *g)
         return;
     incremental_release(&g->inc);
     incremental_init(&g->inc, &mysql_incremental_ops, g, &g->notes);
+    while (g->blocking_count)
+        signals_blocking_done(g);
 }
 
 void signals_print(const struct mysql_signals *g, struct strbuf *out)
@@ -80,6 +133,7 @@ void signals_print(const struct mysql_signals *g, struct strbuf *out)
     if (!g)
         return;
     incremental_print(&g->inc, out);
+    print_blocking(g, out);
     if (g->channels.kafka && g->channels.position >= 0)
         strbuf_addf(out, ",\"" POSITION_MEMBER "\":%lld", (long long)g->channels.position);
 }
@@ -168,15 +222,11 @@ static void execute(struct mysql_signals *g, const struct signal *s, const struc
     struct arena a;
     LOG_INFO(LOG_CDC_MYSQL, "Requested '%s' snapshot of data collections by signal '" PRI_SL "'",
              r->blocking ? "BLOCKING" : "INCREMENTAL", ARG_SL(s->id));
-    if (r->blocking && g->blocking) {
-        LOG_WARN(LOG_CDC_MYSQL,
-                 "a blocking snapshot is about to begin; signal '" PRI_SL "' is ignored",
-                 ARG_SL(s->id));
-        return;
-    }
     if (r->blocking) {
-        arena_reset(&g->blocking_arena);
-        g->blocking = signal_parse(s, &g->blocking_arena, &g->blocking_request) == E_OK;
+        struct strbuf text = STRBUF_INIT;
+        signal_to_json(s, &text);
+        add_blocking(g, strbuf_slice(&text));
+        strbuf_release(&text);
         return;
     }
     arena_init(&a, 1024, ARENA_NO_BUDGET);
@@ -205,6 +255,17 @@ static void log_message(struct mysql_signals *g, const struct signal_request *r)
     mysql_offset_release(&at);
 }
 
+/* Only incremental snapshots can be held up: while a blocking one runs, nothing listens. */
+static bool is_incremental(const struct signal_request *r)
+{
+    if (r->blocking)
+        LOG_WARN(LOG_CDC_MYSQL,
+                 "signal '" PRI_SL "' is ignored: only an incremental snapshot can be stopped, "
+                 "paused or resumed",
+                 ARG_SL(r->id));
+    return !r->blocking;
+}
+
 static void on_signal(const struct signal *s, void *arg)
 {
     struct mysql_signals *g = arg;
@@ -217,11 +278,13 @@ static void on_signal(const struct signal *s, void *arg)
             execute(g, s, &r);
             break;
         case SIGNAL_STOP:
-            incremental_stop(&g->inc, &r);
+            if (is_incremental(&r))
+                incremental_stop(&g->inc, &r);
             break;
         case SIGNAL_PAUSE:
         case SIGNAL_RESUME:
-            incremental_pause(&g->inc, r.type == SIGNAL_PAUSE);
+            if (is_incremental(&r))
+                incremental_pause(&g->inc, r.type == SIGNAL_PAUSE);
             break;
         case SIGNAL_LOG:
             log_message(g, &r);
@@ -248,6 +311,14 @@ bool signals_watch(const struct mysql_signals *g, const struct shape *s)
 {
     return capture_is_signal_table(&g->t->rules.filter, s->table->db, s->table->name) ||
            (incremental_watches(&g->inc) && chunk_is_of(g->reader, s->table->db, s->table->name));
+}
+
+bool signals_listen(const struct mysql_signals *g, const struct shape *s, enum mysql_rows_op op)
+{
+    /* What is not told must not take rows out of a chunk, but rows that are gone are. */
+    return g && signals_watch(g, s) &&
+           (op == ROWS_DELETE ||
+            capture_is_signal_table(&g->t->rules.filter, s->table->db, s->table->name));
 }
 
 static struct slice cell_text(const struct shape *s, const struct mysql_table_map *map,
@@ -325,13 +396,26 @@ void signals_table_changed(struct mysql_signals *g, struct slice db, struct slic
  * --------------------------------------------------------------------------------------------
  */
 
+/* The signal of the first blocking snapshot, read again. */
+static enum err blocking_request(struct mysql_signals *g, struct error *e)
+{
+    struct signal s;
+    arena_reset(&g->blocking_arena);
+    enum err rc = signal_from_json(slice_cstr(g->blocking[0]), &g->blocking_arena, &s, e);
+    if (rc == E_OK && signal_parse(&s, &g->blocking_arena, &g->blocking_request))
+        rc = error_set(e, E_INVALID, "the stored signal is none");
+    return rc;
+}
+
 static enum err poll_blocking(struct mysql_signals *g, struct record_batch *b, struct error *e)
 {
     struct mysql_task *t = g->t;
     bool done = false;
     enum err rc = E_OK;
     if (!t->snapshot) {
-        rc = stream_session(t->stream, e);
+        rc = blocking_request(g, e);
+        if (rc == E_OK)
+            rc = stream_session(t->stream, e);
         if (rc == E_OK) {
             LOG_INFO(LOG_CDC_MYSQL, "Streaming will now pause");
             t->snapshot = snapshot_new_blocking(t, &g->blocking_request);
@@ -349,12 +433,14 @@ static enum err poll_blocking(struct mysql_signals *g, struct record_batch *b, s
         error_clear(e);
         if (t->snapshot)
             snapshot_note(t->snapshot, "ABORTED");
-        mysql_conn_close(t->conn); /* ends what is locked and open */
-        t->conn = NULL;
+        signals_blocking_done(g);
     }
     snapshot_free(t->snapshot);
     t->snapshot = NULL;
-    g->blocking = false;
+    if (rc) { /* ends what is locked and open */
+        mysql_conn_close(t->conn);
+        t->conn = NULL;
+    }
     stream_resumed(t->stream);
     LOG_INFO(LOG_CDC_MYSQL, "Streaming resumed");
     return E_OK;
@@ -378,7 +464,12 @@ enum err signals_poll(struct mysql_signals *g, struct record_batch *b, bool *tak
         (void)incremental_passed(&g->inc, slice_cstr(g->inc.mark_id), false);
     if (incremental_holds(&g->inc))
         return emit_window(g, b, e);
-    if (g->blocking)
+    /* Not connected: the stream does not know all of its position, or has lost its way to marks of
+     * the chunk at hand, which another server may never have seen. */
+    bool connected = g->t->stream->dump != NULL;
+    if (!connected)
+        incremental_drop(&g->inc);
+    if (g->blocking_count && (connected || g->t->snapshot))
         return poll_blocking(g, b, e);
     if (notifier_pending(&g->notes))
         return notifier_flush(&g->notes, b) ? error_set(e, E_NOMEM, "no memory for notifications")
@@ -386,10 +477,12 @@ enum err signals_poll(struct mysql_signals *g, struct record_batch *b, bool *tak
     *taken = false;
     if (signal_channels_poll(&g->channels, on_signal, g))
         stream_wants_offset(g->t->stream);
-    if (g->blocking) {
-        *taken = true;
-        return E_OK;
+    if (g->blocking_changed) {
+        g->blocking_changed = false;
+        stream_wants_offset(g->t->stream);
     }
+    if (!connected || g->blocking_count)
+        return E_OK;
     enum err rc = incremental_step(&g->inc, e);
     if (g->by_position && g->inc.window == INC_WAITING) /* from here on the stream is compared */
         (void)incremental_passed(&g->inc, slice_cstr(g->inc.mark_id), true);

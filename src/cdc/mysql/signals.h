@@ -32,9 +32,12 @@ struct mysql_signals {
     struct chunk_reader *reader;
     bool by_position; /* windows have no marks in the binlog */
     struct window_position position;
-    /* a blocking snapshot that was asked for */
-    bool blocking;
-    struct arena blocking_arena;
+    /* Blocking snapshots that were asked for, the first one at work or next. In the offset, too:
+     * after a crash they are taken from their beginning. */
+    char **blocking; /* signals as JSON objects */
+    size_t blocking_count;
+    bool blocking_changed;       /* since an offset was asked for */
+    struct arena blocking_arena; /* of the first one's request, while it is at work */
     struct signal_request blocking_request;
     uint64_t stored_changes; /* inc.changes as of the last offset */
     bool told_fields;
@@ -51,6 +54,8 @@ void signals_forget(struct mysql_signals *g);
  * now. */
 enum err signals_poll(struct mysql_signals *g, struct record_batch *b, bool *taken,
                       struct error *e) MUST_CHECK;
+/* The first blocking snapshot is complete: the next offset says so. */
+void signals_blocking_done(struct mysql_signals *g);
 /* Appends the members of the offset, each with a comma before it. g NULL: nothing. */
 void signals_print(const struct mysql_signals *g, struct strbuf *out);
 
@@ -58,6 +63,8 @@ void signals_print(const struct mysql_signals *g, struct strbuf *out);
  * -------------------------------------------------------------------------------------------- */
 /* Whether rows of this table have to be told now: it is the signal table, or in an open window. */
 bool signals_watch(const struct mysql_signals *g, const struct shape *s);
+/* The same for rows that are not handed out (skipped.operations). g NULL: no. */
+bool signals_listen(const struct mysql_signals *g, const struct shape *s, enum mysql_rows_op op);
 /* One row of an event of a watched table; cells that the operation does not have are not looked at.
  */
 void signals_row(struct mysql_signals *g, const struct shape *s, const struct mysql_table_map *map,
@@ -68,7 +75,7 @@ void signals_table_changed(struct mysql_signals *g, struct slice db, struct slic
 /* The stream stops here: something else comes first. g NULL: no. */
 static inline bool signals_hold(const struct mysql_signals *g)
 {
-    return g && (incremental_holds(&g->inc) || g->blocking);
+    return g && (incremental_holds(&g->inc) || g->blocking_count);
 }
 
 /* --- signals_chunk.c: chunks of a table ---------------------------------------------------------

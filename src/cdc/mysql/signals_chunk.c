@@ -9,32 +9,22 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "cdc/mysql/chunk.h"
 #include "cdc/mysql/signals.h"
 #include "cdc/mysql/task.h"
 
-enum { CHUNK_BYTES = 64 << 20, LATER_MAX = 50 };
+enum { CHUNK_BYTES = 64 << 20, LATER_MAX = 5 };
 
-/* How a key column is compared. */
-enum key_kind { KEY_NUMBER, KEY_TEXT, KEY_HEX };
-struct key_column {
-    uint32_t column;
-    enum key_kind kind;
-    bool nullable;
-    const char *suffix; /* `k`SUFFIX is a number that sorts as the column does; NULL: the column */
-};
 struct chunk_reader {
     struct mysql_task *t;
     struct mysql_conn *conn;         /* its own session */
     const struct mysql_table *table; /* of the chunk at hand; referenced */
-    struct key_column *keys;
-    uint32_t key_count;
+    struct chunk_keys keys;
     uint32_t *columns; /* table column of each result column but the keys */
     uint32_t column_count;
-    bool stale;       /* something came that cannot be compared */
-    int later;        /* how often the table was not as expected */
+    int later;        /* how often the table was not as the stream had told it by then */
     char open_at[40]; /* time of the opening mark */
 };
 struct chunk_row {
@@ -46,6 +36,7 @@ struct chunk_reader *chunk_reader_new(struct mysql_task *t)
 {
     struct chunk_reader *r = xcalloc(1, sizeof *r);
     r->t = t;
+    chunk_keys_init(&r->keys);
     return r;
 }
 
@@ -54,8 +45,8 @@ void chunk_reader_free(struct chunk_reader *r)
     if (!r)
         return;
     mysql_conn_close(r->conn);
+    chunk_keys_release(&r->keys);
     mysql_table_unref(r->table);
-    mem_free(r->keys);
     mem_free(r->columns);
     mem_free(r);
 }
@@ -178,8 +169,6 @@ static enum err set_mark(void *db, struct incremental *inc, bool open, struct er
     struct mysql_signals *g = db;
     struct chunk_reader *r = g->reader;
     struct strbuf sql = STRBUF_INIT;
-    if (open)
-        r->stale = false;
     enum err rc = session(r, e);
     if (rc == E_OK && g->by_position)
         return lost(r, window_position_mark(g, r->conn, open, e), e);
@@ -198,327 +187,47 @@ static enum err set_mark(void *db, struct incremental *inc, bool open, struct er
     return lost(r, rc, e);
 }
 
-/* --- keys
- * --------------------------------------------------------------------------------------------------
- */
-
-static struct key_column key_of(const struct mysql_table *t, uint32_t column)
-{
-    const struct mysql_column *c = &t->columns[column];
-    struct key_column k = {.column = column, .kind = KEY_TEXT, .nullable = c->nullable};
-    unsigned flags = mysql_column_type_flags(c->type);
-    if (c->type == COL_ENUM || c->type == COL_SET || c->type == COL_BIT) {
-        k.kind = KEY_NUMBER; /* sorted by number, compared as text */
-        k.suffix = "+0";
-    } else if (c->type == COL_FLOAT) {
-        k.kind = KEY_NUMBER; /* its text has six digits only */
-        k.suffix = "+0e0";
-    } else if (flags & (COLF_INTEGER | COLF_FLOATING) || c->type == COL_DECIMAL ||
-               c->type == COL_YEAR) {
-        k.kind = KEY_NUMBER; /* as text it would be compared as a double */
-    } else if (flags & (COLF_BYTES | COLF_GEOMETRY) || c->type == COL_VECTOR) {
-        k.kind = KEY_HEX;
-    }
-    return k;
-}
-
-static void add_key(struct chunk_reader *r, uint32_t column)
-{
-    for (uint32_t i = 0; i < r->key_count; i++)
-        if (r->keys[i].column == column)
-            return;
-    r->keys[r->key_count++] = key_of(r->table, column);
-}
-
-static bool is_unique(const struct chunk_reader *r)
-{
-    for (uint32_t i = 0; i < r->table->key_count; i++) {
-        const struct mysql_key *k = &r->table->keys[i];
-        bool all = k->unique && k->whole;
-        for (uint32_t c = 0; c < k->column_count && all; c++) {
-            bool found = false;
-            for (uint32_t j = 0; j < r->key_count; j++)
-                found |= r->keys[j].column == k->columns[c] && !r->keys[j].nullable;
-            all = found;
-        }
-        if (all)
-            return true;
-    }
-    return false;
-}
-
-/* What the table is read by: the surrogate key, or the key of its records; then the primary key, so
- * that no two rows are equal. False: there is nothing. */
-static bool choose_keys(struct chunk_reader *r, const struct inc_collection *c,
-                        const struct shape *s)
-{
-    r->keys = xrealloc(r->keys, (2 * (size_t)r->table->column_count + 2) * sizeof *r->keys);
-    r->key_count = 0;
-    if (c->surrogate_key) {
-        int at = mysql_table_column(r->table, slice_cstr(c->surrogate_key));
-        if (at < 0) {
-            LOG_WARN(LOG_CDC_MYSQL, "Surrogate key \"%s\" doesn't exist in table \"%s\"",
-                     c->surrogate_key, c->id);
-            return false;
-        }
-        add_key(r, (uint32_t)at);
-    } else {
-        for (uint32_t k = 0; k < s->key_count; k++)
-            for (uint32_t i = 0; i < r->table->column_count; i++)
-                if (s->slots[i] == (int32_t)s->key_slots[k])
-                    add_key(r, i);
-    }
-    if (!r->key_count) {
-        LOG_WARN(LOG_CDC_MYSQL,
-                 "Incremental snapshot for table '%s' skipped because the table has no primary "
-                 "keys",
-                 c->id);
-        return false;
-    }
-    if (!is_unique(r))
-        for (uint32_t k = 0; k < r->table->row_key_count; k++)
-            add_key(r, r->table->key[k]);
-    return true;
-}
-
 /* --- statements
  * ----------------------------------------------------------------------------------------------
  */
 
-static void add_key_name(const struct chunk_reader *r, uint32_t i, struct strbuf *sql)
+/* Columns of the value and of the record's key, and what the table is read by. */
+static void choose_columns(struct chunk_reader *r, const struct shape *s)
 {
-    const struct key_column *k = &r->keys[i];
-    if (k->suffix)
-        strbuf_addc(sql, '(');
-    mysql_quote_name(sql, r->table->columns[k->column].name);
-    if (k->suffix)
-        strbuf_addf(sql, "%s)", k->suffix);
-}
-
-/* A number as a server prints it, and nothing else: the texts come from the stored offset. */
-static bool is_number(const char *text)
-{
-    return text[0] && strspn(text, "+-.0123456789eE") == strlen(text);
-}
-
-static enum err add_literal(const struct key_column *k, const json_t *v, struct strbuf *sql)
-{
-    const char *text = json_string_value(v);
-    if (!text)
-        return E_CORRUPT;
-    if (k->kind == KEY_NUMBER) {
-        strbuf_adds(sql, text);
-        return is_number(text) ? E_OK : E_CORRUPT;
-    }
-    if (k->kind == KEY_TEXT) {
-        mysql_quote_text(sql, slice_cstr(text));
-        return E_OK;
-    }
-    strbuf_addf(sql, "x'%s'", text);
-    return strspn(text, "0123456789abcdefABCDEF") == strlen(text) ? E_OK : E_CORRUPT;
-}
-
-/* k = v, or k > v; NULL comes before all values. */
-static enum err add_compare(const struct chunk_reader *r, uint32_t i, const json_t *v, bool greater,
-                            struct strbuf *sql)
-{
-    bool nullable = r->keys[i].nullable;
-    if (nullable && greater) {
-        strbuf_addc(sql, '(');
-        add_key_name(r, i, sql);
-        strbuf_adds(sql, json_is_null(v) ? " IS NOT NULL)" : " IS NOT NULL AND ");
-    } else if (nullable && json_is_null(v)) {
-        add_key_name(r, i, sql);
-        strbuf_adds(sql, " IS NULL");
-    }
-    if (json_is_null(v))
-        return nullable ? E_OK : E_CORRUPT;
-    add_key_name(r, i, sql);
-    strbuf_adds(sql, greater ? " > " : nullable ? " <=> " : " = "); /* never NULL, also under NOT */
-    enum err rc = add_literal(&r->keys[i], v, sql);
-    strbuf_adds(sql, nullable && greater ? ")" : "");
-    return rc;
-}
-
-/* (k1 > v1) OR (k1 = v1 AND k2 > v2) ...; key: JSON array. */
-static enum err add_behind(const struct chunk_reader *r, const char *key, struct strbuf *sql)
-{
-    json_t *list = NULL;
-    enum err rc = json_load_slice(slice_cstr(key), &list, NULL);
-    if (rc == E_OK && json_array_size(list) != r->key_count)
-        rc = E_CORRUPT;
-    strbuf_addc(sql, '(');
-    for (uint32_t i = 0; i < r->key_count && rc == E_OK; i++) {
-        strbuf_adds(sql, i ? " OR (" : "(");
-        for (uint32_t k = 0; k < i && rc == E_OK; k++) {
-            rc = add_compare(r, k, json_array_get(list, k), false, sql);
-            strbuf_adds(sql, " AND ");
-        }
-        if (rc == E_OK)
-            rc = add_compare(r, i, json_array_get(list, i), true, sql);
-        strbuf_addc(sql, ')');
-    }
-    strbuf_addc(sql, ')');
-    json_decref(list);
-    return rc;
-}
-
-static void add_order(const struct chunk_reader *r, bool backwards, struct strbuf *sql)
-{
-    strbuf_adds(sql, " ORDER BY ");
-    for (uint32_t i = 0; i < r->key_count; i++) {
-        strbuf_adds(sql, i ? ", " : "");
-        mysql_quote_name(sql, r->table->columns[r->keys[i].column].name);
-        strbuf_adds(sql, backwards ? " DESC" : "");
-    }
-}
-
-static void add_from(const struct chunk_reader *r, struct strbuf *sql)
-{
-    strbuf_adds(sql, " FROM ");
-    mysql_quote_name(sql, r->table->db);
-    strbuf_addc(sql, '.');
-    mysql_quote_name(sql, r->table->name);
-}
-
-static void max_statement(const struct chunk_reader *r, const struct inc_collection *c,
-                          struct strbuf *sql)
-{
-    strbuf_adds(sql, "SELECT ");
-    for (uint32_t i = 0; i < r->key_count; i++) {
-        strbuf_adds(sql, i ? ", " : "");
-        add_key_name(r, i, sql);
-    }
-    add_from(r, sql);
-    if (c->filter)
-        strbuf_addf(sql, " WHERE (%s)", c->filter);
-    add_order(r, true, sql);
-    strbuf_adds(sql, " LIMIT 1");
-}
-
-/* Columns of the value and of the record's key, then what the table is read by. */
-static enum err chunk_statement(struct chunk_reader *r, const struct incremental *inc,
-                                const struct shape *s, struct strbuf *sql)
-{
-    const struct inc_collection *c = &inc->items[0];
     r->columns = xrealloc(r->columns, (r->table->column_count + 1) * sizeof *r->columns);
     r->column_count = 0;
-    strbuf_adds(sql, "SELECT ");
     for (uint32_t i = 0; i < r->table->column_count; i++) {
-        bool is_key = false;
-        for (uint32_t k = 0; k < r->key_count; k++)
-            is_key |= r->keys[k].column == i;
-        if (s->slots[i] < 0 && !is_key)
+        struct key_column *key = NULL;
+        for (uint32_t k = 0; k < r->keys.count; k++)
+            if (r->keys.items[k].column == i)
+                key = &r->keys.items[k];
+        if (s->slots[i] < 0 && !key)
             continue;
-        mysql_quote_name(sql, r->table->columns[i].name);
-        strbuf_adds(sql, ", ");
+        if (key)
+            key->at = r->column_count;
         r->columns[r->column_count++] = i;
     }
-    for (uint32_t i = 0; i < r->key_count; i++) {
-        strbuf_adds(sql, i ? ", " : "");
-        add_key_name(r, i, sql);
-    }
-    add_from(r, sql);
-    strbuf_adds(sql, " WHERE ");
-    enum err rc = E_OK;
-    if (inc->last_key) {
-        rc = add_behind(r, inc->last_key, sql);
-        strbuf_adds(sql, " AND ");
-    }
-    strbuf_adds(sql, "NOT ");
+}
+
+/* The only row's columns as a stored key; *found: there is one. */
+static enum err query_key(struct chunk_reader *r, const char *sql, struct strbuf *key, bool *found,
+                          struct error *e)
+{
+    struct mysql_result row;
+    enum err rc = mysql_conn_query(r->conn, sql, &row, e);
+    if (rc)
+        return rc;
+    rc = mysql_result_next(&row, e);
+    *found = rc == E_OK;
     if (rc == E_OK)
-        rc = add_behind(r, inc->max_key, sql);
-    if (c->filter)
-        strbuf_addf(sql, " AND (%s)", c->filter);
-    add_order(r, false, sql);
-    strbuf_addf(sql, " LIMIT %d", r->t->o.chunk_size > 0 ? r->t->o.chunk_size : 1024);
-    return rc;
+        chunk_key_print(&r->keys, &row, 0, key);
+    mysql_result_end(&row);
+    return rc == E_NOT_FOUND ? E_OK : rc;
 }
 
 /* --- rows
  * --------------------------------------------------------------------------------------------------
  */
-
-/* The result's columns from `from` on, as a stored key. */
-static void print_key(const struct chunk_reader *r, const struct mysql_result *row, unsigned from,
-                      struct strbuf *out)
-{
-    struct json_writer w = JSON_WRITER(out);
-    struct strbuf hex = STRBUF_INIT;
-    strbuf_reset(out);
-    jw_begin_array(&w);
-    for (uint32_t i = 0; i < r->key_count; i++) {
-        struct slice text = mysql_result_get(row, from + i);
-        strbuf_reset(&hex);
-        if (text.p && r->keys[i].kind == KEY_HEX)
-            hex_encode(&hex, text);
-        jw_string(&w, text.p && r->keys[i].kind == KEY_HEX ? strbuf_slice(&hex) : text);
-    }
-    jw_end_array(&w);
-    strbuf_release(&hex);
-}
-
-/* A text, with a fraction of seconds only up to its last digit that is not zero. */
-static void add_text(const struct codec *c, struct slice s, struct strbuf *out)
-{
-    ptrdiff_t dot = slice_find_char(s, '.');
-    if (dot >= 0 && mysql_column_type_flags(c->column->type) & COLF_TEMPORAL) {
-        size_t end = (size_t)dot + 1, kept;
-        while (end < s.n && s.p[end] >= '0' && s.p[end] <= '9')
-            end++;
-        for (kept = end; kept > (size_t)dot + 1 && s.p[kept - 1] == '0';)
-            kept--;
-        strbuf_add(out, s.p, kept == (size_t)dot + 1 ? (size_t)dot : kept);
-        s = slice_sub(s, end, s.n);
-    }
-    strbuf_add_slice(out, s);
-}
-
-/* The same value from a result and from the binlog gives the same bytes, different ones never do:
- * each ends with its length and kind. */
-static void add_value(const struct codec *c, struct value v, struct strbuf *out)
-{
-    size_t start = out->n;
-    switch ((enum value_kind)v.kind) {
-    case VALUE_BOOL:
-    case VALUE_INT:
-        strbuf_add(out, &v.u.i, sizeof v.u.i);
-        break;
-    case VALUE_DOUBLE: /* a result has six digits of a float */
-        strbuf_addf(out, c->column->type == COL_FLOAT ? "%.6g" : "%.17g", v.u.d);
-        break;
-    case VALUE_STRING:
-    case VALUE_BYTES:
-        add_text(c, value_slice(v), out);
-        break;
-    default:
-        for (uint32_t i = 0; v.kind == VALUE_STRUCT && i < v.n; i++)
-            add_value(c, v.u.v[i], out);
-        break;
-    }
-    uint64_t n = out->n - start;
-    strbuf_add(out, &n, sizeof n);
-    strbuf_addc(out, (char)('a' + v.kind));
-}
-
-static enum err row_key(const struct chunk_reader *r, const struct shape *s,
-                        const struct mysql_result *row, struct arena *a, struct strbuf *out)
-{
-    struct value_env env = {.arena = a};
-    enum err rc = E_OK;
-    strbuf_init(&env.scratch, 0);
-    strbuf_reset(out);
-    for (uint32_t k = 0; k < r->key_count && rc == E_OK; k++) {
-        const struct codec *c = &s->codecs[r->keys[k].column];
-        struct value v = value_null();
-        for (uint32_t i = 0; i < r->column_count; i++)
-            if (r->columns[i] == r->keys[k].column)
-                rc = codec_text(c, &env, mysql_result_get(row, i), &v);
-        add_value(c, v, out);
-    }
-    strbuf_release(&env.scratch);
-    return rc;
-}
 
 static struct chunk_row *copy_row(const struct chunk_reader *r, const struct mysql_result *row,
                                   struct arena *a)
@@ -546,25 +255,26 @@ static struct chunk_row *copy_row(const struct chunk_reader *r, const struct mys
     return copy;
 }
 
-/* All rows of the result; a chunk of very large rows ends early. */
-static enum err take_rows(struct chunk_reader *r, struct incremental *inc, const struct shape *s,
+/* All rows of the result; a chunk of very large rows ends early, where rows differ in their keys. */
+static enum err take_rows(struct chunk_reader *r, struct incremental *inc,
                           struct mysql_result *result, struct error *e)
 {
     struct strbuf key = STRBUF_INIT, end = STRBUF_INIT;
     struct arena scratch;
     enum err rc = E_OK;
     arena_init(&scratch, 4096, ARENA_NO_BUDGET);
-    while (inc->arena.used < CHUNK_BYTES && (rc = mysql_result_next(result, e)) == E_OK) {
+    while ((inc->arena.used < CHUNK_BYTES || !r->keys.unique) &&
+           (rc = mysql_result_next(result, e)) == E_OK) {
         arena_reset(&scratch);
         struct chunk_row *row = copy_row(r, result, &inc->arena);
-        rc = row_key(r, s, result, &scratch, &key);
+        rc = chunk_key_result(&r->keys, result, &scratch, &key);
         if (rc == E_OK)
             rc = row ? incremental_add(inc, strbuf_slice(&key), row) : E_NOMEM;
         if (rc) {
             error_set(e, rc, "a row of %s cannot be kept: %s", inc->items[0].id, err_name(rc));
             break;
         }
-        print_key(r, result, r->column_count, &end);
+        chunk_key_print(&r->keys, result, r->column_count, &end);
     }
     if (rc == E_NOT_FOUND)
         rc = E_OK;
@@ -580,7 +290,8 @@ static enum err take_rows(struct chunk_reader *r, struct incremental *inc, const
  * --------------------------------------------------------------------------------------------
  */
 
-/* The stream may be behind a change of the table: what was refused may be right soon. */
+/* The stream may be behind a change of the table: what was refused may be right when it has come to
+ * here. */
 static enum err refused(struct chunk_reader *r, const struct incremental *inc, enum err rc,
                         enum chunk_outcome *out, struct error *e)
 {
@@ -602,42 +313,66 @@ static enum err find_max(struct chunk_reader *r, struct incremental *inc, bool *
                          struct error *e)
 {
     struct strbuf sql = STRBUF_INIT, key = STRBUF_INIT;
-    struct mysql_result row;
-    max_statement(r, &inc->items[0], &sql);
-    enum err rc = mysql_conn_query(r->conn, sql.p, &row, e);
-    strbuf_release(&sql);
-    if (rc)
-        return rc;
-    rc = mysql_result_next(&row, e);
-    *found = rc == E_OK;
-    if (rc == E_OK) {
-        print_key(r, &row, 0, &key);
+    chunk_sql_max(&r->keys, inc->items[0].filter, &sql);
+    enum err rc = query_key(r, sql.p, &key, found, e);
+    if (rc == E_OK && *found) {
         incremental_set_max(inc, strbuf_slice(&key));
         LOG_INFO(LOG_CDC_MYSQL, "Incremental snapshot for table '%s' will end at position %s",
                  inc->items[0].id, key.p);
     }
-    mysql_result_end(&row);
+    strbuf_release(&sql);
     strbuf_release(&key);
-    return rc == E_NOT_FOUND ? E_OK : rc;
+    return rc;
 }
 
-static enum err read_rows(struct chunk_reader *r, struct incremental *inc, const struct shape *s,
-                          struct error *e)
+/* Where keys repeat, a chunk has all rows of its last key: it ends with that of row number `limit`.
+ */
+static enum err end_of_chunk(struct chunk_reader *r, struct chunk_range *range, struct strbuf *key,
+                             struct error *e)
 {
     struct strbuf sql = STRBUF_INIT;
+    bool found = false;
+    enum err rc = chunk_sql_end(&r->keys, range, &sql);
+    if (rc == E_OK)
+        rc = query_key(r, sql.p, key, &found, e);
+    strbuf_release(&sql);
+    range->limit = 0;
+    if (found)
+        range->until = key->p;
+    return rc;
+}
+
+static enum err read_rows(struct chunk_reader *r, struct incremental *inc, struct error *e)
+{
+    struct strbuf sql = STRBUF_INIT, end = STRBUF_INIT;
     struct mysql_result result;
-    enum err rc = chunk_statement(r, inc, s, &sql);
-    if (rc)
+    struct chunk_range range = {.after = inc->last_key,
+                                .until = inc->max_key,
+                                .filter = inc->items[0].filter,
+                                .limit = r->t->o.chunk_size > 0 ? r->t->o.chunk_size : 1024};
+    enum err rc = r->keys.unique ? E_OK : end_of_chunk(r, &range, &end, e);
+    if (rc == E_OK)
+        rc = chunk_sql_rows(&r->keys, r->columns, r->column_count, &range, &sql);
+    if (rc == E_CORRUPT)
         error_set(e, rc, "the stored key %s does not fit table %s",
                   inc->last_key ? inc->last_key : inc->max_key, inc->items[0].id);
-    else
+    if (rc == E_OK)
         rc = mysql_conn_query(r->conn, sql.p, &result, e);
+    if (rc == E_OK) {
+        rc = take_rows(r, inc, &result, e);
+        mysql_result_end(&result);
+    }
     strbuf_release(&sql);
-    if (rc)
-        return rc;
-    rc = take_rows(r, inc, s, &result, e);
-    mysql_result_end(&result);
+    strbuf_release(&end);
     return rc;
+}
+
+static void set_key_form(const struct chunk_reader *r, struct incremental *inc)
+{
+    struct strbuf form = STRBUF_INIT;
+    chunk_keys_form(&r->keys, &form);
+    incremental_set_key_form(inc, strbuf_slice(&form));
+    strbuf_release(&form);
 }
 
 static enum err read_chunk(void *db, struct incremental *inc, enum chunk_outcome *out,
@@ -657,16 +392,18 @@ static enum err read_chunk(void *db, struct incremental *inc, enum chunk_outcome
     }
     r->table = mysql_table_ref(table);
     struct shape *s = shapes_get(&t->shapes, table);
-    if (!choose_keys(r, &inc->items[0], s)) {
+    if (!chunk_keys_choose(&r->keys, table, s, inc->items[0].surrogate_key)) {
         *out = CHUNK_NO_KEY;
         return E_OK;
     }
+    choose_columns(r, s);
+    set_key_form(r, inc);
     enum err rc = session(r, e);
     bool found = true;
     if (rc == E_OK && !inc->max_key)
         rc = find_max(r, inc, &found, e);
     if (rc == E_OK && found)
-        rc = read_rows(r, inc, s, e);
+        rc = read_rows(r, inc, e);
     if (rc)
         return refused(r, inc, rc, out, e);
     r->later = 0;
@@ -685,25 +422,13 @@ void chunk_streamed(struct mysql_signals *g, const struct shape *s,
     struct chunk_reader *r = g->reader;
     struct arena a;
     struct strbuf key = STRBUF_INIT;
-    if (s->table->version != r->table->version) {
-        r->stale = true;
-        return;
-    }
+    if (s->table->version != r->table->version)
+        return; /* is_valid will say so */
     arena_init(&a, 1024, ARENA_NO_BUDGET);
-    struct value_env env = {.arena = &a};
-    strbuf_init(&env.scratch, 0);
-    for (uint32_t k = 0; k < r->key_count; k++) {
-        uint32_t i = r->keys[k].column;
-        struct value v = value_null();
-        const struct mysql_cell *cell =
-            cells[i].state == CELL_ABSENT && older ? &older[i] : &cells[i];
-        if (cell->state == CELL_ABSENT || cell->state == CELL_PARTIAL ||
-            codec_cell(&s->codecs[i], &env, &map->columns[i], cell, &v))
-            r->stale = true;
-        add_value(&s->codecs[i], v, &key);
-    }
-    incremental_streamed(&g->inc, strbuf_slice(&key));
-    strbuf_release(&env.scratch);
+    if (chunk_key_cells(&r->keys, map, cells, older, &a, &key))
+        incremental_doubt(&g->inc);
+    else
+        incremental_streamed(&g->inc, strbuf_slice(&key));
     strbuf_release(&key);
     arena_release(&a);
 }
@@ -713,7 +438,7 @@ static bool is_valid(void *db, struct incremental *inc)
     struct mysql_signals *g = db;
     const struct chunk_reader *r = g->reader;
     const struct mysql_table *now = signals_table(r->t, slice_cstr(inc->items[0].id));
-    return !r->stale && now && r->table && now->version == r->table->version;
+    return now && r->table && now->version == r->table->version;
 }
 
 static enum err emit_row(void *db, struct record_batch *b, const void *row, struct error *e)

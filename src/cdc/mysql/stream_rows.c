@@ -142,6 +142,7 @@ struct rows_run {
     uint64_t asked, asked_end; /* rows that bound->lean knows about */
     bool computing;            /* generated columns come from bound->computed */
     bool watched;              /* signals_row is told each row */
+    bool silent;               /* and nothing else is: skipped.operations */
     bool kept;                 /* the row's bytes are in the batch's arena */
 };
 
@@ -410,8 +411,9 @@ static enum err run_rows(struct rows_run *run, uint64_t skip, struct error *e)
         if (rc || i < skip)
             continue;
         em->source.fields[SOURCE_ROW] = value_int((int64_t)i);
-        rc = direct ? render_row(&s->renderer, em, run->b, s->before, s->after, i, e)
-                    : E_UNSUPPORTED;
+        if (LIKELY(!run->silent))
+            rc = direct ? render_row(&s->renderer, em, run->b, s->before, s->after, i, e)
+                        : E_UNSUPPORTED;
         if (rc == E_UNSUPPORTED)
             rc = as_values(run, &it, i, e);
         if (UNLIKELY(rc))
@@ -433,9 +435,12 @@ static enum err rows_of_event(struct stream *s, const struct mysql_event *ev,
         return error_set(e, E_CORRUPT, "rows of table id %llu came without its description",
                          (unsigned long long)rows->table_id);
     enum err rc = bind(s, rows->map, &bound, e);
-    if (rc || !bound->shape || is_skipped(s, rows->op))
+    if (rc || !bound->shape)
         return rc;
     struct shape *shape = bound->shape;
+    bool silent = is_skipped(s, rows->op);
+    if (silent && !signals_listen(s->t->signals, shape, rows->op))
+        return E_OK;
     stream_source(s, ev, b);
     struct value *fields = s->t->em.source.fields;
     fields[SOURCE_DB] = value_string(shape->table->db);
@@ -449,6 +454,7 @@ static enum err rows_of_event(struct stream *s, const struct mysql_event *ev,
                            .bound = bound,
                            .row_end = bound->row_end};
     run.watched = s->t->signals && signals_watch(s->t->signals, shape);
+    run.silent = silent;
     size_t before = b->count;
     rc = run_rows(&run, s->restart.row, e);
     if (b->count > before) {

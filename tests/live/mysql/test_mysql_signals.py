@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
 from kafka_io import events, producer, read_all
 from weirproc import Weir, wait_until
@@ -321,6 +322,8 @@ def test_pause_resume_stop(mariadb, weir):
     mariadb.sql(f"INSERT INTO {name}.t VALUES (90002, 1)")
     wait_until(lambda: events(weir.bootstrap, f"{name}.{name}.t")[-1][0] == {"id": 90002})
     signal(mariadb, name, "r", "resume-snapshot", {})
+    signal(mariadb, name, "pb", "pause-snapshot", {"type": "BLOCKING"})  # not what runs
+    signal(mariadb, name, "xb", "stop-snapshot", {"type": "BLOCKING"})
     wait_until(lambda: len(events(weir.bootstrap, f"{name}.{name}.t")) > count + 50)
     signal(mariadb, name, "x", "stop-snapshot", {"data-collections": [f"{name}.t"], "type": "INCREMENTAL"})
     wait_completed(weir, name, "one")
@@ -364,9 +367,15 @@ def test_channels_kafka_and_file(mariadb, tmp_path):
         execute(mariadb, name, "source", ["t"])  # this channel is off
         send("last", **{"data-collections": [f"{name}.t"]})
         wait_completed(weir, name, "last")
+        admin = AdminClient({"bootstrap.servers": weir.bootstrap})
+        for done in admin.delete_topics([f"{name}_signal"]).values():
+            done.result(10)
+        time.sleep(0.5)
+        send("anew", **{"data-collections": [f"{name}.t"]})  # at an offset that had been read before
+        wait_completed(weir, name, "anew")
         ids = [n["id"] for n in notes(weir, name) if n["type"] == "STARTED" and n["aggregate_type"] == "Incremental Snapshot"]
-        assert ids == ["first", "down", "f2", "last"]
-        assert [k["id"] for k, v in events(weir.bootstrap, f"{name}.{name}.t", 8)] == [1, 2] * 4
+        assert ids == ["first", "down", "f2", "last", "anew"]
+        assert [k["id"] for k, v in events(weir.bootstrap, f"{name}.{name}.t", 10)] == [1, 2] * 5
 
 
 def test_blocking_snapshot(server, weir):
@@ -443,3 +452,132 @@ def test_the_session_of_the_snapshot_is_killed(mariadb, weir):
                     pass
     wait_completed(weir, name, "one")
     check_equal(mariadb, weir, name)
+
+
+def read_rows(weir, name, t, column):
+    return sorted(v["after"][column] for _, v in events(weir.bootstrap, f"{name}.{name}.{t}") if v and v["op"] == "r")
+
+
+def test_keys_that_options_show_alike(mariadb, weir):
+    """A mask, a cut text, doubles, milliseconds, booleans, zero dates: values of a key look the same, its rows are all there."""
+    name = "inc_alike"
+    kinds = {
+        "mail": ("VARCHAR(40)", ["'a@x'", "'b@x'", "'c@x'", "'d@x'", "'e@x'"]),
+        "cut": ("VARCHAR(40)", ["'aa1'", "'aa2'", "'aa3'", "'aa4'"]),
+        "num": ("DECIMAL(30,10)", ["1.0000000001", "12345678901234567890.0000000001", "12345678901234567890.0000000002", "12345678901234567890.0000000003"]),
+        "at": ("DATETIME(6)", [f"'2001-01-01 00:00:00.00000{i}'" for i in range(6)]),
+        "flag": ("TINYINT(1)", ["0", "1", "2", "3", "4"]),
+        "day": ("DATE", ["'0000-00-00'", "'1970-01-01'", "'2024-00-00'", "'2024-01-00'"]),
+    }
+    sql = "SET SESSION sql_mode='';\n"
+    sql += "".join(f"CREATE TABLE {k} (k {t} NOT NULL PRIMARY KEY, v INT);\n" for k, (t, _) in kinds.items())
+    sql += "".join(f"INSERT INTO {k} VALUES ({v}, {i});\n" for k, (_, values) in kinds.items() for i, v in enumerate(values))
+    make(mariadb, name, sql)
+    start(mariadb, weir, name, incremental_snapshot_chunk_size=3, decimal_handling_mode="double", time_precision_mode="connect", converters="b",
+          b_type="io.debezium.connector.mariadb.converters.TinyIntOneToBooleanConverter",
+          **{"column_mask_with_5_chars": f"{name}.mail.k", "column_truncate_to_1_chars": f"{name}.cut.k"})
+    execute(mariadb, name, "all", list(kinds))
+    wait_completed(weir, name, "all")
+    for k, (_, values) in kinds.items():
+        assert read_rows(weir, name, k, "v") == list(range(len(values))), k
+
+
+def test_rows_that_share_their_key(server, weir):
+    """No key at all, and a surrogate one that repeats: also beyond the end of a chunk."""
+    name = "inc_share"
+    make(server, name, "CREATE TABLE t (g VARCHAR(5) NULL, n INT);\n"
+         "INSERT INTO t VALUES ('a',0),('A',1),('a',2),('a',3),('b',4),(NULL,5),(NULL,6),(NULL,7),('b',8),('c',9),('c',9)")
+    start(server, weir, name, incremental_snapshot_chunk_size=2)
+    execute(server, name, "one", ["t"], **{"surrogate-key": "g"})
+    wait_completed(weir, name, "one")
+    assert read_rows(weir, name, "t", "n") == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9]
+
+
+def test_the_primary_key_changes_under_a_snapshot(server, weir):
+    name = "inc_pk"
+    make(server, name, fill(5000) + ";\nALTER TABLE t MODIFY v BIGINT NOT NULL;\nUPDATE t SET v = 4999 - id")
+    start(server, weir, name, incremental_snapshot_chunk_size=2)
+    execute(server, name, "one", ["t"])
+    wait_until(lambda: notes(weir, name, "one"))
+    signal(server, name, "p", "pause-snapshot", {})
+    wait_until(lambda: any(n["type"] == "PAUSED" for n in notes(weir, name, "one")))
+    server.sql(f"ALTER TABLE {name}.t DROP PRIMARY KEY, ADD PRIMARY KEY (v)")
+    signal(server, name, "r", "resume-snapshot", {})
+    wait_completed(weir, name, "one")
+    assert set(read_rows(weir, name, "t", "id")) == set(range(5000))
+    assert "is read from its beginning again" in weir.log()
+
+
+def test_marks_that_never_come(mariadb, weir):
+    """A server that has never had the marks takes over: here the session of the snapshot keeps them out of the binlog."""
+    name = "inc_lost"
+    make(mariadb, name, fill(1000))
+    try:
+        start(mariadb, weir, name, incremental_snapshot_chunk_size=100)
+        mariadb.sql("GRANT BINLOG ADMIN ON *.* TO 'debezium'@'%';\nSET GLOBAL init_connect = 'SET sql_log_bin = 0'")
+        execute(mariadb, name, "one", ["t"])
+        wait_until(lambda: mariadb.sql(f"SELECT COUNT(*) FROM {name}.signals WHERE type LIKE 'snapshot-window%'")[0][0] >= 2)
+        time.sleep(1)
+        assert not any(n["type"] == "COMPLETED" for n in notes(weir, name, "one"))
+    finally:
+        mariadb.sql("SET GLOBAL init_connect = '';\nREVOKE BINLOG ADMIN ON *.* FROM 'debezium'@'%'")
+    for (id_,) in mariadb.sql("SELECT id FROM information_schema.processlist WHERE user = 'debezium'"):
+        mariadb.sql(f"KILL {id_}")
+    wait_completed(weir, name, "one")
+    check_equal(mariadb, weir, name)
+
+
+SLOWLY = "SELECT * FROM {0}.t WHERE SLEEP(0.002) = 0"
+WIDE = ";\nALTER TABLE t ADD COLUMN x VARCHAR(2000) DEFAULT (REPEAT('x', 2000))"
+
+
+def test_kill_in_a_blocking_snapshot(server):
+    """What was asked for is done after a crash, also what waits behind it."""
+    name = "blocking_kill"
+    make(server, name, fill(2000) + WIDE + ";\nCREATE TABLE u (id INT PRIMARY KEY);\nINSERT INTO u VALUES (1)")
+    with Weir() as weir:
+        start(server, weir, name, max_batch_size=50, max_queue_size=100)
+        with server.client(name) as c, c.cursor() as cursor:  # both in one event
+            cursor.execute("INSERT INTO signals VALUES (%s, %s, %s), (%s, %s, %s)", [x for t in "tu" for x in (t, "execute-snapshot", json.dumps(
+                {"data-collections": [f"{name}.{t}"], "type": "BLOCKING", "additional-conditions": [
+                    {"data-collection": f"{name}.t", "filter": SLOWLY.format(name)}]}))])
+        wait_until(lambda: len(events(weir.bootstrap, f"{name}.{name}.t")) > 50)
+        weir.kill()
+        weir.start()
+        assert len(events(weir.bootstrap, f"{name}.{name}.t")) < 2000, "too late"
+        completed = lambda: [n for n in notes(weir, name) if n["type"] == "COMPLETED" and n["aggregate_type"] == "Initial Snapshot"]
+        wait_until(lambda: len(completed()) == 3, 60)  # that of no_data, two that were asked for
+        assert set(read_rows(weir, name, "t", "id")) == set(range(2000))
+        assert read_rows(weir, name, "u", "id") == [1]
+        offset = lambda: weir.rest("GET", f"/connectors/{name}/offsets")[1]["offsets"][0]["offset"]
+        wait_until(lambda: "blocking_snapshots" not in offset() and "snapshot" not in offset())
+        weir.stop()
+        weir.start()
+        server.sql(f"INSERT INTO {name}.u VALUES (2)")
+        wait_until(lambda: events(weir.bootstrap, f"{name}.{name}.u")[-1][0] == {"id": 2})
+        assert len(completed()) == 3
+
+
+def test_the_session_of_a_blocking_snapshot_is_killed(mariadb, weir):
+    name = "blocking_session"
+    make(mariadb, name, fill(2000) + WIDE + ";\nCREATE TABLE u (id INT PRIMARY KEY)")
+    start(mariadb, weir, name, max_batch_size=50, max_queue_size=100)
+    execute(mariadb, name, "one", ["t"], type="BLOCKING", **{"additional-conditions": [{"data-collection": f"{name}.t", "filter": SLOWLY.format(name)}]})
+    wait_until(lambda: len(events(weir.bootstrap, f"{name}.{name}.t")) > 50)
+    for (id_,) in mariadb.sql("SELECT id FROM information_schema.processlist WHERE user = 'debezium' AND command <> 'Binlog Dump'"):
+        mariadb.sql(f"KILL {id_}")
+    wait_until(lambda: any(n["type"] == "ABORTED" for n in notes(weir, name)))
+    mariadb.sql(f"INSERT INTO {name}.u VALUES (1)")
+    assert len(events(weir.bootstrap, f"{name}.{name}.u", 1)) == 1
+    weir.wait_running(name)
+
+
+def test_signals_where_inserts_are_skipped(mariadb, weir):
+    name = "sig_skip"
+    make(mariadb, name, fill(500))
+    start(mariadb, weir, name, skipped_operations="c", incremental_snapshot_chunk_size=100)
+    execute(mariadb, name, "one", ["t"])
+    wait_completed(weir, name, "one")
+    assert read_rows(weir, name, "t", "id") == list(range(500))
+    with pytest.raises(AssertionError):
+        read_all(weir.bootstrap, f"{name}.{name}.signals", 1, timeout=1)

@@ -1,5 +1,6 @@
 """Snapshots: each mode, each way of locking, what is read, in which order and with which markers."""
 import json
+import threading
 import time
 
 import pytest
@@ -173,6 +174,33 @@ def test_locking(server, weir, mode):
     assert held == (mode == "extended"), lines
     server.sql("INSERT INTO sm_lock.a VALUES (4, 4)")
     assert ops(weir, "sm_lock", "a", 4) == ["r"] * 3 + ["c"]
+
+
+def test_writes_while_it_begins_without_locks(server, weir):
+    """Between the view of the rows and the position that streaming begins at nothing is lost."""
+    name = "sm_nolock"
+    server.sql(f"DROP DATABASE IF EXISTS {name};\nCREATE DATABASE {name};\nCREATE TABLE {name}.a (id INT PRIMARY KEY AUTO_INCREMENT, w INT)")
+    done = threading.Event()
+
+    def write(n):
+        with server.client(name) as c, c.cursor() as cursor:
+            while not done.is_set():
+                cursor.execute(f"INSERT INTO a (w) VALUES ({n})")
+    writers = [threading.Thread(target=write, args=(n,)) for n in range(6)]
+    for w in writers:
+        w.start()
+    for i in range(10):
+        start(server, weir, f"{name}{i}", snapshot_locking_mode="none", database_include_list=name, database_server_id=7700 + i)
+    wait_until(lambda: weir.log().count("Connected to binlog") == 10, 60)
+    done.set()
+    for w in writers:
+        w.join()
+    server.sql(f"INSERT INTO {name}.a (w) VALUES (-1)")
+    want = {r[0] for r in server.sql(f"SELECT id FROM {name}.a")}
+    for i in range(10):
+        topic = f"{name}{i}.{name}.a"
+        wait_until(lambda: max((k["id"] for k, _ in events(weir.bootstrap, topic, 1)), default=0) == max(want), 60, interval=0.3)
+        assert want - {k["id"] for k, _ in events(weir.bootstrap, topic)} == set(), i
 
 
 def test_table_locks_without_reload(server, weir):

@@ -14,6 +14,7 @@ struct world {
     struct record_batch b;
     int last;  /* highest number of each table */
     int chunk; /* rows of a window */
+    int same;  /* that many numbers have one key: 0 and 1: each its own */
     enum err mark_fault, read_fault;
     enum chunk_outcome outcome; /* CHUNK_ROWS: as the numbers say */
     bool changed;               /* is_valid says no */
@@ -47,7 +48,7 @@ static enum err read_numbers(void *db, struct incremental *inc, enum chunk_outco
     for (int i = from + 1; i <= w.last && i <= from + w.chunk; i++) {
         int *row = arena_alloc(&inc->arena, sizeof *row);
         *row = i;
-        snprintf(text, sizeof text, "%d", i);
+        snprintf(text, sizeof text, "%d", w.same ? i - i % w.same : i);
         CHECK_OK(incremental_add(inc, slice_cstr(text), row));
         snprintf(text, sizeof text, "[\"%d\"]", i);
         incremental_set_end(inc, slice_cstr(text));
@@ -205,6 +206,94 @@ static void test_read_again(void)
     close_world();
 }
 
+/* Rows whose keys look the same are all there; which of them the stream means is not known. */
+static void test_rows_of_one_key(void)
+{
+    open_world(4, 4);
+    w.same = 2; /* 0: 1; 2: 2, 3; 4: 4 */
+    ask_for("s", "d.a", NULL);
+    window("4");
+    CHECK_STR(w.told.p, "1 2 3 ");
+    strbuf_reset(&w.told);
+    ask_for("t", "d.a", NULL);
+    window(NULL); /* the end of the one before */
+    ask_for("t", "d.a", NULL);
+    window("2");
+    CHECK_STR(w.told.p, ""); /* read again */
+    window(NULL);
+    CHECK_STR(w.told.p, "1 2 3 4 ");
+    close_world();
+}
+
+/* A table that is changed all the time ends, too. */
+static void test_doubts(void)
+{
+    open_world(2, 2);
+    ask_for("s", "d.a", NULL);
+    int rounds = 0;
+    for (; !w.told.n && rounds < 100; rounds++) {
+        CHECK_OK(incremental_step(&w.inc, NULL));
+        pass(true);
+        incremental_doubt(&w.inc);
+        pass(false);
+        CHECK_OK(incremental_emit(&w.inc, &w.b, 1000, NULL));
+    }
+    CHECK(rounds > 5 && rounds < 50);
+    CHECK_STR(w.told.p, "1 2 ");
+    close_world();
+}
+
+/* What cannot be read yet is read again when the stream has come to where it was tried. */
+static void test_later(void)
+{
+    open_world(2, 2);
+    ask_for("s", "d.a", NULL);
+    w.outcome = CHUNK_LATER;
+    CHECK_OK(incremental_step(&w.inc, NULL));
+    CHECK_STR(w.marks.p, "<>");
+    w.outcome = CHUNK_ROWS;
+    for (int i = 0; i < 100; i++)
+        CHECK_OK(incremental_step(&w.inc, NULL)); /* not before */
+    CHECK_STR(w.marks.p, "<>");
+    pass(true);
+    pass(false);
+    CHECK(incremental_holds(&w.inc));
+    CHECK_OK(incremental_emit(&w.inc, &w.b, 1000, NULL));
+    CHECK_STR(w.told.p, "");
+    CHECK(!w.inc.last_key);
+    window(NULL);
+    CHECK_STR(w.told.p, "1 2 ");
+    close_world();
+}
+
+/* Keys of other columns than before say nothing about where to go on. */
+static void test_key_form(void)
+{
+    struct strbuf text = STRBUF_INIT;
+    json_t *o = NULL;
+    open_world(4, 2);
+    ask_for("s", "d.a", NULL);
+    incremental_set_key_form(&w.inc, SL("id INT"));
+    window(NULL);
+    incremental_set_key_form(&w.inc, SL("id INT"));
+    CHECK_STR(w.inc.last_key, "[\"2\"]");
+    strbuf_adds(&text, "{\"x\":1");
+    incremental_print(&w.inc, &text);
+    strbuf_addc(&text, '}');
+    close_world();
+    open_world(4, 2);
+    CHECK_OK(json_load_slice(strbuf_slice(&text), &o, NULL));
+    incremental_restore(&w.inc, o);
+    json_decref(o);
+    CHECK_STR(w.inc.last_key, "[\"2\"]");
+    incremental_set_key_form(&w.inc, SL("other INT"));
+    CHECK(!w.inc.last_key && !w.inc.max_key);
+    window(NULL);
+    CHECK_STR(w.told.p, "1 2 ");
+    close_world();
+    strbuf_release(&text);
+}
+
 static void test_faults(void)
 {
     struct strbuf text = STRBUF_INIT;
@@ -325,6 +414,10 @@ static const struct test_case tests[] = {
     {"windows", test_windows},
     {"marks", test_marks},
     {"chunks that are read again", test_read_again},
+    {"rows of one key", test_rows_of_one_key},
+    {"doubts", test_doubts},
+    {"later", test_later},
+    {"other keys than before", test_key_form},
     {"faults", test_faults},
     {"signals", test_signals},
     {"the offset", test_offset},

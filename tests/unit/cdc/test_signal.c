@@ -90,6 +90,13 @@ static void test_from_json(void)
     CHECK(slice_eq_c(s.data, "{}"));
     CHECK_OK(signal_from_json(SL("{\"type\":\"log\"}"), &a, &s, NULL));
     CHECK(!s.data.p);
+    struct strbuf text = STRBUF_INIT;
+    s = (struct signal){SL("a\"b"), SL("log"), SL("{\"x\":1}")};
+    signal_to_json(&s, &text);
+    CHECK_STR(text.p, "{\"id\":\"a\\\"b\",\"type\":\"log\",\"data\":\"{\\\"x\\\":1}\"}");
+    CHECK_OK(signal_from_json(strbuf_slice(&text), &a, &s, NULL));
+    CHECK(slice_eq_c(s.id, "a\"b") && slice_eq_c(s.data, "{\"x\":1}"));
+    strbuf_release(&text);
     CHECK_ERR(signal_from_json(SL("{}"), &a, &s, NULL), E_INVALID);
     CHECK_ERR(signal_from_json(SL("\"text\""), &a, &s, NULL), E_INVALID);
     CHECK_ERR(signal_from_json(SL("{"), &a, &s, NULL), E_INVALID);

@@ -175,6 +175,23 @@ void bson_build_regex(struct bson_build *b, struct slice name, struct slice patt
     strbuf_addc(&b->out, 0);
 }
 
+void bson_build_pointer(struct bson_build *b, struct slice name, struct slice to, const char id[12])
+{
+    bson_build_text_as(b, name, BSON_DB_POINTER, to);
+    strbuf_add(&b->out, id, 12);
+}
+
+void bson_build_scope(struct bson_build *b, struct slice name, struct slice code,
+                      struct slice scope)
+{
+    head(b, BSON_CODE_SCOPE, name);
+    add_le32(b, 4 + 4 + code.n + 1 + scope.n);
+    add_le32(b, code.n + 1);
+    strbuf_add_slice(&b->out, code);
+    strbuf_addc(&b->out, 0);
+    strbuf_add_slice(&b->out, scope);
+}
+
 void bson_build_doc(struct bson_build *b, struct slice name, struct slice doc, enum bson_kind kind)
 {
     bson_build_raw(b, name, kind, doc.p, doc.n);

@@ -44,6 +44,10 @@ void bson_build_binary(struct bson_build *b, struct slice name, uint8_t subtype,
 /* Neither has a 0 in it. */
 void bson_build_regex(struct bson_build *b, struct slice name, struct slice pattern,
                       struct slice options);
+void bson_build_pointer(struct bson_build *b, struct slice name, struct slice to,
+                        const char id[12]); /* DBPointer */
+void bson_build_scope(struct bson_build *b, struct slice name, struct slice code,
+                      struct slice scope); /* CODE_SCOPE */
 void bson_build_doc(struct bson_build *b, struct slice name, struct slice doc, enum bson_kind kind);
 
 #endif

@@ -358,10 +358,10 @@ static ALWAYS_INLINE bool put_binary(struct out *o, const struct bson_item *i, b
     return true;
 }
 
-/* As Java sorts them. */
+/* As Java sorts them; those that the server knows are letters. */
 static struct slice sorted(struct slice options, char buf[16])
 {
-    if (options.n > 16)
+    if (options.n > 16 || !bytes_are_ascii(options.p, options.n))
         return options;
     for (size_t i = 0; i < options.n; i++) {
         size_t k = i;

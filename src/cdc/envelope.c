@@ -18,7 +18,7 @@ static struct schema_builder *named_struct(const char *name, int32_t version)
     return b;
 }
 
-static const struct schema *transaction_block(void)
+const struct schema *envelope_transaction_schema(void)
 {
     struct schema_builder *b = named_struct("event.block", 1);
     schema_builder_optional(b);
@@ -40,7 +40,7 @@ const struct schema *envelope_schema(struct slice name, const struct schema *val
     schema_builder_field(b, SL("before"), schema_ref(value));
     schema_builder_field(b, SL("after"), schema_ref(value));
     schema_builder_field(b, SL("source"), schema_ref(source));
-    schema_builder_field(b, SL("transaction"), transaction_block());
+    schema_builder_field(b, SL("transaction"), envelope_transaction_schema());
     field(b, "op", SCHEMA_STRING, false);
     field(b, "ts_ms", SCHEMA_INT64, true);
     field(b, "ts_us", SCHEMA_INT64, true);

@@ -28,6 +28,9 @@ const struct schema *envelope_schema(struct slice name, const struct schema *val
 /* The field `snapshot` of source blocks. One reference to the caller. */
 const struct schema *envelope_snapshot_schema(void);
 
+/* The optional field `transaction`: id and two counters. One reference to the caller. */
+const struct schema *envelope_transaction_schema(void);
+
 /* The headers that every record carries. SPEC: cdc-mysql 5.8 */
 enum { CONTEXT_HEADERS = 4 };
 struct context_headers {

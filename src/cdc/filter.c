@@ -25,17 +25,28 @@ static bool list_next(struct slice *rest, struct strbuf *buf)
     return true;
 }
 
+bool regex_list_next(struct slice *rest, struct strbuf *item)
+{
+    while (list_next(rest, item)) {
+        struct slice element = slice_trim(strbuf_slice(item));
+        if (!element.n)
+            continue;
+        memmove(item->p, element.p, element.n);
+        item->n = element.n;
+        item->p[item->n] = '\0';
+        return true;
+    }
+    return false;
+}
+
 enum err regex_list_parse(struct regex_list *l, struct slice text, struct error *e)
 {
     struct strbuf buf = STRBUF_INIT;
     enum err rc = E_OK;
     *l = (struct regex_list){0};
-    while (rc == E_OK && list_next(&text, &buf)) {
-        struct slice element = slice_trim(strbuf_slice(&buf));
+    while (rc == E_OK && regex_list_next(&text, &buf)) {
         struct regex *r;
-        if (element.n == 0)
-            continue;
-        rc = regex_compile(&r, element, REGEX_ANY_CASE, e);
+        rc = regex_compile(&r, strbuf_slice(&buf), REGEX_ANY_CASE, e);
         if (rc)
             break;
         l->items = xrealloc(l->items, (l->count + 1) * sizeof(struct regex *));

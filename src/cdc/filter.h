@@ -17,6 +17,9 @@ struct regex_list {
  * null or blank text gives an empty list. On failure the list is empty. */
 enum err regex_list_parse(struct regex_list *l, struct slice text, struct error *e) MUST_CHECK;
 void regex_list_release(struct regex_list *l);
+/* The next element of a list's text into `item` (reset first), trimmed; false at the end. Blank ones
+ * are left out. */
+bool regex_list_next(struct slice *rest, struct strbuf *item);
 /* Position of the first element that matches, or -1. */
 ptrdiff_t regex_list_find(const struct regex_list *l, struct slice text);
 

@@ -146,6 +146,11 @@ static void note_progress(struct incremental *inc)
         {"last_processed_key", shown(inc->last_key, &last)},
         {"data_collections", list_ids(inc, &ids)},
     };
+    if (inc->ops->last_key_last) {
+        struct note_member key = m[3];
+        m[3] = m[4];
+        m[4] = key;
+    }
     notify(inc->notes, NOTE_INCREMENTAL, "IN_PROGRESS", correlation(inc), m, ARRAY_LEN(m));
     strbuf_release(&ids);
     strbuf_release(&max);

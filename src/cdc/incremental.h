@@ -44,6 +44,7 @@ struct incremental_ops {
     bool (*is_valid)(void *db, struct incremental *inc);
     /* A row that was given to incremental_add becomes a record. */
     enum err (*emit)(void *db, struct record_batch *b, const void *row, struct error *e);
+    bool last_key_last; /* order of members in notes of progress, which readers may see */
 };
 
 struct inc_collection {

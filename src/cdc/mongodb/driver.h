@@ -37,6 +37,13 @@
     X(client_command_simple)                                                                       \
     X(client_command_with_opts)                                                                    \
     X(client_read_command_with_opts)                                                               \
+    X(client_write_command_with_opts)                                                              \
+    X(client_start_session)                                                                        \
+    X(client_session_append)                                                                       \
+    X(client_session_destroy)                                                                      \
+    X(session_opts_new)                                                                            \
+    X(session_opts_destroy)                                                                        \
+    X(session_opts_set_causal_consistency)                                                         \
     X(client_get_collection)                                                                       \
     X(client_get_database)                                                                         \
     X(client_find_databases_with_opts)                                                             \
@@ -44,6 +51,7 @@
     X(client_watch)                                                                                \
     X(server_description_destroy)                                                                  \
     X(server_descriptions_destroy_all)                                                             \
+    X(server_description_id)                                                                       \
     X(server_description_host)                                                                     \
     X(server_description_type)                                                                     \
     X(server_description_hello_response)                                                           \

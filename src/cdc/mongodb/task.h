@@ -1,9 +1,84 @@
-/* cdc/mongodb/task.h - one running connector. SPEC: cdc-mongodb 4, 5 */
+/* cdc/mongodb/task.h - one running connector: what its phases share.
+ *
+ *   CONNECT --prepare--> SNAPSHOT --done--> STREAM
+ *      ^        |  \___________________________^        (a stored offset that the server still knows)
+ *      |        \__> IDLE (initial_only)
+ *      \___ a lost connection in CONNECT or SNAPSHOT (STREAM opens its cursor again itself)
+ *
+ * Thread: the task's, except the counters (atomic) that describe and metrics read; a snapshot's readers
+ * are its own (snapshot.c). SPEC: cdc-mongodb 4, 5 */
 #ifndef WEIR_CDC_MONGODB_TASK_H
 #define WEIR_CDC_MONGODB_TASK_H
 
+#include <stdatomic.h>
+
+#include "base/base.h"
+#include "cdc/mongodb/client.h"
+#include "cdc/mongodb/collections.h"
+#include "cdc/mongodb/emit.h"
+#include "cdc/mongodb/filter.h"
+#include "cdc/mongodb/offset.h"
+#include "cdc/mongodb/options.h"
+#include "cdc/transactions.h"
 #include "connect/connector.h"
 
+enum mongo_phase { MONGO_CONNECT, MONGO_SNAPSHOT, MONGO_STREAM, MONGO_IDLE };
+
+struct mongo_snapshot;
+struct mongo_signals;
+struct mongo_stream;
+struct mongo_task {
+    struct task_ctx *ctx;
+    struct mongo_options o;
+    struct arena arena; /* of texts that live as long as the task */
+    struct mongo_filter filter;
+    struct field_rules *rules; /* NULL: none */
+    struct collections collections;
+    struct mongo_emitter em;
+    struct transactions transactions;
+    struct strbuf partition;
+    struct slice user_stages; /* cursor.pipeline: a BSON array; null: none */
+
+    struct mongo_client_pool *pool; /* NULL: not connected */
+    struct mongo_offset
+        offset;           /* as loaded, later as the snapshot left it: where streaming begins */
+    struct strbuf stored; /* the offset's JSON as loaded */
+    bool has_offset;
+    _Atomic int phase; /* enum mongo_phase; written by the task, read by describe (relaxed) */
+    struct mongo_snapshot *snapshot;
+    struct mongo_signals *signals;
+    struct mongo_stream *stream;
+    int64_t retries;
+    int64_t next_try_ms;
+
+    char *heartbeat_topic; /* NULL: no heartbeats */
+    const struct schema *heartbeat_key, *heartbeat_value;
+    int64_t next_heartbeat_ms;
+
+    /* For describe and metrics; relaxed. */
+    _Atomic uint64_t rows_read, events_seen, events_filtered, events_failed;
+    _Atomic uint64_t created, updated, deleted; /* of events */
+    _Atomic uint64_t collections_total, collections_done;
+    _Atomic uint64_t commits, disconnects, elections, empty_polls;
+    _Atomic int64_t source_ts_ms, event_ms, poll_ms, empty_poll_ms; /* wall clock; 0: none */
+    _Atomic int64_t snapshot_began_ms, snapshot_ended_ms;           /* monotonic; 0: not yet */
+    _Atomic bool connected, snapshot_skipped;
+};
+
 extern const struct source_task_ops mongo_source_ops;
+
+/* Connects, loads the offset, asks the server whether it still has it, chooses the phase. Plain
+ * messages. */
+enum err mongo_task_prepare(struct mongo_task *t, struct error *e) MUST_CHECK;
+void mongo_task_set_phase(struct mongo_task *t, enum mongo_phase p);
+/* Most records of a poll; and bytes. */
+size_t mongo_task_batch_limit(const struct mongo_task *t);
+static inline bool mongo_task_batch_full(const struct record_batch *b)
+{
+    return b->arena.used >= (size_t)8 << 20 || b->bytes >= (size_t)4 << 20;
+}
+/* "The connector is trying to read change stream starting at ..." SPEC: cdc-mongodb 4.4 */
+enum err mongo_task_lost(const struct mongo_task *t, const struct mongo_offset *at,
+                         struct error *e);
 
 #endif

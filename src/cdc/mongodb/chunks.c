@@ -1,0 +1,365 @@
+/* cdc/mongodb/chunks.c - chunks of an incremental snapshot: marks in the signal collection, documents in
+ * the order of their `_id`.
+ *
+ * Comparisons are $expr's, which order values of all types, and the index is entered at the last key: a
+ * collection whose keys are of several types is read to its end. Everything is asked of the primary,
+ * marks wait for a majority and documents are such that a majority has: a chunk is never older than its
+ * opening mark. Keys travel in the offset as JSON (relaxed). SPEC: cdc-mongodb 4.3 */
+#include "cdc/mongodb/signals.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "cdc/bson/bson_json.h"
+#include "cdc/bson/bson_parse.h"
+#include "cdc/mongodb/stream.h"
+
+enum { CHUNK_BYTES = 16 << 20, CHUNK_DEFAULT = 1024 };
+
+struct chunk_row {
+    struct slice document;
+};
+
+static mongoc_client_t *client_of(struct mongo_signals *g)
+{
+    if (!g->client)
+        g->client = mongo_client_take(g->t->pool);
+    return g->client;
+}
+
+/* --- marks --------------------------------------------------------------------------------------
+ */
+
+static enum err may_mark(const struct mongo_signals *g, struct error *e)
+{
+    const struct mongo_filter *f = &g->t->filter;
+    const struct mongo_lists *l = &f->lists;
+    if (!f->signals_coll.p)
+        return error_set(e, E_INVALID,
+                         "incremental snapshots need signal.data.collection: a collection "
+                         "(database.collection) in which the connector may insert");
+    if ((l->scope_db.p && !slice_eq(l->scope_db, f->signals_db)) ||
+        (l->scope_coll.p && !slice_eq(l->scope_coll, f->signals_coll)))
+        return error_set(e, E_INVALID,
+                         "incremental snapshots need signal.data.collection in the change stream: "
+                         "capture.scope leaves " PRI_SL "." PRI_SL " out",
+                         ARG_SL(f->signals_db), ARG_SL(f->signals_coll));
+    return E_OK;
+}
+
+static void insert_mark(struct bson_build *b, struct slice coll, const char *id, bool open)
+{
+    char name[UUID_DASHED_SIZE + 8];
+    snprintf(name, sizeof name, "%s-%s", id, open ? "open" : "close");
+    bson_build_text(b, SL("insert"), coll);
+    bson_build_begin(b, SL("documents"), BSON_ARRAY);
+    bson_build_begin(b, SL("0"), BSON_DOCUMENT);
+    bson_build_text(b, SL("_id"), slice_cstr(name));
+    bson_build_text(b, SL("type"), open ? SL("snapshot-window-open") : SL("snapshot-window-close"));
+    bson_build_text(b, SL("payload"), SL(""));
+    bson_build_end(b);
+    bson_build_end(b);
+}
+
+static void delete_mark(struct bson_build *b, struct slice coll, const char *id)
+{
+    char name[UUID_DASHED_SIZE + 8];
+    snprintf(name, sizeof name, "%s-open", id);
+    bson_build_text(b, SL("delete"), coll);
+    bson_build_begin(b, SL("deletes"), BSON_ARRAY);
+    bson_build_begin(b, SL("0"), BSON_DOCUMENT);
+    bson_build_begin(b, SL("q"), BSON_DOCUMENT);
+    bson_build_text(b, SL("_id"), slice_cstr(name));
+    bson_build_end(b);
+    bson_build_int(b, SL("limit"), 1);
+    bson_build_end(b);
+    bson_build_end(b);
+}
+
+static enum err write_command(struct mongo_signals *g, struct slice db, struct slice command,
+                              struct error *e)
+{
+    mongoc_client_t *c = client_of(g);
+    bson_error_t be = {0};
+    bson_t doc, reply;
+    char name[128];
+    snprintf(name, sizeof name, PRI_SL, ARG_SL(db));
+    if (!libbson.init_static(&doc, (const uint8_t *)command.p, command.n))
+        return error_set(e, E_CORRUPT, "a command of weir's is no BSON document");
+    bool ok = libmongoc.client_write_command_with_opts(c, name, &doc, NULL, &reply, &be);
+    enum err rc = ok ? E_OK
+                     : mongo_fault(g->t->pool, c, "Writing a mark of an incremental snapshot", &be,
+                                   &reply, NULL, e);
+    libbson.destroy(&reply);
+    if (rc == E_AUTH && e)
+        error_hint(e, "the user needs insert and remove on " PRI_SL "." PRI_SL,
+                   ARG_SL(g->t->filter.signals_db), ARG_SL(g->t->filter.signals_coll));
+    return rc;
+}
+
+static enum err set_mark(void *db, struct incremental *inc, bool open, struct error *e)
+{
+    struct mongo_signals *g = db;
+    struct bson_build b;
+    enum err rc = may_mark(g, e);
+    if (rc)
+        return rc;
+    bson_build_init(&b);
+    if (!open && g->t->o.insert_delete)
+        delete_mark(&b, g->t->filter.signals_coll, inc->mark_id);
+    else
+        insert_mark(&b, g->t->filter.signals_coll, inc->mark_id, open);
+    bson_build_begin(&b, SL("writeConcern"), BSON_DOCUMENT);
+    bson_build_text(&b, SL("w"), SL("majority"));
+    bson_build_end(&b);
+    rc = write_command(g, g->t->filter.signals_db, bson_build_finish(&b), e);
+    bson_build_release(&b);
+    return rc;
+}
+
+/* --- queries ------------------------------------------------------------------------------------
+ */
+
+/* The key in a stored text, `[key]`. */
+static enum err key_of(const char *text, struct arena *a, struct bson_item *out, struct error *e)
+{
+    struct slice list;
+    enum err rc = bson_parse(slice_cstr(text), BSON_ARRAY, a, &list, e);
+    if (!rc && !bson_find(list, SL("0"), out))
+        rc = error_set(e, E_CORRUPT, "a key of an incremental snapshot is empty");
+    return rc;
+}
+
+static void compare(struct bson_build *b, struct slice index, struct slice op,
+                    const struct bson_item *key)
+{
+    bson_build_begin(b, index, BSON_DOCUMENT);
+    bson_build_begin(b, op, BSON_ARRAY);
+    bson_build_text(b, SL("0"), SL("$_id"));
+    bson_build_begin(b, SL("1"), BSON_DOCUMENT);
+    bson_build_item(b, SL("$literal"), key);
+    bson_build_end(b);
+    bson_build_end(b);
+    bson_build_end(b);
+}
+
+static void add_filter(struct bson_build *b, struct slice filter, const struct bson_item *last,
+                       const struct bson_item *max)
+{
+    bson_build_begin(b, SL("filter"), BSON_DOCUMENT);
+    bson_build_begin(b, SL("$and"), BSON_ARRAY);
+    bson_build_begin(b, SL("0"), BSON_DOCUMENT);
+    if (max) {
+        bson_build_begin(b, SL("$expr"), BSON_DOCUMENT);
+        bson_build_begin(b, SL("$and"), BSON_ARRAY);
+        compare(b, SL("0"), SL("$lte"), max);
+        if (last)
+            compare(b, SL("1"), SL("$gt"), last);
+        bson_build_end(b);
+        bson_build_end(b);
+    }
+    bson_build_end(b);
+    if (filter.p)
+        bson_build_doc(b, SL("1"), filter, BSON_DOCUMENT);
+    bson_build_end(b);
+    bson_build_end(b);
+}
+
+static void add_order(struct bson_build *b, struct slice name, int32_t direction)
+{
+    bson_build_begin(b, name, BSON_DOCUMENT);
+    bson_build_int(b, SL("_id"), direction);
+    bson_build_end(b);
+}
+
+/* max NULL: the largest key is looked for. */
+static void find_command(struct bson_build *b, const struct collection *c, struct slice filter,
+                         const struct bson_item *last, const struct bson_item *max, int32_t limit)
+{
+    bson_build_text(b, SL("find"), c->name);
+    add_filter(b, filter, last, max);
+    add_order(b, SL("sort"), max ? 1 : -1);
+    if (!max)
+        add_order(b, SL("projection"), 1);
+    if (last) {
+        add_order(b, SL("hint"), 1);
+        bson_build_begin(b, SL("min"), BSON_DOCUMENT);
+        bson_build_item(b, SL("_id"), last);
+        bson_build_end(b);
+    }
+    bson_build_int(b, SL("limit"), max ? limit : 1);
+    bson_build_begin(b, SL("readConcern"), BSON_DOCUMENT);
+    bson_build_text(b, SL("level"), SL("majority"));
+    bson_build_end(b);
+}
+
+/* --- chunks -------------------------------------------------------------------------------------
+ */
+
+/* `[key]` of a document, as it is stored. */
+static void print_key(struct slice document, struct strbuf *out)
+{
+    strbuf_reset(out);
+    strbuf_addc(out, '[');
+    (void)mongo_emit_key(document, out);
+    strbuf_addc(out, ']');
+}
+
+static enum err add_row(struct mongo_signals *g, struct incremental *inc, struct slice document,
+                        struct error *e)
+{
+    struct chunk_row *row = arena_try_alloc(&inc->arena, sizeof *row);
+    char *copy = arena_try_alloc(&inc->arena, document.n);
+    if (!row || !copy)
+        return error_set(e, E_NOMEM, "no memory for a chunk of an incremental snapshot");
+    memcpy(copy, document.p, document.n);
+    row->document = slice_of(copy, document.n);
+    strbuf_reset(&g->key);
+    if (!mongo_emit_key(document, &g->key))
+        return E_OK;
+    return incremental_add(inc, strbuf_slice(&g->key), row)
+               ? error_set(e, E_NOMEM, "no memory for a chunk of an incremental snapshot")
+               : E_OK;
+}
+
+static enum err read_rows(struct mongo_signals *g, struct incremental *inc,
+                          struct mongo_cursor *cursor, int32_t limit, struct error *e)
+{
+    struct slice document;
+    struct strbuf key = STRBUF_INIT;
+    size_t bytes = 0;
+    int32_t n = 0;
+    enum err rc = E_OK;
+    while (!rc) {
+        while (!rc && bytes < CHUNK_BYTES && mongo_cursor_next(cursor, &document)) {
+            rc = add_row(g, inc, document, e);
+            bytes += document.n;
+            n++;
+            print_key(document, &key);
+        }
+        if (rc || n >= limit || bytes >= CHUNK_BYTES || !cursor->id)
+            break;
+        rc = mongo_cursor_more(cursor, 0, 0, e);
+    }
+    if (!rc && n)
+        incremental_set_end(inc, strbuf_slice(&key));
+    strbuf_release(&key);
+    return rc;
+}
+
+static enum err read_max(struct mongo_signals *g, struct incremental *inc,
+                         const struct collection *c, struct slice filter, struct error *e)
+{
+    struct mongo_cursor *cursor = NULL;
+    struct bson_build b;
+    struct slice document;
+    struct strbuf key = STRBUF_INIT;
+    bson_build_init(&b);
+    find_command(&b, c, filter, NULL, NULL, 1);
+    enum err rc =
+        mongo_cursor_open(&cursor, g->t->pool, client_of(g), c->db, bson_build_finish(&b), true, e);
+    if (!rc && mongo_cursor_next(cursor, &document)) {
+        print_key(document, &key);
+        incremental_set_max(inc, strbuf_slice(&key));
+    }
+    mongo_cursor_close(cursor);
+    bson_build_release(&b);
+    strbuf_release(&key);
+    return rc;
+}
+
+static enum err read_chunk(struct mongo_signals *g, struct incremental *inc,
+                           const struct collection *c, struct slice filter, struct arena *a,
+                           struct error *e)
+{
+    struct mongo_cursor *cursor = NULL;
+    struct bson_item last, max;
+    struct bson_build b;
+    int32_t limit = g->t->o.chunk_size > 0 ? g->t->o.chunk_size : CHUNK_DEFAULT;
+    enum err rc = key_of(inc->max_key, a, &max, e);
+    if (!rc && inc->last_key)
+        rc = key_of(inc->last_key, a, &last, e);
+    if (rc)
+        return rc;
+    bson_build_init(&b);
+    find_command(&b, c, filter, inc->last_key ? &last : NULL, &max, limit);
+    rc =
+        mongo_cursor_open(&cursor, g->t->pool, client_of(g), c->db, bson_build_finish(&b), true, e);
+    bson_build_release(&b);
+    if (!rc)
+        rc = read_rows(g, inc, cursor, limit, e);
+    mongo_cursor_close(cursor);
+    return rc;
+}
+
+static enum err read_first(struct mongo_signals *g, struct incremental *inc,
+                           enum chunk_outcome *out, struct arena *a, struct error *e)
+{
+    const struct inc_collection *item = &inc->items[0];
+    struct slice db, name, filter = SLICE_NULL;
+    mongo_split_id(slice_cstr(item->id), &db, &name);
+    struct collection *c = name.p ? collections_get(&g->t->collections, db, name) : NULL;
+    *out = CHUNK_UNKNOWN;
+    if (!c || !c->captured)
+        return E_OK;
+    enum err rc = E_OK;
+    if (item->filter)
+        rc = bson_parse(slice_cstr(item->filter), BSON_DOCUMENT, a, &filter, e);
+    bool begun = inc->last_key != NULL;
+    if (!rc && !inc->max_key)
+        rc = read_max(g, inc, c, filter, e);
+    *out = CHUNK_EMPTY;
+    if (rc || !inc->max_key)
+        return rc;
+    rc = read_chunk(g, inc, c, filter, a, e);
+    *out = inc->rows ? CHUNK_ROWS : begun ? CHUNK_END : CHUNK_EMPTY;
+    g->chunk_of = c;
+    return rc;
+}
+
+static enum err read_into(void *db, struct incremental *inc, enum chunk_outcome *out,
+                          struct error *e)
+{
+    struct mongo_signals *g = db;
+    struct arena a;
+    arena_init(&a, 4096, (size_t)16 << 20);
+    enum err rc = read_first(g, inc, out, &a, e);
+    arena_release(&a);
+    if (rc == E_OK || rc == E_IO || rc == E_TIMEOUT || rc == E_CANCELLED || rc == E_NOMEM)
+        return rc;
+    LOG_ERR(LOG_CDC_MONGO, LOG_L_WARN, e,
+            "Error while executing incremental snapshot for collection '%s', skipping and "
+            "continuing streaming",
+            inc->items[0].id);
+    error_clear(e);
+    *out = CHUNK_FAILED;
+    return E_OK;
+}
+
+static bool is_valid(void *db, struct incremental *inc)
+{
+    (void)db;
+    (void)inc;
+    return true; /* documents have no structure that could have changed */
+}
+
+static enum err emit(void *db, struct record_batch *b, const void *row, struct error *e)
+{
+    struct mongo_signals *g = db;
+    const struct mongo_offset *at = mongo_stream_offset(g->t->stream);
+    int64_t now = clock_wall_ms();
+    struct mongo_read how = {
+        .marker = SL("incremental"),
+        .source_ms = at->sec >= 0 ? at->sec * 1000 : now,
+        .ord = at->sec >= 0 ? at->ord : -1,
+    };
+    return mongo_emit_read(&g->t->em, b, g->chunk_of, ((const struct chunk_row *)row)->document,
+                           &how, now, e);
+}
+
+const struct incremental_ops mongo_incremental_ops = {
+    .mark = set_mark,
+    .read = read_into,
+    .is_valid = is_valid,
+    .emit = emit,
+    .last_key_last = true,
+};

@@ -1,0 +1,30 @@
+/* cdc/mongodb/pipeline.h - the stages that a change stream goes through on the server: too large
+ * documents out, captured collections and wanted operations in, the user's own stages, splitting.
+ *
+ * Unlike the original's, patterns are anchored, so that `db1` does not let `mydb10` through, and exclude
+ * lists exclude. A pattern that the server's PCRE may read otherwise than Java is left to the filter on
+ * this side: what is sent never holds back an event that the filter would take.
+ * SPEC: cdc-mongodb 5.1. Thread: any. */
+#ifndef WEIR_CDC_MONGODB_PIPELINE_H
+#define WEIR_CDC_MONGODB_PIPELINE_H
+
+#include "cdc/bson/bson_build.h"
+#include "cdc/mongodb/filter.h"
+#include "cdc/mongodb/options.h"
+
+struct pipeline_options {
+    const struct mongo_filter *filter;
+    unsigned skipped;  /* enum skipped_ops */
+    struct slice user; /* stages: a BSON array; null: none */
+    enum mongo_pipeline_order order;
+    enum mongo_oversize oversize;
+    int64_t threshold; /* bytes, with MONGO_OVERSIZE_SKIP */
+    bool notices;      /* drops and renames are wanted too, to be told in the log */
+};
+/* Writes the array of stages into b (reset first). Valid until the next use of b. E_NOMEM. */
+enum err pipeline_make(const struct pipeline_options *o, struct bson_build *b, struct slice *stages,
+                       struct error *e) MUST_CHECK;
+/* Whether Java and the server read the pattern in the same way. */
+bool pipeline_is_portable(struct slice pattern);
+
+#endif

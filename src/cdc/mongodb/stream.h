@@ -1,0 +1,37 @@
+/* cdc/mongodb/stream.h - the change stream: events to records, and the position behind them.
+ *
+ *   CLOSED --open--> OPEN --lost--> CLOSED (at once the first time, then after a pause)
+ *                     \__ history lost, rights, a wrong pipeline --> an error of the task
+ *
+ * The position moves with every event and with every answer without events (its token); it is stored
+ * with the records, and while nothing is captured at least every ten seconds, so that a quiet
+ * collection does not lose its place in a busy cluster. SPEC: cdc-mongodb 5. Thread: the task's. */
+#ifndef WEIR_CDC_MONGODB_STREAM_H
+#define WEIR_CDC_MONGODB_STREAM_H
+
+#include "cdc/mongodb/cursor.h"
+#include "cdc/mongodb/task.h"
+
+struct mongo_stream;
+struct mongo_stream *mongo_stream_new(struct mongo_task *t);
+void mongo_stream_free(struct mongo_stream *s); /* NULL allowed */
+
+/* Opens the cursor where the task's offset says, for the stream; an offset that the server does not have
+ * any more is E_NOT_FOUND. Other errors as mongo_fault makes them, or E_INVALID: the pipeline. */
+enum err mongo_stream_open(struct mongo_stream *s, struct error *e) MUST_CHECK;
+/* Adds records until the batch is full or no event is left. Blocks at most half a second. */
+enum err mongo_stream_poll(struct mongo_stream *s, struct record_batch *b,
+                           struct error *e) MUST_CHECK;
+/* Where the stream stands now. */
+const struct mongo_offset *mongo_stream_offset(const struct mongo_stream *s);
+/* The next batch carries the offset even without records; or: this one does. E_NOMEM. */
+void mongo_stream_wants_offset(struct mongo_stream *s);
+enum err mongo_stream_put_offset(struct mongo_stream *s, struct record_batch *b,
+                                 struct error *e) MUST_CHECK;
+
+/* Where a snapshot begins: behind what a stream of the same scope and pipeline has now.
+ * SPEC: cdc-mongodb 4.2 */
+enum err mongo_stream_now(struct mongo_task *t, mongoc_client_t *c, struct mongo_offset *out,
+                          struct error *e) MUST_CHECK;
+
+#endif

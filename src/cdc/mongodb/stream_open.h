@@ -1,0 +1,27 @@
+/* cdc/mongodb/stream_open.h - the state of a change stream, and how it is opened. Shared by stream.c and
+ * stream_open.c. Thread: the task's. */
+#ifndef WEIR_CDC_MONGODB_STREAM_OPEN_H
+#define WEIR_CDC_MONGODB_STREAM_OPEN_H
+
+#include "cdc/mongodb/stream.h"
+
+struct mongo_stream {
+    struct mongo_task *t;
+    mongoc_client_t *client;     /* NULL: not taken yet */
+    struct mongo_cursor *cursor; /* NULL: to be opened */
+    struct mongo_offset at;
+    struct change last; /* the newest event: `at` is to be set behind it when `moved` */
+    bool moved, unstored, wants_offset, invalidated;
+    struct change_merge merge;
+    struct bson_build build;
+    struct strbuf text;
+    int64_t now_ms;                          /* wall clock, of the records being made */
+    int64_t stored_ms, lost_ms, next_try_ms; /* monotonic; 0: not */
+    int64_t retries;
+    bool told_pipeline;
+};
+/* Gives errors of the server their meaning for a stream: E_NOT_FOUND (the position is gone),
+ * E_INVALID (the pipeline), E_TOO_LARGE, E_UNSUPPORTED (no replica set). */
+void mongo_stream_explain(const struct mongo_stream *s, struct error *e);
+
+#endif

@@ -1,0 +1,218 @@
+"""The change stream: restarts, quiet collections, collections that go and come back, lists, what is too large."""
+import json
+import time
+
+import pymongo
+import pytest
+
+from kafka_io import events
+from mongo import mongo
+from mongo_changes import MongoChanges, arrive, check
+from weirproc import Weir, wait_until
+
+
+@pytest.fixture(scope="module")
+def db():
+    with mongo() as server:
+        yield server
+
+
+@pytest.fixture
+def client(db):
+    with db.client(w="majority") as c:
+        for name in c.list_database_names():
+            if name not in ("admin", "local", "config"):
+                c.drop_database(name)
+        yield c
+
+
+def ops(found):
+    return [(v and v["op"], k["id"]) for k, v in found]
+
+
+def test_kill_in_snapshot_and_stream(client, db):
+    """kill -9 in the snapshot: all of it again; in the stream: nothing lost, nothing twice."""
+    client.up.t.insert_many([{"_id": i, "v": 1, "pad": "x" * 500} for i in range(1, 100001)])
+    with Weir() as w:
+        w.create_connector("up", db.connector("up", database_include_list="up", max_batch_size=128, capture_mode="change_streams"))
+        wait_until(lambda: "made topic up.up.t" in w.log(), interval=0.005)
+        w.kill()
+        first = len(w.log())
+        w.start()
+        wait_until(lambda: "Snapshot completed" in w.log()[first:], 60)
+        assert "The previous snapshot was incomplete, so restarting the snapshot" in w.log()[first:]
+        with MongoChanges(db, "up") as writer:
+            for _ in range(5):
+                before = writer.count
+                wait_until(lambda: writer.count > before + 100)
+                w.kill()
+                w.start()
+        w.wait_running("up")
+        found = arrive(w, "up.up.t", db, "up")
+        check(found)
+        last = [i for i, (_, v) in enumerate(found) if v and v["source"]["snapshot"] == "last"]
+        assert len(last) == 1 and all(v["op"] == "r" for _, v in found[:last[0]])
+        assert w.log()[first:].count("Snapshot completed") == 1
+
+
+def test_a_quiet_collection_keeps_its_place(client, db):
+    """Without heartbeats the stored position moves while another collection is busy."""
+    client.quiet.c.insert_one({"_id": 1})
+    with Weir() as w:
+        w.create_connector("q", db.connector("q", database_include_list="quiet"))
+        wait_until(lambda: "Reading change stream" in w.log())
+        offset = lambda: [o["offset"] for o in w.rest("GET", "/connectors/q/offsets")[1]["offsets"]][-1]
+        wait_until(lambda: w.rest("GET", "/connectors/q/offsets")[1]["offsets"])
+        wait_until(lambda: "initsync" not in offset())
+        before = offset()
+        assert before["sec"] == -1
+        client.busy.c.insert_many([{"_id": i} for i in range(100)])
+        after = wait_until(lambda: offset() if offset()["resume_token"] != before["resume_token"] else None, 20, 0.5)
+        assert after["sec"] == -1 and after["ord"] == -1
+        w.kill()
+        client.quiet.c.insert_one({"_id": 2})
+        w.start()
+        found = events(w.bootstrap, "q.quiet.c", 2)
+        assert ops(found) == [("r", "1"), ("c", "2")]
+
+
+def test_no_snapshot_begins_now(client, db):
+    """no_data: the position is stored before anything happens, so nothing is lost by a crash right after the start."""
+    client.now.c.insert_one({"_id": 1})
+    with Weir() as w:
+        w.create_connector("n", db.connector("n", database_include_list="now", snapshot_mode="no_data"))
+        wait_until(lambda: w.rest("GET", "/connectors/n/offsets")[1]["offsets"])
+        w.kill()
+        client.now.c.insert_one({"_id": 2})
+        w.start()
+        assert ops(events(w.bootstrap, "n.now.c", 1)) == [("c", "2")]
+
+
+@pytest.mark.parametrize("scope", ["collection", "database"])
+def test_what_is_dropped_comes_back(client, db, scope):
+    """A narrow stream ends with its collection; a new one goes on, also over a restart in between."""
+    client.inv.c.insert_one({"_id": 1})
+    with Weir() as w:
+        w.create_connector("i", db.connector("i", capture_scope=scope, capture_target="inv.c" if scope == "collection" else "inv"))
+        events(w.bootstrap, "i.inv.c", 1)
+        wait_until(lambda: "Reading change stream" in w.log())
+        for i in range(2, 5):
+            time.sleep(1.1)  # equal lines of a log are told once a second
+            client.inv.drop_collection("c") if scope == "collection" else client.drop_database("inv")
+            wait_until(lambda: w.log().count("its change stream has ended") >= i - 1)
+            if i == 3:
+                w.kill()
+                w.start()
+            client.inv.c.insert_one({"_id": i})
+            found = events(w.bootstrap, "i.inv.c", i)
+        assert ops(found) == [("r", "1"), ("c", "2"), ("c", "3"), ("c", "4")]
+        w.wait_running("i")
+
+
+def test_lists_are_anchored(client, db):
+    """db1 is not mydb10, and what is excluded is excluded in the stream too."""
+    for name in ("db1", "mydb10"):
+        client[name].c.insert_one({"_id": 1})
+        client[name].x.insert_one({"_id": 1})
+    with Weir() as w:
+        w.create_connector("in", db.connector("in", database_include_list="db1", collection_exclude_list="db1[.]x"))
+        w.create_connector("ex", db.connector("ex", database_exclude_list=r"my\p{Lower}+\d+", collection_include_list=r".*\.c"))
+        wait_until(lambda: w.log().count("Reading change stream") == 2)
+        for name in ("db1", "mydb10"):
+            client[name].c.insert_one({"_id": 2})
+            client[name].x.insert_one({"_id": 2})
+        client.db1.c.insert_one({"_id": 3})
+        for prefix in ("in", "ex"):
+            assert ops(events(w.bootstrap, f"{prefix}.db1.c", 3)) == [("r", "1"), ("c", "2"), ("c", "3")]
+        topics = set(w.rest("GET", "/connectors/in/topics")[1]["in"]["topics"]) | set(w.rest("GET", "/connectors/ex/topics")[1]["ex"]["topics"])
+        assert topics == {"in.db1.c", "ex.db1.c"}
+
+
+def test_too_large_an_event(client, db):
+    """An event above 16 MiB fails the task with a remedy, and skip is one: the same position, no document lost but that one."""
+    client.big.create_collection("c", changeStreamPreAndPostImages={"enabled": True})
+    client.big.c.insert_one({"_id": 1, "s": "x" * (9 << 20)})
+    with Weir() as w:
+        config = db.connector("b", database_include_list="big", capture_mode="change_streams_update_full_with_pre_image", snapshot_mode="no_data")
+        w.create_connector("b", config)
+        wait_until(lambda: "Reading change stream" in w.log())
+        client.big.c.insert_one({"_id": 2})
+        events(w.bootstrap, "b.big.c", 1)
+        client.big.c.update_one({"_id": 1}, {"$set": {"n": 1}})
+        client.big.c.insert_one({"_id": 3})
+        status = wait_until(lambda: (lambda s: s if s["tasks"] and s["tasks"][0]["state"] == "FAILED" else None)(
+            w.rest("GET", "/connectors/b/status")[1]), 60)
+        trace = status["tasks"][0]["trace"]
+        assert "10334" in trace and "cursor.oversize.handling.mode" in trace, trace
+        config.update({"cursor.oversize.handling.mode": "skip", "cursor.oversize.skip.threshold": "1000000"})
+        assert w.rest("PUT", "/connectors/b/config", config)[0] == 200
+        assert ops(events(w.bootstrap, "b.big.c", 2)) == [("c", "2"), ("c", "3")]
+
+
+def test_stop_and_pause_are_quick(client, db):
+    client.s.c.insert_one({"_id": 1})
+    with Weir() as w:
+        w.create_connector("s", db.connector("s", database_include_list="s", cursor_max_await_time_ms=60000))
+        wait_until(lambda: "Reading change stream" in w.log())
+        time.sleep(1)
+        state = lambda: w.rest("GET", "/connectors/s/status")[1]["tasks"][0]["state"]
+        began = time.monotonic()
+        w.rest("PUT", "/connectors/s/pause")
+        wait_until(lambda: state() == "PAUSED")
+        assert time.monotonic() - began < 2
+        client.s.c.insert_one({"_id": 2})
+        w.rest("PUT", "/connectors/s/resume")
+        assert ops(events(w.bootstrap, "s.s.c", 2)) == [("r", "1"), ("c", "2")]
+        began = time.monotonic()
+        w.stop()
+        assert time.monotonic() - began < 2
+
+
+def test_many_threads_in_the_snapshot(client, db):
+    """Collections of their own thread each: source blocks are not mixed, the last record of all is marked, all counted."""
+    for t in range(6):
+        client.many[f"c{t}"].insert_many([{"_id": i, "of": f"c{t}"} for i in range(2000)])
+    with Weir() as w:
+        w.create_connector("m", db.connector("m", database_include_list="many", snapshot_max_threads=4, max_batch_size=100))
+        wait_until(lambda: "Snapshot completed" in w.log(), 60)
+        wait_until(lambda: "Reading change stream" in w.log())
+        last = 0
+        for t in range(6):
+            found = events(w.bootstrap, f"m.many.c{t}", 2000)
+            assert len(found) == 2000
+            for _, v in found:
+                assert v["source"]["collection"] == json.loads(v["after"])["of"] == f"c{t}"
+                last += v["source"]["snapshot"] == "last"
+        assert last == 1
+        assert "Creating snapshot worker pool with 4 worker thread(s)" in w.log()
+
+
+def test_an_empty_snapshot_is_complete(client, db):
+    with Weir() as w:
+        w.create_connector("e", db.connector("e", database_include_list="nothing"))
+        wait_until(lambda: w.rest("GET", "/connectors/e/offsets")[1]["offsets"])
+        assert "initsync" not in w.rest("GET", "/connectors/e/offsets")[1]["offsets"][0]["offset"]
+        w.stop()
+        w.start()
+        wait_until(lambda: "A previous offset indicating a completed snapshot has been found." in w.log())
+        assert w.log().count("Snapshot completed") == 1
+
+
+def test_metrics(client, db):
+    client.met.c.insert_one({"_id": 1})
+    with Weir() as w:
+        w.create_connector("met", db.connector("met", database_include_list="met"))
+        wait_until(lambda: "Reading change stream" in w.log())
+        client.met.c.insert_one({"_id": 2})
+        client.met.c.update_one({"_id": 2}, {"$set": {"a": 1}})
+        client.met.c.delete_one({"_id": 2})
+        events(w.bootstrap, "met.met.c", 5)
+
+        def metrics():
+            text = w.rest("GET", "/metrics", base=w.web)[1]
+            lines = [line for line in text.splitlines() if line.startswith("debezium_metrics_") and 'context="streaming"' in line]
+            return {line.split("{")[0].removeprefix("debezium_metrics_"): float(line.rsplit(" ", 1)[1]) for line in lines}
+        found = wait_until(lambda: metrics() if metrics().get("TotalNumberOfDeleteEventsSeen") == 1 else None)
+        assert found["Connected"] == 1 and found["TotalNumberOfCreateEventsSeen"] == 1 and found["TotalNumberOfUpdateEventsSeen"] == 1
+        assert found["NumberOfDisconnects"] == 0 and found["MilliSecondsBehindSource"] >= 0
+        assert wait_until(lambda: metrics()["NumberOfEmptyPolls"] > 0)

@@ -24,6 +24,7 @@ struct setting {
     enum when when;
     const char *text;
     const char *cnf; /* lines below [mysqld]; NULL: nothing to do */
+    const char *newer; /* the same under its newer name, which servers have beside; NULL: none */
 };
 static const struct setting settings[] = {
     {"log_bin", IS, "OFF,0", INSPECT_FAULT, ALWAYS,
@@ -45,7 +46,7 @@ static const struct setting settings[] = {
      "expire_logs_days=7"},
     {"log_slave_updates", IS, "OFF,0", INSPECT_WARNING, REPLICA,
      "the server is a replica and does not write what it receives to its own binlog",
-     "log_slave_updates=ON"},
+     "log_slave_updates=ON", "log_replica_updates"},
     {"log_replica_updates", IS, "OFF,0", INSPECT_WARNING, REPLICA,
      "the server is a replica and does not write what it receives to its own binlog",
      "log_replica_updates=ON"},
@@ -156,7 +157,8 @@ void server_settings_inspect(const struct server_settings *s, struct inspection 
             continue;
         int64_t n;
         seconds |= row->judge == UNDER_DAY && slice_to_i64(v, &n) == E_OK && n > 0;
-        if (!v.p || !applies(s, row) || !is_wrong(row, v))
+        bool renamed = row->newer && strmap_get_c(&s->variables, row->newer).p;
+        if (!v.p || renamed || !applies(s, row) || !is_wrong(row, v))
             continue;
         if (row->level == INSPECT_FAULT) /* the text is the original's */
             inspection_add(out, row->level, row->name, "%s", row->text);

@@ -72,6 +72,32 @@ static void test_faults(void)
     }
 }
 
+/* MySQL has the variable under two names, and is warned about once. */
+static void check_replica(const char *const *names, const char *what)
+{
+    struct server_settings s = {.replica = true};
+    struct inspection found;
+    strmap_init(&s.variables);
+    for (; *names; names++)
+        strmap_set(&s.variables, slice_cstr(*names), SL("OFF"));
+    inspection_init(&found);
+    server_settings_inspect(&s, &found);
+    CHECK_INT(found.count, 1);
+    CHECK_STR(found.items[0].what, what);
+    CHECK_INT(found.items[0].level, INSPECT_WARNING);
+    server_settings_release(&s);
+    inspection_release(&found);
+}
+
+static void test_replica(void)
+{
+    static const char *const both[] = {"log_slave_updates", "log_replica_updates", NULL};
+    static const char *const old[] = {"log_slave_updates", NULL};
+    check_replica(both, "log_replica_updates");
+    check_replica(old, "log_slave_updates");
+}
+
 static const struct test_case tests[] = {
+    {"replicas", test_replica},
     {"all is well", test_all_is_well}, {"faults", test_faults}, {NULL, NULL}};
 const struct test_suite test_mysql_settings = {"cdc/mysql/settings", tests};

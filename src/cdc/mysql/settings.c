@@ -23,7 +23,7 @@ struct setting {
     enum inspect_level level;
     enum when when;
     const char *text;
-    const char *cnf; /* lines below [mysqld]; NULL: nothing to do */
+    const char *cnf;   /* lines below [mysqld]; NULL: nothing to do */
     const char *newer; /* the same under its newer name, which servers have beside; NULL: none */
 };
 static const struct setting settings[] = {

@@ -515,14 +515,13 @@ enum err stream_event(struct stream *s, const struct mysql_event *ev, struct rec
  * ---------------------------------------------------------------------------------------------------------
  */
 
-/* An event that cannot be read or processed. SPEC: cdc-mysql 4.7 */
-static enum err bad_event(struct stream *s, enum err rc, struct error *e)
+enum err stream_failed(struct stream *s, enum err rc, struct error *e)
 {
     /* The server was asked about a table and is gone, or the task is to stop: the event comes
      * again. */
-    if (rc == E_CANCELLED || rc == E_IO || rc == E_TIMEOUT)
+    if (!s->broken && (rc == E_CANCELLED || rc == E_IO || rc == E_TIMEOUT))
         return connection_fault(s, rc, e);
-    if (rc == E_NOMEM || s->t->o.on_event_error == FAILURE_FAIL) {
+    if (rc == E_NOMEM || s->broken || s->t->o.on_event_error == FAILURE_FAIL) {
         LOG_ERR(LOG_CDC_MYSQL, LOG_L_ERROR, e,
                 "Error during binlog processing. Last offset stored = %s/%llu, binlog reader near "
                 "position = "
@@ -553,7 +552,7 @@ static enum err inner_events(struct stream *s, struct record_batch *b, size_t li
         if (rc == E_OK)
             rc = stream_event(s, &ev, b, e);
         if (rc) {
-            rc = bad_event(s, rc, e);
+            rc = stream_failed(s, rc, e);
             if (rc)
                 return rc;
         }
@@ -569,7 +568,7 @@ static enum err one_event(struct stream *s, struct slice raw, struct record_batc
     if (rc == E_OK)
         rc = stream_event(s, &ev, b, e);
     if (rc)
-        rc = bad_event(s, rc, e);
+        rc = stream_failed(s, rc, e);
     if (rc == E_OK && s->in_payload)
         rc = inner_events(s, b, limit, e);
     return rc;

@@ -106,6 +106,7 @@ struct stream {
     int64_t next_progress_ms;
     bool progressed; /* moved since an offset was handed out */
     bool started;    /* something has been received */
+    bool broken;     /* the history lacks what the model has: only a new start helps */
     uint64_t events;
 };
 /* The transaction at hand has been handled in part. */
@@ -130,10 +131,24 @@ enum err stream_session(struct stream *s, struct error *e) MUST_CHECK;
 enum err stream_read_table(struct stream *s, struct slice db, struct slice table,
                            const struct mysql_table_map *map, bool *sequence,
                            struct error *e) MUST_CHECK;
+/* The table of a CREATE TABLE text takes the place of `old` (one reference, or NULL), unless it does
+ * not fit the map (NULL: any does) or says the same. */
+enum err stream_adopt(struct stream *s, struct slice db, struct slice table, const char *create,
+                      const struct mysql_table *old, const struct mysql_table_map *map,
+                      struct error *e) MUST_CHECK;
+/* Changes of the model, to the history and (b not NULL) to who reads of them. On failure the stream
+ * is broken. */
+enum err stream_report(struct stream *s, const struct mysql_changes *changes,
+                       const struct ddl_report *how, struct record_batch *b,
+                       struct error *e) MUST_CHECK;
+/* What becomes of an event that failed: E_OK: it is left out; E_AGAIN: it comes again; else the task
+ * ends, and the message is its trace. SPEC: cdc-mysql 4.7 */
+enum err stream_failed(struct stream *s, enum err rc, struct error *e) MUST_CHECK;
 /* The number of columns is that of the map. */
 bool stream_fits(const struct mysql_table *t, const struct mysql_table_map *map);
 /* The table that the map describes, read again when the model seems not to; *out NULL: not known,
- * or (*sequence) none. E_IO, E_CANCELLED: the server could not be asked. */
+ * or (*sequence) none. E_IO, E_CANCELLED: the server could not be asked. Also what stream_report
+ * gives. */
 enum err stream_fitting_table(struct stream *s, const struct mysql_table_map *map,
                               const struct mysql_table **out, bool *sequence,
                               struct error *e) MUST_CHECK;

@@ -41,24 +41,26 @@ static enum err truncates(struct stream *s, const struct mysql_event *ev, struct
 }
 
 /* The statement could not be applied: the tables are looked at again when their rows come. */
-static void not_applied(struct stream *s, const struct mysql_query_event *q, enum err rc,
-                        struct error *e)
+static enum err not_applied(struct stream *s, const struct mysql_query_event *q, enum err rc,
+                            struct error *e)
 {
     bool sequence;
     if (rc == E_NOT_FOUND) {
-        for (size_t i = 0; i < s->changes.count; i++) {
+        rc = E_OK;
+        for (size_t i = 0; i < s->changes.count && !s->broken; i++) {
             const struct mysql_change *c = &s->changes.items[i];
             if (c->kind == CHANGE_ALTER && !c->after &&
                 capture_table(&s->t->rules.filter, c->db, c->name))
-                (void)!stream_read_table(s, c->db, c->name, NULL, &sequence, e);
+                rc = stream_read_table(s, c->db, c->name, NULL, &sequence, e);
         }
-        return;
+        return s->broken ? rc : E_OK;
     }
     stream_mark_unsure(s, q);
     LOG_ERR(LOG_CDC_MYSQL, LOG_L_WARN, e,
             "a statement in database " PRI_SL
             " was not understood; the tables that it names are read again at their next rows",
             ARG_SL(q->db));
+    return E_OK;
 }
 
 enum err stream_statement(struct stream *s, const struct mysql_event *ev, struct record_batch *b,
@@ -76,10 +78,8 @@ enum err stream_statement(struct stream *s, const struct mysql_event *ev, struct
     mysql_changes_reset(&s->changes);
     enum err rc = mysql_schema_apply(s->t->schema, &origin, q->sql, &s->changes, e);
     s->generation++;
-    if (rc == E_UNSUPPORTED || rc == E_NOT_FOUND) {
-        not_applied(s, q, rc, e);
-        rc = E_OK;
-    }
+    if (rc == E_UNSUPPORTED || rc == E_NOT_FOUND)
+        rc = not_applied(s, q, rc, e);
     if (rc)
         return rc;
     for (size_t i = 0; i < s->changes.count; i++)
@@ -92,7 +92,7 @@ enum err stream_statement(struct stream *s, const struct mysql_event *ev, struct
     stream_offset(s, &at);
     struct ddl_report how = {.at = &at, .db = q->db};
     size_t before = b->count;
-    rc = mysql_task_report_changes(s->t, &s->changes, &how, b, e);
+    rc = stream_report(s, &s->changes, &how, b, e);
     mysql_offset_release(&at);
     if (rc == E_OK)
         rc = truncates(s, ev, b, e);

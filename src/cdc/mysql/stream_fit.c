@@ -123,6 +123,14 @@ static bool columns_fit(const struct mysql_table *t, const struct mysql_table_ma
 /* --- reading again ------------------------------------------------------------------------------
  */
 
+enum err stream_report(struct stream *s, const struct mysql_changes *changes,
+                       const struct ddl_report *how, struct record_batch *b, struct error *e)
+{
+    enum err rc = mysql_task_report_changes(s->t, changes, how, b, e);
+    s->broken |= rc != E_OK;
+    return rc;
+}
+
 static enum err report(struct stream *s, struct slice db, const struct mysql_changes *changes,
                        struct error *e)
 {
@@ -130,14 +138,12 @@ static enum err report(struct stream *s, struct slice db, const struct mysql_cha
     mysql_offset_init(&at);
     stream_offset(s, &at);
     struct ddl_report how = {.at = &at, .db = db};
-    enum err rc = mysql_task_report_changes(s->t, changes, &how, NULL, e);
+    enum err rc = stream_report(s, changes, &how, NULL, e);
     mysql_offset_release(&at);
     return rc;
 }
 
-/* `CREATE TABLE` text takes the place of `old` (one reference, or NULL), unless it does not fit the
- * map (NULL: any does) or says the same. */
-static enum err adopt(struct stream *s, struct slice db, struct slice table, const char *create,
+enum err stream_adopt(struct stream *s, struct slice db, struct slice table, const char *create,
                       const struct mysql_table *old, const struct mysql_table_map *map,
                       struct error *e)
 {
@@ -184,7 +190,7 @@ enum err stream_read_table(struct stream *s, struct slice db, struct slice table
     *sequence = rc == E_OK && create && slice_find(slice_cstr(create), SL(" SEQUENCE=1")) >= 0;
     if (rc == E_OK && create && !*sequence) {
         const struct mysql_table *old = mysql_table_ref(mysql_schema_find(t->schema, db, table));
-        rc = adopt(s, db, table, create, old, map, e);
+        rc = stream_adopt(s, db, table, create, old, map, e);
         mysql_table_unref(old);
     }
     mem_free(create);
@@ -216,7 +222,7 @@ enum err stream_fitting_table(struct stream *s, const struct mysql_table_map *ma
     }
     /* Perhaps a statement was not understood: look at the table as it is now. */
     enum err rc = stream_read_table(s, map->db, map->table, map, sequence, e);
-    if (rc == E_CANCELLED || rc == E_IO || rc == E_TIMEOUT)
+    if (s->broken || rc == E_CANCELLED || rc == E_IO || rc == E_TIMEOUT)
         return rc;
     *out = *sequence ? NULL : mysql_schema_find(s->t->schema, map->db, map->table);
     if (rc && *out) { /* it is gone by now: what is known of it has to do */

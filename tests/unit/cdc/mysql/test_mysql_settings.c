@@ -97,7 +97,8 @@ static void test_replica(void)
     check_replica(old, "log_slave_updates");
 }
 
-static const struct test_case tests[] = {
-    {"replicas", test_replica},
-    {"all is well", test_all_is_well}, {"faults", test_faults}, {NULL, NULL}};
+static const struct test_case tests[] = {{"replicas", test_replica},
+                                         {"all is well", test_all_is_well},
+                                         {"faults", test_faults},
+                                         {NULL, NULL}};
 const struct test_suite test_mysql_settings = {"cdc/mysql/settings", tests};

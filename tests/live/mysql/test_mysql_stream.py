@@ -328,7 +328,7 @@ def test_two_connectors_with_one_server_id(server, weir):
     def told():
         states = [weir.rest("GET", f"/connectors/{n}/status")[1] for n in (name, f"{name}b")]
         traces = [t.get("trace", "") for s in states for t in s["tasks"]]
-        return any("A slave with the same server_uuid/server_id " in t for t in traces)
+        return any(" with the same server_uuid/server_id " in t for t in traces)
     session(server, name, ["INSERT INTO t VALUES (0, 'a')"])
     try:
         wait_until(told, 30)

@@ -21,6 +21,10 @@ static const char *const about_texts[] = {
     [NOTE_INCREMENTAL] = "Incremental Snapshot",
 };
 
+static const char *const types[NOTE_TYPES] = {"STARTED",   "IN_PROGRESS", "TABLE_SCAN_COMPLETED",
+                                              "COMPLETED", "ABORTED",     "SKIPPED",
+                                              "PAUSED",    "RESUMED"};
+
 /* --- set-up
  * ------------------------------------------------------------------------------------------------
  */
@@ -66,7 +70,9 @@ void notifier_init(struct notifier *n, struct slice channels, struct slice topic
             n->to_topic = topic.p && slice_trim(topic).n;
         else if (slice_ieq(part, SL("log")))
             n->to_log = true;
-        else if (part.n && !slice_ieq(part, SL("jmx")))
+        else if (slice_ieq(part, SL("jmx")))
+            n->to_metrics = true;
+        else if (part.n)
             LOG_WARN(LOG_CDC,
                      "notification channel '" PRI_SL "' is not known; there are sink, log and jmx",
                      ARG_SL(part));
@@ -127,6 +133,9 @@ static void log_note(const struct note *x)
 void notify(struct notifier *n, enum note_about about, const char *type, struct slice id,
             const struct note_member *members, size_t count)
 {
+    for (size_t i = 0; n->to_metrics && i < NOTE_TYPES; i++)
+        if (strcmp(types[i], type) == 0)
+            atomic_fetch_add_explicit(&n->counts[about][i], 1, memory_order_relaxed);
     if (!n->to_topic && !n->to_log)
         return;
     struct note *x = xcalloc(1, sizeof *x);
@@ -161,6 +170,17 @@ void notify(struct notifier *n, enum note_about about, const char *type, struct 
     else
         n->first = x;
     n->last = x;
+}
+
+bool notifier_count(const struct notifier *n, size_t i, const char **about, const char **type,
+                    uint64_t *count)
+{
+    if (!n->to_metrics || i >= (size_t)NOTE_ABOUTS * NOTE_TYPES)
+        return false;
+    *about = about_texts[i / NOTE_TYPES];
+    *type = types[i % NOTE_TYPES];
+    *count = atomic_load_explicit(&n->counts[i / NOTE_TYPES][i % NOTE_TYPES], memory_order_relaxed);
+    return true;
 }
 
 static struct value text_in(struct record_batch *b, const char *text)

@@ -24,7 +24,11 @@ void signal_channels_init(struct signal_channels *c, const struct signal_channel
             c->kafka = k != NULL;
         else if (slice_ieq(part, SL("file")))
             c->file = true;
-        else if (part.n && !slice_ieq(part, SL("jmx")))
+        else if (slice_ieq(part, SL("jmx")))
+            LOG_WARN(LOG_CDC,
+                     "signal channel jmx has no effect: there is no Java here; signals come "
+                     "by source, kafka and file");
+        else if (part.n)
             LOG_WARN(LOG_CDC,
                      "signal channel '" PRI_SL "' is not known; there are source, kafka and file",
                      ARG_SL(part));

@@ -165,6 +165,10 @@ enum err history_store(struct history *h, const struct history_record *records, 
     enum err rc = db_run(h->db, store_run, &job, e);
     if (rc)
         return error_wrap(e, "storing the schema history");
+    atomic_store_explicit(&h->status, HISTORY_RUNNING, memory_order_relaxed);
+    atomic_fetch_add_explicit(&h->applied, count, memory_order_relaxed);
+    if (count)
+        atomic_store_explicit(&h->last_applied_ms, clock_wall_ms(), memory_order_relaxed);
     if (!h->producer || count == 0)
         return E_OK;
     /* The topic is a copy for others: its loss must not stop the capture. */
@@ -262,6 +266,8 @@ enum err history_recover(struct history *h, struct mysql_schema *schema,
                          const struct mysql_offset *offset, size_t *count, struct error *e)
 {
     struct recovery r = {.h = h, .schema = schema, .until = offset, .e = e};
+    atomic_store_explicit(&h->status, HISTORY_RECOVERING, memory_order_relaxed);
+    atomic_store_explicit(&h->recovery_ms, clock_wall_ms(), memory_order_relaxed);
     enum err rc = recover_sqlite(&r);
     if (rc == E_OK && r.seen == 0 && h->topic && h->kclient) {
         LOG_INFO(LOG_CDC_MYSQL, "no schema history of connector %s here; reading topic %s",
@@ -273,6 +279,10 @@ enum err history_recover(struct history *h, struct mysql_schema *schema,
             rc = r.rc;
     }
     *count = r.seen;
+    atomic_store_explicit(&h->recovered, r.seen, memory_order_relaxed);
+    if (r.seen)
+        atomic_store_explicit(&h->last_recovered_ms, clock_wall_ms(), memory_order_relaxed);
+    atomic_store_explicit(&h->status, rc ? HISTORY_STOPPED : HISTORY_RUNNING, memory_order_relaxed);
     return rc;
 }
 

@@ -6,6 +6,8 @@
 #ifndef WEIR_CDC_MYSQL_HISTORY_H
 #define WEIR_CDC_MYSQL_HISTORY_H
 
+#include <stdatomic.h>
+
 #include "base/base.h"
 #include "base/db.h"
 #include "cdc/mysql/offset.h"
@@ -14,6 +16,7 @@
 
 extern const struct db_migrations mysql_migrations;
 
+enum history_status { HISTORY_STOPPED, HISTORY_RECOVERING, HISTORY_RUNNING };
 struct history {
     struct db *db;
     struct kclient *kclient;
@@ -22,6 +25,10 @@ struct history {
     char *server;               /* topic.prefix */
     char *topic;                /* NULL: none */
     bool mariadb, comments;
+    /* For metrics: relaxed. Wall clock; 0: never. */
+    _Atomic int status; /* enum history_status */
+    _Atomic uint64_t recovered, applied;
+    _Atomic int64_t recovery_ms, last_recovered_ms, last_applied_ms;
 };
 void history_init(struct history *h, struct db *db, struct kclient *k, const char *connector,
                   struct slice server, struct slice topic);

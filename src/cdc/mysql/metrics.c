@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "cdc/mysql/signals.h"
 
 struct context {
     struct metrics_table *table;
@@ -65,6 +66,44 @@ static void streaming(struct context *c, const struct mysql_task *t, int phase)
     queue(c, t);
 }
 
+/* Labels of one sample go again. */
+static void cut(struct strbuf *labels, size_t n)
+{
+    labels->n = n;
+    labels->p[n] = '\0';
+}
+
+/* Wall clock; -1: never. */
+static double since(const _Atomic int64_t *ms)
+{
+    int64_t at = atomic_load_explicit(ms, memory_order_relaxed);
+    return at ? (double)MAX(clock_wall_ms() - at, (int64_t)0) : -1;
+}
+
+static void scanned(struct slice id, uint64_t rows, void *arg)
+{
+    struct context *c = arg;
+    size_t n = c->labels.n;
+    metrics_label(&c->labels, "table", id);
+    add(c, "RowsScanned", "Rows that snapshots have read, by table.", (double)rows);
+    cut(&c->labels, n);
+}
+
+/* notification.enabled.channels=jmx. SPEC: cdc-mongodb 8.4 */
+static void notes(struct context *c, const struct mysql_task *t)
+{
+    const char *about, *type;
+    uint64_t count;
+    size_t n = c->labels.n;
+    for (size_t i = 0; t->signals && notifier_count(&t->signals->notes, i, &about, &type, &count);
+         i++) {
+        metrics_label(&c->labels, "aggregate_type", slice_cstr(about));
+        metrics_label(&c->labels, "type", slice_cstr(type));
+        add(c, "Notifications", "Notes of the channel jmx, by what they say.", (double)count);
+        cut(&c->labels, n);
+    }
+}
+
 static void snapshot(struct context *c, const struct mysql_task *t, int phase)
 {
     double all = load(&t->tables_total), done = load(&t->tables_done);
@@ -74,15 +113,38 @@ static void snapshot(struct context *c, const struct mysql_task *t, int phase)
     begin(c, t, "snapshot");
     add(c, "SnapshotRunning", "Whether the snapshot is being read.", running);
     add(c, "SnapshotCompleted", "Whether it was read to its end.", ended != 0);
-    add(c, "SnapshotAborted", "Always 0: a snapshot that ends early fails the task.", 0);
+    add(c, "SnapshotAborted", "Snapshots that ended before their end.", load(&t->snapshots_ended));
+    add(c, "SnapshotPaused", "Always 0: incremental snapshots alone are paused.", 0);
     add(c, "SnapshotDurationInSeconds", "How long it took so far.",
         began ? (double)((ended ? ended : clock_mono_ms()) - began) / 1000 : 0);
     add(c, "TotalTableCount", "Tables of the snapshot.", all);
     add(c, "RemainingTableCount", "Tables that are left.", all > done ? all - done : 0);
     add(c, "TotalNumberOfEventsSeen", "Rows of the snapshot.", load(&t->rows_read));
     add(c, "NumberOfEventsFiltered", "Always 0: not counted.", 0);
-    add(c, "HoldingGlobalLock", "Always 0: not told.", 0);
+    add(c, "HoldingGlobalLock", "Whether the snapshot keeps others from writing.",
+        atomic_load_explicit(&t->holds_lock, memory_order_relaxed));
     queue(c, t);
+    scan_counts_each((struct scan_counts *)(uintptr_t)&t->scanned, scanned, c);
+    notes(c, t);
+}
+
+static void schema_history(struct context *c, const struct mysql_task *t)
+{
+    static const char *const states[] = {"STOPPED", "RECOVERING", "RUNNING"};
+    const struct history *h = &t->history;
+    int status = atomic_load_explicit(&h->status, memory_order_relaxed);
+    int64_t began = atomic_load_explicit(&h->recovery_ms, memory_order_relaxed);
+    begin(c, t, "schema-history");
+    size_t n = c->labels.n;
+    metrics_label(&c->labels, "status", slice_cstr(states[status]));
+    add(c, "Status", "What the schema history is doing: 1 for the status of the label.", 1);
+    cut(&c->labels, n);
+    add(c, "RecoveryStartTime", "Seconds since 1970; -1: not recovered in this run.",
+        began ? (double)began / 1000 : -1);
+    add(c, "ChangesRecovered", "Records read at the last recovery.", load(&h->recovered));
+    add(c, "ChangesApplied", "Records stored in this run.", load(&h->applied));
+    add(c, "MilliSecondsSinceLastAppliedChange", "-1: none yet.", since(&h->last_applied_ms));
+    add(c, "MilliSecondsSinceLastRecoveredChange", "-1: none yet.", since(&h->last_recovered_ms));
 }
 
 void mysql_metrics(const struct mysql_task *t, struct metrics_table *out)
@@ -91,5 +153,6 @@ void mysql_metrics(const struct mysql_task *t, struct metrics_table *out)
     int phase = atomic_load_explicit(&t->phase, memory_order_relaxed);
     streaming(&c, t, phase);
     snapshot(&c, t, phase);
+    schema_history(&c, t);
     strbuf_release(&c.labels);
 }

@@ -432,7 +432,7 @@ static enum err poll_blocking(struct mysql_signals *g, struct record_batch *b, s
                 "the blocking snapshot failed; it is not tried again");
         error_clear(e);
         if (t->snapshot)
-            snapshot_note(t->snapshot, "ABORTED");
+            snapshot_aborted(t->snapshot);
         signals_blocking_done(g);
     }
     snapshot_free(t->snapshot);
@@ -451,6 +451,8 @@ static enum err emit_window(struct mysql_signals *g, struct record_batch *b, str
     struct stream *s = g->t->stream;
     stream_source_held(s, b);
     enum err rc = incremental_emit(&g->inc, b, mysql_task_batch_limit(g->t), e);
+    if (g->inc.count && g->inc.scanned)
+        scan_counts_set(&g->t->scanned, slice_cstr(g->inc.items[0].id), g->inc.scanned);
     return rc ? rc : stream_put_offset(s, b);
 }
 

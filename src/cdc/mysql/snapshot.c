@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "cdc/mysql/checks.h"
 #include "cdc/mysql/signals.h"
+#include "cdc/mysql/snapshot_threads.h"
 #include "cdc/mysql/stream.h"
 
 struct snapshot *snapshot_new(struct mysql_task *t, bool data)
@@ -49,6 +50,7 @@ void snapshot_free(struct snapshot *s)
     mem_free(s->gtid);
     if (s->result_open)
         mysql_result_end(&s->result);
+    snapshot_merge_free(s);
     snapshot_unlock(s);
     for (size_t i = 0; i < s->count; i++) {
         mem_free(s->tables[i].db);
@@ -57,13 +59,10 @@ void snapshot_free(struct snapshot *s)
     }
     mem_free(s->tables);
     mem_free(s->order);
-    mem_free(s->columns);
-    mem_free(s->cells);
-    render_plan_free(s->plan);
+    table_read_release(&s->read);
     renderer_release(&s->renderer);
     mem_free(s->charset);
     mem_free(s->collation);
-    mysql_table_unref(s->table);
     mysql_offset_release(&s->at);
     mem_free(s);
 }
@@ -71,6 +70,14 @@ void snapshot_free(struct snapshot *s)
 /* --- locks
  * --------------------------------------------------------------------------------------------------
  */
+
+static void note(struct snapshot *s, const char *type);
+
+static void set_locked(struct snapshot *s, bool locked)
+{
+    s->locked = locked;
+    atomic_store_explicit(&s->t->holds_lock, locked, memory_order_relaxed);
+}
 
 static bool is_denied(enum err rc, const struct error *e)
 {
@@ -120,7 +127,8 @@ static enum err lock_tables(struct snapshot *s, struct error *e)
         rc = mysql_conn_exec(s->t->conn, sql.p, e);
     }
     strbuf_release(&sql);
-    s->locked = s->tables_locked = rc == E_OK && any;
+    s->tables_locked = rc == E_OK && any;
+    set_locked(s, s->tables_locked);
     return rc;
 }
 
@@ -139,7 +147,7 @@ enum err snapshot_lock(struct snapshot *s, struct error *e)
     LOG_INFO(LOG_CDC_MYSQL, "Flush and obtain global read lock to prevent writes to database");
     rc = mysql_conn_exec(c, percona ? "LOCK TABLES FOR BACKUP" : "FLUSH TABLES WITH READ LOCK", e);
     if (rc == E_OK) {
-        s->locked = true;
+        set_locked(s, true);
         return E_OK;
     }
     if (!is_denied(rc, e))
@@ -159,7 +167,7 @@ void snapshot_unlock(struct snapshot *s)
 {
     if (!s->locked)
         return;
-    s->locked = false;
+    set_locked(s, false);
     if (!s->t->conn || s->result_open)
         return;
     if (!s->tables_locked)
@@ -171,18 +179,66 @@ void snapshot_unlock(struct snapshot *s)
 /* --- the steps until the first row
  * ------------------------------------------------------------------------------ */
 
-static enum err open_view(struct snapshot *s, struct error *e)
+enum err snapshot_open_view(const struct snapshot *s, struct mysql_conn *c, bool other,
+                            struct error *e)
 {
-    struct mysql_conn *c = s->t->conn;
     /* FLUSH TABLES t WITH READ LOCK is held instead of a view. SPEC: cdc-mysql 3.3 */
-    if (s->tables_locked)
+    if (s->tables_locked && !other)
         return E_OK;
     enum err rc = mysql_conn_exec(c, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", e);
     if (rc)
         return rc;
-    bool view = s->t->o.locking != LOCKING_EXTENDED && s->t->o.locking != LOCKING_AT_LEAST_ONCE;
+    bool view = !s->tables_locked && s->t->o.locking != LOCKING_EXTENDED &&
+                s->t->o.locking != LOCKING_AT_LEAST_ONCE;
     return mysql_conn_exec(
         c, view ? "START TRANSACTION WITH CONSISTENT SNAPSHOT" : "START TRANSACTION", e);
+}
+
+/* How many sessions read beside the task's own; 0: it reads alone. */
+static size_t further_sessions(const struct snapshot *s)
+{
+    size_t captured = 0;
+    for (size_t i = 0; i < s->count; i++)
+        captured += s->tables[i].captured;
+    size_t n = s->t->o.snapshot_max_threads > 1 ? (size_t)s->t->o.snapshot_max_threads : 0;
+    n = MIN(n, captured);
+    return s->data && n > 1 ? n : 0;
+}
+
+/* A thread that waits for the task must not lose its session for that. */
+static enum err set_up_session(struct mysql_conn *c, struct error *e)
+{
+    enum err rc = mysql_conn_exec(c, "SET SESSION net_write_timeout=3600", e);
+    return rc ? rc : mysql_conn_exec(c, "SET time_zone='+00:00'", e);
+}
+
+static enum err open_sessions(struct snapshot *s, struct error *e)
+{
+    size_t n = further_sessions(s);
+    if (!n)
+        return E_OK;
+    struct mysql_conn_options o = mysql_task_conn_options(s->t);
+    enum err rc = snapshot_threads_open(&s->threads, &o, n, e);
+    for (size_t i = 0; i < n && rc == E_OK; i++)
+        rc = set_up_session(snapshot_threads_conn(s->threads, i), e);
+    return rc;
+}
+
+/* The same view for all sessions, as far as nothing is committed in between. */
+static enum err open_views(struct snapshot *s, struct error *e)
+{
+    enum err rc = snapshot_open_view(s, s->t->conn, false, e);
+    for (size_t i = 0; s->threads && i < snapshot_threads_count(s->threads) && rc == E_OK; i++)
+        rc = snapshot_open_view(s, snapshot_threads_conn(s->threads, i), true, e);
+    return rc;
+}
+
+static enum err close_views(struct snapshot *s, struct error *e)
+{
+    enum err rc = mysql_conn_exec(s->t->conn, "ROLLBACK", e);
+    for (size_t i = 0; s->threads && i < snapshot_threads_count(s->threads) && rc == E_OK; i++)
+        rc = mysql_conn_exec(snapshot_threads_conn(s->threads, i), "ROLLBACK", e);
+    return rc;
 }
 
 /* Without a lock others commit between the view and the question for its position. MariaDB tells the
@@ -199,14 +255,14 @@ static enum err view_without_lock(struct snapshot *s, struct error *e)
     mysql_offset_init(&after);
     enum err rc = E_OK;
     for (int i = 0; i < TRIES && rc == E_OK && !told; i++) {
-        rc = i ? mysql_conn_exec(c, "ROLLBACK", e) : E_OK;
+        rc = i ? close_views(s, e) : E_OK;
         if (rc == E_OK)
             rc = check_position(c, &s->at, e);
         if (rc == E_OK && s->at.gtids.n == 0 && task_sleep(s->t->ctx, SETTLE_MS))
             rc = E_CANCELLED;
         if (rc == E_OK)
-            rc = open_view(s, e);
-        if (rc == E_OK)
+            rc = open_views(s, e);
+        if (rc == E_OK && !s->threads)
             rc = check_view_position(c, &s->at, &told, e);
         if (rc == E_OK && !told)
             rc = check_position(c, &after, e);
@@ -221,9 +277,12 @@ static enum err view_without_lock(struct snapshot *s, struct error *e)
 
 static enum err open_at_position(struct snapshot *s, struct error *e)
 {
+    enum err rc = open_sessions(s, e);
+    if (rc)
+        return rc;
     if (!s->locked && !s->request)
         return view_without_lock(s, e);
-    enum err rc = open_view(s, e);
+    rc = open_views(s, e);
     return rc || s->request ? rc : check_position(s->t->conn, &s->at, e);
 }
 
@@ -247,7 +306,7 @@ static enum err begin(struct snapshot *s, struct record_batch *b, struct error *
 {
     int64_t from = clock_mono_ms();
     LOG_INFO(LOG_CDC_MYSQL, "Snapshot step 1 - Preparing");
-    snapshot_note(s, "STARTED");
+    note(s, "STARTED");
     if (!s->request && s->t->o.snapshot_delay_ms > 0 &&
         task_sleep(s->t->ctx, s->t->o.snapshot_delay_ms))
         return E_CANCELLED;
@@ -300,6 +359,7 @@ static enum err put_offset(struct snapshot *s, struct record_batch *b, bool done
 static enum err finish(struct snapshot *s, struct error *e)
 {
     LOG_INFO(LOG_CDC_MYSQL, "Snapshot - Final stage");
+    snapshot_merge_free(s);
     enum err rc = mysql_conn_exec(s->t->conn, "COMMIT", e);
     if (rc == E_OK)
         rc = mysql_conn_exec(s->t->conn, "SET time_zone=DEFAULT", e);
@@ -310,7 +370,7 @@ static enum err finish(struct snapshot *s, struct error *e)
     LOG_INFO(LOG_CDC_MYSQL, "Snapshot ended with SnapshotResult [status=COMPLETED, offset=%s]",
              text.p);
     strbuf_release(&text);
-    snapshot_note(s, "COMPLETED");
+    note(s, "COMPLETED");
     if (s->request)
         return rc;
     mysql_offset_copy(&s->t->offset, &s->at);
@@ -365,11 +425,18 @@ enum err snapshot_poll(struct snapshot *s, struct record_batch *b, bool *done, s
  * ------------------------------------------------------------------------------------------------
  */
 
-void snapshot_note(struct snapshot *s, const char *type)
+static void note(struct snapshot *s, const char *type)
 {
     struct note_member m[] = {{"connector_name", SLICE_NULL}};
     if (s->t->signals)
         notify(&s->t->signals->notes, NOTE_INITIAL, type, SLICE_NULL, m, ARRAY_LEN(m));
+}
+
+void snapshot_aborted(struct snapshot *s)
+{
+    LOG_INFO(LOG_CDC_MYSQL, "Snapshot aborted");
+    note(s, "ABORTED");
+    atomic_fetch_add_explicit(&s->t->snapshots_ended, 1, memory_order_relaxed);
 }
 
 /* Tables whose rows are read; at the end of one the signal table is listed with them. */
@@ -387,14 +454,14 @@ static struct slice list_tables(const struct snapshot *s, bool done, struct strb
     return strbuf_slice(out);
 }
 
-void snapshot_note_table(struct snapshot *s, bool done)
+void snapshot_note_table(struct snapshot *s, const struct table_read *r, bool done)
 {
     struct strbuf id = STRBUF_INIT, all = STRBUF_INIT;
     char rows[24];
-    if (!s->t->signals || (!s->t->signals->notes.to_topic && !s->t->signals->notes.to_log))
+    if (!s->t->signals || !notifier_wants(&s->t->signals->notes))
         return;
-    snprintf(rows, sizeof rows, "%llu", (unsigned long long)s->table_rows);
-    strbuf_addf(&id, PRI_SL "." PRI_SL, ARG_SL(s->table->db), ARG_SL(s->table->name));
+    snprintf(rows, sizeof rows, "%llu", (unsigned long long)r->rows);
+    strbuf_addf(&id, PRI_SL "." PRI_SL, ARG_SL(r->table->db), ARG_SL(r->table->name));
     struct note_member m[] = {
         {done ? "scanned_collection" : "current_collection_in_progress", strbuf_slice(&id)},
         {"connector_name", SLICE_NULL},

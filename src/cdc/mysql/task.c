@@ -51,6 +51,7 @@ static enum err task_init(struct mysql_task *t, struct task_ctx *ctx, enum mysql
 {
     t->ctx = ctx;
     mysql_offset_init(&t->offset);
+    scan_counts_init(&t->scanned);
     value_env_init(&t->env);
     strbuf_init(&t->partition, 0);
     enum err rc = mysql_options_load(&t->o, f, ctx->config, e);
@@ -107,6 +108,7 @@ static void task_stop(void *task)
     mem_free(t->heartbeat_topic);
     mysql_access_release(&t->access);
     mem_free(t->topic);
+    scan_counts_release(&t->scanned);
     mysql_options_release(&t->o);
     mem_free(t);
 }
@@ -128,6 +130,8 @@ static bool may_retry(struct mysql_task *t, const struct error *e)
     LOG_ERR(LOG_CDC_MYSQL, LOG_L_WARN, e,
             "Going to restart connector after %lld sec. after a retriable exception",
             (long long)(t->o.retry_wait_ms / 1000));
+    if (t->snapshot)
+        snapshot_aborted(t->snapshot);
     snapshot_free(t->snapshot);
     t->snapshot = NULL;
     mysql_conn_close(t->conn);

@@ -23,6 +23,7 @@
 #include "cdc/mysql/schema.h"
 #include "cdc/mysql/schema_change.h"
 #include "cdc/mysql/schemas.h"
+#include "cdc/scan_counts.h"
 #include "connect/connector.h"
 
 enum task_phase { PHASE_CONNECT, PHASE_SNAPSHOT, PHASE_STREAM, PHASE_IDLE };
@@ -71,6 +72,9 @@ struct mysql_task {
     _Atomic int64_t event_ms; /* wall clock, of the last event; 0: none */
     _Atomic int64_t snapshot_began_ms, snapshot_ended_ms; /* monotonic; 0: not yet */
     _Atomic bool by_gtid;
+    _Atomic bool holds_lock;          /* a snapshot keeps others from writing */
+    _Atomic uint64_t snapshots_ended; /* before their end */
+    struct scan_counts scanned;
 };
 
 extern const struct source_task_ops mysql_source_ops;

@@ -31,7 +31,9 @@ STREAMING = """Connected MilliSecondsSinceLastEvent MilliSecondsBehindSource Tot
     NumberOfCommittedTransactions NumberOfRolledBackTransactions NumberOfNotWellFormedTransactions NumberOfLargeTransactions NumberOfDisconnects
     NumberOfSkippedEvents BinlogPosition IsGtidModeEnabled QueueTotalCapacity QueueRemainingCapacity""".split()
 SNAPSHOT = """SnapshotRunning SnapshotCompleted SnapshotAborted SnapshotDurationInSeconds TotalTableCount RemainingTableCount HoldingGlobalLock
-    TotalNumberOfEventsSeen NumberOfEventsFiltered""".split()
+    TotalNumberOfEventsSeen NumberOfEventsFiltered RowsScanned Notifications""".split()
+HISTORY = """Status RecoveryStartTime ChangesRecovered ChangesApplied MilliSecondsSinceLastAppliedChange
+    MilliSecondsSinceLastRecoveredChange""".split()
 
 
 def test_worker_and_tasks(weir, tmp_path):
@@ -95,22 +97,39 @@ def test_capture(weir):
             cursor.execute("CREATE TABLE met.a (id INT PRIMARY KEY)")
             cursor.execute("CREATE TABLE met.b (id INT PRIMARY KEY)")
             cursor.execute("INSERT INTO met.a VALUES (1), (2), (3)")
-            weir.create_connector("met-connector", db.connector("met", database_include_list="met"))
+            weir.create_connector("met-connector", db.connector("met", database_include_list="met", notification_enabled_channels="jmx",
+                                                                signal_enabled_channels="source,jmx"))
             weir.wait_running("met-connector")
 
-            def v(context, name):
-                labels = {"plugin": "mariadb", "name": "met", "context": context}
+            def v(context, name, **more):
+                labels = {"plugin": "mariadb", "name": "met", "context": context, **more}
                 return scrape(weir.web + "/metrics").get((f"debezium_metrics_{name}", tuple(sorted(labels.items()))))
             wait_until(lambda: v("streaming", "Connected") == 1, 60)
             assert v("snapshot", "SnapshotCompleted") == 1 and v("snapshot", "SnapshotRunning") == 0
             assert v("snapshot", "TotalTableCount") == 2 and v("snapshot", "RemainingTableCount") == 0
             assert v("snapshot", "TotalNumberOfEventsSeen") == 3
+            assert v("snapshot", "RowsScanned", table="met.a") == 3 and v("snapshot", "RowsScanned", table="met.b") == 0
+            assert v("snapshot", "HoldingGlobalLock") == 0 and v("snapshot", "SnapshotAborted") == 0
+            note = {"aggregate_type": "Initial Snapshot"}
+            assert v("snapshot", "Notifications", type="COMPLETED", **note) == 1 and v("snapshot", "Notifications", type="TABLE_SCAN_COMPLETED", **note) == 2
+            assert v("snapshot", "Notifications", type="ABORTED", **note) == 0
+            assert "signal channel jmx has no effect" in weir.log()
+            stored = v("schema-history", "ChangesApplied")
+            assert stored > 5 and v("schema-history", "Status", status="RUNNING") == 1
+            assert v("schema-history", "RecoveryStartTime") == -1 and v("schema-history", "MilliSecondsSinceLastRecoveredChange") == -1
             wait_until(lambda: "Connected to binlog" in weir.log())
             before = v("streaming", "NumberOfCommittedTransactions")
             cursor.execute("INSERT INTO met.b VALUES (1)")
             wait_until(lambda: v("streaming", "NumberOfCommittedTransactions") > before, 60)
             assert v("streaming", "TotalNumberOfEventsSeen") > 0 and v("streaming", "BinlogPosition") > 4
             wait_until(lambda: v("streaming", "MilliSecondsSinceLastEvent") >= 0)
+            cursor.execute("ALTER TABLE met.b ADD COLUMN x INT")
+            wait_until(lambda: v("schema-history", "ChangesApplied") == stored + 1)
+            assert weir.rest("POST", "/connectors/met-connector/restart?includeTasks=true")[0] in (202, 204)
+            wait_until(lambda: (v("schema-history", "ChangesRecovered") or 0) >= stored + 1, 60)
+            assert v("schema-history", "MilliSecondsSinceLastRecoveredChange") >= 0 and v("schema-history", "RecoveryStartTime") > 1e9
+            wait_until(lambda: v("snapshot", "Notifications", type="SKIPPED", **note) == 1)
         names = {(name, dict(labels).get("context")) for name, labels in scrape(weir.web + "/metrics")}
         assert not [n for n in STREAMING if (f"debezium_metrics_{n}", "streaming") not in names]
-        assert not [n for n in SNAPSHOT if (f"debezium_metrics_{n}", "snapshot") not in names]
+        assert not [n for n in SNAPSHOT if (f"debezium_metrics_{n}", "snapshot") not in names and n != "RowsScanned"]  # of this run
+        assert not [n for n in HISTORY if (f"debezium_metrics_{n}", "schema-history") not in names]

@@ -7,17 +7,13 @@
  *
  * What is no envelope (heartbeats, schema changes) passes unchanged. SPEC: connect 7.1.
  * Thread: the task's. */
-#include "cdc/transforms/transforms.h"
-
 #include "base/log.h"
 #include "base/mem.h"
-#include "cdc/transforms/reference.h"
+#include "cdc/transforms/unwrap.h"
 
-enum deletes { DELETES_DROP, DELETES_NULL, DELETES_REWRITE, DELETES_NO_SCHEMA };
 struct unwrap {
     struct smt smt;
-    enum deletes deletes;
-    bool keep_tombstones, keep_truncates;
+    struct unwrap_deletes deletes;
     struct slice route_field; /* null: none */
     struct references fields, headers;
     struct slice drop_header; /* null: none */
@@ -34,48 +30,6 @@ static void release(void *smt)
 
 /* --- options ------------------------------------------------------------------------------------
  */
-
-static const char *const modes[] = {
-    "drop", "tombstone", "rewrite", "rewrite-with-tombstone", "delete-to-tombstone", NULL};
-static const char *const old_modes[] = {"drop", "none", "rewrite", NULL};
-
-/* The options of before 3.0, which most tutorials have. */
-static enum err old_deletes(struct unwrap *s, struct error *e)
-{
-    struct slice mode = smt_text(&s->smt, "delete.handling.mode");
-    s->keep_tombstones = s->keep_truncates = !smt_flag(&s->smt, "drop.tombstones", true);
-    if (!mode.p || slice_ieq(mode, SL("drop")))
-        s->deletes = DELETES_DROP;
-    else if (slice_ieq(mode, SL("none")))
-        s->deletes = DELETES_NULL;
-    else if (slice_ieq(mode, SL("rewrite")))
-        s->deletes = DELETES_REWRITE;
-    else
-        return dbz_bad_option(e, "delete.handling.mode",
-                              "Value must be one of the known ones (is " PRI_SL ")", ARG_SL(mode));
-    return E_OK;
-}
-
-static enum err set_deletes(struct unwrap *s, struct error *e)
-{
-    struct slice mode = smt_text(&s->smt, "delete.tombstone.handling.mode");
-    if (!mode.p &&
-        (smt_text(&s->smt, "delete.handling.mode").p || smt_text(&s->smt, "drop.tombstones").p))
-        return old_deletes(s, e);
-    static const enum deletes deletes[] = {DELETES_DROP, DELETES_NULL, DELETES_REWRITE,
-                                           DELETES_REWRITE, DELETES_NO_SCHEMA};
-    if (!mode.p)
-        mode = SL("tombstone");
-    for (int i = 0; modes[i]; i++) {
-        if (slice_ieq(mode, slice_cstr(modes[i]))) {
-            s->deletes = deletes[i];
-            s->keep_tombstones = i == 3;
-            return E_OK;
-        }
-    }
-    return dbz_bad_option(e, "delete.tombstone.handling.mode",
-                          "Value must be one of the known ones (is " PRI_SL ")", ARG_SL(mode));
-}
 
 static struct slice or_null(struct slice text)
 {
@@ -94,48 +48,11 @@ static enum err configure(void **smt, const struct strmap *config, const char *c
                      smt_text(&s->smt, "add.fields.prefix"));
     references_parse(&s->headers, smt_text(&s->smt, "add.headers"),
                      smt_text(&s->smt, "add.headers.prefix"));
-    return set_deletes(s, e);
-}
-
-/* --- headers ------------------------------------------------------------------------------------
- */
-
-static enum err add_headers(const struct unwrap *s, struct record_batch *b, struct record *r,
-                            struct error *e)
-{
-    struct record_header *h = smt_own_headers(b, r, s->headers.count);
-    if (!h)
-        return smt_no_memory(e);
-    size_t n = r->headers.count;
-    for (size_t i = 0; i < s->headers.count; i++) {
-        const struct reference *ref = &s->headers.v[i];
-        struct referred x;
-        if (r->value.kind == VALUE_NULL) { /* a tombstone tells that it follows a delete */
-            if (!slice_eq(ref->field, SL("op")) || ref->owner.p)
-                continue;
-            x = (struct referred){schema_plain(SCHEMA_STRING, false), value_string(SL("d"))};
-        } else if (!reference_find(ref, r->value_schema, r->value, &x)) {
-            continue;
-        }
-        h[n++] = (struct record_header){.name = ref->name, .schema = x.schema, .value = x.value};
-    }
-    r->headers = (struct record_headers){.items = h, .count = n};
-    return E_OK;
+    return unwrap_deletes(&s->smt, &s->deletes, e);
 }
 
 /* --- the row ------------------------------------------------------------------------------------
  */
-
-/* A copy without default: source.snapshot is null while streaming. SPEC: golden mysql/unwrap */
-static const struct schema *optional_copy(const struct schema *s)
-{
-    if (s->optional && !s->has_default)
-        return schema_ref(s);
-    struct schema_builder *b = schema_builder_from(s);
-    schema_builder_optional(b);
-    schema_builder_default(b, value_null());
-    return schema_build(b);
-}
 
 static const struct schema *row_schema(struct unwrap *s, struct record_batch *b,
                                        const struct schema *envelope, const struct schema *row)
@@ -146,12 +63,12 @@ static const struct schema *row_schema(struct unwrap *s, struct record_batch *b,
     struct schema_builder *builder = smt_struct_like(row);
     for (size_t i = 0; i < row->fields_count; i++)
         schema_builder_field(builder, row->fields[i].name, schema_ref(row->fields[i].schema));
-    if (s->deletes == DELETES_REWRITE)
+    if (s->deletes.mode == UNWRAP_REWRITE)
         schema_builder_field(builder, SL("__deleted"), schema_plain(SCHEMA_STRING, true));
     for (size_t i = 0; i < s->fields.count; i++) {
         struct referred x;
         if (reference_find(&s->fields.v[i], envelope, value_null(), &x))
-            schema_builder_field(builder, s->fields.v[i].name, optional_copy(x.schema));
+            schema_builder_field(builder, s->fields.v[i].name, unwrap_optional(x.schema));
     }
     return smt_cache_put(&s->smt.cache, b, row, schema_build(builder));
 }
@@ -166,7 +83,7 @@ static enum err take_row(struct unwrap *s, struct record_batch *b, struct record
     if (!to)
         return smt_no_memory(e);
     uint32_t n = 0;
-    bool rewrite = s->deletes == DELETES_REWRITE;
+    bool rewrite = s->deletes.mode == UNWRAP_REWRITE;
     for (; n < from.n; n++)
         to[n] = rewrite ? smt_field(&s->smt, row, from, n) : from.u.v[n];
     if (rewrite)
@@ -253,8 +170,8 @@ static enum err drop_named(const struct unwrap *s, struct record_batch *b, struc
 static enum err apply_tombstone(struct unwrap *s, struct record_batch *b, struct record *r,
                                 struct error *e)
 {
-    enum err rc = s->headers.count ? add_headers(s, b, r, e) : E_OK;
-    r->dropped = !s->keep_tombstones;
+    enum err rc = unwrap_headers(&s->headers, b, r, e);
+    r->dropped = !s->deletes.keep_tombstones;
     return rc;
 }
 
@@ -263,14 +180,14 @@ static enum err apply_delete(struct unwrap *s, struct record_batch *b, struct re
 {
     if (s->route_field.p)
         route(s, r, before);
-    switch (s->deletes) {
-    case DELETES_REWRITE:
+    switch (s->deletes.mode) {
+    case UNWRAP_REWRITE:
         return take_row(s, b, r, before, true, e);
-    case DELETES_NULL:
+    case UNWRAP_NULL:
         r->value_schema = r->value_schema->fields[after].schema;
         r->value = value_null();
         return E_OK;
-    case DELETES_NO_SCHEMA:
+    case UNWRAP_NO_SCHEMA:
         r->value_schema = NULL;
         r->value = value_null();
         return E_OK;
@@ -292,7 +209,7 @@ static enum err apply(void *smt, struct record_batch *b, struct record *r, struc
     if (after < 0)
         return E_OK;
     const struct record_header *shared = r->headers.items;
-    enum err rc = s->headers.count ? add_headers(s, b, r, e) : E_OK;
+    enum err rc = unwrap_headers(&s->headers, b, r, e);
     if (rc)
         return rc;
     bool has_before = before >= 0 && r->value.u.v[before].kind == VALUE_STRUCT;
@@ -304,7 +221,7 @@ static enum err apply(void *smt, struct record_batch *b, struct record *r, struc
         dbz_share_headers(b, r, shared);
         rc = apply_delete(s, b, r, before, after, e);
     } else { /* TRUNCATE */
-        r->dropped = !s->keep_truncates;
+        r->dropped = !s->deletes.keep_truncates;
         r->value_schema = r->value_schema->fields[after].schema;
         r->value = value_null();
     }
@@ -324,26 +241,12 @@ static const struct opt_row rows[] = {
     DBZ_ROW(OPT_W_SHORT, "Specifies if fields are dropped, will the event's schemas be compatible",
             "drop.fields.keep.schema.compatible", OPT_BOOLEAN, "true", 0, OPT_LOW,
             "Leave out optional fields only."),
-    {DBZ_FIELDS(1, OPT_W_MEDIUM, "Handle delete and tombstone records",
-                "delete.tombstone.handling.mode", OPT_STRING, "tombstone", OPT_ANY_CASE, OPT_MEDIUM,
-                "What becomes of delete events and the tombstones behind them."),
-     .choices = modes},
+    UNWRAP_DELETES_ROW,
     DBZ_ROW(OPT_W_LONG, "Route by field name", "route.by.field", OPT_STRING, "", 0, OPT_LOW,
             "Field of the row that names the topic."),
-    DBZ_ROW(OPT_W_SHORT, "Field prefix to be added to each field.", "add.fields.prefix", OPT_STRING,
-            "__", 0, OPT_LOW, "Stands before the names of added fields."),
-    DBZ_ROW(OPT_W_LONG, "Adds the specified field(s) to the message if they exist.", "add.fields",
-            OPT_LIST, "", 0, OPT_LOW,
-            "Metadata to add as fields: op, table, source.ts_ms, ts_ms:name ..."),
-    DBZ_ROW(OPT_W_SHORT, "Header prefix to be added to each header.", "add.headers.prefix",
-            OPT_STRING, "__", 0, OPT_LOW, "Stands before the names of added headers."),
-    DBZ_ROW(OPT_W_LONG, "Adds the specified fields to the header if they exist.", "add.headers",
-            OPT_LIST, "", 0, OPT_LOW, "Metadata to add as headers."),
+    UNWRAP_METADATA_ROWS,
     SMT_NULL_ROW,
-    SMT_CHOICE_ROW("delete.handling.mode", NULL, OPT_INTERNAL | OPT_ANY_CASE, OPT_LOW, old_modes,
-                   "Older form of delete.tombstone.handling.mode."),
-    SMT_ROW("drop.tombstones", OPT_BOOLEAN, NULL, OPT_INTERNAL, OPT_LOW,
-            "Older form of delete.tombstone.handling.mode."),
+    UNWRAP_OLD_ROWS,
     {.name = NULL},
 };
 DBZ_CLASS(smt_extract_new_record, "", "ExtractNewRecordState", rows, configure, apply, release)

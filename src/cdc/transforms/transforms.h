@@ -8,6 +8,7 @@
 /* X(variable) */
 #define DEBEZIUM_TRANSFORMS(X)                                                                     \
     X(smt_extract_new_record)                                                                      \
+    X(smt_extract_new_document)                                                                    \
     X(smt_event_router)                                                                            \
     X(smt_by_logical_table_router)                                                                 \
     X(smt_to_logical_topic_router)                                                                 \
@@ -31,16 +32,19 @@ DEBEZIUM_TRANSFORMS(X)
     {                                                                                              \
         DBZ_FIELDS(1, width_, display_, name_, type_, def_, flags_, importance_, doc_)             \
     }
-/* One class of io.debezium.transforms.; Sub: the package below it, with its dot. */
-#define DBZ_CLASS(var, Sub, Name, rows_, configure_, apply_, release_)                             \
+/* One class; Package with its dot. */
+#define DBZ_CLASS_IN(var, Package, Name, rows_, configure_, apply_, release_)                      \
     static const char *const var##_aliases[] = {Name, NULL};                                       \
-    const struct transform_ops var = {.class_name = "io.debezium.transforms." Sub Name,            \
+    const struct transform_ops var = {.class_name = Package Name,                                  \
                                       .aliases = var##_aliases,                                    \
                                       .version = DBZ_VERSION,                                      \
                                       .rows = rows_,                                               \
                                       .configure = configure_,                                     \
                                       .apply = apply_,                                             \
                                       .release = release_};
+/* One of io.debezium.transforms.; Sub: the package below it, with its dot. */
+#define DBZ_CLASS(var, Sub, Name, rows_, configure_, apply_, release_)                             \
+    DBZ_CLASS_IN(var, "io.debezium.transforms." Sub, Name, rows_, configure_, apply_, release_)
 
 /* A change event as a connector makes it. */
 static inline bool smt_is_envelope(const struct record *r)

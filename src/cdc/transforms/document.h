@@ -1,0 +1,33 @@
+/* cdc/transforms/document.h - documents of MongoDB as structs with a schema of their own: every document
+ * tells its schema by itself. Schemas are made once per shape (names and types of the members) and kept.
+ * SPEC: cdc-mongodb 7.1, connect 7.5. Thread: the task's. */
+#ifndef WEIR_CDC_TRANSFORMS_DOCUMENT_H
+#define WEIR_CDC_TRANSFORMS_DOCUMENT_H
+
+#include "cdc/bson/bson_view.h"
+#include "cdc/naming.h"
+#include "connect/record.h"
+
+struct documents; /* the shapes that were met */
+/* as_structs: an array is a struct with fields _0, _1 ... (array.encoding=document). */
+struct documents *documents_new(bool as_structs, enum name_adjustment adjust);
+void documents_free(struct documents *d);
+
+/* A shape. All schemas live at least as long as the batch. */
+struct document_shape {
+    const struct schema *schema; /* not optional, fields in the document's order, all optional */
+    /* The caller's: what it makes of it (a reference), and what else that depends on. */
+    const struct schema *made, *made_for;
+};
+/* The document and then the extra members, as a struct named `name` (null: without name; structs in it
+ * begin with "null."). Texts are borrowed from the document, which is to live as long as the batch.
+ * E_INVALID: in Java's words, why not: arrays of several types; E_NOMEM. */
+enum err document_convert(struct documents *d, struct record_batch *b, struct slice name,
+                          struct slice doc, const struct bson_item *extra, size_t extra_count,
+                          struct document_shape **shape, struct value *v,
+                          struct error *e) MUST_CHECK;
+/* Sets shape->made; takes over the reference. */
+void document_shape_put(struct document_shape *s, struct record_batch *b,
+                        const struct schema *made_for, const struct schema *made);
+
+#endif

@@ -1,0 +1,33 @@
+/* cdc/transforms/document_int.h - between document.c and document_schema.c. Thread: the task's. */
+#ifndef WEIR_CDC_TRANSFORMS_DOCUMENT_INT_H
+#define WEIR_CDC_TRANSFORMS_DOCUMENT_INT_H
+
+#include "cdc/transforms/document.h"
+
+#define DOCUMENT_SHAPES 256 /* kept at most */
+struct document_kept {
+    struct document_shape shape;
+    char *text; /* NULL: free */
+    size_t n;
+};
+struct documents {
+    bool as_structs, warned;
+    enum name_adjustment adjust;
+    const struct schema *timestamp, *regex, *empty; /* optional */
+    struct strbuf text;                             /* scratch: the shape */
+    struct document_kept kept[DOCUMENT_SHAPES];
+    struct document_shape single; /* of the last document whose shape is too long to be kept */
+};
+
+/* The class of a value: see the table in document.c. */
+char document_class(enum bson_kind kind);
+/* A member's name as field.name.adjustment.mode wants it; out is reset. */
+void document_adjust(const struct documents *d, struct slice name, struct strbuf *out);
+/* Fills d->timestamp, regex, empty. */
+void document_schemas_init(struct documents *d);
+/* The schema of a document (see document_convert), a reference. */
+enum err document_schema(struct documents *d, struct slice name, struct slice doc,
+                         const struct bson_item *extra, size_t extra_count,
+                         const struct schema **out, struct error *e) MUST_CHECK;
+
+#endif

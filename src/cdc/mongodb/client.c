@@ -1,23 +1,11 @@
 /* cdc/mongodb/client.c - see client.h. */
-#include "cdc/mongodb/client.h"
+#include "cdc/mongodb/client_int.h"
+
+#include <pthread.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "cdc/keystore.h"
-#include "cdc/mongodb/socket.h"
-
-#define ERROR_API 2 /* the server's own codes */
-
-struct mongo_client_pool {
-    mongoc_client_pool_t *pool;
-    struct mongo_target target;
-    struct keystore trusted, own;
-    mongoc_ssl_opt_t tls; /* texts borrowed from target */
-    struct mongo_socket_options socket;
-    struct mongo_server server;
-    _Atomic uint64_t disconnects, elections;
-};
 
 /* --- errors ------------------------------------------------------------------------------------- */
 
@@ -31,6 +19,7 @@ static const struct {
     {13, "Unauthorized", false},
     {18, "AuthenticationFailed", false},
     {43, "CursorNotFound", true},
+    {50, "MaxTimeMSExpired", true},
     {63, "StaleShardVersion", true},
     {76, "NoReplicationEnabled", false},
     {89, "NetworkTimeout", true},
@@ -59,7 +48,7 @@ static bool passes(int32_t code)
     return false;
 }
 
-static const char *reply_text(const bson_t *reply, const char *name)
+const char *mongo_reply_text(const bson_t *reply, const char *name)
 {
     bson_iter_t i;
     return reply && libbson.iter_init_find(&i, reply, name) &&
@@ -83,7 +72,7 @@ static bool has_label(const bson_t *reply, const char *label)
 
 static void code_name(int32_t code, const bson_t *reply, struct strbuf *out)
 {
-    const char *name = reply_text(reply, "codeName");
+    const char *name = mongo_reply_text(reply, "codeName");
     for (size_t i = 0; !name && i < ARRAY_LEN(codes); i++)
         if (codes[i].code == code)
             name = codes[i].name;
@@ -114,26 +103,22 @@ enum err mongo_fault(const struct mongo_client_pool *p, mongoc_client_t *c, cons
                      const bson_error_t *be, const bson_t *reply, const mongoc_host_list_t *host,
                      struct error *e)
 {
-    bool from_server = be->domain == MONGOC_ERROR_SERVER ||
-                       be->domain == MONGOC_ERROR_WRITE_CONCERN ||
-                       (be->domain == MONGOC_ERROR_CLIENT && be->code == 18);
+    bool login = be->domain == MONGOC_ERROR_CLIENT && be->code == MONGOC_ERROR_CLIENT_AUTHENTICATE;
+    bool from_server =
+        be->domain == MONGOC_ERROR_SERVER || be->domain == MONGOC_ERROR_WRITE_CONCERN || login;
     if (p && p->socket.stop && atomic_load_explicit(p->socket.stop, memory_order_acquire))
         return error_set(e, E_CANCELLED, "stopped");
     if (be->domain == MONGOC_ERROR_SERVER_SELECTION)
         return error_set(e, E_TIMEOUT, "%s", be->message);
     if (!from_server) {
-        enum err rc =
-            be->domain == MONGOC_ERROR_STREAM || has_label(reply, "RetryableWriteError") ||
-                    has_label(reply, "ResumableChangeStreamError")
-                ? E_IO
-            : be->domain == MONGOC_ERROR_CLIENT && be->code == MONGOC_ERROR_CLIENT_AUTHENTICATE
-                ? E_AUTH
-                : E_REMOTE;
-        return error_set(e, rc, "%s", be->message);
+        bool network = be->domain == MONGOC_ERROR_STREAM ||
+                       has_label(reply, "RetryableWriteError") ||
+                       has_label(reply, "ResumableChangeStreamError");
+        return error_set(e, network ? E_IO : E_REMOTE, "%s", be->message);
     }
-    int32_t code = (int32_t)be->code;
+    int32_t code = login ? 18 : (int32_t)be->code; /* the driver keeps that one to itself */
     struct strbuf at = STRBUF_INIT, name = STRBUF_INIT;
-    const char *text = reply_text(reply, "errmsg");
+    const char *text = mongo_reply_text(reply, "errmsg");
     if (host)
         strbuf_adds(&at, host->host_and_port);
     else
@@ -194,6 +179,15 @@ static void on_heartbeat_failed(const mongoc_apm_server_heartbeat_failed_t *even
     atomic_fetch_add_explicit(&p->disconnects, 1, memory_order_relaxed);
 }
 
+void mongo_pool_watch(struct mongo_client_pool *p)
+{
+    mongoc_apm_callbacks_t *calls = libmongoc.apm_callbacks_new();
+    libmongoc.apm_set_topology_changed_cb(calls, on_topology);
+    libmongoc.apm_set_server_heartbeat_failed_cb(calls, on_heartbeat_failed);
+    libmongoc.client_pool_set_apm_callbacks(p->pool, calls, p);
+    libmongoc.apm_callbacks_destroy(calls);
+}
+
 void mongo_client_pool_counts(const struct mongo_client_pool *p, uint64_t *disconnects,
                               uint64_t *elections)
 {
@@ -202,51 +196,7 @@ void mongo_client_pool_counts(const struct mongo_client_pool *p, uint64_t *disco
     *elections = n ? n - 1 : 0; /* the first primary was not elected now */
 }
 
-/* --- opening ------------------------------------------------------------------------------------ */
-
-static void set_file(struct mongo_target *t, const char *name, const struct keystore *k)
-{
-    if (k->path && !mongo_target_option(t, name).p)
-        strmap_set(&t->options, slice_cstr(name), slice_cstr(k->path));
-}
-
-static enum err open_keystores(struct mongo_client_pool *p, const struct mongo_options *o,
-                               struct error *e)
-{
-    if (!mongo_target_tls(&p->target))
-        return E_OK;
-    enum err rc = keystore_open(&p->trusted, o->ssl_truststore, o->ssl_truststore_password, e);
-    if (rc == E_OK)
-        rc = keystore_open(&p->own, o->ssl_keystore, o->ssl_keystore_password, e);
-    set_file(&p->target, "tlsCAFile", &p->trusted);
-    set_file(&p->target, "tlsCertificateKeyFile", &p->own);
-    return rc;
-}
-
-static bool option_true(const struct mongo_target *t, const char *name)
-{
-    return slice_ieq(mongo_target_option(t, name), SL("true"));
-}
-
-/* Texts of options end with NUL: they are copies of the map's. */
-static void set_tls(struct mongo_client_pool *p)
-{
-    const struct mongo_target *t = &p->target;
-    bool insecure = option_true(t, "tlsInsecure");
-    if (!mongo_target_tls(t))
-        return;
-    struct slice ca = mongo_target_option(t, "tlsCAFile"),
-                 pem = mongo_target_option(t, "tlsCertificateKeyFile"),
-                 password = mongo_target_option(t, "tlsCertificateKeyFilePassword");
-    p->tls = (mongoc_ssl_opt_t){
-        .ca_file = ca.n ? slice_dup(ca) : NULL,
-        .pem_file = pem.n ? slice_dup(pem) : NULL,
-        .pem_pwd = password.n ? slice_dup(password) : NULL,
-        .weak_cert_validation = insecure || option_true(t, "tlsAllowInvalidCertificates"),
-        .allow_invalid_hostname = insecure || option_true(t, "tlsAllowInvalidHostnames"),
-    };
-    p->socket.tls = &p->tls;
-}
+/* --- the pool ----------------------------------------------------------------------------------- */
 
 static void release_tls(struct mongo_client_pool *p)
 {
@@ -258,124 +208,8 @@ static void release_tls(struct mongo_client_pool *p)
         mem_free(texts[i]);
 }
 
-static void watch(struct mongo_client_pool *p)
+static void pool_free(struct mongo_client_pool *p)
 {
-    mongoc_apm_callbacks_t *calls = libmongoc.apm_callbacks_new();
-    libmongoc.apm_set_topology_changed_cb(calls, on_topology);
-    libmongoc.apm_set_server_heartbeat_failed_cb(calls, on_heartbeat_failed);
-    libmongoc.client_pool_set_apm_callbacks(p->pool, calls, p);
-    libmongoc.apm_callbacks_destroy(calls);
-}
-
-static enum err make_pool(struct mongo_client_pool *p, struct error *e)
-{
-    struct strbuf text = STRBUF_INIT;
-    bson_error_t be = {0};
-    mongo_target_print(&p->target, NULL, &text);
-    mongoc_uri_t *uri = libmongoc.uri_new_with_error(text.p, &be);
-    mem_wipe(text.p, text.n);
-    strbuf_release(&text);
-    if (!uri) {
-        error_set(e, E_INVALID, "Invalid connection string");
-        error_hint(e, "%s", be.message);
-        return E_INVALID;
-    }
-    p->pool = libmongoc.client_pool_new_with_error(uri, &be);
-    libmongoc.uri_destroy(uri);
-    if (!p->pool)
-        return error_set(e, E_INVALID, "%s", be.message);
-    libmongoc.client_pool_set_error_api(p->pool, ERROR_API);
-    watch(p);
-    return E_OK;
-}
-
-static void note_hello(struct mongo_server *s, const bson_t *hello)
-{
-    bson_iter_t i;
-    const char *message = reply_text(hello, "msg"), *set = reply_text(hello, "setName");
-    s->mongos = message && strcmp(message, "isdbgrid") == 0;
-    if (libbson.iter_init_find(&i, hello, "maxWireVersion"))
-        s->max_wire_version = (int32_t)libbson.iter_as_int64(&i);
-    snprintf(s->set_name, sizeof s->set_name, "%s", set ? set : "");
-}
-
-static void note_version(struct mongo_server *s, const char *text)
-{
-    int a = 0, b = 0, c = 0;
-    if (sscanf(text, "%d.%d.%d", &a, &b, &c) >= 2)
-        s->version = a * 10000 + b * 100 + c;
-    snprintf(s->version_text, sizeof s->version_text, "%s", text);
-}
-
-/* The first commands: they prove that credentials are right, and tell what the server is. */
-static enum err greet(struct mongo_client_pool *p, mongoc_client_t *c, struct error *e)
-{
-    bson_t command, reply;
-    libbson.init(&command);
-    libbson.append_int32(&command, "hello", -1, 1);
-    enum err rc = mongo_client_command(p, c, "admin", &command, &reply, e);
-    if (rc == E_REMOTE) { /* older than 5.0 */
-        libbson.destroy(&reply);
-        libbson.reinit(&command);
-        libbson.append_int32(&command, "isMaster", -1, 1);
-        rc = mongo_client_command(p, c, "admin", &command, &reply, e);
-    }
-    if (rc == E_OK)
-        note_hello(&p->server, &reply);
-    libbson.destroy(&reply);
-    libbson.reinit(&command);
-    libbson.append_int32(&command, "buildInfo", -1, 1);
-    if (rc == E_OK) {
-        rc = mongo_client_command(p, c, "admin", &command, &reply, e);
-        const char *version = rc ? NULL : reply_text(&reply, "version");
-        if (version)
-            note_version(&p->server, version);
-        libbson.destroy(&reply);
-    }
-    libbson.destroy(&command);
-    return rc;
-}
-
-enum err mongo_client_pool_open(struct mongo_client_pool **out, const struct mongo_options *o,
-                                const char *connector, const atomic_bool *stop, struct error *e)
-{
-    struct mongo_client_pool *p = xcalloc(1, sizeof *p);
-    char app[160];
-    snprintf(app, sizeof app, "weir%s%s", connector ? "-" : "", connector ? connector : "");
-    app[127] = 0; /* MongoDB's limit: 128 bytes */
-    p->trusted.fd = p->own.fd = -1;
-    p->socket.stop = stop;
-    enum err rc = mongo_target_init(&p->target, o, app, e);
-    if (rc == E_OK)
-        rc = mongo_driver_load(e);
-    if (rc == E_OK)
-        rc = open_keystores(p, o, e);
-    if (rc == E_OK) {
-        int64_t ms;
-        set_tls(p);
-        if (slice_to_i64(mongo_target_option(&p->target, "connectTimeoutMS"), &ms) == E_OK)
-            p->socket.connect_timeout_ms = (int32_t)ms;
-        rc = make_pool(p, e);
-    }
-    if (rc == E_OK) {
-        mongoc_client_t *c = mongo_client_take(p);
-        rc = mongo_client_wait(p, c, false, e);
-        if (rc == E_OK)
-            rc = greet(p, c, e);
-        mongo_client_give(p, c);
-    }
-    if (rc) {
-        mongo_client_pool_close(p);
-        return rc;
-    }
-    *out = p;
-    return E_OK;
-}
-
-void mongo_client_pool_close(struct mongo_client_pool *p)
-{
-    if (!p)
-        return;
     if (p->pool)
         libmongoc.client_pool_destroy(p->pool);
     release_tls(p);
@@ -383,6 +217,28 @@ void mongo_client_pool_close(struct mongo_client_pool *p)
     keystore_close(&p->own);
     mongo_target_release(&p->target);
     mem_free(p);
+}
+
+static void *reaper(void *pool)
+{
+    pool_free(pool);
+    return NULL;
+}
+
+/* The driver waits for its monitors, and those for a server that may be silent: not on this thread. */
+void mongo_client_pool_close(struct mongo_client_pool *p)
+{
+    static const atomic_bool closed = true;
+    pthread_attr_t detached;
+    pthread_t thread;
+    if (!p)
+        return;
+    p->socket.stop = &closed; /* the one that was given may go away now */
+    pthread_attr_init(&detached);
+    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+    if (!p->pool || pthread_create(&thread, &detached, reaper, p))
+        pool_free(p);
+    pthread_attr_destroy(&detached);
 }
 
 const struct mongo_server *mongo_client_pool_server(const struct mongo_client_pool *p)
@@ -411,22 +267,27 @@ void mongo_client_give(struct mongo_client_pool *p, mongoc_client_t *c)
 }
 
 /* The driver gives up after a second (serverSelectionTimeoutMS of our making), so that a stop is seen. */
+enum err mongo_client_select(struct mongo_client_pool *p, mongoc_client_t *c, bool writes,
+                             struct error *e)
+{
+    bson_error_t be = {0};
+    const mongoc_read_prefs_t *prefs = writes ? NULL : libmongoc.client_get_read_prefs(c);
+    mongoc_server_description_t *s = libmongoc.client_select_server(c, writes, prefs, &be);
+    if (!s)
+        return mongo_fault(p, c, NULL, &be, NULL, NULL, e);
+    libmongoc.server_description_destroy(s);
+    return E_OK;
+}
+
 enum err mongo_client_wait(struct mongo_client_pool *p, mongoc_client_t *c, bool writes,
                            struct error *e)
 {
     int64_t deadline = clock_mono_ms() + p->target.selection_timeout_ms;
-    for (;;) {
-        bson_error_t be = {0};
-        const mongoc_read_prefs_t *prefs = writes ? NULL : libmongoc.client_get_read_prefs(c);
-        mongoc_server_description_t *s = libmongoc.client_select_server(c, writes, prefs, &be);
-        if (s) {
-            libmongoc.server_description_destroy(s);
-            return E_OK;
-        }
-        enum err rc = mongo_fault(p, c, NULL, &be, NULL, NULL, e);
-        if (rc != E_TIMEOUT || clock_mono_ms() >= deadline)
-            return rc;
-    }
+    enum err rc;
+    do
+        rc = mongo_client_select(p, c, writes, e);
+    while (rc == E_TIMEOUT && clock_mono_ms() < deadline);
+    return rc;
 }
 
 enum err mongo_client_command(struct mongo_client_pool *p, mongoc_client_t *c, const char *db,

@@ -27,11 +27,19 @@ struct mongo_server {
 
 /* Opens the driver, reads key stores, connects: E_OK means that a member has answered and credentials
  * are right. connector: its name, for appName; NULL: "weir". stop: ends every call; NULL: none.
- * E_INVALID: the configuration; E_NOT_FOUND: no driver; E_AUTH; E_IO, E_TIMEOUT: no member that can
- * serve; E_CANCELLED. *out is set only on E_OK. Blocks as long as the server selection timeout says. */
+ * E_INVALID: the configuration, or a cluster that will never do (standalone, another set ...); E_NOT_FOUND:
+ * no driver; E_AUTH; E_IO, E_TIMEOUT: no member that can serve now; E_CANCELLED. The message is the verdict
+ * of diagnose.h: what is wrong, and on the next line what cures it. *out is set only on E_OK. Blocks as
+ * long as the server selection timeout says. */
 enum err mongo_client_pool_open(struct mongo_client_pool **out, const struct mongo_options *o,
                                 const char *connector, const atomic_bool *stop,
                                 struct error *e) MUST_CHECK;
+struct mongo_verdict;
+/* The same for a question (validation, `weir doctor`): the first verdict is told, within 5 seconds.
+ * verdict: what was found when no member could serve; NULL: not wanted. */
+enum err mongo_client_pool_try(struct mongo_client_pool **out, const struct mongo_options *o,
+                               int32_t limit_ms, struct mongo_verdict *verdict,
+                               struct error *e) MUST_CHECK;
 /* All clients must have been given back. NULL allowed. */
 void mongo_client_pool_close(struct mongo_client_pool *p);
 const struct mongo_server *mongo_client_pool_server(const struct mongo_client_pool *p);

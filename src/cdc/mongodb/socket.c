@@ -21,7 +21,7 @@
 struct socket_stream {
     mongoc_stream_t stream; /* first: the driver holds its address */
     int fd;                 /* -1: closed */
-    const atomic_bool *stop;
+    const struct mongo_socket_options *o;
     bool timed_out;
 };
 
@@ -118,7 +118,7 @@ static ssize_t stream_writev(mongoc_stream_t *s, mongoc_iovec_t *iov, size_t cou
         if (n < 0 && !again())
             return -1;
         if (n < 0) {
-            enum err rc = wait_for(x->fd, POLLOUT, x->stop, deadline);
+            enum err rc = wait_for(x->fd, POLLOUT, x->o->stop, deadline);
             x->timed_out = rc == E_TIMEOUT;
             if (rc)
                 return -1;
@@ -142,7 +142,7 @@ static ssize_t stream_readv(mongoc_stream_t *s, mongoc_iovec_t *iov, size_t coun
         struct msghdr m = {.msg_iov = iov, .msg_iovlen = count};
         ssize_t n = recvmsg(x->fd, &m, MSG_DONTWAIT);
         if (n < 0 && again()) {
-            enum err rc = wait_for(x->fd, POLLIN, x->stop, deadline);
+            enum err rc = wait_for(x->fd, POLLIN, x->o->stop, deadline);
             x->timed_out = rc == E_TIMEOUT;
             if (rc)
                 return -1;
@@ -197,11 +197,11 @@ static bool stream_should_retry(mongoc_stream_t *s)
     return again();
 }
 
-static mongoc_stream_t *stream_new(int fd, const atomic_bool *stop)
+static mongoc_stream_t *stream_new(int fd, const struct mongo_socket_options *o)
 {
     struct socket_stream *x = xcalloc(1, sizeof *x);
     x->fd = fd;
-    x->stop = stop;
+    x->o = o;
     x->stream = (mongoc_stream_t){
         .type = STREAM_TYPE,
         .destroy = stream_destroy,
@@ -313,7 +313,7 @@ mongoc_stream_t *mongo_socket_open(const mongoc_uri_t *uri, const mongoc_host_li
                           "Failed to connect to %s: %s", host->host_and_port, strerror(errno));
     if (fd < 0)
         return NULL;
-    mongoc_stream_t *s = stream_new(fd, o->stop);
+    mongoc_stream_t *s = stream_new(fd, o);
     if (o->tls)
         s = encrypt(s, o, host->host, be);
     return s ? libmongoc.stream_buffered_new(s, BUFFER) : NULL;

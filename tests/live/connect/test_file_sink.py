@@ -243,6 +243,7 @@ def test_a_missing_topic_is_made_and_waited_for(weir, tmp_path):
 def test_transactions(weir, tmp_path, level, want):
     out = tmp_path / "out.txt"
     create_topic(weir, "tx")
+    create_topic(weir, "marks")
     p = producer(weir.bootstrap, transactional_id="t")
     p.init_transactions(30)
     for value, end in [("aborted", p.abort_transaction), ("kept", p.commit_transaction)]:
@@ -250,18 +251,23 @@ def test_transactions(weir, tmp_path, level, want):
         p.produce("tx", value=value)
         p.flush(30)
         end(30)
-    weir.create_connector("tx", config(out, "tx", consumer__override__isolation__level=level))
-    wait_until(lambda: len(lines(out)) == len(want) - 1)
-    # What is not decided yet holds up readers of committed data.
+    weir.create_connector("tx", config(out, "tx,marks", consumer__override__isolation__level=level))
+
+    def written():
+        return [v for v in lines(out) if not v.startswith("mark ")]
+    wait_until(lambda: len(written()) == len(want) - 1)
+    # What is not decided yet holds up readers of committed data, and no others. Between two marks the sink has looked at all topics.
     p.begin_transaction()
     p.produce("tx", value="plain")
     p.flush(30)
-    if level == "read_committed":
-        assert lines(out) == want[:-1]
+    for mark in ("mark 1", "mark 2"):
+        send(weir, "marks", [mark])
+        wait_until(lambda: mark in lines(out))
+    assert written() == (want[:-1] if level == "read_committed" else want)
     p.commit_transaction(30)
-    wait_until(lambda: lines(out) == want)
+    wait_until(lambda: written() == want)
     high = Consumer({"bootstrap.servers": weir.bootstrap, "group.id": "x"}).get_watermark_offsets(TopicPartition("tx", 0))[1]
-    wait_until(lambda: offsets(weir, "tx") == {("tx", 0): high})
+    wait_until(lambda: offsets(weir, "tx") == {("tx", 0): high, ("marks", 0): 2})
 
 
 def test_options_of_the_consumer(weir, tmp_path):

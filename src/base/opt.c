@@ -244,14 +244,26 @@ void opt_defaults(const struct opt_row *rows, void *values)
     }
 }
 
+static enum err read_value(const struct opt_row *row, struct slice text, struct value *out,
+                           struct error *e)
+{
+    if (slice_is_null(text))
+        return error_set(e, E_INVALID,
+                         "Null value can not be supplied as the configuration value.");
+    return parse_and_check(row, text, out, e);
+}
+
+enum err opt_check(const struct opt_row *row, struct slice text, struct error *e)
+{
+    struct value value;
+    return read_value(row, text, &value, e);
+}
+
 enum err opt_set(const struct opt_row *row, struct opt_values *v, struct slice text,
                  struct error *e)
 {
     struct value value;
-    if (slice_is_null(text))
-        return error_set(e, E_INVALID,
-                         "Null value can not be supplied as the configuration value.");
-    enum err rc = parse_and_check(row, text, &value, e);
+    enum err rc = read_value(row, text, &value, e);
     if (rc != E_OK)
         return rc;
     struct slice name = slice_cstr(row->name);

@@ -81,6 +81,8 @@ void opt_defaults(const struct opt_row *rows, void *values);
  * "Invalid value abc for configuration tasks.max: Not a number of type INT". SPEC: connect 2.2. */
 enum err opt_set(const struct opt_row *row, struct opt_values *v, struct slice text,
                  struct error *e) MUST_CHECK;
+/* Whether opt_set would take the text; sets nothing. */
+enum err opt_check(const struct opt_row *row, struct slice text, struct error *e) MUST_CHECK;
 /* The value as text (default included), or null slice. Secret rows give "[hidden]" if hide. */
 struct slice opt_text(const struct opt_row *row, const struct opt_values *v, bool hide,
                       struct strbuf *tmp);

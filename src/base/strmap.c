@@ -85,6 +85,18 @@ struct slice strmap_get_c(const struct strmap *m, const char *key)
     return strmap_get(m, slice_cstr(key));
 }
 
+bool strmap_flag(const struct strmap *m, const char *key, bool otherwise)
+{
+    struct slice text = slice_trim(strmap_get_c(m, key));
+    return slice_ieq(text, SL("true")) || (otherwise && !slice_ieq(text, SL("false")));
+}
+
+int64_t strmap_i64(const struct strmap *m, const char *key, int64_t otherwise)
+{
+    int64_t v;
+    return slice_to_i64(slice_trim(strmap_get_c(m, key)), &v) == E_OK ? v : otherwise;
+}
+
 bool strmap_has(const struct strmap *m, struct slice key)
 {
     return position(m, key) > 0;

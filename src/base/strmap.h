@@ -25,6 +25,10 @@ void strmap_release(struct strmap *m);
 void strmap_set(struct strmap *m, struct slice key, struct slice value); /* replaces in place */
 struct slice strmap_get(const struct strmap *m, struct slice key); /* null slice when absent */
 struct slice strmap_get_c(const struct strmap *m, const char *key);
+/* Values read as Java reads them, blanks around them aside; otherwise: absent, or something else. */
+bool strmap_flag(const struct strmap *m, const char *key,
+                 bool otherwise); /* true, false, any case */
+int64_t strmap_i64(const struct strmap *m, const char *key, int64_t otherwise);
 bool strmap_has(const struct strmap *m, struct slice key);
 bool strmap_del(struct strmap *m, struct slice key);            /* keeps the others' order */
 void strmap_copy(struct strmap *to, const struct strmap *from); /* `to` is initialised here */

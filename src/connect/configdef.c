@@ -63,6 +63,20 @@ void config_error(struct config_errors *errs, const char *option, const char *fm
     strbuf_release(&text);
 }
 
+enum err config_invalid(struct error *e, struct slice value, const char *name, const char *why, ...)
+{
+    struct strbuf text = STRBUF_INIT;
+    va_list ap;
+    va_start(ap, why);
+    strbuf_addv(&text, why, ap);
+    va_end(ap);
+    enum err err = error_set(
+        e, E_INVALID, CONFIG_EXCEPTION "Invalid value " PRI_SL " for configuration %s: " PRI_SL,
+        ARG_SL(value), name, ARG_SL(strbuf_slice(&text)));
+    strbuf_release(&text);
+    return err;
+}
+
 bool config_has_error(const struct config_errors *errs, const char *option)
 {
     const struct config_item *i = config_item_find(errs, slice_cstr(option));

@@ -119,9 +119,8 @@ static enum err one_override(struct config_errors *v, struct slice key, struct s
     struct slice policy =
         slice_trim(strmap_get_c(v->worker, "connector.client.config.override.policy"));
     char *plain = slice_dup(name);
-    struct opt_row row = {.name = plain, .type = type_of(name), .offset = OPT_NO_FIELD};
-    struct opt_values values = {.values = NULL, .texts = STRMAP_INIT};
-    enum err err = text.p ? opt_set(&row, &values, text, e) : E_OK;
+    const struct opt_row row = {.name = plain, .type = type_of(name), .offset = OPT_NO_FIELD};
+    enum err err = text.p ? opt_check(&row, text, e) : E_OK;
     if (!err && !config_item_find(v, key)) {
         const struct opt_row *known = describe(key, name);
         struct config_item *i =
@@ -136,7 +135,6 @@ static enum err one_override(struct config_errors *v, struct slice key, struct s
                                         "' to be overridden in the connector configuration.",
                                         ARG_SL(policy), ARG_SL(name))));
     }
-    opt_values_release(&values);
     mem_free(plain);
     return err;
 }

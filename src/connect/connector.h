@@ -63,6 +63,10 @@ bool task_sleep(struct task_ctx *c, int64_t ms);
 #define DATA_EXCEPTION "org.apache.kafka.connect.errors.DataException: "
 #define CONFIG_EXCEPTION "org.apache.kafka.common.config.ConfigException: "
 
+/* E_INVALID: "ConfigException: Invalid value VALUE for configuration NAME: " and why. */
+enum err config_invalid(struct error *e, struct slice value, const char *name, const char *why, ...)
+    PRINTF_LIKE(4, 5);
+
 /* --- source tasks
  * ---------------------------------------------------------------------------------- */
 /* All run on the task's thread. poll fills the batch and returns E_OK (perhaps with nothing, after

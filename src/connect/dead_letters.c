@@ -45,13 +45,8 @@ enum err dead_letters_open(struct dead_letters **out, struct kclient *k, const c
     d->topic = slice_dup(topic);
     d->connector = xstrdup(connector);
     d->task = task;
-    d->replication = 3;
-    (void)!slice_to_i64(
-        slice_trim(strmap_get_c(config, "errors.deadletterqueue.topic.replication.factor")),
-        &d->replication);
-    d->with_context =
-        slice_ieq(slice_trim(strmap_get_c(config, "errors.deadletterqueue.context.headers.enable")),
-                  SL("true"));
+    d->replication = strmap_i64(config, "errors.deadletterqueue.topic.replication.factor", 3);
+    d->with_context = strmap_flag(config, "errors.deadletterqueue.context.headers.enable", false);
     enum err err = make_topic(d, e);
     if (err) {
         char cause[sizeof e->msg];

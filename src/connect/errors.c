@@ -8,17 +8,6 @@
 
 enum { FIRST_DELAY_MS = 300 };
 
-static int64_t number(const struct strmap *config, const char *name, int64_t otherwise)
-{
-    int64_t v;
-    return slice_to_i64(slice_trim(strmap_get_c(config, name)), &v) == E_OK ? v : otherwise;
-}
-
-static bool flag(const struct strmap *config, const char *name)
-{
-    return slice_ieq(slice_trim(strmap_get_c(config, name)), SL("true"));
-}
-
 void error_rules_init(struct error_rules *x, struct task_ctx *ctx, const struct strmap *config,
                       bool is_sink)
 {
@@ -28,10 +17,10 @@ void error_rules_init(struct error_rules *x, struct task_ctx *ctx, const struct 
     x->task = ctx ? ctx->task : 0;
     x->is_sink = is_sink;
     x->tolerate = slice_eq(slice_trim(strmap_get_c(config, "errors.tolerance")), SL("all"));
-    x->log = flag(config, "errors.log.enable");
-    x->log_messages = flag(config, "errors.log.include.messages");
-    x->retry_timeout_ms = number(config, "errors.retry.timeout", 0);
-    x->retry_delay_max_ms = number(config, "errors.retry.delay.max.ms", 60000);
+    x->log = strmap_flag(config, "errors.log.enable", false);
+    x->log_messages = strmap_flag(config, "errors.log.include.messages", false);
+    x->retry_timeout_ms = strmap_i64(config, "errors.retry.timeout", 0);
+    x->retry_delay_max_ms = strmap_i64(config, "errors.retry.delay.max.ms", 60000);
 }
 
 enum err error_rules_open_queue(struct error_rules *x, const struct strmap *config, struct error *e)

@@ -94,9 +94,8 @@ static enum err file_start(void **task, struct task_ctx *ctx, struct error *e)
     t->ctx = ctx;
     t->fd = -1;
     t->topic = slice_trim(strmap_get_c(ctx->config, "topic"));
-    t->batch_size = 2000;
-    if (slice_to_i64(slice_trim(strmap_get_c(ctx->config, "batch.size")), &t->batch_size) ||
-        t->batch_size < 1)
+    t->batch_size = strmap_i64(ctx->config, "batch.size", 2000);
+    if (t->batch_size < 1)
         t->batch_size = 2000;
     strbuf_init(&t->buffer, LINE_MAX_BYTES);
     if (path.n) {

@@ -7,8 +7,6 @@
 #include "connect/config_refs.h"
 #include "connect/store.h"
 
-#define CONFIG_EXCEPTION "org.apache.kafka.common.config.ConfigException: "
-
 const char *conn_state_name(enum conn_state s)
 {
     static const char *const names[] = {"UNASSIGNED", "RUNNING", "PAUSED",
@@ -18,7 +16,7 @@ const char *conn_state_name(enum conn_state s)
 
 bool worker_flag(const struct herder *h, const char *option)
 {
-    return slice_ieq(slice_trim(strmap_get_c(&h->worker, option)), SL("true"));
+    return strmap_flag(&h->worker, option, false);
 }
 
 /* The version is told while something runs. */
@@ -100,12 +98,9 @@ static void on_task_state(void *arg, struct task *t, enum task_state s, struct s
 /* What Java notices when a connector parses its configuration at start. */
 static enum err check_own(const struct hconn *c, const struct strmap *config, struct error *e)
 {
-    struct opt_values values = {.values = NULL, .texts = STRMAP_INIT};
     enum err err = E_OK;
     for (const struct opt_row *r = c->ops->rows; r && r->name && !err; r++) {
-        struct opt_row row = *r;
         struct slice name = slice_cstr(r->name), text = strmap_get(config, name);
-        row.offset = OPT_NO_FIELD;
         if ((r->flags & OPT_OWN_CHECKS) || !strmap_has(config, name))
             continue;
         if (!text.p && (r->flags & OPT_REQUIRED))
@@ -113,9 +108,8 @@ static enum err check_own(const struct hconn *c, const struct strmap *config, st
                             "Invalid value null for configuration %s: entry must be non null",
                             r->name);
         else if (text.p)
-            err = opt_set(&row, &values, text, e);
+            err = opt_check(r, text, e);
     }
-    opt_values_release(&values);
     return err;
 }
 
@@ -174,15 +168,9 @@ void hconn_start_connector(struct herder *h, struct hconn *c)
                     SLICE_NULL);
 }
 
-static int64_t number_option(const struct strmap *config, const char *name, int64_t otherwise)
-{
-    int64_t v;
-    return slice_to_i64(slice_trim(strmap_get_c(config, name)), &v) == E_OK ? v : otherwise;
-}
-
 static int count_tasks(struct hconn *c, const struct strmap *config)
 {
-    int max = (int)number_option(config, "tasks.max", 1);
+    int max = (int)strmap_i64(config, "tasks.max", 1);
     int n = c->ops->task_count ? c->ops->task_count(config, max) : 1;
     if (!c->ops->task_count && max > 1)
         LOG_INFO(LOG_CONNECT_HERDER, "connector %s asks for %d tasks; this kind has one", c->name,
@@ -268,8 +256,8 @@ void hconn_start_tasks(struct herder *h, struct hconn *c, bool paused)
         failed(h, c, CONFIG_EXCEPTION, e.msg);
         return;
     }
-    int count = count_tasks(c, &config), max = (int)number_option(&config, "tasks.max", 1);
-    bool enforce = !slice_ieq(slice_trim(strmap_get_c(&config, "tasks.max.enforce")), SL("false"));
+    int count = count_tasks(c, &config), max = (int)strmap_i64(&config, "tasks.max", 1);
+    bool enforce = strmap_flag(&config, "tasks.max.enforce", true);
     strmap_release(&config);
     if (count > max && enforce) {
         char why[600];
@@ -330,7 +318,7 @@ static size_t take_runs(struct herder *h, struct hconn *c, struct task **runs, s
 static void end_runs(struct herder *h, struct task **runs, size_t count)
 {
     int64_t until =
-        clock_mono_ms() + number_option(&h->worker, "task.shutdown.graceful.timeout.ms", 5000);
+        clock_mono_ms() + strmap_i64(&h->worker, "task.shutdown.graceful.timeout.ms", 5000);
     for (size_t i = 0; i < count; i++)
         task_ask_stop(runs[i]);
     for (size_t i = 0; i < count; i++) {

@@ -15,8 +15,8 @@
 #include "base/regex.h"
 #include "broker/member.h"
 #include "broker/proto/batch.h"
+#include "connect/connector.h"
 
-#define CONFIG_EXCEPTION "org.apache.kafka.common.config.ConfigException: "
 enum {
     READ_BYTES = 1 << 20,
     POLL_BYTES = 32 << 20,
@@ -79,15 +79,9 @@ static enum err int_option(const struct strmap *o, const char *name, int64_t lea
         return E_OK;
     int64_t v;
     if (slice_to_i64(text, &v) != E_OK || v > INT32_MAX || v < INT32_MIN)
-        return error_set(e, E_INVALID,
-                         CONFIG_EXCEPTION "Invalid value " PRI_SL
-                                          " for configuration %s: Not a number of type INT",
-                         ARG_SL(text), name);
+        return config_invalid(e, text, name, "Not a number of type INT");
     if (v < least)
-        return error_set(e, E_INVALID,
-                         CONFIG_EXCEPTION "Invalid value " PRI_SL
-                                          " for configuration %s: Value must be at least %lld",
-                         ARG_SL(text), name, (long long)least);
+        return config_invalid(e, text, name, "Value must be at least %lld", (long long)least);
     *out = v;
     return E_OK;
 }
@@ -107,10 +101,7 @@ static enum err word_option(const struct strmap *o, const char *name, const char
     struct strbuf list = STRBUF_INIT;
     for (int i = 0; words[i]; i++)
         strbuf_addf(&list, "%s%s", i ? ", " : "", words[i]);
-    enum err err = error_set(e, E_INVALID,
-                             CONFIG_EXCEPTION "Invalid value " PRI_SL
-                                              " for configuration %s: String must be one of: %s",
-                             ARG_SL(text), name, list.p);
+    enum err err = config_invalid(e, text, name, "String must be one of: %s", list.p);
     strbuf_release(&list);
     return err;
 }

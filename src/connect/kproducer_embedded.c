@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "broker/proto/batch.h"
 #include "connect/builder_pool.h"
+#include "connect/connector.h"
 
 enum {
     SPLIT_BYTES = 1 << 20,
@@ -93,11 +94,8 @@ enum err kproducer_open(struct kproducer **out, struct kclient *k, const char *n
         return E_OK;
     kproducer_close(p);
     *out = NULL;
-    return error_set(e, E_INVALID,
-                     "org.apache.kafka.common.config.ConfigException: Invalid value " PRI_SL
-                     " for configuration compression.type: String must be one of: gzip, lz4, none, "
-                     "snappy, zstd",
-                     ARG_SL(codec));
+    return config_invalid(e, codec, "compression.type",
+                          "String must be one of: gzip, lz4, none, snappy, zstd");
 }
 
 static void slot_free(struct slot *s)

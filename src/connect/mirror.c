@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "connect/store.h"
+#include "connect/worker_options.h"
 
 enum { TICK_MS = 1000, ATTEMPTS = 3 };
 enum { ROW_IDS = 10 }; /* as a kind in SQLite, with the topic added: its key is the topic's id */
@@ -179,15 +180,13 @@ static void renew(struct mirror *m, enum mirror_topic t, const struct uuid *id)
 
 static int32_t partitions_of(const struct mirror *m, enum mirror_topic t)
 {
-    int64_t n = 1;
-    if (t != MIRROR_CONFIGS &&
-        (slice_to_i64(
-             slice_trim(strmap_get_c(m->worker, t == MIRROR_OFFSETS ? "offset.storage.partitions"
-                                                                    : "status.storage.partitions")),
-             &n) ||
-         n < 1 || n > 10000))
-        n = t == MIRROR_OFFSETS ? 25 : 5;
-    return (int32_t)n;
+    int64_t otherwise = t == MIRROR_OFFSETS ? 25 : 5, n;
+    if (t == MIRROR_CONFIGS)
+        return 1;
+    n = strmap_i64(m->worker,
+                   t == MIRROR_OFFSETS ? "offset.storage.partitions" : "status.storage.partitions",
+                   otherwise);
+    return (int32_t)(n < 1 || n > 10000 ? otherwise : n);
 }
 
 /* The topic that kind t is written to. */
@@ -402,10 +401,7 @@ enum err mirror_start(struct mirror **out, struct kclient *k, struct db *db,
     m->k = k;
     m->db = db;
     m->worker = worker;
-    if (slice_to_i64(slice_trim(strmap_get_c(worker, "offset.flush.interval.ms")),
-                     &m->flush_every_ms) ||
-        m->flush_every_ms < 1)
-        m->flush_every_ms = 60000;
+    m->flush_every_ms = worker_flush_interval_ms(worker);
     m->next_sync_ms = clock_mono_ms() + m->flush_every_ms;
     for (int i = 0; i < MIRROR_KINDS; i++)
         map_init(&m->written[i]);

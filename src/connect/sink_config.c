@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "connect/stages.h"
+#include "connect/worker_options.h"
 
 static struct slice own(char *text)
 {
@@ -32,11 +33,7 @@ void sink_config_init(struct sink_config *c, const struct strmap *config,
         c->regex = slice_trim(strmap_get_c(config, "topics.regex"));
     if (!c->topics.p && !c->regex.p)
         c->topics = SL("");
-    c->flush_interval_ms = 60000;
-    int64_t ms;
-    if (slice_to_i64(slice_trim(strmap_get_c(worker, "offset.flush.interval.ms")), &ms) == E_OK &&
-        ms > 0)
-        c->flush_interval_ms = ms;
+    c->flush_interval_ms = worker_flush_interval_ms(worker);
 }
 
 void sink_config_release(struct sink_config *c)

@@ -5,8 +5,6 @@
 #include "base/mem.h"
 #include "connect/kclient.h"
 
-#define CONFIG_EXCEPTION "org.apache.kafka.common.config.ConfigException: "
-
 struct stage_transform {
     const struct transform_ops *ops;
     void *state;
@@ -29,17 +27,9 @@ void config_with_prefix(const struct strmap *config, const char *prefix, struct 
 /* --- set-up ------------------------------------------------------------------------------------
  */
 
-static bool flag(const struct strmap *config, const char *name)
-{
-    return slice_ieq(slice_trim(strmap_get_c(config, name)), SL("true"));
-}
-
 static enum err no_class(struct slice name, const char *key, struct error *e)
 {
-    return error_set(e, E_INVALID,
-                     CONFIG_EXCEPTION "Invalid value " PRI_SL " for configuration %s: Class " PRI_SL
-                                      " could not be found.",
-                     ARG_SL(name), key, ARG_SL(name));
+    return config_invalid(e, name, key, "Class " PRI_SL " could not be found.", ARG_SL(name));
 }
 
 /* Options count only at the level that names the class. SPEC: connect 4.4. */
@@ -100,7 +90,7 @@ static enum err transform_init(struct stage_transform *x, const struct registry 
                           : no_class(p.class_name, p.key, e);
     struct slice predicate = slice_trim(strmap_get_c(&p.own, "predicate"));
     if (!err && predicate.n) {
-        x->negate = flag(&p.own, "negate");
+        x->negate = strmap_flag(&p.own, "negate", false);
         err = predicate_init(x, r, config, predicate, e);
     }
     strmap_release(&p.own);

@@ -32,11 +32,7 @@ static enum err compile_list(struct slice list, struct regex **out, const char *
     }
     enum err rc = regex_compile(out, strbuf_slice(&text), 0, &why);
     strbuf_release(&text);
-    return rc ? error_set(e, E_INVALID,
-                          CONFIG_EXCEPTION "Invalid value " PRI_SL
-                                           " for configuration %s: Invalid regex: %s",
-                          ARG_SL(list), key, why.msg)
-              : E_OK;
+    return rc ? config_invalid(e, list, key, "Invalid regex: %s", why.msg) : E_OK;
 }
 
 static bool matches(const struct regex *r, struct slice text)
@@ -62,11 +58,9 @@ static enum err number(const struct strmap *own, const struct topic_rule *base, 
     }
     if (slice_to_i64(text, out) == E_OK && *out >= INT16_MIN && *out <= INT32_MAX)
         return E_OK;
-    return error_set(e, E_INVALID,
-                     CONFIG_EXCEPTION "Invalid value " PRI_SL
-                                      " for configuration topic.creation.%s.%s: "
-                                      "Not a number of type %s",
-                     ARG_SL(text), group, key, type);
+    char name[400];
+    snprintf(name, sizeof name, "topic.creation.%s.%s", group, key);
+    return config_invalid(e, text, name, "Not a number of type %s", type);
 }
 
 static enum err read_numbers(struct topic_rule *r, const struct strmap *own,
@@ -126,8 +120,7 @@ static bool has_rules(const struct strmap *config, const struct strmap *worker)
     bool given = false;
     for (size_t i = 0; i < config->count; i++)
         given |= slice_starts(config->entries[i].key, SL("topic.creation."));
-    return given &&
-           !slice_ieq(slice_trim(strmap_get_c(worker, "topic.creation.enable")), SL("false"));
+    return given && strmap_flag(worker, "topic.creation.enable", true);
 }
 
 const char *topic_rules_missing(const struct strmap *config, const struct strmap *worker)

@@ -170,6 +170,12 @@ void connect_options_hide(const struct strmap *given, const struct strmap *resol
     config_refs_hide_error(given, resolved, e);
 }
 
+int64_t worker_flush_interval_ms(const struct strmap *worker)
+{
+    int64_t ms = strmap_i64(worker, "offset.flush.interval.ms", 60000);
+    return ms > 0 ? ms : 60000;
+}
+
 enum err worker_options_make(struct strmap *out, const struct strmap *given, struct error *e)
 {
     static const struct strmap nothing = STRMAP_INIT;
@@ -184,13 +190,8 @@ enum err worker_options_make(struct strmap *out, const struct strmap *given, str
     for (size_t i = 0; i < resolved.count && !err; i++) {
         const struct strmap_entry *one = &resolved.entries[i];
         const struct opt_row *row = opt_find(connect_option_rows, one->key);
-        if (row) {
-            struct opt_row plain = *row;
-            struct opt_values v = {.values = NULL, .texts = STRMAP_INIT};
-            plain.offset = OPT_NO_FIELD;
-            err = opt_set(&plain, &v, one->value, e);
-            opt_values_release(&v);
-        }
+        if (row)
+            err = opt_check(row, one->value, e);
         strmap_set(out, one->key, one->value);
     }
     if (err)

@@ -10,5 +10,6 @@
  * (E_INVALID with Connect's text, in which references stand as they were given). `out` is initialised here and to be released in any case. */
 enum err worker_options_make(struct strmap *out, const struct strmap *given,
                              struct error *e) MUST_CHECK;
+int64_t worker_flush_interval_ms(const struct strmap *worker); /* offset.flush.interval.ms */
 
 #endif

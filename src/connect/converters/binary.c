@@ -43,10 +43,8 @@ static enum err binary_configure(void **conv, const struct strmap *config, bool 
         return E_OK;
     c->delegate = find(name);
     if (!c->delegate || c->delegate->configure == binary_configure)
-        return error_set(e, E_INVALID,
-                         CONFIG_EXCEPTION "Invalid value " PRI_SL " for configuration " DELEGATE
-                                          ": Class " PRI_SL " could not be found.",
-                         ARG_SL(name), ARG_SL(name));
+        return config_invalid(e, name, DELEGATE, "Class " PRI_SL " could not be found.",
+                              ARG_SL(name));
     config_with_prefix(config, DELEGATE ".", &own);
     enum err rc = c->delegate->configure(&c->state, &own, is_key, e);
     strmap_release(&own);

@@ -44,10 +44,7 @@ static enum err only(const struct strmap *config, const char *option, const char
     struct slice text = slice_trim(strmap_get_c(config, option));
     return !text.n || slice_ieq(text, slice_cstr(what))
                ? E_OK
-               : error_set(e, E_INVALID,
-                           CONFIG_EXCEPTION "Invalid value " PRI_SL
-                                            " for configuration %s: weir writes %s alone",
-                           ARG_SL(text), option, what);
+               : config_invalid(e, text, option, "weir writes %s alone", what);
 }
 
 /* metadata.source: where attributes come from. */
@@ -57,11 +54,10 @@ static enum err check_metadata(const struct strmap *config, struct error *e)
     while (rest.p && opt_list_next(&rest, &part)) {
         if (slice_eq(part, SL("header")) ||
             (slice_ends(part, SL(":header")) && !slice_eq(part, SL("traceparent:header"))))
-            return error_set(e, E_INVALID,
-                             CONFIG_EXCEPTION
-                             "Invalid value " PRI_SL " for configuration metadata.source: weir "
-                             "takes attributes from the value alone, not from headers (" PRI_SL ")",
-                             ARG_SL(text), ARG_SL(part));
+            return config_invalid(
+                e, text, "metadata.source",
+                "weir takes attributes from the value alone, not from headers (" PRI_SL ")",
+                ARG_SL(part));
     }
     return E_OK;
 }

@@ -125,8 +125,32 @@ static void properties(void)
     strmap_release(&m);
 }
 
+static void flags_and_numbers(void)
+{
+    struct strmap m = STRMAP_INIT;
+    strmap_set(&m, SL("on"), SL(" True "));
+    strmap_set(&m, SL("off"), SL("FALSE"));
+    strmap_set(&m, SL("odd"), SL("yes"));
+    strmap_set(&m, SL("null"), SLICE_NULL);
+    strmap_set(&m, SL("n"), SL(" -12 "));
+    for (int otherwise = 0; otherwise < 2; otherwise++) {
+        CHECK(strmap_flag(&m, "on", otherwise) && !strmap_flag(&m, "off", otherwise));
+        CHECK_INT(strmap_flag(&m, "odd", otherwise), otherwise);
+        CHECK_INT(strmap_flag(&m, "null", otherwise), otherwise);
+        CHECK_INT(strmap_flag(&m, "none", otherwise), otherwise);
+    }
+    CHECK_INT(strmap_i64(&m, "n", 5), -12);
+    CHECK_INT(strmap_i64(&m, "odd", 5), 5);
+    CHECK_INT(strmap_i64(&m, "none", 5), 5);
+    strmap_release(&m);
+}
+
 static const struct test_case tests[] = {
-    {"basics", basics},         {"many", many}, {"as_sets", as_sets},
-    {"properties", properties}, {NULL, NULL},
+    {"basics", basics},
+    {"many", many},
+    {"as_sets", as_sets},
+    {"properties", properties},
+    {"flags and numbers", flags_and_numbers},
+    {NULL, NULL},
 };
 const struct test_suite test_strmap = {"base/strmap", tests};

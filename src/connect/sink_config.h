@@ -15,6 +15,8 @@ struct sink_config {
 /* config: references resolved; it must outlive c. */
 void sink_config_init(struct sink_config *c, const struct strmap *config,
                       const struct strmap *worker, const char *connector, int task);
+/* One line of the log with the options that are accepted and change nothing here, if any was given. */
+void sink_config_warn(const struct sink_config *c);
 void sink_config_release(struct sink_config *c);
 
 #endif

@@ -24,6 +24,19 @@ void config_with_prefix(const struct strmap *config, const char *prefix, struct 
     }
 }
 
+void config_of_client(const struct strmap *config, const struct strmap *worker, const char *client,
+                      struct strmap *out)
+{
+    struct strmap overrides;
+    char prefix[40];
+    snprintf(prefix, sizeof prefix, "%soverride.", client);
+    config_with_prefix(worker, client, out);
+    config_with_prefix(config, prefix, &overrides);
+    for (size_t i = 0; i < overrides.count; i++)
+        strmap_set(out, overrides.entries[i].key, overrides.entries[i].value);
+    strmap_release(&overrides);
+}
+
 /* --- set-up ------------------------------------------------------------------------------------
  */
 

@@ -52,5 +52,8 @@ enum err stages_read(struct stages *s, struct record_batch *b, const struct krec
 
 /* Entries of `config` that begin with prefix, without it. `out` is initialised here. */
 void config_with_prefix(const struct strmap *config, const char *prefix, struct strmap *out);
+/* Options of a client ("consumer."): the worker's, and over them the connector's (consumer.override.). */
+void config_of_client(const struct strmap *config, const struct strmap *worker, const char *client,
+                      struct strmap *out);
 
 #endif

@@ -421,6 +421,8 @@ static enum err open_consumer(struct sink *s, struct error *e)
                                         .revoked = on_revoked,
                                         .assigned = on_assigned,
                                         .arg = s};
+    if (t->ctx.task == 0)
+        sink_config_warn(&c);
     s->commit_every = MIN(c.flush_interval_ms, COMMIT_MS);
     enum err err = kconsumer_open(&s->consumer, t->ctx.kclient, &spec, e);
     sink_config_release(&c);

@@ -354,16 +354,16 @@ static enum err start(struct source *s, struct error *e)
 {
     struct task *t = s->t;
     char name[300];
-    struct strmap overrides;
+    struct strmap options;
     snprintf(name, sizeof name, "%s-%d", t->connector, t->ctx.task);
     enum err err = stages_init(&t->stages, t->registry, &t->ctx, &t->worker, false, e);
     if (!err)
         err = topic_rules_init(&s->rules, &t->config, &t->worker, e);
     if (err)
         return err;
-    config_with_prefix(&t->config, "producer.override.", &overrides);
-    err = kproducer_open(&s->producer, t->ctx.kclient, name, &overrides, e);
-    strmap_release(&overrides);
+    config_of_client(&t->config, &t->worker, "producer.", &options);
+    err = kproducer_open(&s->producer, t->ctx.kclient, name, &options, e);
+    strmap_release(&options);
     intents_init(&s->intents, t, s->producer);
     if (!err)
         err = intents_recover(&s->intents, e);

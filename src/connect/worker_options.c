@@ -22,13 +22,16 @@ static enum err no_extensions(const struct opt_row *row, struct slice text, stru
     .name = n, .type = t, .def = d, .offset = OPT_NO_FIELD, .importance = imp, .order = -1,        \
     .doc = text
 #define ACCEPTED .flags = OPT_NO_STORE
+#define ONE_REPLICA "Accepted: weir makes that topic with one replica."
+#define ALONE "Accepted: there is one worker."
 
 const struct opt_row connect_option_rows[] = {
     {ROW("bootstrap.servers", OPT_LIST, "localhost:9092", OPT_HIGH,
          "Accepted, with a line in the log when it names another place: connectors use the broker "
          "inside weir."),
      ACCEPTED},
-    {ROW("group.id", OPT_STRING, "connect-cluster", OPT_HIGH, "Name of this group of workers."),
+    {ROW("group.id", OPT_STRING, "connect-cluster", OPT_HIGH,
+         "Accepted: this worker is its group."),
      ACCEPTED},
     {ROW(
         "key.converter", OPT_CLASS, "org.apache.kafka.connect.json.JsonConverter", OPT_HIGH,
@@ -38,33 +41,35 @@ const struct opt_row connect_option_rows[] = {
          "value.converter.*.")},
     {ROW("header.converter", OPT_CLASS, "org.apache.kafka.connect.storage.SimpleHeaderConverter",
          OPT_LOW, "Converter for headers of connectors that name none.")},
-    {ROW("offset.flush.interval.ms", OPT_LONG, "60000", OPT_LOW,
-         "Longest time between two commits of offsets; sources of weir commit with each batch."),
-     ACCEPTED},
+    {ROW(
+        "offset.flush.interval.ms", OPT_LONG, "60000", OPT_LOW,
+        "Longest time between two commits of a sink's offsets, which weir commits each second, and "
+        "between two looks at what the offsets' topic is to be told; sources commit with each "
+        "batch.")},
     {ROW("offset.flush.timeout.ms", OPT_LONG, "5000", OPT_LOW,
-         "How long a commit of offsets may take."),
+         "Accepted: offsets are committed to weir's own store, which is waited for."),
      ACCEPTED},
     {ROW("task.shutdown.graceful.timeout.ms", OPT_LONG, "5000", OPT_LOW,
          "How long tasks that are asked to stop are waited for, all together."),
      .min = 0, .has_min = true},
     {ROW("config.storage.topic", OPT_STRING, "connect-configs", OPT_HIGH,
-         "Accepted: weir keeps configurations in its own store."),
-     ACCEPTED},
+         "Topic that is told of configurations as Kafka's worker tells it; weir keeps them in its "
+         "own "
+         "store and never reads it.")},
     {ROW("offset.storage.topic", OPT_STRING, "connect-offsets", OPT_HIGH,
-         "Accepted: weir keeps source offsets in its own store."),
-     ACCEPTED},
+         "The same of the offsets of sources.")},
     {ROW("status.storage.topic", OPT_STRING, "connect-status", OPT_HIGH,
-         "Accepted: weir keeps states in its own store."),
-     ACCEPTED},
-    {ROW("offset.storage.partitions", OPT_INT, "25", OPT_LOW, "Accepted."), ACCEPTED},
-    {ROW("status.storage.partitions", OPT_INT, "5", OPT_LOW, "Accepted."), ACCEPTED},
-    {ROW("config.storage.replication.factor", OPT_SHORT, "3", OPT_LOW, "Accepted."), ACCEPTED},
-    {ROW("offset.storage.replication.factor", OPT_SHORT, "3", OPT_LOW, "Accepted."), ACCEPTED},
-    {ROW("status.storage.replication.factor", OPT_SHORT, "3", OPT_LOW, "Accepted."), ACCEPTED},
+         "The same of states of connectors and tasks, and of topics in use.")},
+    {ROW("offset.storage.partitions", OPT_INT, "25", OPT_LOW,
+         "Partitions of the offsets' topic, when weir makes it.")},
+    {ROW("status.storage.partitions", OPT_INT, "5", OPT_LOW,
+         "Partitions of the topic of states, when weir makes it.")},
+    {ROW("config.storage.replication.factor", OPT_SHORT, "3", OPT_LOW, ONE_REPLICA), ACCEPTED},
+    {ROW("offset.storage.replication.factor", OPT_SHORT, "3", OPT_LOW, ONE_REPLICA), ACCEPTED},
+    {ROW("status.storage.replication.factor", OPT_SHORT, "3", OPT_LOW, ONE_REPLICA), ACCEPTED},
     {ROW("listeners", OPT_LIST, "http://:8083", OPT_LOW,
          "Address of the REST API unless --connect-listen names it; the first http:// entry "
-         "counts."),
-     ACCEPTED},
+         "counts.")},
     {ROW("rest.port", OPT_INT, NULL, OPT_LOW,
          "Port of the REST API where neither --connect-listen nor listeners is given (old name).")},
     {ROW("rest.host.name", OPT_STRING, NULL, OPT_LOW, "Host for rest.port (old name).")},
@@ -72,7 +77,9 @@ const struct opt_row connect_option_rows[] = {
          "Host in worker_id; the listener's when not given.")},
     {ROW("rest.advertised.port", OPT_INT, NULL, OPT_LOW,
          "Port in worker_id; the listener's when not given.")},
-    {ROW("rest.advertised.listener", OPT_STRING, NULL, OPT_LOW, "Accepted."), ACCEPTED},
+    {ROW("rest.advertised.listener", OPT_STRING, NULL, OPT_LOW,
+         "Accepted: the REST API has one listener."),
+     ACCEPTED},
     {ROW("admin.listeners", OPT_LIST, NULL, OPT_LOW,
          "/admin is served with the rest; an empty text switches it off.")},
     {ROW("access.control.allow.origin", OPT_STRING, "", OPT_LOW,
@@ -85,10 +92,13 @@ const struct opt_row connect_option_rows[] = {
      .check = no_extensions},
     {ROW("plugin.path", OPT_LIST, NULL, OPT_LOW, "Accepted: weir's connectors are built in."),
      ACCEPTED},
-    {ROW("plugin.discovery", OPT_STRING, "hybrid_warn", OPT_LOW, "Accepted."), ACCEPTED},
-    {ROW("config.providers", OPT_LIST, "", OPT_LOW,
-         "Names of providers for ${name:path:key}; file, env and dir are there without being "
-         "named.")},
+    {ROW("plugin.discovery", OPT_STRING, "hybrid_warn", OPT_LOW,
+         "Accepted: weir's connectors are built in."),
+     ACCEPTED},
+    {ROW(
+        "config.providers", OPT_LIST, "", OPT_LOW,
+        "Names of providers for ${name:path:key}. Those whose config.providers.NAME.class is given "
+        "are there, named or not; so are file, env and dir.")},
     {ROW("connector.client.config.override.policy", OPT_STRING, "All", OPT_MEDIUM,
          "Which client options connectors may override: all of them, none, or those of a login "
          "(Principal)."),
@@ -104,13 +114,13 @@ const struct opt_row connect_option_rows[] = {
          "that "
          "says exactly.once.support=required is refused."),
      .choices = exactly_once, .flags = OPT_ANY_CASE},
-    {ROW("session.timeout.ms", OPT_INT, "10000", OPT_HIGH, "Accepted."), ACCEPTED},
-    {ROW("heartbeat.interval.ms", OPT_INT, "3000", OPT_HIGH, "Accepted."), ACCEPTED},
-    {ROW("rebalance.timeout.ms", OPT_INT, "60000", OPT_HIGH, "Accepted."), ACCEPTED},
-    {ROW("worker.sync.timeout.ms", OPT_INT, "3000", OPT_MEDIUM, "Accepted."), ACCEPTED},
-    {ROW("worker.unsync.backoff.ms", OPT_INT, "300000", OPT_MEDIUM, "Accepted."), ACCEPTED},
-    {ROW("scheduled.rebalance.max.delay.ms", OPT_INT, "300000", OPT_LOW, "Accepted."), ACCEPTED},
-    {ROW("connect.protocol", OPT_STRING, "sessioned", OPT_LOW, "Accepted."), ACCEPTED},
+    {ROW("session.timeout.ms", OPT_INT, "10000", OPT_HIGH, ALONE), ACCEPTED},
+    {ROW("heartbeat.interval.ms", OPT_INT, "3000", OPT_HIGH, ALONE), ACCEPTED},
+    {ROW("rebalance.timeout.ms", OPT_INT, "60000", OPT_HIGH, ALONE), ACCEPTED},
+    {ROW("worker.sync.timeout.ms", OPT_INT, "3000", OPT_MEDIUM, ALONE), ACCEPTED},
+    {ROW("worker.unsync.backoff.ms", OPT_INT, "300000", OPT_MEDIUM, ALONE), ACCEPTED},
+    {ROW("scheduled.rebalance.max.delay.ms", OPT_INT, "300000", OPT_LOW, ALONE), ACCEPTED},
+    {ROW("connect.protocol", OPT_STRING, "sessioned", OPT_LOW, ALONE), ACCEPTED},
     {.name = NULL},
 };
 

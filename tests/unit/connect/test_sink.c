@@ -262,18 +262,37 @@ static char *first_header(const char *topic, const char *name)
     return found == name ? xstrdup("no such header") : found;
 }
 
+/* The log goes to a file until log_end, which gives its text; caller frees. */
+static int log_before;
+static void log_begin(void)
+{
+    char path[400];
+    snprintf(path, sizeof path, "%s/log", w.dir);
+    fflush(NULL);
+    int to = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
+    log_before = dup(STDERR_FILENO);
+    dup2(to, STDERR_FILENO);
+    close(to);
+}
+
+static char *log_end(void)
+{
+    char path[400];
+    snprintf(path, sizeof path, "%s/log", w.dir);
+    dup2(log_before, STDERR_FILENO);
+    close(log_before);
+    return test_read_file(path, NULL);
+}
+
 /* A secret that a record makes a transform tell of: neither log nor trace nor letter shows it, also
  * when the file says something else by then. */
 static void test_secrets(void)
 {
-    char path[400], body[1300], log[400], name[100];
+    char path[400], body[1300], name[100];
     snprintf(path, sizeof path, "%s/secret.properties", w.dir);
-    snprintf(log, sizeof log, "%s/log", w.dir);
     FILE *f = fopen(path, "w");
     CHECK(f && fputs("bad=s3cret-word\n", f) >= 0 && fclose(f) == 0);
-    fflush(NULL);
-    int to = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600), before = dup(STDERR_FILENO);
-    dup2(to, STDERR_FILENO);
+    log_begin();
     SEND("secret", "a", "s3cret-word", "c");
     snprintf(body, sizeof body,
              ",\"transforms\":\"f\",\"transforms.f.type\":\"test.Flaky\",\"transforms.f.bad\":"
@@ -300,13 +319,35 @@ static void test_secrets(void)
     CHECK(strstr(a.body, "s3cret-word") == NULL);
     answer_release(&a);
     drop("secret");
-    dup2(before, STDERR_FILENO);
-    close(before);
-    close(to);
-    char *lines = test_read_file(log, NULL);
+    char *lines = log_end();
     CHECK(lines && strstr(lines, "Error encountered in task secret-0") != NULL);
     CHECK(lines && strstr(lines, "the task failed and stays so") != NULL);
     CHECK(lines && strstr(lines, "s3cret-word") == NULL);
+    free(lines);
+}
+
+/* What a Java consumer would do and a member inside weir does not: taken, and said in one line. */
+static void test_options_without_effect(void)
+{
+    log_begin();
+    SEND("odd", "a");
+    create("odd", ",\"consumer.override.group.instance.id\":\"one\","
+                  "\"consumer.override.partition.assignment.strategy\":\"org.apache.kafka.clients."
+                  "consumer.CooperativeStickyAssignor\","
+                  "\"consumer.override.group.protocol\":\"classic\",\"tasks.max\":2");
+    expect_taken("a");
+    expect_offset("odd", 1);
+    drop("odd");
+    SEND("plain", "a");
+    create("plain",
+           ",\"consumer.override.partition.assignment.strategy\":\"org.apache.kafka.clients."
+           "consumer.RangeAssignor\",\"consumer.override.fetch.max.bytes\":1000");
+    expect_taken("a");
+    drop("plain");
+    char *lines = log_end(), *first = strstr(lines, "that change nothing");
+    CHECK(first && !strstr(first + 1, "that change nothing"));
+    CHECK(first && strstr(first, ": partition.assignment.strategy (members inside weir assign by "
+                                 "range, in the classic protocol), group.instance.id (a member"));
     free(lines);
 }
 
@@ -486,6 +527,7 @@ static const struct test_case tests[] = {
     {"reports of single records", test_reports},
     {"secrets", test_secrets},
     {"reports before the batch comes again", test_reports_before_again},
+    {"options without effect", test_options_without_effect},
     {"a flush that fails", test_failed_flush},
     {"offsets of the sink", test_offsets_of_the_sink},
     {"retries in a stage", test_retries},

@@ -78,6 +78,16 @@ static void own_references(void)
     unsetenv("WEIR_TEST_WORKER");
 }
 
+/* A row that nothing reads says so, and no other. */
+static void words(void)
+{
+    for (const struct opt_row *r = connect_option_rows; r->name; r++) {
+        bool says = slice_starts(slice_cstr(r->doc), SL("Accepted"));
+        if (says != ((r->flags & OPT_NO_STORE) != 0))
+            CHECK_STR(r->name, says ? "read" : "not read");
+    }
+}
+
 static void values(void)
 {
     struct strmap given = STRMAP_INIT, out;
@@ -157,6 +167,22 @@ static void references(void)
     answer_release(&a);
 }
 
+/* Options of its clients are the worker's, and over them the connector's. */
+static void producer(void)
+{
+    static const char *const bad[] = {"producer.compression.type", "soft", NULL};
+    if (!start_with(bad))
+        return;
+    ASK(&w, "POST", "/connectors", BODY("\"limit\":1"), 201, NULL);
+    CHECK(ask_until(&w, "/connectors/x/status",
+                    "Invalid value soft for configuration compression.type: String must be one of: "
+                    "gzip, lz4, none, snappy, zstd"));
+    ASK(&w, "PATCH", "/connectors/x/config", "{\"producer.override.compression.type\":\"gzip\"}",
+        200, NULL);
+    CHECK(ask_until(&w, "/connectors/x/status", "\"id\":0,\"state\":\"RUNNING\""));
+    ASK(&w, "DELETE", "/connectors/x", NULL, 204, NULL);
+}
+
 static void exactly_once(void)
 {
     static const char *const off[] = {"exactly.once.source.support", "disabled", NULL};
@@ -202,10 +228,12 @@ static void rest_of_rest(void)
 
 static const struct test_case tests[] = {
     {"names", names},
+    {"words", words},
     {"values", values},
     {"references in the worker's own settings", own_references},
     {"overrides", overrides},
     {"references", references},
+    {"options of the producer", producer},
     {"exactly once", exactly_once},
     {"the rest of REST", rest_of_rest},
     {NULL, NULL}};

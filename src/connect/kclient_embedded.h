@@ -1,5 +1,5 @@
 /* connect/kclient_embedded.h - the inside of kclient on the embedded broker, shared by
- * kclient_embedded.c (topics, groups, reading), kproducer_embedded.c and kconsumer_embedded.c. */
+ * kclient_embedded.c (topics, groups, reading), kproducer_*.c and kconsumer_*.c. */
 #ifndef WEIR_CONNECT_KCLIENT_EMBEDDED_H
 #define WEIR_CONNECT_KCLIENT_EMBEDDED_H
 

@@ -1,72 +1,18 @@
 /* connect/kconsumer_embedded.c - a member of a group on the embedded broker: takes part in
  * rebalances, reads its partitions in turn from their logs.
  *
- * Between two rebalances the assignment is fixed: one part for each partition. Bytes of one part at a
- * time are held (the source); a poll goes on with it where the last one stopped, then with the next
- * part. SPEC: connect 8.2. Thread: the task's, but for kconsumer_give_up. */
-#include "connect/kclient_embedded.h"
+ * Between two rebalances the assignment is fixed: one kheld for each partition. Bytes of one of them at a
+ * time are held (the source); a poll goes on with it where the last one stopped, then with the next.
+ * See kconsumer_internal.h. SPEC: connect 8.2. */
+#include "connect/kconsumer_internal.h"
 
-#include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/map.h"
 #include "base/mem.h"
 #include "base/opt.h"
-#include "base/regex.h"
-#include "broker/member.h"
-#include "broker/proto/batch.h"
 #include "connect/connector.h"
 
-enum {
-    READ_BYTES = 1 << 20,
-    POLL_BYTES = 32 << 20,
-    POLL_RECORDS = 100000,
-    CHECK_MS = 300,
-    NOTHING_MS = 50
-};
-
-enum reset { RESET_EARLIEST, RESET_LATEST, RESET_NONE };
-
-struct part {
-    struct kassigned a;
-    struct broker_target *target; /* NULL: the topic is not there */
-};
-struct topic_count {
-    struct slice name;
-    int32_t partitions; /* 0: not there */
-};
-struct source { /* batches of one part that are being given out */
-    size_t part;
-    struct strbuf bytes;
-    struct slice rest;
-    struct batch_iter it;
-    bool open, in_batch;
-    int64_t next; /* position after the bytes */
-    struct arena arena;
-    struct broker_aborted *aborted;
-    size_t aborted_count;
-};
-
-struct kconsumer {
-    struct kclient *k;
-    struct kconsumer_spec spec;
-    char *group, *client_id, *topics;
-    struct regex *regex;
-    enum reset reset;
-    bool committed_only;
-    int64_t max_records;
-    struct broker_member *member;
-    bool joined, rejoin, lost, paused, made_topics;
-    int64_t checked_at;
-    int64_t generation; /* of the broker's topics, when they were looked at */
-    struct arena arena; /* of what is known since the last join */
-    struct topic_count *known;
-    size_t known_count;
-    struct part *parts;
-    struct kassigned *view; /* for kconsumer_assignment */
-    size_t count, turn;
-    struct source source;
-};
+enum { POLL_RECORDS = 100000, CHECK_MS = 300, NOTHING_MS = 50 };
 
 /* --- options -----------------------------------------------------------------------------------
  */
@@ -122,7 +68,7 @@ static enum err read_options(struct kconsumer *c, const struct strmap *o, int64_
     if (!err)
         err = int_option(o, "max.poll.interval.ms", 1, interval_ms, e);
     c->max_records = MIN(c->max_records, POLL_RECORDS);
-    c->reset = (enum reset)reset;
+    c->reset = (enum kreset)reset;
     c->committed_only = level == 1;
     return err;
 }
@@ -130,16 +76,9 @@ static enum err read_options(struct kconsumer *c, const struct strmap *o, int64_
 /* --- life --------------------------------------------------------------------------------------
  */
 
-static void close_source(struct source *s)
-{
-    if (s->in_batch)
-        batch_iter_release(&s->it);
-    s->in_batch = s->open = false;
-}
-
 static void drop_parts(struct kconsumer *c)
 {
-    close_source(&c->source);
+    kconsumer_close_source(&c->source);
     for (size_t i = 0; i < c->count; i++)
         broker_target_close(c->parts[i].target);
     c->parts = NULL;
@@ -235,16 +174,16 @@ static void make_missing(struct kconsumer *c, struct slice topic)
                 ARG_SL(topic));
 }
 
-static void add_known(struct topic_count *v, size_t *n, struct slice name, int32_t partitions)
+static void add_known(struct kcount *v, size_t *n, struct slice name, int32_t partitions)
 {
     for (size_t i = 0; i < *n; i++)
         if (slice_eq(v[i].name, name))
             return;
-    v[(*n)++] = (struct topic_count){name, partitions};
+    v[(*n)++] = (struct kcount){name, partitions};
 }
 
 /* What the subscription stands for now: names with commas, or all that match. */
-static enum err look_at_topics(struct kconsumer *c, struct arena *a, struct topic_count **out,
+static enum err look_at_topics(struct kconsumer *c, struct arena *a, struct kcount **out,
                                size_t *count, struct error *e)
 {
     *count = 0;
@@ -265,7 +204,7 @@ static enum err look_at_topics(struct kconsumer *c, struct arena *a, struct topi
     *out = arena_alloc(a, ((err ? 0 : n) + 1) * sizeof **out);
     for (size_t i = 0; i < n && !err; i++)
         if (!topics[i].internal && regex_matches(c->regex, topics[i].name))
-            (*out)[(*count)++] = (struct topic_count){topics[i].name, topics[i].partition_count};
+            (*out)[(*count)++] = (struct kcount){topics[i].name, topics[i].partition_count};
     return err;
 }
 
@@ -276,7 +215,7 @@ static enum err watch_topics(struct kconsumer *c, struct error *e)
     if (broker_topics_generation(c->k->broker) == c->generation)
         return E_OK;
     struct arena a;
-    struct topic_count *now;
+    struct kcount *now;
     size_t n;
     arena_init(&a, 0, ARENA_NO_BUDGET);
     enum err err = look_at_topics(c, &a, &now, &n, e);
@@ -297,7 +236,7 @@ static enum err watch_topics(struct kconsumer *c, struct error *e)
 /* --- joining -----------------------------------------------------------------------------------
  */
 
-static enum err first_position(struct kconsumer *c, struct part *p, struct error *e)
+enum err kconsumer_first_position(struct kconsumer *c, struct kheld *p, struct error *e)
 {
     int64_t ms;
     if (c->reset == RESET_NONE)
@@ -308,7 +247,7 @@ static enum err first_position(struct kconsumer *c, struct part *p, struct error
     return broker_offset_for(p->target, c->reset == RESET_LATEST ? -1 : -2, &p->a.position, &ms, e);
 }
 
-static enum err open_part(struct kconsumer *c, struct part *p, const struct koffset *committed,
+static enum err open_part(struct kconsumer *c, struct kheld *p, const struct koffset *committed,
                           size_t n, struct error *e)
 {
     p->a.committed = p->a.position = p->a.end = -1;
@@ -319,7 +258,7 @@ static enum err open_part(struct kconsumer *c, struct part *p, const struct koff
     if (!err && p->a.committed >= 0)
         p->a.position = p->a.committed;
     else if (!err)
-        err = first_position(c, p, e);
+        err = kconsumer_first_position(c, p, e);
     if (err != E_NOT_FOUND)
         return err;
     error_clear(e);
@@ -390,160 +329,8 @@ static enum err keep_membership(struct kconsumer *c, struct error *e)
     return err || !c->rejoin ? err : join(c, e);
 }
 
-/* --- reading -----------------------------------------------------------------------------------
+/* --- calls -------------------------------------------------------------------------------------
  */
-
-/* The log does not have that position (any more). */
-static enum err out_of_range(struct kconsumer *c, struct part *p, struct error *e)
-{
-    if (c->reset == RESET_NONE)
-        return error_set(e, E_INVALID,
-                         "org.apache.kafka.clients.consumer.OffsetOutOfRangeException: Fetch "
-                         "position %lld is out of range for partition " PRI_SL
-                         "-%d, and no reset policy is configured",
-                         (long long)p->a.position, ARG_SL(p->a.topic), (int)p->a.partition);
-    LOG_WARN(LOG_CONNECT_TASK,
-             "offset %lld of " PRI_SL "-%d is not in the log: reading goes on at "
-             "its %s",
-             (long long)p->a.position, ARG_SL(p->a.topic), (int)p->a.partition,
-             c->reset == RESET_LATEST ? "end" : "start");
-    error_clear(e);
-    return first_position(c, p, e);
-}
-
-/* Reads what comes next of part i. s->open tells whether there was anything. */
-static enum err open_source(struct kconsumer *c, size_t i, struct error *e)
-{
-    struct source *s = &c->source;
-    struct part *p = &c->parts[i];
-    struct broker_read info;
-    strbuf_reset(&s->bytes);
-    arena_reset(&s->arena);
-    s->aborted_count = 0;
-    enum err err = c->committed_only
-                       ? broker_read_committed(p->target, p->a.position, READ_BYTES, &s->arena,
-                                               &s->bytes, &info, &s->aborted, &s->aborted_count, e)
-                       : broker_read(p->target, p->a.position, READ_BYTES, false, 0, NULL,
-                                     &s->bytes, &info, e);
-    if (err == E_NOT_FOUND) { /* deleted; a change of topics makes this member look for it */
-        broker_target_close(p->target);
-        p->target = NULL;
-        p->a.position = -1;
-        c->generation = -1;
-        error_clear(e);
-        return E_OK;
-    }
-    if (err == E_INVALID)
-        return out_of_range(c, p, e);
-    if (!err)
-        p->a.end = c->committed_only ? info.last_stable_offset : info.end_offset;
-    if (err || !s->bytes.n)
-        return err;
-    s->part = i;
-    s->rest = strbuf_slice(&s->bytes);
-    s->next = info.next_offset;
-    s->open = true;
-    return E_OK;
-}
-
-static bool is_aborted(const struct source *s, const void *batch)
-{
-    for (size_t i = 0; i < s->aborted_count; i++)
-        if (s->aborted[i].producer_id == batch_producer_id(batch) &&
-            batch_base_offset(batch) >= s->aborted[i].first_offset &&
-            batch_base_offset(batch) <= s->aborted[i].last_offset)
-            return true;
-    return false;
-}
-
-/* The next batch with records for us; false: the source is at its end, or failed. */
-static bool next_batch(struct kconsumer *c, enum err *err)
-{
-    struct source *s = &c->source;
-    struct slice one;
-    while (!s->in_batch) {
-        if (!batch_split(&s->rest, &one)) {
-            s->open = false;
-            c->parts[s->part].a.position = s->next;
-            return false;
-        }
-        if (batch_is_control(one.p) || (batch_is_transactional(one.p) && is_aborted(s, one.p)))
-            continue;
-        *err = batch_iter_init(&s->it, one, 0);
-        if (*err)
-            return false;
-        s->in_batch = true;
-    }
-    return true;
-}
-
-static void copy_record(struct arena *a, const struct part *p, const struct batch_record *r,
-                        bool log_append_time, struct krecord *out)
-{
-    *out = (struct krecord){.topic = p->a.topic,
-                            .partition = p->a.partition,
-                            .log_append_time = log_append_time,
-                            .offset = r->offset,
-                            .timestamp_ms = r->timestamp,
-                            .key = arena_dup(a, r->key),
-                            .value = arena_dup(a, r->value)};
-    if (r->headers_count <= 0)
-        return;
-    struct slice rest = arena_dup(a, r->headers);
-    struct khead *heads = arena_alloc(a, (size_t)r->headers_count * sizeof *heads);
-    while (out->heads_count < (size_t)r->headers_count &&
-           batch_header_next(&rest, &heads[out->heads_count].name, &heads[out->heads_count].value))
-        out->heads_count++;
-    out->heads = heads;
-}
-
-/* Adds records of the open source; the room is for max_records. */
-static enum err take_records(struct kconsumer *c, struct arena *a, struct krecord *out,
-                             size_t *count, struct error *e)
-{
-    struct source *s = &c->source;
-    struct part *p = &c->parts[s->part];
-    struct batch_record r;
-    enum err err = E_OK;
-    while (*count < (size_t)c->max_records && a->used < POLL_BYTES && next_batch(c, &err)) {
-        if (batch_iter_next(&s->it, &r)) {
-            if (r.offset < p->a.position)
-                continue;
-            copy_record(a, p, &r, s->it.log_append_time, &out[(*count)++]);
-            p->a.position = r.offset + 1;
-            continue;
-        }
-        err = s->it.err;
-        batch_iter_release(&s->it);
-        s->in_batch = false;
-        if (err)
-            break;
-    }
-    if (err)
-        return error_set(e, err,
-                         "org.apache.kafka.common.KafkaException: a record batch of " PRI_SL
-                         "-%d at offset %lld cannot be read: %s",
-                         ARG_SL(p->a.topic), (int)p->a.partition, (long long)p->a.position,
-                         err_name(err));
-    return E_OK;
-}
-
-static enum err read_parts(struct kconsumer *c, struct arena *a, struct krecord *out, size_t *count,
-                           struct error *e)
-{
-    enum err err = E_OK;
-    if (c->source.open)
-        err = take_records(c, a, out, count, e);
-    for (size_t n = 0; n < c->count && !err && !c->source.open; n++) {
-        size_t i = c->turn;
-        c->turn = (c->turn + 1) % c->count;
-        if (c->parts[i].target)
-            err = open_source(c, i, e);
-        if (!err && c->source.open)
-            err = take_records(c, a, out, count, e);
-    }
-    return err;
-}
 
 /* Until there is something, or the time has come to look after the group. */
 static enum err wait_for_data(struct kconsumer *c, int64_t wait_ms, bool idle, struct error *e)
@@ -576,7 +363,7 @@ enum err kconsumer_poll(struct kconsumer *c, int64_t wait_ms, struct arena *a, s
         if (!c->paused) {
             if (!*out)
                 *out = arena_alloc(a, (size_t)c->max_records * sizeof **out);
-            err = read_parts(c, a, *out, count, e);
+            err = kconsumer_read(c, a, *out, count, e);
         }
         int64_t left = until - clock_mono_ms();
         if (err || *count || left <= 0)
@@ -600,7 +387,7 @@ size_t kconsumer_assignment(const struct kconsumer *c, const struct kassigned **
     return c->count;
 }
 
-static struct part *find_part(struct kconsumer *c, struct slice topic, int32_t partition)
+static struct kheld *find_part(struct kconsumer *c, struct slice topic, int32_t partition)
 {
     for (size_t i = 0; i < c->count; i++)
         if (c->parts[i].a.partition == partition && slice_eq(c->parts[i].a.topic, topic))
@@ -611,14 +398,14 @@ static struct part *find_part(struct kconsumer *c, struct slice topic, int32_t p
 enum err kconsumer_seek(struct kconsumer *c, struct slice topic, int32_t partition, int64_t offset,
                         struct error *e)
 {
-    struct part *p = find_part(c, topic, partition);
+    struct kheld *p = find_part(c, topic, partition);
     if (!p || !p->target)
         return error_set(
             e, E_NOT_FOUND,
             "java.lang.IllegalStateException: No current assignment for partition " PRI_SL "-%d",
             ARG_SL(topic), (int)partition);
     if (c->source.open && &c->parts[c->source.part] == p)
-        close_source(&c->source);
+        kconsumer_close_source(&c->source);
     p->a.position = offset;
     return E_OK;
 }
@@ -635,7 +422,7 @@ enum err kconsumer_commit(struct kconsumer *c, const struct koffset *offsets, si
                                             .metadata = SL("")};
     enum err err = broker_member_commit(c->member, v, count, e);
     for (size_t i = 0; i < count && !err; i++) {
-        struct part *p = find_part(c, offsets[i].topic, offsets[i].partition);
+        struct kheld *p = find_part(c, offsets[i].topic, offsets[i].partition);
         if (p)
             p->a.committed = offsets[i].offset;
     }

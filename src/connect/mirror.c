@@ -274,17 +274,18 @@ static enum err append(struct mirror *m, enum mirror_topic t, struct slice key, 
 void mirror_write(struct mirror *m, enum mirror_topic t, struct slice key, struct slice value,
                   bool want)
 {
-    const struct mirror_written *w = map_get(&m->written[t], key);
     struct error e = {0};
     enum err err = E_NOT_FOUND;
-    if ((!value.p && !w) || (want && w && value.p && w->hash == hash_of(value)))
-        return;
-    /* A topic that somebody deleted is made again. */
+    /* A topic that somebody deleted is made again, but not for a tombstone. */
     for (int i = 0; i < ATTEMPTS && err == E_NOT_FOUND; i++) {
+        watch_topics(m);
+        const struct mirror_written *w = map_get(&m->written[t], key);
+        if ((!value.p && !w) || (want && w && value.p && w->hash == hash_of(value)))
+            return;
         error_clear(&e);
         err = append(m, t, key, value, &e);
         if (err == E_NOT_FOUND)
-            memset(m->ready, 0, sizeof m->ready);
+            m->generation = -1;
     }
     if (err)
         warn(m, &e);

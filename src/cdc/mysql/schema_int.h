@@ -35,6 +35,11 @@ struct charset_choice schema_db_choice(const struct mysql_schema *s, struct slic
 struct charset_choice schema_choose(struct slice charset, struct slice collation,
                                     struct charset_choice outer);
 
+/* --- tables as JSON (schema_json.c) --------------------------------------------------------- */
+/* By enum mysql_default_kind, as the member "weir" says it. */
+enum { SCHEMA_DEFAULT_KINDS = DEFAULT_EXPRESSION + 1 };
+extern const char *const schema_default_kinds[SCHEMA_DEFAULT_KINDS];
+
 /* --- a table under change (schema_table.c) -------------------------------------------------- */
 struct build_column {
     struct mysql_column def;

@@ -10,6 +10,7 @@
     X(smt_extract_new_record)                                                                      \
     X(smt_extract_new_document)                                                                    \
     X(smt_event_router)                                                                            \
+    X(smt_mongo_event_router)                                                                      \
     X(smt_by_logical_table_router)                                                                 \
     X(smt_to_logical_topic_router)                                                                 \
     X(smt_extract_changed)                                                                         \

@@ -1,170 +1,19 @@
 /* ExtractNewDocumentState: the recorded cases, then what they do not have. SPEC: cdc-mongodb 7.1 */
 #include "base/mem.h"
 #include "cdc/transforms/transforms.h"
-#include "connect/converters/converters.h"
 #include "document_vectors.h"
 #include "helpers.h"
+#include "mongo_world.h"
 
-#define JSON_FIELD(name)                                                                           \
-    "{\"type\":\"string\",\"optional\":true,\"name\":\"io.debezium.data.Json\",\"version\":1,"     \
-    "\"field\":\"" name "\"}"
-#define FIELD(name, type, optional)                                                                \
-    "{\"type\":\"" type "\",\"optional\":" optional ",\"field\":\"" name "\"}"
-/* %s: the topic */
-#define ENVELOPE                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                        \
-    "{\"type\":\"struct\",\"fields\":[" JSON_FIELD("before") "," JSON_FIELD(                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                            \
-        "after") ",{\"type\":\"struct\",\"fields\":[{\"type\":\"array\",\"items\":{\"type\":"                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                           \
-                 "\"string\",\"optional\":false},\"optional\":true,\"field\":\"removedFields\"}"                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                        \
-                 "," JSON_FIELD(                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                        \
-                     "updatedFields") ",{\"type\":\"array\",\"items\":{\"type\":\"struct\","                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                            \
-                                      "\"fields\":[" FIELD(                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                             \
-                                          "field",                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                      \
-                                          "string", "false") "," FIELD("size", "int32",                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                 \
-                                                                       "false") "],\"optional\":"                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                       \
-                                                                                "false,\"name\":"                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                       \
-                                                                                "\"truncatedarray"                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                      \
-                                                                                "\"},"                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                  \
-                                                                                "\"optional\":"                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                         \
-                                                                                "true,\"field\":"                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                       \
-                                                                                "\"truncatedArray"                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                      \
-                                                                                "s\"}],"                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                \
-                                                                                "\"optional\":"                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                         \
-                                                                                "true,\"name\":"                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                        \
-                                                                                "\"updatedescript"                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                      \
-                                                                                "ion\","                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                \
-                                                                                "\"version\":1,"                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                        \
-                                                                                "\"field\":"                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                            \
-                                                                                "\"updateDescript"                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                      \
-                                                                                "ion\"},{"                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                              \
-                                                                                "\"type\":"                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                             \
-                                                                                "\"struct\","                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                           \
-                                                                                "\"fields\":"                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                           \
-                                                                                "[" FIELD(                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                              \
-                                                                                    "version", "string", "false") "," FIELD("connector", "string", "false") "," FIELD("name", "string", "false") "," FIELD("ts_ms", "int64", "false") ",{\"type\":"                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                     \
-                                                                                                                                                                                                                                      "\"string\",\"optional\":true,\"default\":\"false\",\"field\":\"snapshot\"}," FIELD("db", "string", "false") "," FIELD("sequence",                                                                                                                                                                                                                                                                                                                                                                                                                                                                \
-                                                                                                                                                                                                                                                                                                                                                             "string", "true") "," FIELD("ts_us",                                                                                                                                                                                                                                                                                                                                                                                                                                       \
-                                                                                                                                                                                                                                                                                                                                                                                         "int64",                                                                                                                                                                                                                                                                                                                                                                                                                                       \
-                                                                                                                                                                                                                                                                                                                                                                                         "true") "," FIELD("ts_ns", "int64", "true") "," FIELD("collection",                                                                                                                                                                                                                                                                                                                                                                            \
-                                                                                                                                                                                                                                                                                                                                                                                                                                               "string", "false") "," FIELD("ord", "int32", "false") "," FIELD("lsid",                                                                                                                                                                                                                                                                                                                  \
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                               "string", "true") "," FIELD("txnNumber", "int64", "true") "," FIELD("wallTime",                                                                                                                                                                                                                                          \
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                   "int64",                                                                                                                                                                                                                                             \
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                   "true") "],\"optional\":false,\"name\":"                                                                                                                                                                                                             \
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                           "\"io.debezium.connector.mongo.Source\",\"version\":1,\"field\":\"source\"}," FIELD("op", "string", "true") "," FIELD("ts_ms",                                                                                                               \
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                 "int64", "true") ",{\"type\":\"struct\","                                                                              \
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                  "\"fields\":[" FIELD(                                                                                 \
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                      "id",                                                                                             \
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                      "string",                                                                                         \
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                      "false") "],\"optional\":true,\"name\":"                                                          \
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                               "\"event.block\",\"version\":1,\"field\":\"transaction\"}],\"optional\":false,\"name\":" \
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                               "\"%s.Envelope\"}"
-#define KEY                                                                                        \
-    "{\"type\":\"struct\",\"fields\":[" FIELD("id", "string", "false") "],\"optional\":false,"     \
-                                                                       "\"name\":\"%s.Key\"}"
-#define VALUE(after, update, op)                                                                   \
-    "{\"before\":null,\"after\":" after ",\"updateDescription\":" update ",\"source\":{"           \
-    "\"version\":\"3\",\"connector\":\"mongodb\",\"name\":\"n\",\"ts_ms\":7,\"snapshot\":null,"    \
-    "\"db\":\"d\",\"sequence\":null,\"ts_us\":7,\"ts_ns\":7,\"collection\":\"c\",\"ord\":1,"       \
-    "\"lsid\":null,\"txnNumber\":null,\"wallTime\":7},\"op\":\"" op "\",\"ts_ms\":7,"              \
-    "\"transaction\":null}"
-
-static void read_config(const char *text, struct strmap *config)
-{
-    struct slice rest = slice_cstr(text), line;
-    strmap_init(config);
-    while (rest.p && slice_split(&rest, '\n', &line)) {
-        ptrdiff_t eq = slice_find_char(line, '=');
-        if (eq > 0)
-            strmap_set(config, slice_sub(line, 0, (size_t)eq),
-                       slice_sub(line, (size_t)eq + 1, line.n));
-    }
-}
-
-static void show(struct strbuf *out, const struct schema *s, struct value v, bool with_schema)
-{
-    struct json_out_options o = {.null_to_default = false};
-    if (with_schema && s) {
-        json_out_schema(out, s, false);
-        strbuf_addc(out, ' ');
-    } else if (v.kind == VALUE_NULL && !s) {
-        strbuf_adds(out, "null ");
-    }
-    if (v.kind == VALUE_NULL)
-        strbuf_adds(out, "null");
-    else
-        CHECK_OK(json_out_value(out, s, v, &o, NULL));
-}
-
-struct world {
-    void *state;
-    struct record_batch batch;
-    const struct schema *key, *envelope;
-    char *topic;
-};
-
-static void start(struct world *w, const char *config, const char *topic)
-{
-    struct strmap options;
-    struct error e = {0};
-    char text[4096];
-    read_config(config, &options);
-    CHECK_OK(smt_extract_new_document.configure(&w->state, &options, "", &e));
-    CHECK_STR(e.msg, "");
-    strmap_release(&options);
-    record_batch_init(&w->batch, 0);
-    snprintf(text, sizeof text, KEY, topic);
-    CHECK_OK(json_read_schema(slice_cstr(text), &w->key, NULL));
-    snprintf(text, sizeof text, ENVELOPE, topic);
-    CHECK_OK(json_read_schema(slice_cstr(text), &w->envelope, NULL));
-    w->topic = xstrdup(topic);
-}
-
-static void stop(struct world *w)
-{
-    smt_extract_new_document.release(w->state);
-    record_batch_release(&w->batch);
-    schema_unref(w->key);
-    schema_unref(w->envelope);
-    mem_free(w->topic);
-}
-
-static struct record *add(struct world *w, const char *id, const char *value)
-{
-    struct record *r = record_batch_add(&w->batch);
-    struct value *key = arena_alloc(&w->batch.arena, sizeof *key);
-    *key = value_string(slice_cstr(id));
-    r->topic = slice_cstr(w->topic);
-    r->key_schema = w->key;
-    r->key = (struct value){.kind = VALUE_STRUCT, .n = 1, .u.v = key};
-    if (value) {
-        r->value_schema = w->envelope;
-        CHECK_OK(json_read_value(slice_cstr(value), w->envelope, &w->batch.arena, false, &r->value,
-                                 NULL, NULL));
-    }
-    return r;
-}
-
-static void apply(struct world *w, const char *id, const char *value, bool schemas,
+/* The topic does not change. */
+static void apply(struct mongo_world *w, const char *id, const char *value, bool schemas,
                   const char *want)
 {
-    struct strbuf got = STRBUF_INIT;
-    struct error e = {0};
-    record_batch_reset(&w->batch);
-    struct record *r = add(w, id, value);
-    if (smt_extract_new_document.apply(w->state, &w->batch, r, &e)) {
-        strbuf_adds(&got, e.msg);
-    } else if (r->dropped) {
-        strbuf_adds(&got, "dropped");
-    } else {
-        show(&got, r->key_schema, r->key, schemas);
-        strbuf_adds(&got, " | ");
-        show(&got, r->value_schema, r->value, schemas);
-        for (size_t i = 0; i < r->headers.count; i++) {
-            strbuf_addf(&got, " " PRI_SL "=", ARG_SL(r->headers.items[i].name));
-            show(&got, r->headers.items[i].schema, r->headers.items[i].value, false);
-        }
-    }
-    CHECK_STR(got.p, want);
-    strbuf_release(&got);
+    struct strbuf text = STRBUF_INIT;
+    bool record = strstr(want, " | ") != NULL;
+    strbuf_addf(&text, "%s%s%s", record ? w->topic : "", record ? " " : "", want);
+    mongo_apply(w, id, value, schemas, text.p);
+    strbuf_release(&text);
 }
 
 /* All events of one configuration go through one state, twice: schemas are found again. */
@@ -173,8 +22,8 @@ static void test_recorded(void)
     for (int round = 0; round < 2; round++)
         for (size_t i = 0; i < ARRAY_LEN(document_vectors);) {
             const struct document_vector *first = &document_vectors[i];
-            struct world w;
-            start(&w, first->config, first->topic);
+            struct mongo_world w;
+            mongo_start(&w, &smt_extract_new_document, first->config, first->topic);
             for (; i < ARRAY_LEN(document_vectors); i++) {
                 const struct document_vector *v = &document_vectors[i];
                 if (strcmp(v->topic, first->topic) != 0)
@@ -183,18 +32,18 @@ static void test_recorded(void)
                     apply(&w, v->key, v->value, strstr(v->want, "\"type\":\"struct\"") != NULL,
                           v->want);
             }
-            stop(&w);
+            mongo_stop(&w);
         }
 }
 
 static void once(const char *config, const char *id, const char *value, bool schemas,
                  const char *want)
 {
-    struct world w;
-    start(&w, config, "t");
+    struct mongo_world w;
+    mongo_start(&w, &smt_extract_new_document, config, "t");
     apply(&w, id, value, schemas, want);
     apply(&w, id, value, schemas, want);
-    stop(&w);
+    mongo_stop(&w);
 }
 
 #define UPDATE(fields, removed)                                                                    \
@@ -324,33 +173,33 @@ static void test_old_options(void)
 /* Heartbeats, other connectors' records. */
 static void test_pass(void)
 {
-    struct world w;
-    start(&w, "", "t");
-    struct record *r = add(&w, "1", INSERT("{}")), before;
+    struct mongo_world w;
+    mongo_start(&w, &smt_extract_new_document, "", "t");
+    struct record *r = mongo_add(&w, "1", INSERT("{}")), before;
     r->key_schema = w.envelope; /* not named .Key */
     before = *r;
     CHECK_OK(smt_extract_new_document.apply(w.state, &w.batch, r, NULL));
     CHECK(!memcmp(&before, r, sizeof before));
-    r = add(&w, "1", INSERT("{}"));
+    r = mongo_add(&w, "1", INSERT("{}"));
     r->value_schema = w.key; /* not an envelope */
     before = *r;
     CHECK_OK(smt_extract_new_document.apply(w.state, &w.batch, r, NULL));
     CHECK(!memcmp(&before, r, sizeof before));
-    stop(&w);
+    mongo_stop(&w);
 }
 
 /* One schema a shape, also when others came between; a shape that lost its place is made again. */
 static void test_schemas_are_kept(void)
 {
-    struct world w;
+    struct mongo_world w;
     const struct schema *seen = NULL;
-    start(&w, "add.fields=op", "t");
+    mongo_start(&w, &smt_extract_new_document, "add.fields=op", "t");
     for (int i = 0; i < 2000; i++) {
         char value[1024];
         record_batch_reset(&w.batch);
         snprintf(value, sizeof value, VALUE("\"{\\\"a%d\\\": %d}\"", "null", "c"), i % 2 ? i : 0,
                  i);
-        struct record *r = add(&w, "1", value);
+        struct record *r = mongo_add(&w, "1", value);
         CHECK_OK(smt_extract_new_document.apply(w.state, &w.batch, r, NULL));
         if (i % 2 || i > 100)
             continue;
@@ -358,35 +207,37 @@ static void test_schemas_are_kept(void)
             seen = schema_ref(r->value_schema);
     }
     record_batch_reset(&w.batch);
-    struct record *r = add(&w, "1", INSERT("{\\\"a0\\\": 1}"));
+    struct record *r = mongo_add(&w, "1", INSERT("{\\\"a0\\\": 1}"));
     CHECK_OK(smt_extract_new_document.apply(w.state, &w.batch, r, NULL));
     CHECK(schema_eq(r->value_schema, seen));
     const struct schema *now = schema_ref(r->value_schema);
-    r = add(&w, "1", INSERT("{\\\"a0\\\": 2}"));
+    r = mongo_add(&w, "1", INSERT("{\\\"a0\\\": 2}"));
     CHECK_OK(smt_extract_new_document.apply(w.state, &w.batch, r, NULL));
     CHECK(r->value_schema == now);
     schema_unref(now);
     schema_unref(seen);
-    stop(&w);
+    mongo_stop(&w);
 }
 
+/* Schemas are there; what a record costs besides may fail. */
 static void test_memory(void)
 {
     const struct document_vector *v = &document_vectors[0];
-    for (int64_t n = 1;; n++) {
-        struct world w;
-        start(&w, "flatten.struct=true\nadd.fields=op\nadd.headers=op", v->topic);
-        struct record *r = add(&w, v->key, v->value);
+    struct mongo_world w;
+    mongo_start(&w, &smt_extract_new_document, "flatten.struct=true\nadd.fields=op\nadd.headers=op",
+                v->topic);
+    for (int64_t n = 0;; n++) {
+        record_batch_reset(&w.batch);
+        struct record *r = mongo_add(&w, v->key, v->value);
         mem_fail_at(n);
         enum err err = smt_extract_new_document.apply(w.state, &w.batch, r, NULL);
         bool hit = mem_fail_hit();
         mem_fail_at(0);
-        if (!hit)
-            CHECK_OK(err);
-        stop(&w);
-        if (!hit)
+        CHECK(n && hit ? err != E_OK : err == E_OK);
+        if (n && !hit)
             break;
     }
+    mongo_stop(&w);
 }
 
 static const struct test_case tests[] = {

@@ -30,7 +30,7 @@ struct mongo_signals *mongo_signals_new(struct mongo_task *t)
     notifier_init(&g->notes, o->notification_channels, o->notification_topic, o->topic_prefix);
     signal_channels_init(&g->channels, &co, t->ctx->kclient, o->topic_prefix);
     incremental_init(&g->inc, &mongo_incremental_ops, g, &g->notes);
-    arena_init(&g->blocking_arena, 4096, ARENA_NO_BUDGET);
+    snapshot_queue_init(&g->blocking);
     strbuf_init(&g->key, 0);
     return g;
 }
@@ -50,7 +50,7 @@ void mongo_signals_free(struct mongo_signals *g)
     incremental_release(&g->inc);
     signal_channels_release(&g->channels);
     notifier_release(&g->notes);
-    arena_release(&g->blocking_arena);
+    snapshot_queue_release(&g->blocking);
     strbuf_release(&g->key);
     mem_free(g);
 }
@@ -69,6 +69,7 @@ void mongo_signals_restore(struct mongo_signals *g, struct slice offset)
     if (incremental_running(&g->inc))
         LOG_INFO(LOG_CDC_MONGO,
                  "Incremental snapshot in progress, need to read new chunk on start");
+    snapshot_queue_restore(&g->blocking, root);
     json_decref(root);
 }
 
@@ -77,6 +78,7 @@ void mongo_signals_forget(struct mongo_signals *g)
     incremental_release(&g->inc);
     incremental_init(&g->inc, &mongo_incremental_ops, g, &g->notes);
     g->chunk_of = NULL;
+    snapshot_queue_clear(&g->blocking);
 }
 
 void mongo_signals_print(const struct mongo_signals *g, struct strbuf *out)
@@ -84,6 +86,7 @@ void mongo_signals_print(const struct mongo_signals *g, struct strbuf *out)
     if (!g)
         return;
     incremental_print(&g->inc, out);
+    snapshot_queue_print(&g->blocking, out);
     if (g->channels.kafka && g->channels.position >= 0)
         strbuf_addf(out, ",\"" POSITION_MEMBER "\":%lld", (long long)g->channels.position);
 }
@@ -136,15 +139,8 @@ static void execute(struct mongo_signals *g, const struct signal *s, const struc
 {
     LOG_INFO(LOG_CDC_MONGO, "Requested '%s' snapshot of data collections by signal '" PRI_SL "'",
              r->blocking ? "BLOCKING" : "INCREMENTAL", ARG_SL(s->id));
-    if (r->blocking && g->blocking) {
-        LOG_WARN(LOG_CDC_MONGO,
-                 "a blocking snapshot is about to begin; signal '" PRI_SL "' is ignored",
-                 ARG_SL(s->id));
-        return;
-    }
     if (r->blocking) {
-        arena_reset(&g->blocking_arena);
-        g->blocking = signal_parse(s, &g->blocking_arena, &g->blocking_request) == E_OK;
+        snapshot_queue_add(&g->blocking, s);
         return;
     }
     struct snap_list list;
@@ -167,6 +163,17 @@ static void log_message(struct mongo_signals *g, const struct signal_request *r)
     strbuf_release(&text);
 }
 
+/* Only incremental snapshots can be held up: while a blocking one runs, nothing listens. */
+static bool is_incremental(const struct signal_request *r)
+{
+    if (r->blocking)
+        LOG_WARN(LOG_CDC_MONGO,
+                 "signal '" PRI_SL "' is ignored: only an incremental snapshot can be stopped, "
+                 "paused or resumed",
+                 ARG_SL(r->id));
+    return !r->blocking;
+}
+
 static void on_signal(const struct signal *s, void *arg)
 {
     struct mongo_signals *g = arg;
@@ -179,11 +186,13 @@ static void on_signal(const struct signal *s, void *arg)
             execute(g, s, &r);
             break;
         case SIGNAL_STOP:
-            incremental_stop(&g->inc, &r);
+            if (is_incremental(&r))
+                incremental_stop(&g->inc, &r);
             break;
         case SIGNAL_PAUSE:
         case SIGNAL_RESUME:
-            incremental_pause(&g->inc, r.type == SIGNAL_PAUSE);
+            if (is_incremental(&r))
+                incremental_pause(&g->inc, r.type == SIGNAL_PAUSE);
             break;
         case SIGNAL_LOG:
             log_message(g, &r);
@@ -283,15 +292,22 @@ void mongo_signals_change(struct mongo_signals *g, const struct collection *c,
 /* --- between polls ------------------------------------------------------------------------------
  */
 
+/* The snapshot itself says when it is done: with the offset of its last batch. */
 static enum err poll_blocking(struct mongo_signals *g, struct record_batch *b, struct error *e)
 {
     struct mongo_task *t = g->t;
     bool done = false;
+    enum err rc = E_OK;
     if (!t->snapshot) {
-        LOG_INFO(LOG_CDC_MONGO, "Streaming will now pause");
-        t->snapshot = mongo_snapshot_new(t, mongo_stream_offset(t->stream), &g->blocking_request);
+        rc = snapshot_queue_first(&g->blocking, e);
+        if (!rc) {
+            LOG_INFO(LOG_CDC_MONGO, "Streaming will now pause");
+            t->snapshot =
+                mongo_snapshot_new(t, mongo_stream_offset(t->stream), &g->blocking.request);
+        }
     }
-    enum err rc = mongo_snapshot_poll(t->snapshot, b, &done, e);
+    if (!rc)
+        rc = mongo_snapshot_poll(t->snapshot, b, &done, e);
     if ((!rc && !done) || (rc && task_stopping(t->ctx))) {
         error_clear(e);
         return E_OK;
@@ -300,11 +316,12 @@ static enum err poll_blocking(struct mongo_signals *g, struct record_batch *b, s
         LOG_ERR(LOG_CDC_MONGO, LOG_L_ERROR, e,
                 "the blocking snapshot failed; it is not tried again");
         error_clear(e);
-        mongo_snapshot_note(t->snapshot, "ABORTED");
+        if (t->snapshot)
+            mongo_snapshot_note(t->snapshot, "ABORTED");
+        snapshot_queue_done(&g->blocking);
     }
     mongo_snapshot_free(t->snapshot);
     t->snapshot = NULL;
-    g->blocking = false;
     LOG_INFO(LOG_CDC_MONGO, "Streaming resumed");
     return E_OK;
 }
@@ -317,7 +334,7 @@ enum err mongo_signals_poll(struct mongo_signals *g, struct record_batch *b, boo
         enum err rc = incremental_emit(&g->inc, b, mongo_task_batch_limit(g->t), e);
         return rc ? rc : mongo_stream_put_offset(g->t->stream, b, e);
     }
-    if (g->blocking)
+    if (g->blocking.count)
         return poll_blocking(g, b, e);
     if (notifier_pending(&g->notes))
         return notifier_flush(&g->notes, b) ? error_set(e, E_NOMEM, "no memory for notifications")
@@ -325,10 +342,12 @@ enum err mongo_signals_poll(struct mongo_signals *g, struct record_batch *b, boo
     *taken = false;
     if (signal_channels_poll(&g->channels, on_signal, g))
         mongo_stream_wants_offset(g->t->stream);
-    if (g->blocking) {
-        *taken = true;
-        return E_OK;
+    if (g->blocking.changed) {
+        g->blocking.changed = false;
+        mongo_stream_wants_offset(g->t->stream);
     }
+    if (g->blocking.count)
+        return E_OK;
     enum err rc = incremental_step(&g->inc, e);
     if (rc == E_CANCELLED) {
         *taken = true;

@@ -13,6 +13,7 @@
 #include "cdc/mongodb/task.h"
 #include "cdc/notification.h"
 #include "cdc/signal_channel.h"
+#include "cdc/snapshot_queue.h"
 
 struct mongo_signals {
     struct mongo_task *t;
@@ -22,10 +23,7 @@ struct mongo_signals {
     mongoc_client_t *client;     /* of chunks and marks; NULL: not taken yet */
     struct collection *chunk_of; /* of the chunk at hand; NULL: none */
     struct strbuf key;
-    /* a blocking snapshot that was asked for */
-    bool blocking;
-    struct arena blocking_arena;
-    struct signal_request blocking_request;
+    struct snapshot_queue blocking;
     uint64_t stored_changes; /* inc.changes as of the last offset */
     bool told_fields;
 };
@@ -58,7 +56,7 @@ void mongo_signals_change(struct mongo_signals *g, const struct collection *c,
 /* The stream stops here: something else comes first. g NULL: no. */
 static inline bool mongo_signals_hold(const struct mongo_signals *g)
 {
-    return g && (incremental_holds(&g->inc) || g->blocking);
+    return g && (incremental_holds(&g->inc) || g->blocking.count);
 }
 
 /* --- chunks.c: chunks of a collection -----------------------------------------------------------

@@ -421,6 +421,8 @@ static enum err complete(struct mongo_snapshot *s, struct record_batch *b, struc
     if (rc)
         return rc;
     s->completed = true;
+    if (s->request) /* in the offset of this batch */
+        snapshot_queue_done(&s->t->signals->blocking);
     duration(clock_mono_ms() - s->began_ms, took);
     LOG_INFO(LOG_CDC_MONGO, "Snapshot completed: %llu documents of %zu collections in %s",
              (unsigned long long)s->documents, s->list.count, took);

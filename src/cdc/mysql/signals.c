@@ -11,7 +11,6 @@
 #include "cdc/mysql/stream.h"
 
 #define POSITION_MEMBER "signal_kafka_position"
-#define BLOCKING_MEMBER "blocking_snapshots"
 
 /* --- life
  * --------------------------------------------------------------------------------------------------
@@ -33,23 +32,8 @@ struct mysql_signals *signals_new(struct mysql_task *t)
     incremental_init(&g->inc, &mysql_incremental_ops, g, &g->notes);
     g->by_position = o->read_only || !t->rules.filter.signal_table;
     g->reader = chunk_reader_new(t);
-    arena_init(&g->blocking_arena, 4096, ARENA_NO_BUDGET);
+    snapshot_queue_init(&g->blocking);
     return g;
-}
-
-void signals_blocking_done(struct mysql_signals *g)
-{
-    mem_free(g->blocking[0]);
-    g->blocking_count--;
-    memmove(g->blocking, g->blocking + 1, g->blocking_count * sizeof *g->blocking);
-    g->blocking_changed = true;
-}
-
-static void add_blocking(struct mysql_signals *g, struct slice signal)
-{
-    g->blocking = xrealloc(g->blocking, (g->blocking_count + 1) * sizeof *g->blocking);
-    g->blocking[g->blocking_count++] = slice_dup(signal);
-    g->blocking_changed = true;
 }
 
 void signals_free(struct mysql_signals *g)
@@ -61,47 +45,13 @@ void signals_free(struct mysql_signals *g)
     incremental_release(&g->inc);
     signal_channels_release(&g->channels);
     notifier_release(&g->notes);
-    while (g->blocking_count)
-        signals_blocking_done(g);
-    mem_free(g->blocking);
-    arena_release(&g->blocking_arena);
+    snapshot_queue_release(&g->blocking);
     mem_free(g);
 }
 
 /* --- offset
  * ------------------------------------------------------------------------------------------------
  */
-
-static void restore_blocking(struct mysql_signals *g, const json_t *text)
-{
-    json_t *list = NULL;
-    if (g->blocking_count || !json_is_string(text) ||
-        json_load_slice(slice_cstr(json_string_value(text)), &list, NULL))
-        return;
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        struct strbuf one = STRBUF_INIT;
-        json_dump_add(&one, json_array_get(list, i));
-        add_blocking(g, strbuf_slice(&one));
-        strbuf_release(&one);
-    }
-    if (g->blocking_count)
-        LOG_INFO(LOG_CDC_MYSQL, "A blocking snapshot was cut off; it is taken from its beginning");
-    json_decref(list);
-}
-
-/* As one text, because connectors' offsets hold no nested values. */
-static void print_blocking(const struct mysql_signals *g, struct strbuf *out)
-{
-    struct strbuf list = STRBUF_INIT;
-    if (!g->blocking_count)
-        return;
-    for (size_t i = 0; i < g->blocking_count; i++)
-        strbuf_addf(&list, "%s%s", i ? "," : "[", g->blocking[i]);
-    strbuf_addc(&list, ']');
-    strbuf_adds(out, ",\"" BLOCKING_MEMBER "\":");
-    json_add_string(out, strbuf_slice(&list));
-    strbuf_release(&list);
-}
 
 void signals_restore(struct mysql_signals *g, struct slice offset)
 {
@@ -114,7 +64,7 @@ void signals_restore(struct mysql_signals *g, struct slice offset)
     if (incremental_running(&g->inc))
         LOG_INFO(LOG_CDC_MYSQL,
                  "Incremental snapshot in progress, need to read new chunk on start");
-    restore_blocking(g, json_object_get(root, BLOCKING_MEMBER));
+    snapshot_queue_restore(&g->blocking, root);
     json_decref(root);
 }
 
@@ -124,8 +74,7 @@ void signals_forget(struct mysql_signals *g)
         return;
     incremental_release(&g->inc);
     incremental_init(&g->inc, &mysql_incremental_ops, g, &g->notes);
-    while (g->blocking_count)
-        signals_blocking_done(g);
+    snapshot_queue_clear(&g->blocking);
 }
 
 void signals_print(const struct mysql_signals *g, struct strbuf *out)
@@ -133,7 +82,7 @@ void signals_print(const struct mysql_signals *g, struct strbuf *out)
     if (!g)
         return;
     incremental_print(&g->inc, out);
-    print_blocking(g, out);
+    snapshot_queue_print(&g->blocking, out);
     if (g->channels.kafka && g->channels.position >= 0)
         strbuf_addf(out, ",\"" POSITION_MEMBER "\":%lld", (long long)g->channels.position);
 }
@@ -223,10 +172,7 @@ static void execute(struct mysql_signals *g, const struct signal *s, const struc
     LOG_INFO(LOG_CDC_MYSQL, "Requested '%s' snapshot of data collections by signal '" PRI_SL "'",
              r->blocking ? "BLOCKING" : "INCREMENTAL", ARG_SL(s->id));
     if (r->blocking) {
-        struct strbuf text = STRBUF_INIT;
-        signal_to_json(s, &text);
-        add_blocking(g, strbuf_slice(&text));
-        strbuf_release(&text);
+        snapshot_queue_add(&g->blocking, s);
         return;
     }
     arena_init(&a, 1024, ARENA_NO_BUDGET);
@@ -396,29 +342,18 @@ void signals_table_changed(struct mysql_signals *g, struct slice db, struct slic
  * --------------------------------------------------------------------------------------------
  */
 
-/* The signal of the first blocking snapshot, read again. */
-static enum err blocking_request(struct mysql_signals *g, struct error *e)
-{
-    struct signal s;
-    arena_reset(&g->blocking_arena);
-    enum err rc = signal_from_json(slice_cstr(g->blocking[0]), &g->blocking_arena, &s, e);
-    if (rc == E_OK && signal_parse(&s, &g->blocking_arena, &g->blocking_request))
-        rc = error_set(e, E_INVALID, "the stored signal is none");
-    return rc;
-}
-
 static enum err poll_blocking(struct mysql_signals *g, struct record_batch *b, struct error *e)
 {
     struct mysql_task *t = g->t;
     bool done = false;
     enum err rc = E_OK;
     if (!t->snapshot) {
-        rc = blocking_request(g, e);
+        rc = snapshot_queue_first(&g->blocking, e);
         if (rc == E_OK)
             rc = stream_session(t->stream, e);
         if (rc == E_OK) {
             LOG_INFO(LOG_CDC_MYSQL, "Streaming will now pause");
-            t->snapshot = snapshot_new_blocking(t, &g->blocking_request);
+            t->snapshot = snapshot_new_blocking(t, &g->blocking.request);
         }
     }
     if (rc == E_OK)
@@ -433,7 +368,7 @@ static enum err poll_blocking(struct mysql_signals *g, struct record_batch *b, s
         error_clear(e);
         if (t->snapshot)
             snapshot_aborted(t->snapshot);
-        signals_blocking_done(g);
+        snapshot_queue_done(&g->blocking);
     }
     snapshot_free(t->snapshot);
     t->snapshot = NULL;
@@ -471,7 +406,7 @@ enum err signals_poll(struct mysql_signals *g, struct record_batch *b, bool *tak
     bool connected = g->t->stream->dump != NULL;
     if (!connected)
         incremental_drop(&g->inc);
-    if (g->blocking_count && (connected || g->t->snapshot))
+    if (g->blocking.count && (connected || g->t->snapshot))
         return poll_blocking(g, b, e);
     if (notifier_pending(&g->notes))
         return notifier_flush(&g->notes, b) ? error_set(e, E_NOMEM, "no memory for notifications")
@@ -479,11 +414,11 @@ enum err signals_poll(struct mysql_signals *g, struct record_batch *b, bool *tak
     *taken = false;
     if (signal_channels_poll(&g->channels, on_signal, g))
         stream_wants_offset(g->t->stream);
-    if (g->blocking_changed) {
-        g->blocking_changed = false;
+    if (g->blocking.changed) {
+        g->blocking.changed = false;
         stream_wants_offset(g->t->stream);
     }
-    if (!connected || g->blocking_count)
+    if (!connected || g->blocking.count)
         return E_OK;
     enum err rc = incremental_step(&g->inc, e);
     if (g->by_position && g->inc.window == INC_WAITING) /* from here on the stream is compared */

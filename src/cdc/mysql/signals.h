@@ -14,6 +14,7 @@
 #include "cdc/mysql/schemas.h"
 #include "cdc/notification.h"
 #include "cdc/signal_channel.h"
+#include "cdc/snapshot_queue.h"
 
 struct mysql_conn;
 struct mysql_task;
@@ -32,13 +33,7 @@ struct mysql_signals {
     struct chunk_reader *reader;
     bool by_position; /* windows have no marks in the binlog */
     struct window_position position;
-    /* Blocking snapshots that were asked for, the first one at work or next. In the offset, too:
-     * after a crash they are taken from their beginning. */
-    char **blocking; /* signals as JSON objects */
-    size_t blocking_count;
-    bool blocking_changed;       /* since an offset was asked for */
-    struct arena blocking_arena; /* of the first one's request, while it is at work */
-    struct signal_request blocking_request;
+    struct snapshot_queue blocking;
     uint64_t stored_changes; /* inc.changes as of the last offset */
     bool told_fields;
 };
@@ -54,8 +49,6 @@ void signals_forget(struct mysql_signals *g);
  * now. */
 enum err signals_poll(struct mysql_signals *g, struct record_batch *b, bool *taken,
                       struct error *e) MUST_CHECK;
-/* The first blocking snapshot is complete: the next offset says so. */
-void signals_blocking_done(struct mysql_signals *g);
 /* Appends the members of the offset, each with a comma before it. g NULL: nothing. */
 void signals_print(const struct mysql_signals *g, struct strbuf *out);
 
@@ -75,7 +68,7 @@ void signals_table_changed(struct mysql_signals *g, struct slice db, struct slic
 /* The stream stops here: something else comes first. g NULL: no. */
 static inline bool signals_hold(const struct mysql_signals *g)
 {
-    return g && (incremental_holds(&g->inc) || g->blocking_count);
+    return g && (incremental_holds(&g->inc) || g->blocking.count);
 }
 
 /* --- signals_chunk.c: chunks of a table ---------------------------------------------------------

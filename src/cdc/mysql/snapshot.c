@@ -348,7 +348,7 @@ static enum err put_offset(struct snapshot *s, struct record_batch *b, bool done
     s->at.snapshot = done ? OFFSET_STREAMING : marker(s);
     strbuf_reset(&s->at.extra);
     if (done && s->request)
-        signals_blocking_done(s->t->signals);
+        snapshot_queue_done(&s->t->signals->blocking);
     signals_print(s->t->signals, &s->at.extra);
     mysql_offset_print(&s->at, false, &text);
     enum err rc = record_batch_offset(b, strbuf_slice(&s->t->partition), strbuf_slice(&text));

@@ -267,7 +267,7 @@ enum err mysql_task_prepare(struct mysql_task *t, struct error *e)
     if (rc)
         return rc;
     signal_channels_begin(&t->signals->channels);
-    if (t->has_offset && t->offset.snapshot == OFFSET_BLOCKING && !t->signals->blocking_count)
+    if (t->has_offset && t->offset.snapshot == OFFSET_BLOCKING && !t->signals->blocking.count)
         LOG_WARN(LOG_CDC_MYSQL, "A blocking snapshot was cut off and is not taken again; send its "
                                 "signal once more if its rows are needed.");
     if (t->has_offset && is_interrupted(&t->offset)) {

@@ -56,7 +56,7 @@ struct opt_row {
     const char *group; /* heading of the form, "Kafka", "Connector" */
     int order;         /* in the group; -1 = unordered */
     enum opt_width width;
-    const char *display; /* display name */
+    const char *display; /* display name; NULL: the option's own, "": none */
     const char *doc;     /* what it does, in our words */
     double min, max;     /* numbers: inclusive when min < max or has_range */
     bool has_min, has_max;

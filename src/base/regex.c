@@ -35,7 +35,6 @@ static enum err java_error(int code, size_t at, struct slice pattern, struct err
         at = at >= 2 ? at - 2 : 0;
         break;
     case PCRE2_ERROR_QUANTIFIER_INVALID:
-        at = at ? at - 1 : 0;
         return error_set(e, E_INVALID,
                          "Dangling meta character '%c' near index %zu\n" PRI_SL "\n%*s^",
                          at < pattern.n ? pattern.p[at] : '*', at, ARG_SL(pattern), (int)at, "");

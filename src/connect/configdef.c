@@ -152,10 +152,10 @@ void config_item_set(struct config_errors *v, struct config_item *i, const struc
 {
     bool given = strmap_has(config, key);
     struct slice text = strmap_get(config, key);
-    if (i->row->flags & OPT_OWN_CHECKS) { /* the connector itself has a word to say about each */
-        i->value = config_row_secret(i->row) && text.p ? SL("[hidden]") : arena_dup(&v->a, text);
+    /* The connector itself has a word to say about each; such connectors tell their errors and leave
+     * the values out (golden mongodb/config-definitions). */
+    if (i->row->flags & OPT_OWN_CHECKS)
         return;
-    }
     if (given && !text.p) {
         if (own)
             return;
@@ -190,7 +190,9 @@ struct config_item *config_item_row(struct config_errors *v, const struct opt_ro
     i->required = row->flags & OPT_REQUIRED;
     i->order = row->order;
     i->group = group.p ? arena_dup(&v->a, group) : slice_cstr(row->group);
-    i->display = row->display ? slice_cstr(row->display) : slice_cstr(row->name);
+    i->display = !row->display     ? slice_cstr(row->name)
+                 : row->display[0] ? slice_cstr(row->display)
+                                   : SLICE_NULL;
     return i;
 }
 

@@ -47,6 +47,7 @@ static void test_errors(void)
     check_error("[", "Unclosed character class near index 0\n[\n^");
     check_error("c.(d", "Unclosed group near index 4\nc.(d");
     check_error("*a", "Dangling meta character '*' near index 0\n*a\n^");
+    check_error("x**", "Dangling meta character '*' near index 2\nx**\n  ^");
 }
 
 static void test_list(void)

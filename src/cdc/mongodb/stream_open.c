@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "cdc/mongodb/listing.h"
 #include "cdc/mongodb/pipeline.h"
 
 enum { /* codes of the server */
@@ -225,6 +226,33 @@ static void log_position(const struct mongo_stream *s)
     strbuf_release(&text);
 }
 
+/* A token of an event that a narrower capture.scope leaves out is not found there, but its time may be in
+ * the server's history still: from there on nothing of the scope is left out. Otherwise e stays as it
+ * is. SPEC: cdc-mongodb 8.1 */
+static enum err open_by_time(struct mongo_stream *s, struct error *e)
+{
+    struct mongo_offset at;
+    struct error own = {0};
+    uint32_t seconds, increment;
+    if (e->sys == CODE_HISTORY_LOST || s->t->o.scope == MONGO_SCOPE_DEPLOYMENT ||
+        !mongo_token_time(strbuf_slice(&s->at.token), &seconds, &increment))
+        return e->code;
+    mongo_offset_init(&at);
+    at.sec = seconds;
+    at.ord = (int32_t)increment;
+    enum err rc = open_cursor(s->t, s->client, &s->build, &at, NULL, &s->cursor, &own);
+    if (!rc) {
+        LOG_WARN(LOG_CDC_MONGO,
+                 "the stored position is outside of capture.scope: streaming goes on from its "
+                 "time, %u.%u",
+                 seconds, increment);
+        mongo_offset_copy(&s->at, &at);
+        error_clear(e);
+    }
+    mongo_offset_release(&at);
+    return rc ? e->code : E_OK;
+}
+
 enum err mongo_stream_open(struct mongo_stream *s, struct error *e)
 {
     if (!s->client)
@@ -234,6 +262,8 @@ enum err mongo_stream_open(struct mongo_stream *s, struct error *e)
     enum err rc = open_cursor(s->t, s->client, &s->build, &s->at, &s->told_pipeline, &s->cursor, e);
     if (rc && e)
         mongo_stream_explain(s, e);
+    if (rc && e && e->code == E_NOT_FOUND)
+        rc = open_by_time(s, e);
     if (rc)
         return e ? e->code : rc;
     atomic_store_explicit(&s->t->connected, true, memory_order_relaxed);

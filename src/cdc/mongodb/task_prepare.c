@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "cdc/mongodb/listing.h"
 #include "cdc/mongodb/signals.h"
 #include "cdc/mongodb/snapshot.h"
 #include "cdc/mongodb/stream.h"
@@ -67,6 +68,7 @@ static enum err check_offset(struct mongo_task *t, bool *lost, struct error *e)
         return rc;
     LOG_ERR(LOG_CDC_MONGO, LOG_L_WARN, e,
             "Last recorded offset is no longer available on the server.");
+    mongo_log_history(t);
     error_clear(e);
     *lost = true;
     return E_OK;
@@ -185,6 +187,8 @@ enum err mongo_task_prepare(struct mongo_task *t, struct error *e)
         rc = mongo_client_pool_open(&t->pool, &t->o, t->ctx->connector, &t->ctx->stop, e);
     if (!rc)
         rc = load_offset(t, e);
+    if (!rc)
+        rc = mongo_check_collections(t, e);
     if (!rc)
         rc = t->has_offset ? with_offset(t, &snapshot, e) : without_offset(t, &snapshot);
     if (!rc && snapshot)

@@ -1,8 +1,9 @@
 """The change stream: restarts, quiet collections, collections that go and come back, lists, what is too large."""
+import base64
 import json
 import time
 
-import pymongo
+import bson
 import pytest
 
 from kafka_io import events
@@ -216,3 +217,56 @@ def test_metrics(client, db):
         assert found["Connected"] == 1 and found["TotalNumberOfCreateEventsSeen"] == 1 and found["TotalNumberOfUpdateEventsSeen"] == 1
         assert found["NumberOfDisconnects"] == 0 and found["MilliSecondsBehindSource"] >= 0
         assert wait_until(lambda: metrics()["NumberOfEmptyPolls"] > 0)
+
+
+def test_a_narrower_scope(client, db):
+    """The last event is of another collection than the new scope's: streaming goes on from its time."""
+    client.sc.a.insert_one({"_id": 1})
+    with Weir() as w:
+        config = db.connector("sc", database_include_list="sc")
+        w.create_connector("sc", config)
+        wait_until(lambda: "Reading change stream" in w.log())
+        client.sc.b.insert_one({"_id": 1})
+        events(w.bootstrap, "sc.sc.b", 1)
+        w.rest("PUT", "/connectors/sc/stop")
+        wait_until(lambda: not w.rest("GET", "/connectors/sc/status")[1]["tasks"])
+        client.sc.a.insert_one({"_id": 2})
+        config.update({"capture.scope": "collection", "capture.target": "sc.a"})
+        assert w.rest("PUT", "/connectors/sc/config", config)[0] == 200
+        w.rest("PUT", "/connectors/sc/resume")
+        assert ops(events(w.bootstrap, "sc.sc.a", 2)) == [("r", "1"), ("c", "2")]
+        assert w.log().count("Snapshot completed") == 1
+
+
+def test_images_and_the_guardrail(client, db):
+    """Collections without images are named at start; too many collections are told, or refused."""
+    client.gr.create_collection("kept", changeStreamPreAndPostImages={"enabled": True})
+    client.gr.plain.insert_one({"_id": 1})
+    with Weir() as w:
+        config = db.connector("gr", database_include_list="gr", capture_mode="change_streams_with_pre_image", guardrail_collections_max=1)
+        w.create_connector("gr", config)
+        events(w.bootstrap, "gr.gr.plain", 1)
+        assert "'gr.plain' keeps no images for capture.mode" in w.log() and "'gr.kept' keeps no images" not in w.log()
+        assert "The number of captured collections 2 exceeds the limit guardrail.collections.max=1" in w.log()
+        config["guardrail.collections.limit.action"] = "fail"
+        w.rest("PUT", "/connectors/gr/config", config)
+        wait_until(lambda: "guardrail.collections.max=1" in json.dumps(w.rest("GET", "/connectors/gr/status")[1]))
+
+
+def test_old_tokens_are_told_of(client, db):
+    """Where the stored position is too old, the log says how old, and what there is to do."""
+    client.old.c.insert_one({"_id": 1})
+    with Weir() as w:
+        w.create_connector("old", db.connector("old", database_include_list="old"))
+        events(w.bootstrap, "old.old.c", 1)
+        w.rest("PUT", "/connectors/old/stop")
+        wait_until(lambda: not w.rest("GET", "/connectors/old/status")[1]["tasks"])
+        # of an event that this server never had
+        data = "826B014AB2000000042B022C0100296E5A10048A33D7A0F5B347CB853636167D175BBD461E5F6964002B160004"
+        token = base64.b64encode(bson.encode({"_data": data})).decode()
+        status, _ = w.rest("PATCH", "/connectors/old/offsets", {"offsets": [
+            {"partition": {"server_id": "old"}, "offset": {"sec": 1795246770, "ord": 4, "resume_token": token}}]})
+        assert status == 200
+        w.rest("PUT", "/connectors/old/resume")
+        wait_until(lambda: "this is no longer available on the server" in json.dumps(w.rest("GET", "/connectors/old/status")[1]))
+        assert "the stored position is of 2026-11-21T07:39:30Z, the server's oplog begins at 20" in w.log()

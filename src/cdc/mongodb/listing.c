@@ -1,0 +1,229 @@
+/* cdc/mongodb/listing.c - listDatabases, listCollections, and looks at what they say. */
+#include "cdc/mongodb/listing.h"
+
+#include <time.h>
+
+#include "base/log.h"
+#include "cdc/mongodb/cursor.h"
+
+struct lister {
+    struct mongo_task *t;
+    mongoc_client_t *client;
+    bool options;
+    listing_fn fn;
+    void *arg;
+};
+
+/* --- the listing --------------------------------------------------------------------------------
+ */
+
+static enum err one_collection(struct lister *x, struct slice db, struct slice info,
+                               struct error *e)
+{
+    struct bson_item name, type;
+    if (!bson_find(info, SL("name"), &name))
+        return E_OK;
+    struct slice kind = bson_find(info, SL("type"), &type) ? bson_text(&type) : SL("collection");
+    if (slice_eq(kind, SL("collection")))
+        return x->fn(x->arg, db, bson_text(&name), info, e);
+    if (slice_eq(kind, SL("timeseries")) &&
+        mongo_filter_collection(&x->t->filter, db, bson_text(&name)))
+        LOG_WARN(LOG_CDC_MONGO,
+                 "'" PRI_SL "." PRI_SL "' is a time series collection: the server tells no "
+                 "changes of those, so it is not read either",
+                 ARG_SL(db), ARG_SL(bson_text(&name)));
+    return E_OK;
+}
+
+static enum err list_database(struct lister *x, struct slice db, struct error *e)
+{
+    struct bson_build b;
+    struct mongo_cursor *cursor = NULL;
+    struct slice info;
+    bson_build_init(&b);
+    bson_build_int(&b, SL("listCollections"), 1);
+    if (!x->options) { /* names may be seen with fewer privileges */
+        bson_build_bool(&b, SL("nameOnly"), true);
+        bson_build_bool(&b, SL("authorizedCollections"), true);
+    }
+    enum err rc =
+        mongo_cursor_open(&cursor, x->t->pool, x->client, db, bson_build_finish(&b), false, e);
+    while (!rc) {
+        while (!rc && mongo_cursor_next(cursor, &info))
+            rc = one_collection(x, db, info, e);
+        if (rc || !cursor->id)
+            break;
+        rc = mongo_cursor_more(cursor, 0, 0, e);
+    }
+    mongo_cursor_close(cursor);
+    bson_build_release(&b);
+    return rc;
+}
+
+static enum err list_all(struct lister *x, struct error *e)
+{
+    struct bson_item dbs, name, i;
+    struct bson_walk w;
+    bson_t command, reply;
+    libbson.init(&command);
+    libbson.append_int32(&command, "listDatabases", -1, 1);
+    libbson.append_bool(&command, "nameOnly", -1, true);
+    enum err rc = mongo_client_command(x->t->pool, x->client, "admin", &command, &reply, e);
+    struct slice answer = slice_of(libbson.get_data(&reply), reply.len);
+    if (!rc)
+        rc = bson_check(answer, e);
+    if (!rc && bson_find(answer, SL("databases"), &dbs) && dbs.kind == BSON_ARRAY) {
+        bson_walk_init(&w, bson_doc(&dbs));
+        while (!rc && bson_walk_next(&w, &i))
+            if (bson_find(bson_doc(&i), SL("name"), &name) &&
+                mongo_filter_database(&x->t->filter, bson_text(&name)))
+                rc = list_database(x, bson_text(&name), e);
+    }
+    libbson.destroy(&command);
+    libbson.destroy(&reply);
+    return rc;
+}
+
+enum err mongo_list(struct mongo_task *t, mongoc_client_t *c, bool options, listing_fn fn,
+                    void *arg, struct error *e)
+{
+    struct lister x = {.t = t, .client = c, .options = options, .fn = fn, .arg = arg};
+    return t->filter.lists.scope_db.p ? list_database(&x, t->filter.lists.scope_db, e)
+                                      : list_all(&x, e);
+}
+
+/* --- looks --------------------------------------------------------------------------------------
+ */
+
+struct look {
+    struct mongo_task *t;
+    int64_t captured;
+};
+
+static bool keeps_images(struct slice info)
+{
+    struct bson_item options, images, enabled;
+    return bson_find(info, SL("options"), &options) && options.kind == BSON_DOCUMENT &&
+           bson_find(bson_doc(&options), SL("changeStreamPreAndPostImages"), &images) &&
+           images.kind == BSON_DOCUMENT && bson_find(bson_doc(&images), SL("enabled"), &enabled) &&
+           bson_int(&enabled);
+}
+
+static enum err look_at(void *arg, struct slice db, struct slice name, struct slice info,
+                        struct error *e)
+{
+    struct look *x = arg;
+    (void)e;
+    if (!mongo_filter_collection(&x->t->filter, db, name) ||
+        mongo_filter_is_signals(&x->t->filter, db, name))
+        return E_OK;
+    x->captured++;
+    if ((x->t->o.pre_image || x->t->o.post_image) && !keeps_images(info))
+        LOG_WARN(LOG_CDC_MONGO,
+                 "'" PRI_SL "." PRI_SL "' keeps no images for capture.mode: these fields stay "
+                 "null until db.runCommand({collMod:\"" PRI_SL
+                 "\",changeStreamPreAndPostImages:{enabled:true}})",
+                 ARG_SL(db), ARG_SL(name), ARG_SL(name));
+    return E_OK;
+}
+
+enum err mongo_check_collections(struct mongo_task *t, struct error *e)
+{
+    struct look x = {.t = t};
+    struct error own = {0};
+    bool images = t->o.pre_image || t->o.post_image;
+    if (!images && t->o.guardrail_max <= 0)
+        return E_OK;
+    mongoc_client_t *c = mongo_client_take(t->pool);
+    if (mongo_list(t, c, images, look_at, &x, &own))
+        LOG_ERR(LOG_CDC_MONGO, LOG_L_WARN, &own, "the captured collections cannot be looked at");
+    mongo_client_give(t->pool, c);
+    if (t->o.guardrail_max <= 0 || x.captured <= t->o.guardrail_max)
+        return E_OK;
+    error_set(&own, E_INVALID,
+              "The number of captured collections %lld exceeds the limit "
+              "guardrail.collections.max=%d",
+              (long long)x.captured, t->o.guardrail_max);
+    if (!t->o.guardrail_fail) {
+        LOG_WARN(LOG_CDC_MONGO, "%s", own.msg);
+        return E_OK;
+    }
+    error_set(e, E_INVALID, "%s", own.msg);
+    error_hint(e, "narrow collection.include.list, or raise guardrail.collections.max");
+    return E_INVALID;
+}
+
+/* --- history ------------------------------------------------------------------------------------
+ */
+
+static bool hex32(const char *p, uint32_t *out)
+{
+    *out = 0;
+    for (int i = 0; i < 8; i++) {
+        const char *digits = "0123456789ABCDEF0123456789abcdef", *at = strchr(digits, p[i]);
+        if (!p[i] || !at)
+            return false;
+        *out = *out << 4 | (uint32_t)((at - digits) % 16);
+    }
+    return true;
+}
+
+/* _data is a key string in hex: a byte for the kind (82: timestamp), seconds, increment. */
+bool mongo_token_time(struct slice token, uint32_t *seconds, uint32_t *increment)
+{
+    struct bson_item data;
+    if (!token.n || !bson_find(token, SL("_data"), &data))
+        return false;
+    struct slice hex = bson_text(&data);
+    return hex.n >= 18 && slice_starts(hex, SL("82")) && hex32(hex.p + 2, seconds) &&
+           hex32(hex.p + 10, increment);
+}
+
+static enum err oldest(struct mongo_task *t, uint32_t *seconds)
+{
+    struct mongo_cursor *cursor = NULL;
+    struct bson_build b;
+    struct slice entry;
+    struct bson_item ts;
+    uint32_t increment;
+    mongoc_client_t *c = mongo_client_take(t->pool);
+    bson_build_init(&b);
+    bson_build_text(&b, SL("find"), SL("oplog.rs"));
+    bson_build_begin(&b, SL("sort"), BSON_DOCUMENT);
+    bson_build_int(&b, SL("$natural"), 1);
+    bson_build_end(&b);
+    bson_build_int(&b, SL("limit"), 1);
+    enum err rc =
+        mongo_cursor_open(&cursor, t->pool, c, SL("local"), bson_build_finish(&b), false, NULL);
+    if (!rc && mongo_cursor_next(cursor, &entry) && bson_find(entry, SL("ts"), &ts) &&
+        ts.kind == BSON_TIMESTAMP)
+        bson_timestamp(&ts, seconds, &increment);
+    else
+        rc = E_NOT_FOUND;
+    mongo_cursor_close(cursor);
+    bson_build_release(&b);
+    mongo_client_give(t->pool, c);
+    return rc;
+}
+
+static const char *shown(uint32_t seconds, char out[32])
+{
+    time_t t = (time_t)seconds;
+    struct tm tm;
+    gmtime_r(&t, &tm);
+    strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    return out;
+}
+
+void mongo_log_history(struct mongo_task *t)
+{
+    uint32_t at, increment, from;
+    char a[32], b[32];
+    bool known = mongo_token_time(strbuf_slice(&t->offset.token), &at, &increment);
+    if (!known || oldest(t, &from)) /* not everybody may read the oplog */
+        return;
+    LOG_WARN(LOG_CDC_MONGO,
+             "the stored position is of %s, the server's oplog begins at %s: either "
+             "snapshot.mode=when_needed takes a new snapshot, or DELETE /connectors/%s/offsets",
+             shown(at, a), shown(from, b), t->ctx->connector);
+}

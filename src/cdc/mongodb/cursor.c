@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 
-enum { ANSWER_BYTES = 3 << 20, FIRST_SIZE = 1000, SIZE_MAX_DOCUMENTS = 20000 };
+enum { ANSWER_BYTES = 2 << 20, FIRST_SIZE = 1000, SIZE_MAX_DOCUMENTS = 20000 };
 
 void mongo_reply_free(struct mongo_reply *r)
 {

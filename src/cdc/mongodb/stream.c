@@ -272,7 +272,8 @@ static enum err judge(struct mongo_stream *s, struct error *e)
         lose(s);
         return E_OK;
     }
-    if (mongo_fault_passes(e) || e->code == E_AUTH || e->code == E_REMOTE)
+    /* What has worked before may work again; what never has is a mistake. SPEC: cdc-mongodb 5.6 */
+    if (mongo_fault_passes(e) || (s->opened && (e->code == E_AUTH || e->code == E_REMOTE)))
         return try_later(s, e);
     LOG_ERR(LOG_CDC_MONGO, LOG_L_ERROR, e, "Streaming failed");
     lose(s);

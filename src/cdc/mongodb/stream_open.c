@@ -266,6 +266,7 @@ enum err mongo_stream_open(struct mongo_stream *s, struct error *e)
         rc = open_by_time(s, e);
     if (rc)
         return e ? e->code : rc;
+    s->opened = true;
     atomic_store_explicit(&s->t->connected, true, memory_order_relaxed);
     /* Behind nothing yet: what comes from here on is not lost when the cursor is. */
     struct bson_walk w = s->cursor->walk;

@@ -18,7 +18,7 @@ struct mongo_stream {
     int64_t now_ms;                          /* wall clock, of the records being made */
     int64_t stored_ms, lost_ms, next_try_ms; /* monotonic; 0: not */
     int64_t retries;
-    bool told_pipeline;
+    bool told_pipeline, opened; /* ever */
 };
 /* Gives errors of the server their meaning for a stream: E_NOT_FOUND (the position is gone),
  * E_INVALID (the pipeline), E_TOO_LARGE, E_UNSUPPORTED (no replica set). */

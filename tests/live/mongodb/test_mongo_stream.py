@@ -270,3 +270,25 @@ def test_old_tokens_are_told_of(client, db):
         w.rest("PUT", "/connectors/old/resume")
         wait_until(lambda: "this is no longer available on the server" in json.dumps(w.rest("GET", "/connectors/old/status")[1]))
         assert "the stored position is of 2026-11-21T07:39:30Z, the server's oplog begins at 20" in w.log()
+
+
+@pytest.mark.parametrize("mode", ["initial", "no_data"])
+def test_a_wrong_pipeline(client, db, mode):
+    """A stage that the server does not know ends the task at once, and the trace names the option."""
+    client.wp.c.insert_one({"_id": 1})
+    with Weir() as w:
+        w.create_connector("wp", db.connector("wp", database_include_list="wp", snapshot_mode=mode, cursor_pipeline="[{$noSuchStage: {}}]"))
+        status = wait_until(lambda: (lambda s: s if s["tasks"] and s["tasks"][0]["state"] == "FAILED" else None)(
+            w.rest("GET", "/connectors/wp/status")[1]))
+        trace = status["tasks"][0]["trace"]
+        assert "$noSuchStage" in trace and "cursor.pipeline" in trace, trace
+
+
+def test_a_user_who_may_not(client, db):
+    """Rights are missing from the beginning: the task fails with the server's words, and does not try for ever."""
+    client.au.c.insert_one({"_id": 1})
+    with Weir() as w:
+        config = db.connector("au", database_include_list="au", snapshot_mode="no_data", mongodb_user="nobody", mongodb_password="secret-word")
+        status, body = w.rest("POST", "/connectors", {"name": "au", "config": config})
+        assert status == 400 and "secret-word" not in json.dumps(body), body
+        assert "secret-word" not in w.log()

@@ -4,31 +4,22 @@
 #include "cdc/mongodb/metrics.h"
 
 #include "base/clock.h"
-#include "base/metrics.h"
+#include "cdc/metrics_context.h"
+#include "cdc/mongodb/signals.h"
 
-struct context {
-    struct metrics_table *table;
-    struct strbuf labels;
-};
-
-static void begin(struct context *c, const struct mongo_task *t, const char *name)
+static void begin(struct metrics_context *c, const struct mongo_task *t, const char *name)
 {
-    strbuf_reset(&c->labels);
-    metrics_label(&c->labels, "plugin", SL("mongodb"));
-    metrics_label(&c->labels, "name", t->o.topic_prefix);
-    metrics_label(&c->labels, "context", slice_cstr(name));
+    metrics_context_begin(c, "mongodb", t->o.topic_prefix, name);
 }
 
-static void add(struct context *c, const char *attribute, const char *help, double value)
+static void add(struct metrics_context *c, const char *attribute, const char *help, double value)
 {
-    char name[100];
-    snprintf(name, sizeof name, "debezium_metrics_%s", attribute);
-    metrics_table_add(c->table, name, help, METRICS_GAUGE, c->labels.p, value);
+    metrics_context_add(c, attribute, help, value);
 }
 
 static double load(const _Atomic uint64_t *v)
 {
-    return (double)atomic_load_explicit(v, memory_order_relaxed);
+    return metrics_context_load(v);
 }
 
 static int64_t load_ms(const _Atomic int64_t *v)
@@ -36,7 +27,7 @@ static int64_t load_ms(const _Atomic int64_t *v)
     return atomic_load_explicit(v, memory_order_relaxed);
 }
 
-static void queue(struct context *c, const struct mongo_task *t)
+static void queue(struct metrics_context *c, const struct mongo_task *t)
 {
     add(c, "QueueTotalCapacity", "max.queue.size.", (double)t->o.max_queue_size);
     add(c, "QueueRemainingCapacity", "All of it: records are not queued here.",
@@ -45,7 +36,7 @@ static void queue(struct context *c, const struct mongo_task *t)
     add(c, "CurrentQueueSizeInBytes", "Always 0: records are not queued here.", 0);
 }
 
-static void events(struct context *c, const struct mongo_task *t)
+static void events(struct metrics_context *c, const struct mongo_task *t)
 {
     add(c, "TotalNumberOfEventsSeen", "Events of the change stream.", load(&t->events_seen));
     add(c, "TotalNumberOfCreateEventsSeen", "Inserts that were told.", load(&t->created));
@@ -56,7 +47,7 @@ static void events(struct context *c, const struct mongo_task *t)
     add(c, "NumberOfErroneousEvents", "Events that could not be told.", load(&t->events_failed));
 }
 
-static void streaming(struct context *c, const struct mongo_task *t)
+static void streaming(struct metrics_context *c, const struct mongo_task *t)
 {
     int64_t event_ms = load_ms(&t->event_ms), source_ms = load_ms(&t->source_ts_ms);
     begin(c, t, "streaming");
@@ -80,7 +71,7 @@ static void streaming(struct context *c, const struct mongo_task *t)
     queue(c, t);
 }
 
-static void snapshot(struct context *c, const struct mongo_task *t, int phase)
+static void snapshot(struct metrics_context *c, const struct mongo_task *t, int phase)
 {
     double all = load(&t->collections_total), done = load(&t->collections_done);
     int64_t began = load_ms(&t->snapshot_began_ms), ended = load_ms(&t->snapshot_ended_ms);
@@ -89,7 +80,7 @@ static void snapshot(struct context *c, const struct mongo_task *t, int phase)
     add(c, "SnapshotCompleted", "Whether it was read to its end.", ended != 0);
     add(c, "SnapshotSkipped", "Whether there was none to take.",
         atomic_load_explicit(&t->snapshot_skipped, memory_order_relaxed));
-    add(c, "SnapshotAborted", "Always 0: a snapshot that ends early fails the task.", 0);
+    add(c, "SnapshotAborted", "Snapshots that ended before their end.", load(&t->snapshots_ended));
     add(c, "SnapshotPaused", "Always 0: it does not pause.", 0);
     add(c, "SnapshotPausedDurationInSeconds", "Always 0.", 0);
     add(c, "SnapshotDurationInSeconds", "How long it took so far.",
@@ -100,11 +91,13 @@ static void snapshot(struct context *c, const struct mongo_task *t, int phase)
     add(c, "NumberOfEventsFiltered", "Always 0: not counted.", 0);
     add(c, "NumberOfDisconnects", "Change streams that were lost.", load(&t->disconnects));
     queue(c, t);
+    metrics_context_scans(c, &t->scanned);
+    metrics_context_notes(c, t->signals ? &t->signals->notes : NULL);
 }
 
 void mongo_metrics(const struct mongo_task *t, struct metrics_table *out)
 {
-    struct context c = {out, STRBUF_INIT};
+    struct metrics_context c = {out, STRBUF_INIT};
     int phase = atomic_load_explicit(&t->phase, memory_order_relaxed);
     streaming(&c, t);
     snapshot(&c, t, phase);

@@ -317,7 +317,7 @@ static enum err poll_blocking(struct mongo_signals *g, struct record_batch *b, s
                 "the blocking snapshot failed; it is not tried again");
         error_clear(e);
         if (t->snapshot)
-            mongo_snapshot_note(t->snapshot, "ABORTED");
+            mongo_snapshot_aborted(t->snapshot);
         snapshot_queue_done(&g->blocking);
     }
     mongo_snapshot_free(t->snapshot);
@@ -332,6 +332,8 @@ enum err mongo_signals_poll(struct mongo_signals *g, struct record_batch *b, boo
     *taken = true;
     if (incremental_holds(&g->inc)) {
         enum err rc = incremental_emit(&g->inc, b, mongo_task_batch_limit(g->t), e);
+        if (g->inc.count && g->inc.scanned)
+            scan_counts_set(&g->t->scanned, slice_cstr(g->inc.items[0].id), g->inc.scanned);
         return rc ? rc : mongo_stream_put_offset(g->t->stream, b, e);
     }
     if (g->blocking.count)

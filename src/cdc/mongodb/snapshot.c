@@ -236,12 +236,19 @@ void mongo_snapshot_free(struct mongo_snapshot *s)
 /* --- notes --------------------------------------------------------------------------------------
  */
 
-void mongo_snapshot_note(struct mongo_snapshot *s, const char *type)
+static void note(struct mongo_snapshot *s, const char *type)
 {
     struct note_member m[] = {{"connector_name", SLICE_NULL}};
     if (s->t->signals)
         notify(&s->t->signals->notes, NOTE_INITIAL, type, s->request ? s->request->id : SLICE_NULL,
                m, ARRAY_LEN(m));
+}
+
+void mongo_snapshot_aborted(struct mongo_snapshot *s)
+{
+    LOG_INFO(LOG_CDC_MONGO, "Snapshot aborted");
+    note(s, "ABORTED");
+    atomic_fetch_add_explicit(&s->t->snapshots_ended, 1, memory_order_relaxed);
 }
 
 static void note_collection(struct mongo_snapshot *s, const struct snap_collection *x, bool end)
@@ -390,12 +397,13 @@ static enum err begin(struct mongo_snapshot *s, struct error *e)
     mongo_offset_print(&s->at, &at);
     LOG_INFO(LOG_CDC_MONGO, "Beginning snapshot at %s", at.p);
     strbuf_release(&at);
+    scan_counts_clear(&s->t->scanned);
     atomic_store_explicit(&s->t->collections_total, s->list.count, memory_order_relaxed);
     atomic_store_explicit(&s->t->collections_done, 0, memory_order_relaxed);
     if (!s->list.count)
         LOG_WARN(LOG_CDC_MONGO, "After applying the include/exclude list filters, no changes will "
                                 "be captured. Please check your configuration!");
-    mongo_snapshot_note(s, "STARTED");
+    note(s, "STARTED");
     s->begun = true;
     return start_readers(s, e);
 }
@@ -426,7 +434,7 @@ static enum err complete(struct mongo_snapshot *s, struct record_batch *b, struc
     duration(clock_mono_ms() - s->began_ms, took);
     LOG_INFO(LOG_CDC_MONGO, "Snapshot completed: %llu documents of %zu collections in %s",
              (unsigned long long)s->documents, s->list.count, took);
-    mongo_snapshot_note(s, "COMPLETED");
+    note(s, "COMPLETED");
     return E_OK;
 }
 
@@ -450,6 +458,8 @@ enum err mongo_snapshot_poll(struct mongo_snapshot *s, struct record_batch *b, b
     while (!rc && b->count < limit && !mongo_task_batch_full(b)) {
         if (s->current) {
             rc = tell(s, b, limit, e);
+            scan_counts_set(&s->t->scanned, s->list.items[s->current->collection].c->id,
+                            s->list.items[s->current->collection].documents);
             if (!rc && !has_more(&s->walk)) {
                 answer_free(s->current);
                 s->current = NULL;

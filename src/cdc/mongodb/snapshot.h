@@ -22,8 +22,8 @@ void mongo_snapshot_free(struct mongo_snapshot *s);
 /* Adds the next records. *done: all is told. Blocks at most half a second. Plain messages. */
 enum err mongo_snapshot_poll(struct mongo_snapshot *s, struct record_batch *b, bool *done,
                              struct error *e) MUST_CHECK;
-/* A notification without members: ABORTED. */
-void mongo_snapshot_note(struct mongo_snapshot *s, const char *type);
+/* It ends before its end: told and counted. */
+void mongo_snapshot_aborted(struct mongo_snapshot *s);
 
 /* --- snapshot_list.c ----------------------------------------------------------------------------
  */

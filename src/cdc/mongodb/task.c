@@ -101,6 +101,7 @@ static enum err task_init(struct mongo_task *t, struct task_ctx *ctx, struct err
     const char *option = NULL;
     t->ctx = ctx;
     arena_init(&t->arena, 4096, (size_t)16 << 20);
+    scan_counts_init(&t->scanned);
     mongo_offset_init(&t->offset);
     mongo_emitter_init(&t->em);
     strbuf_init(&t->partition, 0);
@@ -165,6 +166,7 @@ static void task_stop(void *task)
     strbuf_release(&t->partition);
     strbuf_release(&t->stored);
     mem_free(t->heartbeat_topic);
+    scan_counts_release(&t->scanned);
     mongo_options_release(&t->o);
     arena_release(&t->arena);
     mem_free(t);
@@ -188,6 +190,8 @@ static bool may_retry(struct mongo_task *t, const struct error *e)
     LOG_WARN(LOG_CDC_MONGO,
              "Going to restart connector after %lld sec. after a retriable exception",
              (long long)(t->o.retry_wait_ms / 1000));
+    if (t->snapshot)
+        mongo_snapshot_aborted(t->snapshot);
     disconnect(t);
     t->next_try_ms = clock_mono_ms() + t->o.retry_wait_ms;
     mongo_task_set_phase(t, MONGO_CONNECT);
@@ -239,7 +243,7 @@ static enum err poll_snapshot(struct mongo_task *t, struct record_batch *b, stru
     if (rc && may_retry(t, e))
         return E_AGAIN;
     if (rc) {
-        mongo_snapshot_note(t->snapshot, "ABORTED");
+        mongo_snapshot_aborted(t->snapshot);
         return failure_in_snapshot(e, rc);
     }
     if (!done)

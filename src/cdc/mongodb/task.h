@@ -19,6 +19,7 @@
 #include "cdc/mongodb/filter.h"
 #include "cdc/mongodb/offset.h"
 #include "cdc/mongodb/options.h"
+#include "cdc/scan_counts.h"
 #include "cdc/transactions.h"
 #include "connect/connector.h"
 
@@ -63,6 +64,8 @@ struct mongo_task {
     _Atomic int64_t source_ts_ms, event_ms, poll_ms, empty_poll_ms; /* wall clock; 0: none */
     _Atomic int64_t snapshot_began_ms, snapshot_ended_ms;           /* monotonic; 0: not yet */
     _Atomic bool connected, snapshot_skipped;
+    _Atomic uint64_t snapshots_ended; /* before their end */
+    struct scan_counts scanned;
 };
 
 extern const struct source_task_ops mongo_source_ops;

@@ -5,43 +5,33 @@
 #include "cdc/mysql/metrics.h"
 
 #include "base/clock.h"
-#include "base/metrics.h"
+#include "cdc/metrics_context.h"
 #include "cdc/mysql/signals.h"
 
-struct context {
-    struct metrics_table *table;
-    struct strbuf labels;
-};
-
-static void begin(struct context *c, const struct mysql_task *t, const char *name)
+static void begin(struct metrics_context *c, const struct mysql_task *t, const char *name)
 {
-    strbuf_reset(&c->labels);
-    metrics_label(&c->labels, "plugin",
-                  slice_cstr(t->o.flavour == FLAVOUR_MARIADB ? "mariadb" : "mysql"));
-    metrics_label(&c->labels, "name", slice_cstr(t->topic));
-    metrics_label(&c->labels, "context", slice_cstr(name));
+    metrics_context_begin(c, t->o.flavour == FLAVOUR_MARIADB ? "mariadb" : "mysql",
+                          slice_cstr(t->topic), name);
 }
 
-static void add(struct context *c, const char *attribute, const char *help, double value)
+static void add(struct metrics_context *c, const char *attribute, const char *help, double value)
 {
-    char name[100];
-    snprintf(name, sizeof name, "debezium_metrics_%s", attribute);
-    metrics_table_add(c->table, name, help, METRICS_GAUGE, c->labels.p, value);
+    metrics_context_add(c, attribute, help, value);
 }
 
 static double load(const _Atomic uint64_t *v)
 {
-    return (double)atomic_load_explicit(v, memory_order_relaxed);
+    return metrics_context_load(v);
 }
 
-static void queue(struct context *c, const struct mysql_task *t)
+static void queue(struct metrics_context *c, const struct mysql_task *t)
 {
     add(c, "QueueTotalCapacity", "max.queue.size.", (double)t->o.max_queue_size);
     add(c, "QueueRemainingCapacity", "All of it: records are not queued here.",
         (double)t->o.max_queue_size);
 }
 
-static void streaming(struct context *c, const struct mysql_task *t, int phase)
+static void streaming(struct metrics_context *c, const struct mysql_task *t, int phase)
 {
     int64_t event_ms = atomic_load_explicit(&t->event_ms, memory_order_relaxed);
     int64_t source_ms = atomic_load_explicit(&t->source_ts_ms, memory_order_relaxed);
@@ -66,13 +56,6 @@ static void streaming(struct context *c, const struct mysql_task *t, int phase)
     queue(c, t);
 }
 
-/* Labels of one sample go again. */
-static void cut(struct strbuf *labels, size_t n)
-{
-    labels->n = n;
-    labels->p[n] = '\0';
-}
-
 /* Wall clock; -1: never. */
 static double since(const _Atomic int64_t *ms)
 {
@@ -80,31 +63,7 @@ static double since(const _Atomic int64_t *ms)
     return at ? (double)MAX(clock_wall_ms() - at, (int64_t)0) : -1;
 }
 
-static void scanned(struct slice id, uint64_t rows, void *arg)
-{
-    struct context *c = arg;
-    size_t n = c->labels.n;
-    metrics_label(&c->labels, "table", id);
-    add(c, "RowsScanned", "Rows that snapshots have read, by table.", (double)rows);
-    cut(&c->labels, n);
-}
-
-/* notification.enabled.channels=jmx. SPEC: cdc-mongodb 8.4 */
-static void notes(struct context *c, const struct mysql_task *t)
-{
-    const char *about, *type;
-    uint64_t count;
-    size_t n = c->labels.n;
-    for (size_t i = 0; t->signals && notifier_count(&t->signals->notes, i, &about, &type, &count);
-         i++) {
-        metrics_label(&c->labels, "aggregate_type", slice_cstr(about));
-        metrics_label(&c->labels, "type", slice_cstr(type));
-        add(c, "Notifications", "Notes of the channel jmx, by what they say.", (double)count);
-        cut(&c->labels, n);
-    }
-}
-
-static void snapshot(struct context *c, const struct mysql_task *t, int phase)
+static void snapshot(struct metrics_context *c, const struct mysql_task *t, int phase)
 {
     double all = load(&t->tables_total), done = load(&t->tables_done);
     bool running = phase == PHASE_SNAPSHOT;
@@ -124,21 +83,20 @@ static void snapshot(struct context *c, const struct mysql_task *t, int phase)
     add(c, "HoldingGlobalLock", "Whether the snapshot keeps others from writing.",
         atomic_load_explicit(&t->holds_lock, memory_order_relaxed));
     queue(c, t);
-    scan_counts_each((struct scan_counts *)(uintptr_t)&t->scanned, scanned, c);
-    notes(c, t);
+    metrics_context_scans(c, &t->scanned);
+    metrics_context_notes(c, t->signals ? &t->signals->notes : NULL);
 }
 
-static void schema_history(struct context *c, const struct mysql_task *t)
+static void schema_history(struct metrics_context *c, const struct mysql_task *t)
 {
     static const char *const states[] = {"STOPPED", "RECOVERING", "RUNNING"};
     const struct history *h = &t->history;
     int status = atomic_load_explicit(&h->status, memory_order_relaxed);
     int64_t began = atomic_load_explicit(&h->recovery_ms, memory_order_relaxed);
     begin(c, t, "schema-history");
-    size_t n = c->labels.n;
-    metrics_label(&c->labels, "status", slice_cstr(states[status]));
-    add(c, "Status", "What the schema history is doing: 1 for the status of the label.", 1);
-    cut(&c->labels, n);
+    metrics_context_add_labelled(c, "status", slice_cstr(states[status]), "Status",
+                                 "What the schema history is doing: 1 for the status of the label.",
+                                 1);
     add(c, "RecoveryStartTime", "Seconds since 1970; -1: not recovered in this run.",
         began ? (double)began / 1000 : -1);
     add(c, "ChangesRecovered", "Records read at the last recovery.", load(&h->recovered));
@@ -149,7 +107,7 @@ static void schema_history(struct context *c, const struct mysql_task *t)
 
 void mysql_metrics(const struct mysql_task *t, struct metrics_table *out)
 {
-    struct context c = {out, STRBUF_INIT};
+    struct metrics_context c = {out, STRBUF_INIT};
     int phase = atomic_load_explicit(&t->phase, memory_order_relaxed);
     streaming(&c, t, phase);
     snapshot(&c, t, phase);

@@ -217,6 +217,8 @@ def test_metrics(client, db):
         assert found["Connected"] == 1 and found["TotalNumberOfCreateEventsSeen"] == 1 and found["TotalNumberOfUpdateEventsSeen"] == 1
         assert found["NumberOfDisconnects"] == 0 and found["MilliSecondsBehindSource"] >= 0
         assert wait_until(lambda: metrics()["NumberOfEmptyPolls"] > 0)
+        text = w.rest("GET", "/metrics", base=w.web)[1]
+        assert 'debezium_metrics_RowsScanned{plugin="mongodb",name="met",context="snapshot",table="met.c"} 1' in text
 
 
 def test_a_narrower_scope(client, db):

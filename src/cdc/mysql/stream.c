@@ -128,7 +128,8 @@ static enum err open_dump(struct stream *s, struct error *e)
     struct strbuf gtids = STRBUF_INIT;
     if (rc == E_OK)
         stream_rewind(s);
-    if (rc == E_OK && s->by_gtid)
+    bool by_gtid = s->by_gtid && !s->by_file;
+    if (rc == E_OK && by_gtid)
         rc = start_set(s, &gtids, e);
     if (rc) {
         strbuf_release(&gtids);
@@ -143,7 +144,7 @@ static enum err open_dump(struct stream *s, struct error *e)
         .server_id = (uint32_t)t->o.server_id,
         .file = slice_cstr(s->restart.file),
         .pos = s->restart.pos,
-        .gtids = s->by_gtid ? strbuf_slice(&gtids) : SLICE_NULL,
+        .gtids = by_gtid ? strbuf_slice(&gtids) : SLICE_NULL,
         .heartbeat_ms = (uint32_t)(t->o.keep_alive_interval_ms * 8 / 10),
         .annotate = t->o.include_query,
         .net_write_timeout_s = t->o.net_write_timeout,
@@ -268,6 +269,7 @@ static void next_unit(struct stream *s)
     gtid_done_fold(&s->gtids);
     s->gtids.ended = false;
     s->last_valid = false;
+    s->by_file = false;
     s->progressed = true;
 }
 
@@ -311,6 +313,7 @@ static enum err begin(struct stream *s, struct record_batch *b, struct error *e)
     s->has_query = false;
     s->texts_stale = true;
     restart_here(s, s->event_start);
+    stream_unit_begins(s, b);
     return tell_begin(s, b, e);
 }
 
@@ -630,6 +633,9 @@ static enum err read_events(struct stream *s, struct record_batch *b, struct err
         if (left <= 0)
             break;
         rc = mysql_dump_next(s->dump, b->count ? 0 : (int)left, &raw, e);
+        if (rc == E_AGAIN && s->in_transaction && s->unit_whole &&
+            (left = end - clock_mono_ms()) > 0) /* the rest of it is on its way */
+            rc = mysql_dump_next(s->dump, (int)left, &raw, e);
         if (rc == E_AGAIN) {
             rc = E_OK;
             if (is_silent(s)) {
@@ -638,6 +644,10 @@ static enum err read_events(struct stream *s, struct record_batch *b, struct err
                 return connection_fault(s, E_IO, e);
             }
             break;
+        }
+        if (rc && stream_passes_torn(s, b, e)) {
+            close_dump(s);
+            return E_AGAIN;
         }
         if (rc)
             return connection_fault(s, rc, e);
@@ -667,6 +677,8 @@ enum err stream_poll(struct stream *s, struct record_batch *b, struct error *e)
     s->texts_stale = true;
     s->t->env.arena = &b->arena;
     transactions_batch(&s->t->transactions);
+    s->unit_records = s->unit_text = 0;
+    s->unit_whole = false; /* of a transaction that began in an earlier batch */
     if (!s->dump) {
         int64_t wait = s->next_try_ms - clock_mono_ms();
         if (wait > 0) {

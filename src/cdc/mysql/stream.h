@@ -78,6 +78,10 @@ struct stream {
     uint64_t skip_events, skip_rows;
     int64_t skip_server; /* which server made that transaction; 0: not known */
     bool foreign;        /* the transaction at hand is another one */
+    bool by_file;        /* the next dump begins at restart, whatever GTIDs say (stream_torn.c) */
+    /* what the batch held before the transaction at hand */
+    size_t unit_records, unit_text;
+    bool unit_whole; /* nothing of it has been handed out */
     /* last record of the newest transaction; else `restart` is newer */
     bool last_valid;
     struct stream_pos last;
@@ -114,6 +118,11 @@ static inline bool stream_resuming(const struct stream *s)
 {
     return s->resuming && !s->foreign;
 }
+/* stream_torn.c: a transaction begins, before its first record; a poll begins. */
+void stream_unit_begins(struct stream *s, const struct record_batch *b);
+/* True: the fault was the torn end of a file, and the next dump goes on behind it. */
+bool stream_passes_torn(struct stream *s, struct record_batch *b,
+                        const struct error *fault) MUST_CHECK;
 /* One decoded event. */
 enum err stream_event(struct stream *s, const struct mysql_event *ev, struct record_batch *b,
                       struct error *e) MUST_CHECK;

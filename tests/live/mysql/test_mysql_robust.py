@@ -49,6 +49,49 @@ def test_the_server_restarts_under_the_stream(own_mariadb, weir):
     assert found == [(1, "r"), (2, "c"), (3, "c"), (1, "u"), (4, "c"), (1, "u")]
 
 
+def last_transaction(log):
+    """Where the last transaction of a binlog file begins."""
+    at, found = 4, 0
+    while at + 19 <= len(log):
+        if log[at + 4] == 162:  # MariaDB's GTID event
+            found = at
+        at += int.from_bytes(log[at + 9:at + 13], "little")
+    return found
+
+
+@pytest.mark.parametrize("cut", [20, 40, 75])
+def test_the_binlog_ends_within_a_transaction(own_mariadb, cut):
+    """A server that is killed while it writes leaves half a transaction; it rolls that back when it starts."""
+    own_mariadb.sql("CREATE DATABASE torn;\nCREATE TABLE torn.t (id INT PRIMARY KEY, v INT)")
+    with Weir() as w:
+        w.create_connector("torn", own_mariadb.connector("torn", database_include_list="torn", retriable_restart_connector_wait_ms=200,
+                                                         provide_transaction_metadata="true"))
+        wait_until(lambda: "Connected to binlog" in w.log())
+        own_mariadb.sql("INSERT INTO torn.t VALUES (1, 1)")
+        events(w.bootstrap, "torn.torn.t", 1)
+        w.stop()  # or it would have read so far that it does not come by the torn end any more
+        own_mariadb.sql("INSERT INTO torn.t VALUES (2, 1)")
+        name = own_mariadb.sql("SHOW MASTER STATUS")[0][0]
+        own_mariadb.kill()
+        path = f"{own_mariadb.dir}/data/{name}"
+        with open(path, "rb") as f:
+            log = f.read()
+        with open(path, "ab") as f:  # the last one once more, without its end
+            f.write(log[last_transaction(log):-cut])
+        own_mariadb.start_local()
+        w.start()
+        own_mariadb.sql("INSERT INTO torn.t VALUES (3, 1)")
+        found = events(w.bootstrap, "torn.torn.t", 3)
+        assert "ends within an event" in w.log()
+        w.stop()
+        w.start()
+        own_mariadb.sql("INSERT INTO torn.t VALUES (4, 1)")
+        found = events(w.bootstrap, "torn.torn.t", 4)
+        assert [key["id"] for key, _ in found] == [1, 2, 3, 4]
+        marks = [v["status"] for _, v in events(w.bootstrap, "torn.transaction", 8)]
+        assert marks == ["BEGIN", "END"] * 4
+
+
 def test_the_server_is_down_when_the_task_starts(own_mariadb):
     own_mariadb.sql("CREATE DATABASE late;\nCREATE TABLE late.t (id INT PRIMARY KEY);\nINSERT INTO late.t VALUES (1)")
     with Weir() as weir:

@@ -49,7 +49,7 @@ static bool is_blank(struct slice s)
 /* db.coll.field[.nested] */
 static bool parse_path(struct slice text, struct rule *r)
 {
-    struct slice rest = text, part, db, coll;
+    struct slice rest = text, part, db = SLICE_NULL, coll = SLICE_NULL;
     unsigned parts = 0;
     while (text.n && text.p[text.n - 1] == '.') /* as Java's split */
         text.n--;

@@ -146,7 +146,7 @@ static int field_at(struct filler *f, const struct schema *s, size_t expected, s
 }
 
 /* The value of that class goes into a field of that schema: not when a document has two members of one
- * name and the first is of another type. */
+ * name and the first is of another type, or when documents in documents in an array differ. */
 static bool fits(const struct schema *s, char class)
 {
     switch (class) {
@@ -171,10 +171,11 @@ static bool fits(const struct schema *s, char class)
     }
 }
 
-static enum err fill_member(struct filler *f, const struct schema *s, const struct bson_item *i,
-                            size_t *expected, struct value *out)
+static enum err fill_member(struct filler *f, const struct schema *s, struct slice doc,
+                            const struct bson_item *i, size_t *expected, struct value *out)
 {
     char class = document_class(i->kind);
+    struct bson_item first;
     if (class == '-')
         return E_OK;
     int at = field_at(f, s, *expected, i->name);
@@ -182,9 +183,15 @@ static enum err fill_member(struct filler *f, const struct schema *s, const stru
         return error_set(f->e, E_INVALID, DATA_EXCEPTION PRI_SL " is not a valid field name",
                          ARG_SL(i->name));
     *expected = (size_t)at + 1;
-    if (!fits(s->fields[at].schema, class))
-        return E_OK;
-    return fill(f, s->fields[at].schema, i, &out->u.v[at]);
+    const struct schema *field = s->fields[at].schema;
+    if (fits(field, class))
+        return fill(f, field, i, &out->u.v[at]);
+    if (doc.p && bson_find(doc, i->name, &first) && first.raw.p != i->raw.p)
+        return E_OK; /* a second one of that name */
+    return error_set(f->e, E_INVALID,
+                     DATA_EXCEPTION "Invalid value for field " PRI_SL
+                                    ": documents in an array differ in its type",
+                     ARG_SL(i->name));
 }
 
 static enum err fill_document(struct filler *f, const struct schema *s, struct slice doc,
@@ -195,7 +202,7 @@ static enum err fill_document(struct filler *f, const struct schema *s, struct s
     enum err err = E_OK;
     bson_walk_init(&w, doc);
     while (!err && bson_walk_next(&w, &i))
-        err = fill_member(f, s, &i, expected, out);
+        err = fill_member(f, s, doc, &i, expected, out);
     return err;
 }
 
@@ -429,7 +436,7 @@ enum err document_convert(struct documents *d, struct record_batch *b, struct sl
     if (!err)
         err = fill_document(&f, s, doc, &expected, v);
     for (size_t i = 0; !err && i < extra_count; i++)
-        err = fill_member(&f, s, &extra[i], &expected, v);
+        err = fill_member(&f, s, SLICE_NULL, &extra[i], &expected, v);
     strbuf_release(&f.name);
     return err;
 }

@@ -91,6 +91,10 @@ static void test_arrays(void)
          "{\"id\":1} | {\"a\":[{\"b\":[]},{\"b\":[1]}]}"},
         {"{\\\"a\\\": [{\\\"b\\\": {\\\"c\\\": 1}}, {\\\"b\\\": {\\\"c\\\": 2, \\\"d\\\": 3}}]}",
          "{\"id\":1} | {\"a\":[{\"b\":{\"c\":1,\"d\":null}},{\"b\":{\"c\":2,\"d\":3}}]}"},
+        {"{\\\"a\\\": [{\\\"b\\\": {\\\"c\\\": 1}}, {\\\"b\\\": {\\\"c\\\": \\\"x\\\"}}]}",
+         "org.apache.kafka.connect.errors.DataException: Invalid value for field c: documents in "
+         "an array "
+         "differ in its type"},
         {"{\\\"a\\\": [{\\\"$minKey\\\": 1}, 1], \\\"b\\\": {\\\"$undefined\\\": true}, \\\"c\\\": "
          "2}",
          "{\"id\":1} | {\"a\":[1],\"c\":2}"},

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 build=(gcc make pkg-config libc6-dev libevent-dev libsqlite3-dev libjansson-dev libmariadb-dev libssl-dev zlib1g-dev
        liblz4-dev libzstd-dev libsnappy-dev libpcre2-dev libmongoc-dev)
 demo=(mariadb-server-core mariadb-client-core)          # the demo's private database
-tests=(clang clang-format libclang-rt-14-dev libcunit1-dev librdkafka-dev python3 python3-venv kcat iproute2 curl
+tests=(clang clang-format libclang-rt-14-dev libcunit1-dev librdkafka-dev python3 python3-pip python3-venv kcat iproute2 curl
        util-linux procps chromium openssl tzdata)
 bench=(linux-perf)
 

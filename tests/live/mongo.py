@@ -1,5 +1,6 @@
 """Real MongoDB servers for live tests: a replica set of one or three members, whose members can be killed and started again."""
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
@@ -35,7 +36,9 @@ class Mongo:
         self.commands = {}
 
     def start(self):
-        result = subprocess.run([SCRIPT, "start", self.kind, self.dir, str(self.port), *self.options], capture_output=True, text=True)
+        with open(os.path.join(tempfile.gettempdir(), "weir-services.lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # the first start fetches the server: two at once would be in each other's way
+            result = subprocess.run([SCRIPT, "start", self.kind, self.dir, str(self.port), *self.options], capture_output=True, text=True)
         if result.returncode == 3:
             pytest.skip(f"{self.kind} is not to be had here")
         assert result.returncode == 0, result.stderr

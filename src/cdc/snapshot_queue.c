@@ -48,6 +48,8 @@ enum err snapshot_queue_first(struct snapshot_queue *q, struct error *e)
 
 void snapshot_queue_done(struct snapshot_queue *q)
 {
+    if (!q->count)
+        return;
     mem_free(q->items[0]);
     q->count--;
     memmove(q->items, q->items + 1, q->count * sizeof *q->items);

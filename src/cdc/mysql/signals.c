@@ -368,7 +368,8 @@ static enum err poll_blocking(struct mysql_signals *g, struct record_batch *b, s
         error_clear(e);
         if (t->snapshot)
             snapshot_aborted(t->snapshot);
-        snapshot_queue_done(&g->blocking);
+        if (!t->snapshot || !t->snapshot->settled)
+            snapshot_queue_done(&g->blocking);
     }
     snapshot_free(t->snapshot);
     t->snapshot = NULL;

@@ -295,11 +295,12 @@ static enum err take_rows(struct chunk_reader *r, struct incremental *inc,
 static enum err refused(struct chunk_reader *r, const struct incremental *inc, enum err rc,
                         enum chunk_outcome *out, struct error *e)
 {
-    rc = lost(r, rc, e);
+    bool locked = e && e->sys == 1205; /* the session lives, and another table may be free */
+    rc = locked ? E_REMOTE : lost(r, rc, e);
     if (rc != E_REMOTE && rc != E_AUTH && rc != E_INVALID && rc != E_NOMEM && rc != E_CORRUPT)
         return rc;
-    bool passing = e && (e->sys == 1054 || e->sys == 1146 || e->sys == 1205 || e->sys == 1213 ||
-                         e->sys == 1412);
+    bool passing =
+        locked || (e && (e->sys == 1054 || e->sys == 1146 || e->sys == 1213 || e->sys == 1412));
     *out = passing && r->later++ < LATER_MAX ? CHUNK_LATER : CHUNK_FAILED;
     if (*out == CHUNK_FAILED)
         LOG_ERR(LOG_CDC_MYSQL, LOG_L_WARN, e,

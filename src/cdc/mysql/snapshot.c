@@ -172,7 +172,7 @@ void snapshot_unlock(struct snapshot *s)
         return;
     if (!s->tables_locked)
         LOG_INFO(LOG_CDC_MYSQL, "Releasing global read lock to enable MySQL writes");
-    if (mysql_conn_exec(s->t->conn, "UNLOCK TABLES", NULL))
+    if (mysql_conn_exec(s->t->conn, "UNLOCK TABLES", NULL) && !mysql_conn_cancelled(s->t->conn))
         LOG_WARN(LOG_CDC_MYSQL, "cannot release the read lock; it ends with the session");
 }
 
@@ -347,8 +347,6 @@ static enum err put_offset(struct snapshot *s, struct record_batch *b, bool done
     struct strbuf text = STRBUF_INIT;
     s->at.snapshot = done ? OFFSET_STREAMING : marker(s);
     strbuf_reset(&s->at.extra);
-    if (done && s->request)
-        snapshot_queue_done(&s->t->signals->blocking);
     signals_print(s->t->signals, &s->at.extra);
     mysql_offset_print(&s->at, false, &text);
     enum err rc = record_batch_offset(b, strbuf_slice(&s->t->partition), strbuf_slice(&text));
@@ -356,7 +354,8 @@ static enum err put_offset(struct snapshot *s, struct record_batch *b, bool done
     return rc;
 }
 
-static enum err finish(struct snapshot *s, struct error *e)
+/* Nothing says that it is complete before this has succeeded. */
+static enum err end_view(struct snapshot *s, struct error *e)
 {
     LOG_INFO(LOG_CDC_MYSQL, "Snapshot - Final stage");
     snapshot_merge_free(s);
@@ -364,6 +363,11 @@ static enum err finish(struct snapshot *s, struct error *e)
     if (rc == E_OK)
         rc = mysql_conn_exec(s->t->conn, "SET time_zone=DEFAULT", e);
     snapshot_unlock(s);
+    return rc;
+}
+
+static void completed(struct snapshot *s)
+{
     struct strbuf text = STRBUF_INIT;
     mysql_offset_print(&s->at, false, &text);
     LOG_INFO(LOG_CDC_MYSQL, "Snapshot completed");
@@ -372,10 +376,9 @@ static enum err finish(struct snapshot *s, struct error *e)
     strbuf_release(&text);
     note(s, "COMPLETED");
     if (s->request)
-        return rc;
+        return;
     mysql_offset_copy(&s->t->offset, &s->at);
     s->t->has_offset = true;
-    return rc;
 }
 
 /* Nothing but structure was told: the last such event ends the snapshot. */
@@ -407,10 +410,20 @@ static enum err poll_rows(struct snapshot *s, struct record_batch *b, bool *done
         return rc;
     if (*done && s->data && s->total == 0)
         mark_last_event(b);
+    if (*done) {
+        rc = end_view(s, e);
+        if (rc)
+            return rc;
+        if (s->request)
+            snapshot_queue_done(&s->t->signals->blocking);
+        s->settled = true;
+    }
     rc = put_offset(s, b, *done);
-    if (rc == E_OK && *done)
-        rc = finish(s, e);
-    return rc;
+    if (rc)
+        return error_set(e, rc, "no memory for the snapshot's offset");
+    if (*done)
+        completed(s);
+    return E_OK;
 }
 
 enum err snapshot_poll(struct snapshot *s, struct record_batch *b, bool *done, struct error *e)

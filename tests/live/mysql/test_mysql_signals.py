@@ -581,3 +581,43 @@ def test_signals_where_inserts_are_skipped(mariadb, weir):
     assert read_rows(weir, name, "t", "id") == list(range(500))
     with pytest.raises(AssertionError):
         read_all(weir.bootstrap, f"{name}.{name}.signals", 1, timeout=1)
+
+
+def test_the_end_of_a_blocking_snapshot_fails(mariadb, weir):
+    """The session is gone before the end is confirmed: this one is given up, and the one behind it is taken."""
+    name = "blocking_end"
+    make(mariadb, name, "CREATE TABLE t (id INT PRIMARY KEY);\nINSERT INTO t VALUES (1);\nCREATE TABLE u (id INT PRIMARY KEY);\nINSERT INTO u VALUES (1)")
+    start(mariadb, weir, name)
+    aborted = lambda: [n for n in notes(weir, name) if n["type"] == "ABORTED"]
+    mariadb.sql("SET GLOBAL completion_type = 'RELEASE'")  # COMMIT ends the session
+    try:
+        execute(mariadb, name, "bad", ["t"], type="BLOCKING", **{"additional-conditions": [{"data-collection": f"{name}.t", "filter": "SELECT nothing"}]})
+        wait_until(lambda: len(aborted()) == 1)
+        with mariadb.client(name) as c, c.cursor() as cursor:  # both in one event
+            cursor.execute("INSERT INTO signals VALUES (%s, %s, %s), (%s, %s, %s)", [x for t in "tu" for x in (
+                t, "execute-snapshot", json.dumps({"data-collections": [f"{name}.{t}"], "type": "BLOCKING"}))])
+        wait_until(lambda: len(aborted()) == 3)
+    finally:
+        mariadb.sql("SET GLOBAL completion_type = DEFAULT")
+    assert read_rows(weir, name, "t", "id") == [1] and read_rows(weir, name, "u", "id") == [1]
+    mariadb.sql(f"INSERT INTO {name}.u VALUES (2)")
+    assert len(events(weir.bootstrap, f"{name}.{name}.u", 2)) == 2
+    weir.wait_running(name)
+
+
+def test_a_table_stays_locked_under_an_incremental_snapshot(mariadb, weir):
+    """It is given up after some tries, and the table behind it is read."""
+    name = "sig_locked"
+    make(mariadb, name, "CREATE TABLE t (id INT PRIMARY KEY);\nINSERT INTO t VALUES (1);\nCREATE TABLE u (id INT PRIMARY KEY);\nINSERT INTO u VALUES (1)")
+    start(mariadb, weir, name)
+    mariadb.sql("SET GLOBAL lock_wait_timeout = 1")
+    try:
+        with mariadb.client(name) as c, c.cursor() as cursor:
+            cursor.execute("LOCK TABLES t WRITE")
+            execute(mariadb, name, "one", ["t", "u"])
+            wait_completed(weir, name, "one")
+    finally:
+        mariadb.sql("SET GLOBAL lock_wait_timeout = DEFAULT")
+    assert f"Database error while executing incremental snapshot for table '{name}.t'" in weir.log()
+    assert read_rows(weir, name, "u", "id") == [1]
+    weir.wait_running(name)

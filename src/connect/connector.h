@@ -46,8 +46,11 @@ struct task_ctx {
      * acquire. */
     atomic_bool stop;
     int stop_fd;
-    /* Last stored source offset of this partition text: a copy in the arena, or null slice. */
-    struct slice (*load_offset)(struct task_ctx *ctx, struct arena *a, struct slice partition);
+    /* Last stored source offset of this partition text: a copy in the arena, or null slice. An error
+     * says that the store could not be read, which is not the same as no offset: a task that began
+     * anew then would lose or repeat changes, so that it must not start. */
+    enum err (*load_offset)(struct task_ctx *ctx, struct arena *a, struct slice partition,
+                            struct slice *out, struct error *e) MUST_CHECK;
     void *worker; /* for load_offset; not for tasks */
 };
 static inline bool task_stopping(const struct task_ctx *c)

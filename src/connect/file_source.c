@@ -73,23 +73,25 @@ static void make_partition(struct file_task *t)
     t->partition = strbuf_steal(&b, NULL);
 }
 
-static void load_position(struct file_task *t)
+static enum err load_position(struct file_task *t, struct error *e)
 {
     struct arena a;
     json_t *o = NULL;
     arena_init(&a, 0, ARENA_NO_BUDGET);
-    struct slice stored = t->ctx->load_offset(t->ctx, &a, slice_cstr(t->partition));
-    if (stored.p && json_load_slice(stored, &o, NULL) == E_OK)
+    struct slice stored = SLICE_NULL;
+    enum err err = t->ctx->load_offset(t->ctx, &a, slice_cstr(t->partition), &stored, e);
+    if (!err && stored.p && json_load_slice(stored, &o, NULL) == E_OK)
         t->position = MAX(json_get_i64(o, "position", 0), 0);
     json_decref(o);
     arena_release(&a);
+    return err;
 }
 
 static enum err file_start(void **task, struct task_ctx *ctx, struct error *e)
 {
     struct file_task *t = xcalloc(1, sizeof *t);
     struct slice path = slice_trim(strmap_get_c(ctx->config, "file"));
-    (void)e;
+    enum err err = E_OK;
     *task = t;
     t->ctx = ctx;
     t->fd = -1;
@@ -101,9 +103,9 @@ static enum err file_start(void **task, struct task_ctx *ctx, struct error *e)
     if (path.n) {
         t->path = slice_dup(path);
         make_partition(t);
-        load_position(t);
+        err = load_position(t, e);
     }
-    return E_OK;
+    return err;
 }
 
 static bool open_file(struct file_task *t)

@@ -42,13 +42,18 @@ bool task_sleep(struct task_ctx *c, int64_t ms)
     return true;
 }
 
-static struct slice load_offset(struct task_ctx *c, struct arena *a, struct slice partition)
+/* A busy store is not so for long. */
+static enum err load_offset(struct task_ctx *c, struct arena *a, struct slice partition,
+                            struct slice *out, struct error *e)
 {
-    struct error e = {0};
-    struct slice out = SLICE_NULL;
-    if (store_offset_get(c->db, slice_cstr(c->connector), partition, a, &out, &e))
-        LOG_ERR(LOG_CONNECT_TASK, LOG_L_ERROR, &e, "the stored offset could not be read");
-    return out;
+    enum { TRIES = 5, WAIT_MS = 200 };
+    enum err err = E_OK;
+    for (int i = 0; i < TRIES; i++) {
+        err = store_offset_get(c->db, slice_cstr(c->connector), partition, a, out, e);
+        if (err == E_OK || (i + 1 < TRIES && task_sleep(c, WAIT_MS)))
+            break;
+    }
+    return err ? error_wrap(e, "the stored offset could not be read") : E_OK;
 }
 
 /* --- life --------------------------------------------------------------------------------------

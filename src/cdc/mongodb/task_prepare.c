@@ -14,25 +14,29 @@
  */
 
 /* Older releases named the replica set in the partition. */
-static struct slice load_old(struct mongo_task *t, struct arena *a)
+static enum err load_old(struct mongo_task *t, struct arena *a, struct slice *out, struct error *e)
 {
     struct strbuf partition = STRBUF_INIT;
     const char *set = mongo_client_pool_server(t->pool)->set_name;
     strbuf_add(&partition, t->partition.p, t->partition.n - 1);
     strbuf_addf(&partition, ",\"rs\":\"%s\"}", set);
-    struct slice offset = t->ctx->load_offset(t->ctx, a, strbuf_slice(&partition));
+    enum err rc = t->ctx->load_offset(t->ctx, a, strbuf_slice(&partition), out, e);
     strbuf_release(&partition);
-    return offset;
+    return rc;
 }
 
 static enum err load_offset(struct mongo_task *t, struct error *e)
 {
     struct arena a;
-    enum err rc = E_OK;
+    struct slice json = SLICE_NULL;
     arena_init(&a, 0, ARENA_NO_BUDGET);
-    struct slice json = t->ctx->load_offset(t->ctx, &a, strbuf_slice(&t->partition));
-    if (!json.p)
-        json = load_old(t, &a);
+    enum err rc = t->ctx->load_offset(t->ctx, &a, strbuf_slice(&t->partition), &json, e);
+    if (rc == E_OK && !json.p)
+        rc = load_old(t, &a, &json, e);
+    if (rc) {
+        arena_release(&a);
+        return rc;
+    }
     t->has_offset = json.p != NULL;
     strbuf_reset(&t->stored);
     mongo_offset_release(&t->offset);

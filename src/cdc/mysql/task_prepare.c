@@ -102,20 +102,20 @@ static enum err connect_server(struct mysql_task *t, struct error *e)
 static enum err load_offset(struct mysql_task *t, struct error *e)
 {
     struct arena a;
-    enum err rc = E_OK;
+    struct slice stored = SLICE_NULL;
     arena_init(&a, 1024, ARENA_NO_BUDGET);
-    struct slice stored = t->ctx->load_offset
-                              ? t->ctx->load_offset(t->ctx, &a, strbuf_slice(&t->partition))
-                              : SLICE_NULL;
+    enum err rc = t->ctx->load_offset
+                      ? t->ctx->load_offset(t->ctx, &a, strbuf_slice(&t->partition), &stored, e)
+                      : E_OK;
     t->has_offset = false;
-    if (stored.p) {
+    if (rc == E_OK && stored.p) {
         LOG_INFO(LOG_CDC_MYSQL, "Found previous partition offset %s: " PRI_SL, t->partition.p,
                  ARG_SL(stored));
         rc = mysql_offset_parse(&t->offset, stored, e);
         t->has_offset = rc == E_OK;
         transactions_load(&t->transactions, stored);
         signals_restore(t->signals, stored);
-    } else {
+    } else if (rc == E_OK) {
         LOG_INFO(LOG_CDC_MYSQL, "No previous offsets found");
     }
     arena_release(&a);

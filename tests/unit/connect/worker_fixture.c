@@ -50,11 +50,12 @@ static enum err counter_start(void **task, struct task_ctx *ctx, struct error *e
     if (slice_eq(strmap_get_c(ctx->config, "start"), SL("fails")))
         return error_set(e, E_INVALID, "java.lang.IllegalStateException: asked to fail");
     arena_init(&a, 0, ARENA_NO_BUDGET);
-    struct slice o = ctx->load_offset(ctx, &a, SL("{\"source\":\"counter\"}"));
+    struct slice o = SLICE_NULL;
+    enum err err = ctx->load_offset(ctx, &a, SL("{\"source\":\"counter\"}"), &o, e);
     if (o.p)
         c->next = strtoll(o.p + 5, NULL, 10); /* {"n":123} */
     arena_release(&a);
-    return E_OK;
+    return err;
 }
 
 atomic_int counters_deaf;
@@ -156,6 +157,12 @@ static const struct opt_row counter_rows[] = {
      .doc = "not to be seen"},
     {.name = NULL},
 };
+static void counter_validate(const struct strmap *config, struct config_errors *errs)
+{
+    (void)errs;
+    usleep((useconds_t)option(config, "check.ms", 0) * 1000);
+}
+
 static const char *const counter_aliases[] = {"CounterSource", "Counter", NULL};
 static const struct connector_ops counter = {.class_name = "test.CounterSource",
                                              .aliases = counter_aliases,
@@ -163,6 +170,7 @@ static const struct connector_ops counter = {.class_name = "test.CounterSource",
                                              .version = "1.2",
                                              .kind = CONNECTOR_SOURCE,
                                              .rows = counter_rows,
+                                             .validate = counter_validate,
                                              .source = &counter_task};
 static const struct connector_ops *const connectors[] = {&counter, &picky_sink, NULL};
 static const struct transform_ops *const transforms[] = {&flaky_transform, NULL};

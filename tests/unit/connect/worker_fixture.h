@@ -5,7 +5,7 @@
  * fails at this number), parts (number of partitions to spread over by key; 0 = no key), pause.ms
  * (between polls), text (records are written by the connector itself), vary (polls give 1 to 7
  * records in turn), deaf.ms (each poll first sleeps so long,
- * whatever it is told). */
+ * whatever it is told), check.ms (how long validation takes). */
 #ifndef WEIR_TESTS_UNIT_CONNECT_WORKER_FIXTURE_H
 #define WEIR_TESTS_UNIT_CONNECT_WORKER_FIXTURE_H
 

@@ -188,12 +188,17 @@ static enum err add_all(struct source *s, struct error *e)
     return err;
 }
 
+static bool is_abandoned(const struct source *s)
+{
+    return atomic_load_explicit(&s->t->abandoned, memory_order_acquire);
+}
+
 static enum err try_send(struct source *s, struct error *e)
 {
     enum err err = add_all(s, e);
     if (!err)
         s->good = 0; /* what fails from here on is not one record's fault */
-    if (!err && atomic_load_explicit(&s->t->abandoned, memory_order_acquire))
+    if (!err && is_abandoned(s))
         err = error_set(e, E_CANCELLED, "the task was given up while it was stopping");
     if (!err)
         err = intents_before(&s->intents, &s->batch, e);
@@ -280,8 +285,7 @@ static enum err send_batch(struct source *s, struct error *e)
     }
     if (err) {
         kproducer_abort(s->producer);
-        if (s->good && err != E_CANCELLED &&
-            !atomic_load_explicit(&s->t->abandoned, memory_order_acquire))
+        if (s->good && err != E_CANCELLED && !is_abandoned(s))
             send_beginning(s);
         return err;
     }
@@ -316,6 +320,8 @@ static enum err one_round(struct source *s, struct error *e)
         (void)task_sleep(&s->t->ctx, 100);
         return E_OK;
     }
+    if (!err && is_abandoned(s)) /* what is stored is no longer this task's */
+        err = error_set(e, E_CANCELLED, "the task was given up while it was stopping");
     if (err)
         return err;
     if (s->batch.count)
@@ -334,7 +340,8 @@ static enum err loop(struct source *s, struct error *e)
                 break;
         }
         err = one_round(s, e);
-        intents_durable(&s->intents, false);
+        if (!err)
+            intents_durable(&s->intents, false);
     }
     if (err == E_CANCELLED && task_stopping(&s->t->ctx))
         err = E_OK; /* what was not sent is read again */
@@ -342,8 +349,10 @@ static enum err loop(struct source *s, struct error *e)
     struct error late = {0};
     if (atomic_load_explicit(&intent_fault_at, memory_order_relaxed) != FAULT_NONE)
         return err; /* a test's kill */
-    if (!atomic_load_explicit(&s->t->abandoned, memory_order_acquire) &&
-        intents_commit(&s->intents, &late))
+    /* Given up: the rows are those of whoever came instead, or of a user's PATCH, by now. */
+    if (is_abandoned(s))
+        return err;
+    if (intents_commit(&s->intents, &late))
         LOG_ERR(LOG_CONNECT_TASK, LOG_L_ERROR, &late, "the last offsets could not be stored");
     else
         intents_durable(&s->intents, true);

@@ -221,6 +221,11 @@ static enum err put(struct herder_request *r)
                                  ARG_SL(r->name));
         return create(r);
     }
+    if (r->base && !strmap_eq(&c->config, r->base)) /* somebody else was faster */
+        return herder_answer(r->e, E_CONFLICT, 409,
+                             "The configuration of connector " PRI_SL
+                             " was changed by others at the same time",
+                             ARG_SL(r->name));
     struct strmap before;
     bool changed = !strmap_eq(&c->config, r->config);
     strmap_copy(&before, &c->config);
@@ -255,32 +260,53 @@ enum err herder_put_config(struct herder *h, struct slice name, const struct str
     return err;
 }
 
-enum err herder_patch_config(struct herder *h, struct slice name, const struct strmap *patch,
-                             json_t **info, struct error *e)
+static void merge(struct strmap *config, const struct strmap *patch)
 {
-    struct herder_request r = {.h = h, .name = name, .must_exist = true, .e = e};
-    struct strmap merged, full;
-    *info = NULL;
+    for (size_t i = 0; i < patch->count; i++) {
+        if (patch->entries[i].value.p)
+            strmap_set(config, patch->entries[i].key, patch->entries[i].value);
+        else
+            (void)strmap_del(config, patch->entries[i].key);
+    }
+}
+
+/* Validated without the lock, which takes its time: E_CONFLICT when the configuration is another one
+ * by then. */
+static enum err patch_once(struct herder *h, struct slice name, const struct strmap *patch,
+                           json_t **info, struct error *e)
+{
+    struct strmap base, merged, full;
+    struct herder_request r = {.h = h, .name = name, .must_exist = true, .base = &base, .e = e};
     pthread_mutex_lock(&h->lock);
     const struct hconn *c = herder_find(h, name);
     if (c)
-        strmap_copy(&merged, &c->config);
+        strmap_copy(&base, &c->config);
     pthread_mutex_unlock(&h->lock);
     if (!c)
         return herder_answer(e, E_NOT_FOUND, 404, "Connector " PRI_SL " not found", ARG_SL(name));
-    for (size_t i = 0; i < patch->count; i++) {
-        if (patch->entries[i].value.p)
-            strmap_set(&merged, patch->entries[i].key, patch->entries[i].value);
-        else
-            (void)strmap_del(&merged, patch->entries[i].key);
-    }
+    strmap_copy(&merged, &base);
+    merge(&merged, patch);
     enum err err = herder_check_config(h, name, &merged, &full, &r.out, e);
     r.config = &full;
     if (!err)
         err = herder_submit(&r, put);
     *info = r.out;
+    strmap_release(&base);
     strmap_release(&merged);
     strmap_release(&full);
+    return err;
+}
+
+enum err herder_patch_config(struct herder *h, struct slice name, const struct strmap *patch,
+                             json_t **info, struct error *e)
+{
+    enum { TRIES = 20 };
+    enum err err = E_CONFLICT;
+    *info = NULL;
+    for (int i = 0; i < TRIES && err == E_CONFLICT && !*info; i++) {
+        error_clear(e);
+        err = patch_once(h, name, patch, info, e);
+    }
     return err;
 }
 

@@ -84,6 +84,7 @@ struct herder_request {
     enum err (*fn)(struct herder_request *r);
     struct slice name;
     const struct strmap *config;
+    const struct strmap *base; /* what config was made from; NULL: whatever is there is replaced */
     enum conn_target target;
     bool include_tasks, only_failed, must_exist, created;
     int task;

@@ -3,12 +3,15 @@
  * The library calls block. A cancel from another thread sets the flag and shuts the socket down,
  * under a lock that also guards its closing, so that a descriptor that was reused is never hit.
  * While the library dials, no socket is known yet: it then waits through our io_wait callback,
- * which looks at the flag every 100 ms. The callback has no argument, hence the thread-local
+ * which looks at the flags every 100 ms. Reading through TLS would block in the socket without it:
+ * there the socket does not block while an answer is read. The callback has no argument, hence the thread-local
  * pointer to the session that this thread is working for. SPEC: cdc-mysql 2.1, 2.2. */
 #include "cdc/mysql/conn.h"
 
 #include <errmsg.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <mysql.h>
 #include <poll.h>
 #include <pthread.h>
@@ -32,6 +35,7 @@ struct mysql_conn {
     _Atomic bool cancelled; /* set once by any thread; stale reads only delay */
     pthread_mutex_t lock;   /* guards fd against cancel */
     int fd;                 /* -1: none yet */
+    bool waits_here;        /* TLS: the socket does not block, so that reading comes to io_wait */
 };
 
 static _Thread_local struct mysql_conn *working_for;
@@ -74,6 +78,16 @@ static void set_fd(struct mysql_conn *c, int fd)
     if (fd >= 0 && atomic_load(&c->cancelled))
         shutdown(fd, SHUT_RDWR);
     pthread_mutex_unlock(&c->lock);
+}
+
+static void set_waits_here(struct mysql_conn *c, bool here)
+{
+    if (!c->server.tls || c->fd < 0 || c->waits_here == here)
+        return;
+    int flags = fcntl(c->fd, F_GETFL);
+    flags = here ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+    if (flags >= 0 && fcntl(c->fd, F_SETFL, flags) == 0)
+        c->waits_here = here;
 }
 
 static void disconnect(struct mysql_conn *c)
@@ -123,8 +137,9 @@ void mysql_conn_cancel(struct mysql_conn *c)
 
 bool mysql_conn_cancelled(const struct mysql_conn *c)
 {
-    return atomic_load_explicit(&((struct mysql_conn *)(uintptr_t)c)->cancelled,
-                                memory_order_relaxed);
+    const atomic_bool *stop = c->options.stop;
+    return atomic_load_explicit(&c->cancelled, memory_order_relaxed) ||
+           (stop && atomic_load_explicit(stop, memory_order_relaxed));
 }
 
 /* --- errors --------------------------------------------------------------------------------- */
@@ -198,6 +213,8 @@ enum err mysql_conn_error(struct mysql_conn *c, struct error *e)
 static int io_wait(my_socket fd, my_bool is_read, int timeout_ms)
 {
     struct mysql_conn *c = working_for;
+    if (c && c->waits_here && is_read) /* the library gives seconds here */
+        timeout_ms = (int)MIN(c->options.read_timeout_ms, (uint32_t)INT_MAX);
     int64_t end = timeout_ms > 0 ? clock_mono_ms() + timeout_ms : INT64_MAX;
 
     for (;;) {
@@ -288,6 +305,7 @@ static enum err dial(struct mysql_conn *c, bool tls, struct error *e)
     const struct mysql_conn_options *o = &c->options;
 
     disconnect(c);
+    c->waits_here = false;
     if (mysql_conn_cancelled(c))
         return error_set(e, E_CANCELLED, "cancelled");
     c->mysql = mysql_init(NULL);
@@ -361,17 +379,23 @@ uint64_t mysql_conn_thread_id(const struct mysql_conn *c)
 
 struct st_mysql *mysql_conn_handle(struct mysql_conn *c)
 {
+    set_waits_here(c, false);
     return c->mysql;
 }
 
 /* --- statements ----------------------------------------------------------------------------- */
 
+/* Sending blocks: for that the library's TLS waits for the wrong thing. */
 static enum err send_query(struct mysql_conn *c, const char *sql, struct error *e)
 {
     if (!c->mysql || mysql_conn_cancelled(c))
         return mysql_conn_error(c, e);
     working_for = c;
-    int rc = mysql_real_query(c->mysql, sql, strlen(sql));
+    set_waits_here(c, false);
+    int rc = mysql_send_query(c->mysql, sql, strlen(sql));
+    set_waits_here(c, true);
+    if (rc == 0)
+        rc = mysql_read_query_result(c->mysql);
     working_for = NULL;
     return rc == 0 ? E_OK : mysql_conn_error(c, e);
 }
@@ -443,6 +467,8 @@ enum err mysql_result_next(struct mysql_result *r, struct error *e)
 {
     if (!r->res)
         return E_NOT_FOUND;
+    if (mysql_conn_cancelled(r->conn)) /* rows that are there already need no wait */
+        return error_set(e, E_CANCELLED, "cancelled");
     working_for = r->conn;
     MYSQL_ROW row = mysql_fetch_row(r->res);
     working_for = NULL;
@@ -459,6 +485,8 @@ enum err mysql_result_next(struct mysql_result *r, struct error *e)
 void mysql_result_end(struct mysql_result *r)
 {
     if (r->res) {
+        if (mysql_conn_cancelled(r->conn)) /* nothing is read away */
+            mysql_conn_cancel(r->conn);
         working_for = r->conn;
         mysql_free_result(r->res);
         working_for = NULL;

@@ -4,7 +4,7 @@
  * packets are framed here out of one large buffer: `at`..`end` is what has arrived, an event is
  * handed out in place. A packet of exactly 16 MiB - 1 goes on in the next: such an event, and every
  * other large one, is received into `joined`, so that its bytes exist once. With TLS whole packets come from dump_tls.c. An eventfd wakes the wait for
- * cancel and for the TLS reader. SPEC: cdc-mysql 2.4. */
+ * the TLS reader. SPEC: cdc-mysql 2.4. */
 #include "cdc/mysql/dump.h"
 
 #include <errno.h>
@@ -95,15 +95,6 @@ void mysql_dump_close(struct mysql_dump *d)
     mem_free(d->file);
     mem_free(d->gtids);
     mem_free(d);
-}
-
-void mysql_dump_cancel(struct mysql_dump *d)
-{
-    uint64_t one = 1;
-
-    mysql_conn_cancel(d->conn);
-    if (write(d->wake_fd, &one, sizeof one) < 0)
-        return; /* the counter is full: the wait ends anyway */
 }
 
 bool mysql_dump_checksums(const struct mysql_dump *d)

@@ -3,7 +3,7 @@
  * Without TLS the socket is read directly into one large buffer (several events a system call);
  * with TLS packets come from mysql_net_read_packet. Events above 16 MiB arrive in several packets
  * and are put together under a ceiling. The bytes of an event stay valid until the next call. SPEC:
- * cdc-mysql 2.4. Thread: one; mysql_dump_cancel: any. */
+ * cdc-mysql 2.4. Thread: one; the options' `stop` may be set by any. */
 #ifndef WEIR_CDC_MYSQL_DUMP_H
 #define WEIR_CDC_MYSQL_DUMP_H
 
@@ -32,11 +32,10 @@ struct mysql_dump_options {
  * E_REMOTE with the server's code for a refused dump comes from the first next (1236, 1227). */
 enum err mysql_dump_open(const struct mysql_dump_options *o, struct mysql_dump **out,
                          struct error *e) MUST_CHECK;
-/* Split form, so that another thread can cancel while it connects. */
+/* The same in two steps. */
 struct mysql_dump *mysql_dump_new(const struct mysql_dump_options *o); /* copies */
 enum err mysql_dump_start(struct mysql_dump *d, struct error *e) MUST_CHECK;
 void mysql_dump_close(struct mysql_dump *d); /* frees; NULL allowed */
-void mysql_dump_cancel(struct mysql_dump *d);
 
 /* The next raw event (19-byte header on), *event valid until the next call.
  *   E_AGAIN      nothing came within timeout_ms (0: only what is there already)

@@ -233,7 +233,9 @@ static enum err heartbeat(struct mysql_task *t, struct record_batch *b, struct e
     if (heartbeat_add(b, slice_cstr(t->heartbeat_topic), t->o.topic_prefix, t->heartbeat_key,
                       t->heartbeat_value))
         return error_set(e, E_NOMEM, "no memory for a heartbeat");
-    if (!t->o.heartbeat_query.n || !t->conn || t->snapshot) /* that one has its session to itself */
+    if (!t->o.heartbeat_query.n || !t->conn ||
+        t->snapshot || /* that one has its session to itself */
+        task_stopping(t->ctx))
         return E_OK;
     char *sql = slice_dup(t->o.heartbeat_query);
     struct error he = {0};

@@ -285,3 +285,28 @@ def test_notes_of_modes(mariadb, weir):
     kinds = lambda: [json.loads(m.value())["type"] for m in read_all(weir.bootstrap, "sm_notes_n")]
     wait_until(lambda: len(kinds()) > 8)
     assert kinds() == ["STARTED"] + ["IN_PROGRESS", "TABLE_SCAN_COMPLETED"] * 3 + ["COMPLETED", "SKIPPED"]
+
+
+def deleted_in(weir, name):
+    began = time.monotonic()
+    assert weir.rest("DELETE", f"/connectors/{name}")[0] == 204
+    return time.monotonic() - began
+
+
+def test_a_snapshot_ends_at_once_when_it_is_told_to(server, weir):
+    """While it waits for the lock, for a slow statement, and with rows that are still to come."""
+    name = "sm_stop"
+    make(server, name)
+    with server.client(name) as c, c.cursor() as cursor:
+        cursor.execute("LOCK TABLES a WRITE")
+        start(server, weir, name)
+        wait_until(lambda: server.sql("SELECT id FROM information_schema.processlist WHERE user = 'debezium' AND info LIKE 'FLUSH TABLES WITH READ LOCK%'"))
+        assert deleted_in(weir, name) < 3
+        cursor.execute("UNLOCK TABLES")
+    server.sql(f"INSERT INTO {name}.b WITH RECURSIVE n (i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n WHERE i < 900) SELECT i FROM n")
+    weir.create_connector(name, {**server.connector(name, database_include_list=name, include_schema_changes="false", max_batch_size=10, max_queue_size=20),
+                                 "snapshot.select.statement.overrides": f"{name}.b",
+                                 f"snapshot.select.statement.overrides.{name}.b": f"SELECT * FROM {name}.b WHERE SLEEP(0.05) = 0"})
+    wait_until(lambda: server.sql("SELECT id FROM information_schema.processlist WHERE user = 'debezium' AND info LIKE '%SLEEP(0.05)%'"))
+    assert deleted_in(weir, name) < 3
+    assert "did not stop in time" not in weir.log()

@@ -5,104 +5,72 @@
  * one fails the whole validation, as it does in Connect. */
 #include "connect/configdef_internal.h"
 
-#include "base/mem.h"
-
-/* Names of Kafka's producer, consumer and admin client whose values are more than text. */
-static const struct {
-    const char *name;
-    enum opt_type type;
-} client_options[] = {
-    {"auto.commit.interval.ms", OPT_INT},
-    {"auto.include.jmx.reporter", OPT_BOOLEAN},
-    {"batch.size", OPT_INT},
-    {"buffer.memory", OPT_LONG},
-    {"check.crcs", OPT_BOOLEAN},
-    {"compression.gzip.level", OPT_INT},
-    {"compression.lz4.level", OPT_INT},
-    {"compression.zstd.level", OPT_INT},
-    {"connections.max.idle.ms", OPT_LONG},
-    {"default.api.timeout.ms", OPT_INT},
-    {"delivery.timeout.ms", OPT_INT},
-    {"enable.auto.commit", OPT_BOOLEAN},
-    {"enable.idempotence", OPT_BOOLEAN},
-    {"enable.metrics.push", OPT_BOOLEAN},
-    {"exclude.internal.topics", OPT_BOOLEAN},
-    {"fetch.max.bytes", OPT_INT},
-    {"fetch.max.wait.ms", OPT_INT},
-    {"fetch.min.bytes", OPT_INT},
-    {"heartbeat.interval.ms", OPT_INT},
-    {"linger.ms", OPT_LONG},
-    {"max.block.ms", OPT_LONG},
-    {"max.in.flight.requests.per.connection", OPT_INT},
-    {"max.partition.fetch.bytes", OPT_INT},
-    {"max.poll.interval.ms", OPT_INT},
-    {"max.poll.records", OPT_INT},
-    {"max.request.size", OPT_INT},
-    {"metadata.max.age.ms", OPT_LONG},
-    {"metadata.max.idle.ms", OPT_LONG},
-    {"metrics.num.samples", OPT_INT},
-    {"metrics.sample.window.ms", OPT_LONG},
-    {"partitioner.ignore.keys", OPT_BOOLEAN},
-    {"receive.buffer.bytes", OPT_INT},
-    {"reconnect.backoff.max.ms", OPT_LONG},
-    {"reconnect.backoff.ms", OPT_LONG},
-    {"request.timeout.ms", OPT_INT},
-    {"retries", OPT_INT},
-    {"retry.backoff.max.ms", OPT_LONG},
-    {"retry.backoff.ms", OPT_LONG},
-    {"sasl.jaas.config", OPT_PASSWORD},
-    {"send.buffer.bytes", OPT_INT},
-    {"session.timeout.ms", OPT_INT},
-    {"ssl.key.password", OPT_PASSWORD},
-    {"ssl.keystore.certificate.chain", OPT_PASSWORD},
-    {"ssl.keystore.key", OPT_PASSWORD},
-    {"ssl.keystore.password", OPT_PASSWORD},
-    {"ssl.truststore.certificates", OPT_PASSWORD},
-    {"ssl.truststore.password", OPT_PASSWORD},
-    {"transaction.timeout.ms", OPT_INT},
-};
-
-/* What people override, as Kafka's clients define it: shown with the value. Others are shown without a
- * definition. */
-#define DESCRIBED(prefix_, name_, type_, def_, importance_)                                        \
+/* Options of Kafka's producer, consumer and admin client whose values are more than text, and those of
+ * the consumer that people override, as Kafka defines them: these are shown with their definition,
+ * others without. */
+#define CONSUMER(name_, type_, def_, importance_)                                                  \
     {                                                                                              \
-        prefix_,                                                                                   \
-        {                                                                                          \
-            .name = name_, .type = type_, .def = def_, .offset = OPT_NO_FIELD,                     \
-            .importance = importance_, .order = -1, .display = name_                               \
-        }                                                                                          \
+        .name = name_, .type = type_, .def = def_, .offset = OPT_NO_FIELD,                         \
+        .importance = importance_, .order = -1, .display = name_                                   \
     }
-static const struct {
-    const char *prefix;
-    struct opt_row row;
-} described[] = {
-    DESCRIBED("consumer.override.", "auto.offset.reset", OPT_STRING, "latest", OPT_MEDIUM),
-    DESCRIBED("consumer.override.", "fetch.max.bytes", OPT_INT, "52428800", OPT_MEDIUM),
-    DESCRIBED("consumer.override.", "fetch.max.wait.ms", OPT_INT, "500", OPT_LOW),
-    DESCRIBED("consumer.override.", "fetch.min.bytes", OPT_INT, "1", OPT_HIGH),
-    DESCRIBED("consumer.override.", "heartbeat.interval.ms", OPT_INT, "3000", OPT_HIGH),
-    DESCRIBED("consumer.override.", "isolation.level", OPT_STRING, "read_uncommitted", OPT_MEDIUM),
-    DESCRIBED("consumer.override.", "max.partition.fetch.bytes", OPT_INT, "1048576", OPT_HIGH),
-    DESCRIBED("consumer.override.", "max.poll.interval.ms", OPT_INT, "300000", OPT_MEDIUM),
-    DESCRIBED("consumer.override.", "max.poll.records", OPT_INT, "500", OPT_MEDIUM),
-    DESCRIBED("consumer.override.", "session.timeout.ms", OPT_INT, "45000", OPT_HIGH),
+#define TYPED(name_, type_) CONSUMER(name_, type_, NULL, OPT_LOW)
+static const struct opt_row client_options[] = {
+    TYPED("auto.commit.interval.ms", OPT_INT),
+    TYPED("auto.include.jmx.reporter", OPT_BOOLEAN),
+    CONSUMER("auto.offset.reset", OPT_STRING, "latest", OPT_MEDIUM),
+    TYPED("batch.size", OPT_INT),
+    TYPED("buffer.memory", OPT_LONG),
+    TYPED("check.crcs", OPT_BOOLEAN),
+    TYPED("compression.gzip.level", OPT_INT),
+    TYPED("compression.lz4.level", OPT_INT),
+    TYPED("compression.zstd.level", OPT_INT),
+    TYPED("connections.max.idle.ms", OPT_LONG),
+    TYPED("default.api.timeout.ms", OPT_INT),
+    TYPED("delivery.timeout.ms", OPT_INT),
+    TYPED("enable.auto.commit", OPT_BOOLEAN),
+    TYPED("enable.idempotence", OPT_BOOLEAN),
+    TYPED("enable.metrics.push", OPT_BOOLEAN),
+    TYPED("exclude.internal.topics", OPT_BOOLEAN),
+    CONSUMER("fetch.max.bytes", OPT_INT, "52428800", OPT_MEDIUM),
+    CONSUMER("fetch.max.wait.ms", OPT_INT, "500", OPT_LOW),
+    CONSUMER("fetch.min.bytes", OPT_INT, "1", OPT_HIGH),
+    CONSUMER("heartbeat.interval.ms", OPT_INT, "3000", OPT_HIGH),
+    CONSUMER("isolation.level", OPT_STRING, "read_uncommitted", OPT_MEDIUM),
+    TYPED("linger.ms", OPT_LONG),
+    TYPED("max.block.ms", OPT_LONG),
+    TYPED("max.in.flight.requests.per.connection", OPT_INT),
+    CONSUMER("max.partition.fetch.bytes", OPT_INT, "1048576", OPT_HIGH),
+    CONSUMER("max.poll.interval.ms", OPT_INT, "300000", OPT_MEDIUM),
+    CONSUMER("max.poll.records", OPT_INT, "500", OPT_MEDIUM),
+    TYPED("max.request.size", OPT_INT),
+    TYPED("metadata.max.age.ms", OPT_LONG),
+    TYPED("metadata.max.idle.ms", OPT_LONG),
+    TYPED("metrics.num.samples", OPT_INT),
+    TYPED("metrics.sample.window.ms", OPT_LONG),
+    TYPED("partitioner.ignore.keys", OPT_BOOLEAN),
+    TYPED("receive.buffer.bytes", OPT_INT),
+    TYPED("reconnect.backoff.max.ms", OPT_LONG),
+    TYPED("reconnect.backoff.ms", OPT_LONG),
+    TYPED("request.timeout.ms", OPT_INT),
+    TYPED("retries", OPT_INT),
+    TYPED("retry.backoff.max.ms", OPT_LONG),
+    TYPED("retry.backoff.ms", OPT_LONG),
+    TYPED("sasl.jaas.config", OPT_PASSWORD),
+    TYPED("send.buffer.bytes", OPT_INT),
+    CONSUMER("session.timeout.ms", OPT_INT, "45000", OPT_HIGH),
+    TYPED("ssl.key.password", OPT_PASSWORD),
+    TYPED("ssl.keystore.certificate.chain", OPT_PASSWORD),
+    TYPED("ssl.keystore.key", OPT_PASSWORD),
+    TYPED("ssl.keystore.password", OPT_PASSWORD),
+    TYPED("ssl.truststore.certificates", OPT_PASSWORD),
+    TYPED("ssl.truststore.password", OPT_PASSWORD),
+    TYPED("transaction.timeout.ms", OPT_INT),
+    {.name = NULL},
 };
 
-static const struct opt_row *describe(struct slice key, struct slice name)
+static bool is_described(struct slice key, const struct opt_row *row)
 {
-    for (size_t i = 0; i < ARRAY_LEN(described); i++)
-        if (slice_starts(key, slice_cstr(described[i].prefix)) &&
-            slice_eq_c(name, described[i].row.name))
-            return &described[i].row;
-    return NULL;
-}
-
-static enum opt_type type_of(struct slice name)
-{
-    for (size_t i = 0; i < ARRAY_LEN(client_options); i++)
-        if (slice_eq_c(name, client_options[i].name))
-            return client_options[i].type;
-    return OPT_STRING;
+    return row && row->def && slice_starts(key, SL("consumer.override."));
 }
 
 static bool allowed(struct slice policy, struct slice name)
@@ -118,15 +86,15 @@ static enum err one_override(struct config_errors *v, struct slice key, struct s
 {
     struct slice policy =
         slice_trim(strmap_get_c(v->worker, "connector.client.config.override.policy"));
-    char *plain = slice_dup(name);
-    const struct opt_row row = {.name = plain, .type = type_of(name), .offset = OPT_NO_FIELD};
-    enum err err = text.p ? opt_check(&row, text, e) : E_OK;
+    static const struct opt_row text_row = {.name = "", .type = OPT_STRING, .offset = OPT_NO_FIELD};
+    const struct opt_row *known = opt_find(client_options, name), *row = known ? known : &text_row;
+    enum err err = text.p ? opt_check(row, text, e) : E_OK;
     if (!err && !config_item_find(v, key)) {
-        const struct opt_row *known = describe(key, name);
-        struct config_item *i =
-            known ? config_item_row(v, known, key, SLICE_NULL) : config_item_add(v, key);
+        struct config_item *i = is_described(key, known)
+                                    ? config_item_row(v, known, key, SLICE_NULL)
+                                    : config_item_add(v, key);
         i->tail = true;
-        i->value = row.type == OPT_PASSWORD && text.p ? SL("[hidden]") : arena_dup(&v->a, text);
+        i->value = row->type == OPT_PASSWORD && text.p ? SL("[hidden]") : arena_dup(&v->a, text);
         if (!allowed(policy, name))
             config_item_error(
                 v, i,
@@ -135,7 +103,6 @@ static enum err one_override(struct config_errors *v, struct slice key, struct s
                                         "' to be overridden in the connector configuration.",
                                         ARG_SL(policy), ARG_SL(name))));
     }
-    mem_free(plain);
     return err;
 }
 

@@ -1,11 +1,11 @@
 #!/bin/bash
-# bench.sh BUILD-DIR [NAME...]: all benchmarks, or startup, idle, partitions, produce, fetch, roundtrip, catchup, capture, capture-mongo, threads, latency, debezium. Each prints
+# bench.sh BUILD-DIR [NAME...]: all benchmarks, or startup, idle, partitions, produce, fetch, roundtrip, catchup, capture, capture-mongo, threads, transforms, latency, debezium. Each prints
 # RESULT lines: ratios to a peer measured in the same run, with their spread. The real Kafka is a peer of produce, fetch and roundtrip
 # where it can be had beside this clone; WEIR_BENCH_KAFKA=0 leaves it out, 1 insists on it.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 build=$(realpath "$1"); shift
-want=${*:-startup idle produce fetch roundtrip catchup capture capture-mongo latency debezium}
+want=${*:-startup idle produce fetch roundtrip catchup capture capture-mongo transforms latency debezium}
 python=$(tools/venv.sh) || exit 1
 export WEIR=${WEIR:-$PWD/build/weir}
 work=$(mktemp -d)
@@ -59,6 +59,7 @@ for name in $want; do
     threads) warm 3000; "$python" tests/bench/snapshot_threads.py "${ROWS:-250000}" "${BENCH_ROUNDS:-3}" ;;
     capture-mongo) warm 2000; "$python" tests/bench/capture_mongo.py "$build" "${ROWS:-200000}" "${BENCH_ROUNDS:-3}" ;;
     catchup) warm 3000; "$build/bench-catchup" "${ROWS:-500000}" "${BENCH_ROUNDS:-3}" ;;
+    transforms) "$build/bench-transform_schemas" ;;
     latency) "$python" tests/bench/latency.py "${COMMITS:-1000}" "${BENCH_ROUNDS:-3}" ;;
     debezium) # side by side with the real one, where it can be had
         [[ -x $shared/oracle/stack.sh ]] || { echo "debezium: skipped, the real programs are not beside this clone"; continue; }

@@ -281,6 +281,12 @@ const struct schema *schema_ref(const struct schema *s)
     return s;
 }
 
+bool schema_is_last(const struct schema *s, int own)
+{
+    const struct schema_impl *impl = (const struct schema_impl *)s;
+    return atomic_load_explicit(&impl->refs, memory_order_acquire) == own;
+}
+
 void schema_unref(const struct schema *s)
 {
     if (!s)

@@ -156,6 +156,9 @@ struct schema_builder *schema_builder_from(const struct schema *s);
 
 const struct schema *schema_ref(const struct schema *s); /* NULL allowed */
 void schema_unref(const struct schema *s);               /* NULL allowed; atomic */
+/* Whether only `own` references are left, all of them the caller's: nobody else can bring this schema
+ * again. False for the plain ones. */
+bool schema_is_last(const struct schema *s, int own);
 bool schema_eq(const struct schema *a,
                const struct schema *b); /* all parts; pointer-equal is fast */
 int schema_field_index(const struct schema *s, struct slice name); /* -1 when absent */

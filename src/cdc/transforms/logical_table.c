@@ -182,8 +182,7 @@ static enum err route_of(struct router *s, struct slice topic, struct error *e)
  */
 
 /* What was made of `from`, unless that was for another topic. */
-static const struct schema *made(const struct smt_cache *c, const struct schema *from,
-                                 struct slice name)
+static const struct schema *made(struct smt_cache *c, const struct schema *from, struct slice name)
 {
     const struct schema *to = smt_cache_get(c, from);
     return to && slice_eq(to->name, name) ? to : NULL;

@@ -7,35 +7,103 @@
 /* --- schemas ------------------------------------------------------------------------------------
  */
 
-const struct schema *smt_cache_get(const struct smt_cache *c, const struct schema *from)
+static uint64_t key_of(const struct schema *s)
 {
-    for (size_t i = 0; i < SMT_CACHE; i++)
-        if (c->v[i].to && c->v[i].from == from)
-            return c->v[i].to;
-    return NULL;
+    return (uint64_t)(uintptr_t)s;
+}
+
+static size_t place_of(const struct smt_cache *c, const struct schema *from) /* + 1; 0: nowhere */
+{
+    return (size_t)(uintptr_t)map_get_u64(&c->index, key_of(from));
+}
+
+const struct schema *smt_cache_get(struct smt_cache *c, const struct schema *from)
+{
+    if (c->count && c->v[c->last].from == from)
+        return c->v[c->last].to;
+    size_t place = c->count > 1 ? place_of(c, from) : 0;
+    if (!place)
+        return NULL;
+    c->last = place - 1;
+    return c->v[c->last].to;
+}
+
+static void set_place(struct smt_cache *c, size_t place)
+{
+    (void)map_put_u64(&c->index, key_of(c->v[place].from), (void *)(uintptr_t)(place + 1));
+}
+
+/* Records of the batch may have it still. */
+static void drop(struct record_batch *b, struct smt_cache_entry old)
+{
+    record_batch_keep(b, old.to);
+    record_batch_keep(b, old.from);
+    schema_unref(old.to);
+    schema_unref(old.from);
+}
+
+/* Nobody holds what it was made of, but the entry itself and what was made (HoistField's). */
+static bool is_dead(const struct smt_cache_entry *entry)
+{
+    int own = 1;
+    for (size_t i = 0; i < entry->to->fields_count; i++)
+        own += entry->to->fields[i].schema == entry->from;
+    return schema_is_last(entry->from, own);
+}
+
+/* Room for one more; no room when all of SMT_CACHE_MAX schemas are in use. */
+static bool make_room(struct smt_cache *c, struct record_batch *b)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < c->count; i++)
+        if (is_dead(&c->v[i]))
+            drop(b, c->v[i]);
+        else
+            c->v[kept++] = c->v[i];
+    if (kept < c->count) {
+        map_release(&c->index, NULL);
+        map_init(&c->index);
+        c->count = kept;
+        for (size_t i = 0; i < kept; i++)
+            set_place(c, i);
+    }
+    c->last = 0;
+    if (c->count >= c->cap / 2 && c->cap < SMT_CACHE_MAX) {
+        c->cap = c->cap ? c->cap * 2 : 16;
+        c->v = xrealloc(c->v, c->cap * sizeof *c->v);
+    }
+    return c->count < c->cap;
 }
 
 const struct schema *smt_cache_put(struct smt_cache *c, struct record_batch *b,
                                    const struct schema *from, const struct schema *to)
 {
-    size_t i = c->next++ % SMT_CACHE;
-    if (c->v[i].to) {
-        record_batch_keep(b, c->v[i].to);
-        record_batch_keep(b, c->v[i].from);
-        schema_unref(c->v[i].to);
-        schema_unref(c->v[i].from);
+    size_t place = place_of(c, from);
+    if (place) {
+        c->last = place - 1;
+        drop(b, (struct smt_cache_entry){schema_ref(from), c->v[c->last].to});
+        c->v[c->last].to = to;
+        return to;
     }
-    c->v[i].from = schema_ref(from);
-    c->v[i].to = to;
+    if (c->count == c->cap && !make_room(c, b)) {
+        record_batch_keep(b, to);
+        schema_unref(to);
+        return to;
+    }
+    c->last = c->count++;
+    c->v[c->last] = (struct smt_cache_entry){schema_ref(from), to};
+    set_place(c, c->last);
     return to;
 }
 
 void smt_cache_release(struct smt_cache *c)
 {
-    for (size_t i = 0; i < SMT_CACHE; i++) {
+    for (size_t i = 0; i < c->count; i++) {
         schema_unref(c->v[i].from);
         schema_unref(c->v[i].to);
     }
+    mem_free(c->v);
+    map_release(&c->index, NULL);
     memset(c, 0, sizeof *c);
 }
 

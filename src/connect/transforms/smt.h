@@ -7,22 +7,27 @@
 #ifndef WEIR_CONNECT_TRANSFORMS_SMT_H
 #define WEIR_CONNECT_TRANSFORMS_SMT_H
 
+#include "base/map.h"
 #include "base/regex.h"
 #include "connect/connector.h"
 
 #define SMT_PACKAGE "org.apache.kafka.connect.transforms."
 #define SMT_VERSION "4.1.1"
 
-#define SMT_CACHE 16
+/* Schemas that were made, by the schema (not its content) that each was made of. It grows with the
+ * schemas that pass, as a database has many tables; those that nobody else holds any more go. */
+#define SMT_CACHE_MAX 65536
+struct smt_cache_entry {
+    const struct schema *from, *to; /* a reference each */
+};
 struct smt_cache {
-    struct {
-        const struct schema *from, *to; /* a reference each */
-    } v[SMT_CACHE];
-    size_t next;
+    struct smt_cache_entry *v;
+    size_t count, cap, last; /* last: found or put; cap: it is swept when that many are there */
+    struct map index;        /* from -> place + 1 */
 };
 /* NULL: not made yet. */
-const struct schema *smt_cache_get(const struct smt_cache *c, const struct schema *from);
-/* Takes over the caller's reference of `to`; returns it. */
+const struct schema *smt_cache_get(struct smt_cache *c, const struct schema *from);
+/* Takes over the caller's reference of `to`; returns it. Replaces what was made of `from` before. */
 const struct schema *smt_cache_put(struct smt_cache *c, struct record_batch *b,
                                    const struct schema *from, const struct schema *to);
 void smt_cache_release(struct smt_cache *c);

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log_tap.h"
 #include "base/str.h"
 
 enum { MSG_MAX = 4096, LINE_MAX_BYTES = 8192, CTX_MAX = 8, SITE_MAX = 200 };
@@ -42,6 +43,7 @@ static const char *const level_names[] = {"OFF", "ERROR", "WARN", "INFO", "DEBUG
 static _Atomic int log_fd = STDERR_FILENO; /* changes once, in log_to_file */
 static _Atomic int journal = -1;           /* -1: not looked yet */
 static _Thread_local struct log_ctx *ctx_top;
+static _Atomic(log_tap_fn) tap;
 static _Thread_local const char *action;
 
 /* --- building a line
@@ -243,6 +245,9 @@ static void emit(struct log_site *site, enum log_category c, enum log_level leve
             x->hide(x->hide_arg, msg, MSG_MAX);
     if (hold_back(site, level, msg, &missed))
         return;
+    log_tap_fn give = level <= LOG_L_WARN ? atomic_load_explicit(&tap, memory_order_acquire) : NULL;
+    if (give)
+        give(level, ctx_top, msg);
     struct line l;
     l.n = 0;
     char head[64];
@@ -303,6 +308,11 @@ void log_error(struct log_site *site, enum log_category c, enum log_level l, con
 
 /* --- levels and context
  * --------------------------------------------------------------------------- */
+
+void log_tap(log_tap_fn fn)
+{
+    atomic_store_explicit(&tap, fn, memory_order_release);
+}
 
 const char *log_category_name(enum log_category c)
 {

@@ -5,10 +5,12 @@
 #include "connect/connect.h"
 
 #include "base/log.h"
+#include "base/log_tap.h"
 #include "base/mem.h"
 #include "connect/config_refs.h"
 #include "connect/herder_internal.h"
 #include "connect/kclient.h"
+#include "connect/recent.h"
 #include "connect/rest/rest.h"
 #include "connect/worker_options.h"
 
@@ -77,6 +79,7 @@ enum err connect_start(struct connect **out, const struct strmap *worker_config,
 {
     struct connect *c = xcalloc(1, sizeof *c);
     char id[600];
+    log_tap(recent_note);
     registry_init(&c->registry, plugins);
     c->kclient = kclient_embedded(broker);
     enum err err = worker_options_make(&c->worker, worker_config, e);
@@ -108,12 +111,19 @@ bool connect_stop(struct connect *c)
     rest_stop(c->rest);
     if (!herder_shutdown(c->herder))
         return false;
+    log_tap(NULL);
+    recent_clear();
     rest_free(c->rest);
     kclient_free(c->kclient);
     registry_release(&c->registry);
     strmap_release(&c->worker);
     mem_free(c);
     return true;
+}
+
+json_t *connect_recent(struct slice connector)
+{
+    return recent_lines(connector);
 }
 
 struct herder *connect_herder(struct connect *c)

@@ -2,6 +2,8 @@
 #ifndef WEIR_CONNECT_CONNECT_H
 #define WEIR_CONNECT_CONNECT_H
 
+#include <jansson.h>
+
 #include "base/db.h"
 #include "base/err.h"
 #include "base/http.h"
@@ -36,6 +38,9 @@ enum err connect_start(struct connect **out, const struct strmap *worker_config,
  * runs and uses broker and db; nothing was released, and the process can only be ended. */
 bool connect_stop(struct connect *c) MUST_CHECK;
 struct herder *connect_herder(struct connect *c);
+/* The last warnings and errors of a connector's tasks, newest first: [{"at": ms since 1970, "level":
+ * "WARN", "task": 0, "text": "..."}]. New reference. Thread: any. */
+json_t *connect_recent(struct slice connector);
 /* What connect-standalone does with a file: properties, the JSON body of POST /connectors, or a bare
  * JSON configuration. Makes the connector or changes it. Thread: any but loops (blocks on databases).
  * E_INVALID: the message begins with the path and may have several lines. */

@@ -5,6 +5,7 @@
 
 #include "base/base.h"
 #include "base/mem.h"
+#include "connect/connect.h"
 #include "web/api.h"
 #include "web/mask.h"
 
@@ -439,6 +440,19 @@ void web_task_restart(struct http_request *r, void *arg)
         web_error(r, w, WEB_INVALID, "the task must be a number");
     else
         reply_done(r, w, herder_restart_task(w->herder, http_param(r, "name"), (int)task, &e), &e);
+}
+
+/* weir's own: what the log says of the connector's tasks. */
+void web_connector_warnings(struct http_request *r, void *arg)
+{
+    struct web *w = arg;
+    json_t *info = NULL;
+    struct error e = {0};
+    if (herder_info(w->herder, http_param(r, "name"), &info, &e) == E_OK)
+        http_reply_json(r, 200, connect_recent(http_param(r, "name")));
+    else
+        web_fail(r, w, &e, WEB_NOT_FOUND);
+    json_decref(info);
 }
 
 void web_connector_offsets(struct http_request *r, void *arg)

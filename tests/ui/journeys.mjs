@@ -149,6 +149,10 @@ export const short = [
       await page.locator('.trace').getByText('Is a directory').waitFor()
       await page.getByRole('button', { name: 'Copy trace' }).click()
       assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^java\.io\.IOException: .*Is a directory/)
+      // What the log said of it, without a look into the log.
+      const last = page.getByRole('table', { name: 'Last warnings and errors' })
+      await last.getByText('ERROR').first().waitFor()
+      await last.getByText('the task failed and stays so').first().waitFor()
     },
   },
   {

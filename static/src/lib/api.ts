@@ -169,6 +169,12 @@ export interface Task {
   id: { connector: string; task: number }
   status: { id: number; state: string; workerId: string | null; trace: string | null }
 }
+export interface Warning {
+  at: number
+  level: string
+  task: number
+  text: string
+}
 export type ConnectorAction = 'RESTART' | 'RESTART_ALL_TASKS' | 'RESTART_FAILED_TASKS' | 'PAUSE' | 'RESUME' | 'STOP'
 export interface Validation {
   errorCount: number
@@ -230,6 +236,7 @@ export const api = {
   connects: (c: string, signal?: Signal) => request<Connect[]>('GET', at(c, 'connects'), { query: { withStats: true }, signal }),
   connectors: (c: string, signal?: Signal) => request<ConnectorRow[]>('GET', at(c, 'connectors'), { signal }),
   connector: (c: string, x: string, n: string, signal?: Signal) => request<Connector>('GET', connectorAt(c, x, n), { signal }),
+  warnings: (c: string, x: string, n: string, signal?: Signal) => request<Warning[]>('GET', connectorAt(c, x, n, 'warnings'), { signal }),
   tasks: (c: string, x: string, n: string, signal?: Signal) => request<Task[]>('GET', connectorAt(c, x, n, 'tasks'), { signal }),
   connectorConfig: (c: string, x: string, n: string, signal?: Signal) =>
     request<Record<string, string | null>>('GET', connectorAt(c, x, n, 'config'), { signal }),

@@ -3,12 +3,13 @@ import { Heading, Loaded, State, Tabs, Tile, Tiles, useTitle, type Tab } from '.
 import { Icon } from '../components/icon'
 import { Menu } from '../components/menu'
 import { Table } from '../components/table'
+import { Text } from '../components/text'
 import { Trace } from '../components/trace'
 import { t } from '../i18n/i18n'
-import { api, type Connector, type Task } from '../lib/api'
+import { api, type Connector, type Task, type Warning } from '../lib/api'
 import { isReadOnly } from '../lib/clusters'
 import { connectorActions, connectorRemovals } from '../lib/connector-actions'
-import { count } from '../lib/format'
+import { count, time } from '../lib/format'
 import { attempt, confirmed } from '../lib/notify'
 import { usePolled } from '../lib/polled'
 import { navigate, type Params } from '../lib/router'
@@ -74,6 +75,36 @@ function TasksTab({ c, connector, tasks, reload }: TabProps) {
   )
 }
 
+// What the log says of its tasks: a record that was passed over, a connection that was lost, why a task ended.
+function Warnings({ lines }: { lines: Warning[] }) {
+  return (
+    <section>
+      <h2>{t('connector.warnings')}</h2>
+      <Table
+        caption={t('connector.warnings')}
+        rows={lines}
+        rowKey={(line) => `${line.at} ${line.task} ${line.text}`}
+        empty=""
+        columns={[
+          { id: 'at', head: t('connector.warningAt'), cell: (line) => <span class="nowrap">{time(line.at)}</span> },
+          { id: 'level', head: t('connector.warningLevel'), cell: (line) => line.level },
+          { id: 'task', head: t('connector.warningTask'), cell: (line) => line.task },
+          {
+            id: 'text',
+            head: t('connector.warningText'),
+            wide: true,
+            cell: (line) => (
+              <span class="break">
+                <Text value={line.text} />
+              </span>
+            ),
+          },
+        ]}
+      />
+    </section>
+  )
+}
+
 function TopicsTab({ c, connector }: TabProps) {
   return (
     <Table
@@ -107,8 +138,8 @@ export default function ConnectorPage({ params }: { params: Params }) {
   const { c = '', x = '', n = '', tab = '' } = params
   useTitle(n, t('nav.connect'), c)
   const polled = usePolled(`${c} ${x} ${n}`, async (signal) => {
-    const [connector, tasks] = await Promise.all([api.connector(c, x, n, signal), api.tasks(c, x, n, signal)])
-    return { connector, tasks }
+    const [connector, tasks, warnings] = await Promise.all([api.connector(c, x, n, signal), api.tasks(c, x, n, signal), api.warnings(c, x, n, signal)])
+    return { connector, tasks, warnings }
   })
   const reload = polled.reload
   const target = polled.data && { c, connect: x, name: n, status: polled.data.connector.status }
@@ -131,7 +162,7 @@ export default function ConnectorPage({ params }: { params: Params }) {
         )}
       </Heading>
       <Loaded {...polled}>
-        {({ connector, tasks }) => {
+        {({ connector, tasks, warnings }) => {
           const failed = tasks.filter((task) => task.status.state === 'FAILED').length
           return (
             <>
@@ -162,6 +193,7 @@ export default function ConnectorPage({ params }: { params: Params }) {
               )}
               <Tabs label={n} tabs={tabs} current={tab} />
               <TabBody tab={tab} c={c} connector={connector} tasks={tasks} reload={reload} />
+              {warnings.length > 0 && tab === '' && <Warnings lines={warnings} />}
             </>
           )
         }}

@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+from kafka_io import producer
 from webio import C
 from weirproc import wait_until
 
@@ -72,6 +73,25 @@ def test_secrets_do_not_leave(web, weir, source):
     config["new.password"] = {"nested": True}
     assert "new.password" in web.refused("PUT", f"{X}/connectors/{source}/config", config, code=4001)
     assert "new.password" not in weir.rest("GET", f"/connectors/{source}/config")[1]
+
+
+def test_last_warnings(web, weir, tmp_path):
+    """What the log says of a connector's tasks, for who has no terminal: newest first, references as they were given."""
+    (tmp_path / "secrets").write_text("pw=geheim7\n")
+    p = producer(weir.bootstrap)
+    for text in ("{}", "bad geheim7", "{}", "worse"):
+        p.produce("warned", text)
+    assert p.flush(30) == 0
+    name = "c-warned"
+    weir.create_connector(name, {"connector.class": "FileStreamSink", "file": str(tmp_path / "out"), "topics": "warned", "tasks.max": "1",
+                                 "value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "false",
+                                 "errors.tolerance": "all", "errors.log.enable": "true", "a.password": f"${{file:{tmp_path}/secrets:pw}}"})
+    lines = wait_until(lambda: len(found := web.ok("GET", f"{X}/connectors/{name}/warnings")) >= 2 and found, 30)
+    assert set(lines[0]) == {"at", "level", "task", "text"} and [x["level"] for x in lines] == ["ERROR"] * len(lines)
+    assert lines[0]["task"] == 0 and lines[0]["at"] >= lines[-1]["at"] and "converting" in lines[0]["text"].lower(), lines
+    assert "geheim7" not in json.dumps(lines)
+    weir.rest("DELETE", f"/connectors/{name}")
+    web.refused("GET", f"{X}/connectors/{name}/warnings", status=404, code=404)
 
 
 def test_declared_passwords(web):

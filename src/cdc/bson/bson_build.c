@@ -103,6 +103,13 @@ static void add_le32(struct bson_build *b, size_t v)
     strbuf_add(&b->out, bytes, sizeof bytes);
 }
 
+static void add_le64(struct bson_build *b, enum bson_kind kind, struct slice name, uint64_t v)
+{
+    char bytes[8];
+    store_le64(bytes, v);
+    bson_build_raw(b, name, kind, bytes, sizeof bytes);
+}
+
 void bson_build_text_as(struct bson_build *b, struct slice name, enum bson_kind kind,
                         struct slice text)
 {
@@ -119,22 +126,25 @@ void bson_build_text(struct bson_build *b, struct slice name, struct slice text)
 
 void bson_build_int(struct bson_build *b, struct slice name, int32_t v)
 {
-    bson_build_raw(b, name, BSON_INT32, &v, sizeof v);
+    head(b, BSON_INT32, name);
+    add_le32(b, (uint32_t)v);
 }
 
 void bson_build_long(struct bson_build *b, struct slice name, int64_t v)
 {
-    bson_build_raw(b, name, BSON_INT64, &v, sizeof v);
+    add_le64(b, BSON_INT64, name, (uint64_t)v);
 }
 
 void bson_build_double(struct bson_build *b, struct slice name, double v)
 {
-    bson_build_raw(b, name, BSON_DOUBLE, &v, sizeof v);
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    add_le64(b, BSON_DOUBLE, name, bits);
 }
 
 void bson_build_date(struct bson_build *b, struct slice name, int64_t ms)
 {
-    bson_build_raw(b, name, BSON_DATE, &ms, sizeof ms);
+    add_le64(b, BSON_DATE, name, (uint64_t)ms);
 }
 
 void bson_build_bool(struct bson_build *b, struct slice name, bool v)
@@ -151,8 +161,7 @@ void bson_build_null(struct bson_build *b, struct slice name)
 void bson_build_timestamp(struct bson_build *b, struct slice name, uint32_t seconds,
                           uint32_t increment)
 {
-    uint64_t v = (uint64_t)seconds << 32 | increment;
-    bson_build_raw(b, name, BSON_TIMESTAMP, &v, sizeof v);
+    add_le64(b, BSON_TIMESTAMP, name, (uint64_t)seconds << 32 | increment);
 }
 
 void bson_build_binary(struct bson_build *b, struct slice name, uint8_t subtype, struct slice data)

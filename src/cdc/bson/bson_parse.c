@@ -77,6 +77,23 @@ static bool parse_elements(struct bson_parser *p)
     return !p->lex.err;
 }
 
+/* t: the first token of the members. */
+static bool write_document(struct bson_parser *p, struct slice name, struct bson_token t)
+{
+    if (too_deep(p))
+        return false;
+    bson_build_begin(&p->b, name, BSON_DOCUMENT);
+    if (!parse_members(p, t))
+        return false;
+    bson_build_end(&p->b);
+    return true;
+}
+
+bool bson_parse_plain(struct bson_parser *p, struct slice name)
+{
+    return write_document(p, name, bson_lex(&p->lex));
+}
+
 static bool parse_document(struct bson_parser *p, struct slice name)
 {
     const char *first_at = p->lex.at;
@@ -90,13 +107,7 @@ static bool parse_document(struct bson_parser *p, struct slice name)
             return false;
         p->lex.at = behind;
     }
-    if (too_deep(p))
-        return false;
-    bson_build_begin(&p->b, name, BSON_DOCUMENT);
-    if (!parse_members(p, t))
-        return false;
-    bson_build_end(&p->b);
-    return true;
+    return write_document(p, name, t);
 }
 
 bool bson_parse_value(struct bson_parser *p, struct slice name, struct bson_token t)

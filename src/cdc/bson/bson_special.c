@@ -251,6 +251,17 @@ static bool write_date(struct bson_parser *p, struct slice name, struct bson_tok
     return true;
 }
 
+static bool write_timestamp(struct bson_parser *p, struct slice name, struct bson_token seconds,
+                            struct bson_token increment)
+{
+    const struct bson_token *parts[] = {&seconds, &increment};
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        if (parts[i]->i < 0 || parts[i]->i > UINT32_MAX)
+            return wrong(p, parts[i]->at, "not an unsigned integer of 32 bits");
+    bson_build_timestamp(&p->b, name, (uint32_t)seconds.i, (uint32_t)increment.i);
+    return true;
+}
+
 /* --- extended JSON ---------------------------------------------------------------------------- */
 
 /* The value of a form with one member: a text, or a number where numbers are taken. */
@@ -390,20 +401,38 @@ static bool regex_form(struct bson_parser *p, struct slice name)
            next_is(p, BSON_T_CLOSE) && write_regex(p, name, a, b.text);
 }
 
-/* A document behind its {, which was read, in the arena. */
+/* Whether the document behind its { closes, and the one around it at once. Only tokens are read: a value
+ * that were parsed to find out would be parsed again, and each level in it twice as often. */
+static bool ends_both(struct bson_parser *p)
+{
+    const char *at = p->lex.at;
+    for (unsigned depth = 1; depth;) {
+        enum bson_token_kind kind = next(p).kind;
+        if (kind == BSON_T_END || kind == BSON_T_BAD)
+            return false;
+        depth += kind == BSON_T_OPEN;
+        depth -= kind == BSON_T_CLOSE;
+    }
+    bool both = next_is(p, BSON_T_CLOSE);
+    p->lex.at = at;
+    return both;
+}
+
+/* A document behind its {, which was read, in the arena. False: the lexer failed. */
 static bool sub_document(struct bson_parser *p, struct slice *out)
 {
     size_t start = p->b.out.n;
-    struct bson_token open = {.kind = BSON_T_OPEN, .at = p->lex.at};
-    if (!bson_parse_value(p, SL(""), open) || p->b.out.failed)
+    if (!bson_parse_plain(p, SL("")))
         return false;
-    struct slice doc = slice_sub(strbuf_slice(&p->b.out), start + 2, p->b.out.n);
-    bool is_document = p->b.out.p[start] == BSON_DOCUMENT; /* not {"$oid": ...} */
-    *out = arena_dup(p->lex.arena, doc);
-    p->b.out.n = start;
-    if (is_document && !out->p)
+    *out = p->b.out.failed
+               ? SLICE_NULL
+               : arena_dup(p->lex.arena, slice_sub(strbuf_slice(&p->b.out), start + 2, p->b.out.n));
+    if (!out->p) {
         p->lex.err = error_set(p->lex.e, E_TOO_LARGE, "the document is too large");
-    return is_document && out->p;
+        return false;
+    }
+    p->b.out.n = start;
+    return true;
 }
 
 /* {"$code": ""} or with "$scope": {} */
@@ -419,8 +448,10 @@ static bool code_form(struct bson_parser *p, struct slice name)
     }
     struct slice scope;
     if (t.kind != BSON_T_COMMA || !next_member(p, "$scope") || !next_is(p, BSON_T_OPEN) ||
-        !sub_document(p, &scope) || !next_is(p, BSON_T_CLOSE))
+        !ends_both(p) || !sub_document(p, &scope))
         return false;
+    if (!next_is(p, BSON_T_CLOSE))
+        return wrong(p, p->lex.at, "expected }");
     bson_build_scope(&p->b, name, code.text, scope);
     return true;
 }
@@ -442,9 +473,7 @@ static bool timestamp_form(struct bson_parser *p, struct slice name)
     if (a.kind != BSON_T_INT || b.kind != BSON_T_INT || !next_is(p, BSON_T_CLOSE) ||
         !next_is(p, BSON_T_CLOSE))
         return false;
-    bson_build_timestamp(&p->b, name, (uint32_t)(seconds_first ? a.i : b.i),
-                         (uint32_t)(seconds_first ? b.i : a.i));
-    return true;
+    return seconds_first ? write_timestamp(p, name, a, b) : write_timestamp(p, name, b, a);
 }
 
 /* {"$undefined": true} {"$minKey": 1} {"$maxKey": 1} */
@@ -606,8 +635,7 @@ static bool call_timestamp(struct bson_parser *p, struct slice name, const struc
 {
     if (n != 2 || v[0].kind != BSON_T_INT || v[1].kind != BSON_T_INT)
         return wrong(p, v[0].at, "Timestamp wants seconds and an increment");
-    bson_build_timestamp(&p->b, name, (uint32_t)v[0].i, (uint32_t)v[1].i);
-    return true;
+    return write_timestamp(p, name, v[0], v[1]);
 }
 
 static bool call_regex(struct bson_parser *p, struct slice name, const struct bson_token *v, int n)

@@ -18,6 +18,8 @@ bool bson_special(struct bson_parser *p, struct slice name, struct slice first);
 bool bson_word(struct bson_parser *p, struct slice name, struct bson_token word);
 /* In bson_parse.c: the value that begins with the token. False: the lexer failed. */
 bool bson_parse_value(struct bson_parser *p, struct slice name, struct bson_token t);
+/* The same for a document behind its {, whose first name has no special meaning. */
+bool bson_parse_plain(struct bson_parser *p, struct slice name);
 /* A name of a member: E_INVALID when it has a 0. */
 bool bson_parse_name(struct bson_parser *p, struct bson_token t);
 

@@ -268,8 +268,9 @@ int64_t bson_int(const struct bson_item *i)
 double bson_double(const struct bson_item *i)
 {
     if (i->kind == BSON_DOUBLE) {
+        uint64_t bits = load_le64(i->raw.p);
         double v;
-        memcpy(&v, i->raw.p, sizeof v);
+        memcpy(&v, &bits, sizeof v);
         return v;
     }
     return i->kind == BSON_INT32 || i->kind == BSON_INT64 ? (double)bson_int(i) : 0;

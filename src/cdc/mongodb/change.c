@@ -2,6 +2,8 @@
  * SPEC: cdc-mongodb 5.3, 5.7, 5.8 */
 #include "cdc/mongodb/change.h"
 
+#include "base/bytes.h"
+
 #define EVENT_MAX ((size_t)256 << 20) /* of all fragments together */
 
 /* --- members ------------------------------------------------------------------------------------
@@ -201,11 +203,10 @@ static bool has_member(struct slice parts, size_t before, struct slice name)
 {
     struct bson_item i;
     for (size_t at = 0; at < before;) {
-        int32_t n;
-        memcpy(&n, parts.p + at, sizeof n);
-        if (bson_find(slice_of(parts.p + at, (size_t)n), name, &i))
+        size_t n = load_le32(parts.p + at);
+        if (bson_find(slice_of(parts.p + at, n), name, &i))
             return true;
-        at += (size_t)n;
+        at += n;
     }
     return false;
 }
@@ -218,11 +219,10 @@ static enum err put_together(struct change_merge *m, size_t last, struct slice *
     bson_build_release(&m->whole);
     bson_build_init(&m->whole);
     for (size_t at = 0; at < parts.n;) {
-        int32_t n;
+        size_t n = load_le32(parts.p + at);
         struct bson_walk w;
         struct bson_item i;
-        memcpy(&n, parts.p + at, sizeof n);
-        bson_walk_init(&w, slice_of(parts.p + at, (size_t)n));
+        bson_walk_init(&w, slice_of(parts.p + at, n));
         while (bson_walk_next(&w, &i)) {
             bool is_id = slice_eq(i.name, SL("_id"));
             if (slice_eq(i.name, SL("splitEvent")) || (is_id && at != last) ||
@@ -230,7 +230,7 @@ static enum err put_together(struct change_merge *m, size_t last, struct slice *
                 continue;
             bson_build_item(&m->whole, i.name, &i);
         }
-        at += (size_t)n;
+        at += n;
     }
     *out = bson_build_finish(&m->whole);
     enum err rc = strbuf_err(&m->whole.out);

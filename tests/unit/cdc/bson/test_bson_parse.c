@@ -133,6 +133,9 @@ static void test_forms(void)
          "{\"a\": {\"$foo\": 1},\"b\": {\"$oid\": 5},\"c\": {\"$oid\": \"x\",\"d\": 1},\"e\": "
          "{\"$date\": "
          "{\"x\": 1}},\"f\": {\"$binary\": 1}}"},
+        {"{a: {$code: 'x', $scope: {y: 1}, z: 1}, b: {$code: 'x', $scope: 1}}",
+         "{\"a\": {\"$code\": \"x\",\"$scope\": {\"y\": 1},\"z\": 1},\"b\": {\"$code\": \"x\","
+         "\"$scope\": 1}}"},
         {"{\"$oid\": \"x\"}", "{\"$oid\": \"x\"}"}, /* a document is asked for */
         {" \n{ } \t", "{}"},
     };
@@ -211,6 +214,12 @@ static void test_mistakes(void)
         {"{a: {$uuid: '12'}}", "line 1 column 13: a UUID has 32 hexadecimal digits"},
         {"{a: ObjectId(1)}", "line 1 column 14: ObjectId wants one text"},
         {"{a: ObjectId('1', '2', '3')}", "line 1 column 24: one argument too many"},
+        {"{a: {$timestamp: {t: 4294967296, i: 1}}}",
+         "line 1 column 22: not an unsigned integer of 32 bits"},
+        {"{a: {$timestamp: {i: -1, t: 1}}}",
+         "line 1 column 22: not an unsigned integer of 32 bits"},
+        {"{a: Timestamp(1, 4294967296)}", "line 1 column 18: not an unsigned integer of 32 bits"},
+        {"{a: {$code: 'x', $scope: {y: }}}", "line 1 column 30: a value is expected"},
         {"{a: ObjectId}", "line 1 column 13: expected ("},
         {"{a: new Foo(1)}", "line 1 column 9: a word that is not known"},
         {"{\"a\\u0000b\": 1}", "line 1 column 2: a name must not have a 0 character"},
@@ -297,6 +306,28 @@ static void test_limits(void)
     arena_reset(&arena);
 }
 
+/* Time grows with the depth, it does not double with each level. */
+static void test_nested_code(void)
+{
+    static const char *const ends[] = {"}", ",x:1}"};
+    for (size_t k = 0; k < ARRAY_LEN(ends); k++) {
+        struct strbuf text = STRBUF_INIT;
+        struct slice doc;
+        strbuf_adds(&text, "{a: ");
+        for (int i = 0; i < 90; i++)
+            strbuf_adds(&text, "{$code: '', $scope: ");
+        strbuf_adds(&text, "{}");
+        for (int i = 0; i < 90; i++)
+            strbuf_adds(&text, ends[k]);
+        strbuf_addc(&text, '}');
+        int64_t began = clock_mono_ms();
+        CHECK_OK(parse(text.p, text.n, BSON_DOCUMENT, &doc, NULL));
+        CHECK(clock_mono_ms() - began < 2000);
+        strbuf_release(&text);
+        arena_reset(&arena);
+    }
+}
+
 static void test_memory(void)
 {
     static const char text[] =
@@ -318,8 +349,15 @@ static void test_memory(void)
 }
 
 static const struct test_case tests[] = {
-    {"vectors", test_vectors}, {"forms", test_forms},       {"array", test_array},
-    {"now", test_now},         {"mistakes", test_mistakes}, {"decimals", test_decimals},
-    {"limits", test_limits},   {"memory", test_memory},     {NULL, NULL},
+    {"vectors", test_vectors},
+    {"forms", test_forms},
+    {"array", test_array},
+    {"now", test_now},
+    {"mistakes", test_mistakes},
+    {"decimals", test_decimals},
+    {"limits", test_limits},
+    {"memory", test_memory},
+    {"nested code", test_nested_code},
+    {NULL, NULL},
 };
 const struct test_suite test_bson_parse = {"cdc/bson/bson_parse", tests, setup, teardown};

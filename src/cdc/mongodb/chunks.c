@@ -15,10 +15,6 @@
 
 enum { CHUNK_BYTES = 16 << 20, CHUNK_DEFAULT = 1024 };
 
-struct chunk_row {
-    struct slice document;
-};
-
 static mongoc_client_t *client_of(struct mongo_signals *g)
 {
     if (!g->client)
@@ -80,12 +76,19 @@ static enum err write_command(struct mongo_signals *g, struct slice db, struct s
 {
     mongoc_client_t *c = client_of(g);
     bson_error_t be = {0};
-    bson_t doc, reply;
+    bson_t doc, opts, concern, reply;
     char name[128];
     snprintf(name, sizeof name, PRI_SL, ARG_SL(db));
     if (!libbson.init_static(&doc, (const uint8_t *)command.p, command.n))
         return error_set(e, E_CORRUPT, "a command of weir's is no BSON document");
-    bool ok = libmongoc.client_write_command_with_opts(c, name, &doc, NULL, &reply, &be);
+    /* In the options it takes the place of the connection string's; in the command it would stand
+     * beside that. */
+    libbson.init(&opts);
+    libbson.append_document_begin(&opts, "writeConcern", -1, &concern);
+    libbson.append_utf8(&concern, "w", -1, "majority", -1);
+    libbson.append_document_end(&opts, &concern);
+    bool ok = libmongoc.client_write_command_with_opts(c, name, &doc, &opts, &reply, &be);
+    libbson.destroy(&opts);
     enum err rc = ok ? E_OK
                      : mongo_fault(g->t->pool, c, "Writing a mark of an incremental snapshot", &be,
                                    &reply, NULL, e);
@@ -108,9 +111,6 @@ static enum err set_mark(void *db, struct incremental *inc, bool open, struct er
         delete_mark(&b, g->t->filter.signals_coll, inc->mark_id);
     else
         insert_mark(&b, g->t->filter.signals_coll, inc->mark_id, open);
-    bson_build_begin(&b, SL("writeConcern"), BSON_DOCUMENT);
-    bson_build_text(&b, SL("w"), SL("majority"));
-    bson_build_end(&b);
     rc = write_command(g, g->t->filter.signals_db, bson_build_finish(&b), e);
     bson_build_release(&b);
     return rc;
@@ -207,12 +207,12 @@ static void print_key(struct slice document, struct strbuf *out)
 static enum err add_row(struct mongo_signals *g, struct incremental *inc, struct slice document,
                         struct error *e)
 {
-    struct chunk_row *row = arena_try_alloc(&inc->arena, sizeof *row);
+    struct slice *row = arena_try_alloc(&inc->arena, sizeof *row);
     char *copy = arena_try_alloc(&inc->arena, document.n);
     if (!row || !copy)
         return error_set(e, E_NOMEM, "no memory for a chunk of an incremental snapshot");
     memcpy(copy, document.p, document.n);
-    row->document = slice_of(copy, document.n);
+    *row = slice_of(copy, document.n);
     strbuf_reset(&g->key);
     if (!mongo_emit_key(document, &g->key))
         return E_OK;
@@ -352,8 +352,7 @@ static enum err emit(void *db, struct record_batch *b, const void *row, struct e
         .source_ms = at->sec >= 0 ? at->sec * 1000 : now,
         .ord = at->sec >= 0 ? at->ord : -1,
     };
-    return mongo_emit_read(&g->t->em, b, g->chunk_of, ((const struct chunk_row *)row)->document,
-                           &how, now, e);
+    return mongo_emit_read(&g->t->em, b, g->chunk_of, *(const struct slice *)row, &how, now, e);
 }
 
 const struct incremental_ops mongo_incremental_ops = {

@@ -132,7 +132,8 @@ static enum err take_hosts(struct mongo_target *t, struct slice text, struct err
 /* --- options ------------------------------------------------------------------------------------ */
 
 /* What the driver knows, and what becomes of the rest: other names for the same, and what belongs to
- * pools of Java's driver. */
+ * pools of Java's driver. readConcernLevel is not among them: commands name the concern that they need,
+ * and the driver would add the client's to them, which servers refuse. */
 static const struct {
     const char *name, *driver; /* NULL: left out */
 } known[] = {
@@ -149,7 +150,6 @@ static const struct {
     {"loadBalanced", "loadBalanced"},
     {"localThresholdMS", "localThresholdMS"},
     {"maxStalenessSeconds", "maxStalenessSeconds"},
-    {"readConcernLevel", "readConcernLevel"},
     {"readPreference", "readPreference"},
     {"readPreferenceTags", "readPreferenceTags"},
     {"replicaSet", "replicaSet"},

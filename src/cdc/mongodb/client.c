@@ -173,27 +173,18 @@ static void on_topology(const mongoc_apm_topology_changed_t *event)
     }
 }
 
-static void on_heartbeat_failed(const mongoc_apm_server_heartbeat_failed_t *event)
-{
-    struct mongo_client_pool *p = libmongoc.apm_server_heartbeat_failed_get_context(event);
-    atomic_fetch_add_explicit(&p->disconnects, 1, memory_order_relaxed);
-}
-
 void mongo_pool_watch(struct mongo_client_pool *p)
 {
     mongoc_apm_callbacks_t *calls = libmongoc.apm_callbacks_new();
     libmongoc.apm_set_topology_changed_cb(calls, on_topology);
-    libmongoc.apm_set_server_heartbeat_failed_cb(calls, on_heartbeat_failed);
     libmongoc.client_pool_set_apm_callbacks(p->pool, calls, p);
     libmongoc.apm_callbacks_destroy(calls);
 }
 
-void mongo_client_pool_counts(const struct mongo_client_pool *p, uint64_t *disconnects,
-                              uint64_t *elections)
+uint64_t mongo_client_pool_elections(const struct mongo_client_pool *p)
 {
     uint64_t n = atomic_load_explicit(&p->elections, memory_order_relaxed);
-    *disconnects = atomic_load_explicit(&p->disconnects, memory_order_relaxed);
-    *elections = n ? n - 1 : 0; /* the first primary was not elected now */
+    return n ? n - 1 : 0; /* the first primary was not elected now */
 }
 
 /* --- the pool ----------------------------------------------------------------------------------- */

@@ -2,7 +2,8 @@
  * and its errors in the words that people search for. SPEC: cdc-mongodb 3, 5.6, 11.
  *
  * No call on a client outlasts a stop by more than two seconds: sockets look at the stop flag while they
- * wait, and a call waits at most a second for a member that can serve. Waiting longer (an election)
+ * wait, and a call waits at most a second for a member that can serve. What the system's resolver takes
+ * for a name that is not known yet comes on top: nothing ends getaddrinfo. Waiting longer (an election)
  * is mongo_client_wait's: a task calls it before it repeats what failed with a passing error. */
 #ifndef WEIR_CDC_MONGODB_CLIENT_H
 #define WEIR_CDC_MONGODB_CLIENT_H
@@ -44,9 +45,8 @@ enum err mongo_client_pool_try(struct mongo_client_pool **out, const struct mong
 void mongo_client_pool_close(struct mongo_client_pool *p);
 const struct mongo_server *mongo_client_pool_server(const struct mongo_client_pool *p);
 const struct mongo_target *mongo_client_pool_target(const struct mongo_client_pool *p);
-/* Since the pool was opened: members that stopped answering, changes of the primary. Thread: any. */
-void mongo_client_pool_counts(const struct mongo_client_pool *p, uint64_t *disconnects,
-                              uint64_t *elections);
+/* Changes of the primary since the pool was opened. Thread: any. */
+uint64_t mongo_client_pool_elections(const struct mongo_client_pool *p);
 
 /* A client for one thread at a time; never NULL, makes no connection yet. Its read preference and
  * concern are those of the connection string. */

@@ -14,7 +14,7 @@ struct mongo_client_pool {
     mongoc_ssl_opt_t tls; /* texts owned */
     struct mongo_socket_options socket;
     struct mongo_server server;
-    _Atomic uint64_t disconnects, elections;
+    _Atomic uint64_t elections;
 };
 
 /* Counts what the driver tells about members; before the first client is taken. */

@@ -84,11 +84,9 @@
     X(apm_callbacks_new)                                                                           \
     X(apm_callbacks_destroy)                                                                       \
     X(apm_set_topology_changed_cb)                                                                 \
-    X(apm_set_server_heartbeat_failed_cb)                                                          \
     X(apm_topology_changed_get_context)                                                            \
     X(apm_topology_changed_get_previous_description)                                               \
     X(apm_topology_changed_get_new_description)                                                    \
-    X(apm_server_heartbeat_failed_get_context)                                                     \
     X(topology_description_get_servers)                                                            \
     X(topology_description_type)                                                                   \
     X(stream_tls_new_with_hostname)                                                                \

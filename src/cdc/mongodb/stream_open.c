@@ -174,8 +174,17 @@ static enum err open_cursor(struct mongo_task *t, mongoc_client_t *c, struct bso
 void mongo_stream_explain(const struct mongo_stream *s, struct error *e)
 {
     switch (e->sys) {
+    case CODE_FATAL: /* the server has one code for two faults */
+        if (slice_find(slice_cstr(e->msg), SL("was modified by the pipeline")) >= 0) {
+            e->code = E_INVALID;
+            error_hint(e,
+                       "a stage of cursor.pipeline changes or removes _id of events: it is their "
+                       "position and has to stay as it is");
+            return;
+        }
+        e->code = E_NOT_FOUND;
+        return;
     case CODE_INVALID_TOKEN:
-    case CODE_FATAL:
     case CODE_HISTORY_LOST:
         e->code = E_NOT_FOUND;
         return;

@@ -252,16 +252,16 @@ static enum err poll_snapshot(struct mongo_task *t, struct record_batch *b, stru
     mongo_snapshot_free(t->snapshot);
     t->snapshot = NULL;
     atomic_store_explicit(&t->snapshot_ended_ms, clock_mono_ms(), memory_order_relaxed);
+    t->delay_stream = t->o.streaming_delay_ms > 0;
     if (is_snapshot_only(t))
         LOG_INFO(LOG_CDC_MONGO, "Streaming is disabled for snapshot mode initial_only");
     mongo_task_set_phase(t, is_snapshot_only(t) ? MONGO_IDLE : MONGO_STREAM);
     return E_OK;
 }
 
-enum err mongo_task_lost(const struct mongo_task *t, const struct mongo_offset *at, struct error *e)
+enum err mongo_task_lost(const struct mongo_offset *at, struct error *e)
 {
     struct strbuf text = STRBUF_INIT;
-    (void)t;
     mongo_offset_print(at, &text);
     error_set(e, E_NOT_FOUND,
               "The connector is trying to read change stream starting at %s, but this is no longer "
@@ -279,21 +279,24 @@ static enum err history_lost(struct mongo_task *t, struct error *e)
             "Last recorded offset is no longer available on the "
             "server.");
     if (t->o.snapshot != MONGO_SNAPSHOT_WHEN_NEEDED) {
-        enum err rc = mongo_task_lost(t, mongo_stream_offset(t->stream), e);
+        enum err rc = mongo_task_lost(mongo_stream_offset(t->stream), e);
         return failure_in_stream(e, rc);
     }
     error_clear(e);
     disconnect(t);
-    t->next_try_ms = 0;
+    t->lost = true;
+    /* Not at once: a history that is too short loses the next position as soon. */
+    t->next_try_ms = clock_mono_ms() + t->o.retry_wait_ms;
     mongo_task_set_phase(t, MONGO_CONNECT); /* the stored offset is found lost again there */
     return E_OK;
 }
 
 static enum err poll_stream(struct mongo_task *t, struct record_batch *b, struct error *e)
 {
+    if (t->delay_stream && task_sleep(t->ctx, t->o.streaming_delay_ms))
+        return E_OK;
+    t->delay_stream = false;
     if (!t->stream) {
-        if (t->o.streaming_delay_ms > 0 && task_sleep(t->ctx, t->o.streaming_delay_ms))
-            return E_OK;
         LOG_INFO(LOG_CDC_MONGO, "Starting streaming");
         t->stream = mongo_stream_new(t);
     }
@@ -342,11 +345,9 @@ static void count(struct mongo_task *t)
     atomic_store_explicit(&t->created, t->em.created, memory_order_relaxed);
     atomic_store_explicit(&t->updated, t->em.updated, memory_order_relaxed);
     atomic_store_explicit(&t->deleted, t->em.deleted, memory_order_relaxed);
-    uint64_t disconnects = 0, elections = 0;
-    if (!t->pool)
-        return;
-    mongo_client_pool_counts(t->pool, &disconnects, &elections);
-    atomic_store_explicit(&t->elections, elections, memory_order_relaxed);
+    if (t->pool)
+        atomic_store_explicit(&t->elections, mongo_client_pool_elections(t->pool),
+                              memory_order_relaxed);
 }
 
 static enum err task_poll(void *task, struct record_batch *b, struct error *e)

@@ -51,6 +51,8 @@ struct mongo_task {
     struct mongo_stream *stream;
     int64_t retries;
     int64_t next_try_ms;
+    bool delay_stream; /* a snapshot is done, and streaming.delay.ms has not passed */
+    bool lost;         /* the server no longer had the position of the running stream */
 
     char *heartbeat_topic; /* NULL: no heartbeats */
     const struct schema *heartbeat_key, *heartbeat_value;
@@ -81,7 +83,6 @@ static inline bool mongo_task_batch_full(const struct record_batch *b)
     return b->arena.used >= (size_t)8 << 20 || b->bytes >= (size_t)4 << 20;
 }
 /* "The connector is trying to read change stream starting at ..." SPEC: cdc-mongodb 4.4 */
-enum err mongo_task_lost(const struct mongo_task *t, const struct mongo_offset *at,
-                         struct error *e);
+enum err mongo_task_lost(const struct mongo_offset *at, struct error *e);
 
 #endif

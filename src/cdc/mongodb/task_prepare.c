@@ -116,13 +116,14 @@ static enum err with_offset(struct mongo_task *t, bool *snapshot, struct error *
         return E_OK;
     }
     LOG_INFO(LOG_CDC_MONGO, "A previous offset indicating a completed snapshot has been found.");
-    if (t->o.position_check) {
+    if (t->o.position_check || t->lost) {
         enum err rc = check_offset(t, &lost, e);
         if (rc)
             return rc;
+        t->lost = false;
     }
     if (lost && !snapshots_when_lost(t))
-        return mongo_task_lost(t, &t->offset, e);
+        return mongo_task_lost(&t->offset, e);
     if (lost)
         *snapshot = true;
     else if (!*snapshot)

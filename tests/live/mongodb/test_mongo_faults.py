@@ -1,0 +1,120 @@
+"""What a task does when something about its stream or snapshot is wrong for good, and the pauses around that."""
+import base64
+import datetime
+
+import bson
+import pytest
+
+from kafka_io import events
+from mongo import mongo
+from weirproc import Weir, wait_until
+
+
+@pytest.fixture(scope="module")
+def db():
+    with mongo() as server:
+        yield server
+
+
+@pytest.fixture
+def client(db):
+    with db.client(w="majority") as c:
+        for name in c.list_database_names():
+            if name not in ("admin", "local", "config"):
+                c.drop_database(name)
+        yield c
+
+
+def failed(w, name):
+    status = w.rest("GET", f"/connectors/{name}/status")[1]
+    return status["tasks"][0]["trace"] if status["tasks"] and status["tasks"][0]["state"] == "FAILED" else None
+
+
+def at(w, text, which=-1):
+    """When the log told it, in seconds."""
+    line = [x for x in w.log().splitlines() if text in x][which]
+    return datetime.datetime.fromisoformat(line.split()[0].replace("Z", "+00:00")).timestamp()
+
+
+@pytest.mark.parametrize("stage", ['{"$set": {"_id": 1}}', '{"$unset": "_id"}'])
+def test_a_stage_that_changes_the_position(client, db, stage):
+    """The server has one code for this and for a lost history: it is not answered with a snapshot."""
+    client.p.c.insert_one({"_id": 1})
+    with Weir() as w:
+        w.create_connector("p", db.connector("p", database_include_list="p", snapshot_mode="when_needed", cursor_pipeline=f"[{stage}]"))
+        wait_until(lambda: "Reading change stream" in w.log())
+        client.p.c.insert_one({"_id": 2})
+        trace = wait_until(lambda: failed(w, "p"), 30)
+        assert "was modified by the pipeline" in trace and "a stage of cursor.pipeline changes or removes _id" in trace
+        assert "no longer available" not in w.log()
+        assert w.log().count("Snapshot completed") == 1
+
+
+def test_a_lost_position_without_the_check(client, db):
+    """The position is not looked at when the task starts, the stream cannot be opened there: one snapshot, after a pause."""
+    client.l.c.insert_one({"_id": 1})
+    with Weir() as w:
+        config = db.connector("l", database_include_list="l", snapshot_mode="when_needed", internal_log_position_check_enable="false",
+                              retriable_restart_connector_wait_ms=1500)
+        w.create_connector("l", config)
+        wait_until(lambda: "Reading change stream" in w.log())
+        client.l.c.insert_one({"_id": 2})
+        events(w.bootstrap, "l.l.c", 2)
+        offset = lambda: w.rest("GET", "/connectors/l/offsets")[1]["offsets"]
+        wait_until(lambda: offset() and offset()[0]["offset"]["sec"] > 0)
+        w.rest("PUT", "/connectors/l/stop")
+        wait_until(lambda: w.rest("GET", "/connectors/l/status")[1]["connector"]["state"] == "STOPPED")
+        stored = offset()
+        digits = bson.decode(base64.b64decode(stored[0]["offset"]["resume_token"]))["_data"]
+        gone = digits[:2] + f"{int(digits[2:10], 16) - 1:08X}" + digits[10:]  # an event that never was
+        stored[0]["offset"]["resume_token"] = base64.b64encode(bson.encode({"_data": gone})).decode()
+        assert w.rest("PATCH", "/connectors/l/offsets", {"offsets": stored})[0] == 200
+        w.rest("PUT", "/connectors/l/resume")
+        wait_until(lambda: w.log().count("Snapshot completed") == 2, 30)
+        assert at(w, "Attempting to restart task") - at(w, "Last recorded offset is no longer available", 0) > 1.4
+        client.l.c.insert_one({"_id": 3})
+        found = events(w.bootstrap, "l.l.c", 5)
+        assert [(v["op"], k["id"]) for k, v in found] == [("r", "1"), ("c", "2"), ("r", "1"), ("r", "2"), ("c", "3")]
+        assert w.log().count("Attempting to restart task") == 1
+
+
+@pytest.mark.parametrize("check", ["true", "false"])
+def test_the_pause_is_behind_a_snapshot(client, db, check):
+    client.d.c.insert_one({"_id": 1})
+    with Weir() as w:
+        w.create_connector("d", db.connector("d", database_include_list="d", streaming_delay_ms=2500, internal_log_position_check_enable=check))
+        wait_until(lambda: "Reading change stream" in w.log())
+        assert at(w, "Reading change stream") - at(w, "Snapshot completed") > 2.4
+        wait_until(lambda: w.rest("GET", "/connectors/d/offsets")[1]["offsets"] and "initsync" not in w.rest("GET", "/connectors/d/offsets")[1]["offsets"][0]["offset"])
+        w.stop()
+        client.d.c.insert_one({"_id": 2})
+        w.start()
+        wait_until(lambda: "no snapshot will occur" in w.log())
+        wait_until(lambda: w.log().count("Reading change stream") == 2)
+        assert at(w, "Reading change stream") - at(w, "no snapshot will occur") < 2.4
+        assert [v["op"] for _, v in events(w.bootstrap, "d.d.c", 2)] == ["r", "c"]
+
+
+def test_a_blocking_snapshot_that_fails(client, db):
+    """What was read before the fault is told once, the request is gone from the offset, and the stream goes on."""
+    client.s.a.insert_many([{"_id": i} for i in range(1, 51)])
+    client.s.b.insert_one({"_id": 1, "zero": 0})
+    with Weir() as w:
+        w.create_connector("s", db.connector("s", database_include_list="s", snapshot_mode="no_data", signal_data_collection="s.signals"))
+        wait_until(lambda: "Reading change stream" in w.log())
+        data = {"data-collections": ["s.a", "s.b"], "type": "blocking",
+                "additional-conditions": [{"data-collection": "s.b", "filter": '{"$expr": {"$eq": [{"$divide": [1, "$zero"]}, 1]}}'}]}
+        client.s.signals.insert_one({"_id": "x", "type": "execute-snapshot", "data": data})
+        wait_until(lambda: "the blocking snapshot failed; it is not tried again" in w.log())
+        client.s.a.insert_one({"_id": 51})
+        wait_until(lambda: any(v["op"] == "c" for _, v in events(w.bootstrap, "s.s.a", 1)))
+        wait_until(lambda: "blocking_snapshots" not in w.rest("GET", "/connectors/s/offsets")[1]["offsets"][0]["offset"])
+        w.stop()
+        w.start()
+        wait_until(lambda: w.log().count("no snapshot will occur") == 2)
+        client.s.a.insert_one({"_id": 52})
+        wait_until(lambda: sum(v["op"] == "c" for _, v in events(w.bootstrap, "s.s.a", 2)) == 2)
+        reads = [k["id"] for k, v in events(w.bootstrap, "s.s.a") if v["op"] == "r"]
+        assert len(reads) == len(set(reads))
+        assert "A blocking snapshot was cut off" not in w.log()
+        w.wait_running("s")

@@ -319,11 +319,12 @@ static enum err poll_blocking(struct mongo_signals *g, struct record_batch *b, s
         if (t->snapshot)
             mongo_snapshot_aborted(t->snapshot);
         snapshot_queue_done(&g->blocking);
+        rc = b->count ? mongo_stream_put_offset(t->stream, b, e) : E_OK; /* with what is told */
     }
     mongo_snapshot_free(t->snapshot);
     t->snapshot = NULL;
     LOG_INFO(LOG_CDC_MONGO, "Streaming resumed");
-    return E_OK;
+    return rc;
 }
 
 enum err mongo_signals_poll(struct mongo_signals *g, struct record_batch *b, bool *taken,

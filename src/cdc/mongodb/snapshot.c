@@ -411,7 +411,6 @@ static enum err begin(struct mongo_snapshot *s, struct error *e)
 static enum err put_offset(struct mongo_snapshot *s, struct record_batch *b, struct error *e)
 {
     struct mongo_task *t = s->t;
-    b->unrepeatable = true;
     if (s->request)
         return mongo_stream_put_offset(t->stream, b, e);
     s->at.snapshot = !s->completed;
@@ -454,6 +453,7 @@ enum err mongo_snapshot_poll(struct mongo_snapshot *s, struct record_batch *b, b
 {
     size_t limit = mongo_task_batch_limit(s->t);
     enum err rc = s->begun ? E_OK : begin(s, e);
+    b->unrepeatable = true; /* a restart reads the documents as they are then */
     *done = false;
     while (!rc && b->count < limit && !mongo_task_batch_full(b)) {
         if (s->current) {

@@ -121,14 +121,13 @@ static enum err end_transaction(struct mongo_stream *s, struct record_batch *b, 
 /* --- events -------------------------------------------------------------------------------------
  */
 
-static void show_position(struct mongo_stream *s, const struct change *c, struct strbuf *out)
+static void show_position(const struct change *c, struct strbuf *out)
 {
     struct mongo_offset o;
     mongo_offset_init(&o);
     mongo_offset_at(&o, c);
     mongo_offset_print(&o, out);
     mongo_offset_release(&o);
-    (void)s;
 }
 
 /* SPEC: cdc-mongodb 2.6 event.processing.failure.handling.mode */
@@ -136,7 +135,7 @@ static enum err bad_event(struct mongo_stream *s, const struct change *c, struct
 {
     struct strbuf at = STRBUF_INIT;
     add(&s->t->events_failed, 1);
-    show_position(s, c, &at);
+    show_position(c, &at);
     error_wrap(e, "Error while processing event at offset %s", at.p);
     strbuf_release(&at);
     if (s->t->o.on_event_error == FAILURE_FAIL)
@@ -196,7 +195,8 @@ static enum err one_event(struct mongo_stream *s, struct record_batch *b, struct
 {
     struct change c;
     enum err rc = change_read(event, &c, e);
-    if (UNLIKELY(!rc && c.fragments)) {
+    bool merged = !rc && c.fragments;
+    if (UNLIKELY(merged)) {
         struct slice whole;
         rc = change_merge_add(&s->merge, event, &c, &whole, e);
         if (!rc && !whole.p)
@@ -215,8 +215,8 @@ static enum err one_event(struct mongo_stream *s, struct record_batch *b, struct
         return rc;
     s->last = c;
     s->moved = true;
-    if (UNLIKELY(c.fragments || s->invalidated))
-        settle(s); /* c points into what the next event overwrites */
+    if (UNLIKELY(merged || s->invalidated))
+        settle(s); /* c points into s->merge, which the next event of several parts overwrites */
     return E_OK;
 }
 

@@ -30,8 +30,10 @@ static void try_connection(const struct strmap *config, struct config_errors *er
     struct error e = {0};
     int64_t began = clock_mono_ms();
     enum err rc = mongo_options_load(&o, config, &e);
+    int64_t limit =
+        o.validation_timeout_ms > 0 ? MIN(o.validation_timeout_ms, MEMBER_MS) : MEMBER_MS;
     if (rc == E_OK)
-        rc = mongo_client_pool_try(&p, &o, MEMBER_MS, &verdict, &e);
+        rc = mongo_client_pool_try(&p, &o, (int32_t)limit, &verdict, &e);
     if (rc && verdict.finding == FINDING_NO_PRIMARY) { /* passes, and the task waits for it */
         LOG_WARN(LOG_CDC_MONGO, "%s", e.msg);
     } else if (rc && o.validation_timeout_ms > 0 &&

@@ -327,6 +327,11 @@ void mongo_target_release(struct mongo_target *t)
     mem_free(t->user);
     mem_free(t->database);
     mem_free(t->seeds);
+    for (size_t i = 0; i < t->options.count; i++) {
+        const struct strmap_entry *o = &t->options.entries[i];
+        if (slice_ieq(o->key, SL("tlsCertificateKeyFilePassword")))
+            mem_wipe((char *)(uintptr_t)o->value.p, o->value.n);
+    }
     strmap_release(&t->options);
     *t = (struct mongo_target){0};
 }

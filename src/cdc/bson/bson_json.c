@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "cdc/bson/bson_chars.h"
 #include "cdc/bson/bson_decimal.h"
+#include "cdc/bson/bson_pretty.h"
 #include "connect/javatext.h"
 
 #define ROOM 256 /* what a member needs besides its name and text */
@@ -581,56 +582,10 @@ static void end(struct out *o)
         o->b->p[o->b->n] = 0;
 }
 
-/* Compact text with line ends and two spaces a level. */
-static void add_pretty(struct slice json, struct strbuf *out)
-{
-    bool in_text = false;
-    unsigned level = 0;
-    for (size_t i = 0; i < json.n; i++) {
-        char c = json.p[i];
-        bool opens = c == '{' || c == '[', closes = c == '}' || c == ']';
-        if (in_text || !(opens || closes || c == ',')) {
-            strbuf_addc(out, c);
-            if (c == '\\')
-                strbuf_addc(out, json.p[++i]); /* never the last: the text's quote follows */
-            else if (c == '"')
-                in_text = !in_text;
-            continue;
-        }
-        if (opens && (json.p[i + 1] == '}' || json.p[i + 1] == ']')) {
-            strbuf_add(out, json.p + i++, 2);
-            continue;
-        }
-        level = opens ? level + 1 : closes ? level - 1 : level;
-        if (!closes)
-            strbuf_addc(out, c);
-        strbuf_addc(out, '\n');
-        for (unsigned k = 0; k < level; k++)
-            strbuf_add(out, "  ", 2);
-        if (closes)
-            strbuf_addc(out, c);
-    }
-}
-
-static void print_pretty(const struct bson_item *i, enum bson_json_mode mode, bool esc,
-                         struct strbuf *out)
-{
-    struct strbuf compact = STRBUF_INIT, pretty = STRBUF_INIT;
-    bson_json_print_item(i, (struct bson_json_form){mode, BSON_JSON_COMPACT}, &compact);
-    add_pretty(strbuf_slice(&compact), esc ? &pretty : out);
-    if (esc)
-        json_add_escaped(out, strbuf_slice(&pretty));
-    enum err failed = compact.failed ? compact.failed : pretty.failed;
-    if (failed && !out->failed)
-        out->failed = failed;
-    strbuf_release(&compact);
-    strbuf_release(&pretty);
-}
-
 void bson_json_print_item(const struct bson_item *i, struct bson_json_form f, struct strbuf *out)
 {
     if (f.space == BSON_JSON_PRETTY) {
-        print_pretty(i, f.mode, false, out);
+        bson_print_pretty(i, f.mode, false, out);
         return;
     }
     struct out o = begin(out, f);
@@ -649,7 +604,7 @@ void bson_json_print_item_escaped(const struct bson_item *i, struct bson_json_fo
                                   struct strbuf *out)
 {
     if (f.space == BSON_JSON_PRETTY) {
-        print_pretty(i, f.mode, true, out);
+        bson_print_pretty(i, f.mode, true, out);
         return;
     }
     struct out o = begin(out, f);

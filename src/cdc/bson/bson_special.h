@@ -1,4 +1,4 @@
-/* cdc/bson/bson_special.h - inside bson_parse: {"$oid": ...} and its like, and the shell's ObjectId("...").
+/* cdc/bson/bson_special.h - inside bson_parse: {"$oid": ...} and its like; the shell's ObjectId("...").
  * Thread: the owner's. */
 #ifndef WEIR_CDC_BSON_BSON_SPECIAL_H
 #define WEIR_CDC_BSON_BSON_SPECIAL_H
@@ -14,7 +14,7 @@ struct bson_parser {
  * value that it stands for was written under `name` and the } read. False: an ordinary document, the
  * lexer is where it was; or the lexer failed. */
 bool bson_special(struct bson_parser *p, struct slice name, struct slice first);
-/* A value that begins with an unquoted word, which was read. False: the lexer failed. */
+/* In bson_shell.c: a value that begins with an unquoted word, which was read. False: the lexer failed. */
 bool bson_word(struct bson_parser *p, struct slice name, struct bson_token word);
 /* In bson_parse.c: the value that begins with the token. False: the lexer failed. */
 bool bson_parse_value(struct bson_parser *p, struct slice name, struct bson_token t);

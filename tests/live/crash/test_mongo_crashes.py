@@ -1,5 +1,5 @@
 """MongoDB: kill -9 of weir under capture load, and of the database again and again during snapshot and streaming: the events
-are the collection's. Short here; ROUNDS says how often."""
+are the collection's. A short form each, and a long one with tools/torture.sh (ROUNDS says how often)."""
 import os
 import random
 import signal
@@ -11,13 +11,15 @@ from mongo import mongo
 from mongo_changes import MongoChanges, arrive, check
 from weirproc import Weir, wait_until
 
-ROUNDS = int(os.environ.get("ROUNDS", "0"))
+ROUNDS = int(os.environ.get("ROUNDS", "50"))
+LENGTHS = ["short", pytest.param("long", marks=pytest.mark.torture)]
 DOCUMENTS = 40000
 
 
 @pytest.mark.timeout(36000)
-def test_weir_is_killed():
-    rounds = max(10, ROUNDS // 5)
+@pytest.mark.parametrize("length", LENGTHS)
+def test_weir_is_killed(length):
+    rounds = 6 if length == "short" else max(20, ROUNDS * 2 // 5)
     with mongo() as db, Weir() as w:
         w.create_connector("k9", db.connector("k9", database_include_list="up", capture_mode="change_streams"))
         w.wait_running("k9")
@@ -33,8 +35,9 @@ def test_weir_is_killed():
 
 
 @pytest.mark.timeout(36000)
-def test_the_database_restarts():
-    restarts = max(5, ROUNDS // 5)
+@pytest.mark.parametrize("length", LENGTHS)
+def test_the_database_restarts(length):
+    restarts = 3 if length == "short" else max(10, ROUNDS // 5)
     with mongo() as db, Weir() as w:
         with db.client(w="majority") as c:
             c.up.t.insert_many([{"_id": i, "v": 1, "pad": "x" * 100} for i in range(1, DOCUMENTS + 1)])

@@ -59,22 +59,15 @@ struct topic_read {
     bool seen; /* a record was there */
 };
 
-static bool count_record(const struct krecord *r, void *arg)
-{
-    struct signal_channels *c = arg;
-    c->position = r->offset + 1;
-    return true;
-}
-
 void signal_channels_begin(struct signal_channels *c)
 {
+    struct error e = {0};
     if (!c->kafka || c->position >= 0)
         return;
-    /* Nothing there yet: all that comes is new. */
-    c->position = 0;
-    struct error e = {0};
-    enum err rc = kclient_read(c->kclient, slice_cstr(c->topic), 0, -2, count_record, c, &e);
-    if (rc && rc != E_NOT_FOUND)
+    enum err rc = kclient_end(c->kclient, slice_cstr(c->topic), 0, &c->position, &e);
+    if (rc == E_NOT_FOUND) /* all that comes is new */
+        c->position = 0;
+    else if (rc)
         LOG_ERR(LOG_CDC, LOG_L_WARN, &e, "signal topic %s cannot be read", c->topic);
 }
 
@@ -116,22 +109,11 @@ static void hand_over(struct topic_read *t, signal_fn fn, void *arg)
     arena_release(&t->arena);
 }
 
-static bool saw_record(const struct krecord *r, void *arg)
-{
-    (void)r;
-    *(bool *)arg = true;
-    return false;
-}
-
-/* The record that was read last is gone and nothing has followed it: a topic that was made anew
- * begins again, and where old records were only removed the beginning is behind them. */
+/* It ends before what was read last: a topic that was made anew begins again. */
 static void follow_restart(struct signal_channels *c)
 {
-    bool there = false;
-    if (c->position > 0 &&
-        kclient_read(c->kclient, slice_cstr(c->topic), 0, c->position - 1, saw_record, &there,
-                     NULL) == E_OK &&
-        !there)
+    int64_t end;
+    if (kclient_end(c->kclient, slice_cstr(c->topic), 0, &end, NULL) == E_OK && end < c->position)
         c->position = 0;
 }
 
@@ -139,7 +121,11 @@ static bool poll_topic(struct signal_channels *c, signal_fn fn, void *arg)
 {
     struct topic_read t = {.c = c};
     struct error e = {0};
-    int64_t from = MAX(c->position, 0);
+    int64_t from = c->position;
+    if (from < 0) {
+        signal_channels_begin(c);
+        return c->position >= 0;
+    }
     arena_init(&t.arena, 4096, ARENA_NO_BUDGET);
     enum err rc = kclient_read(c->kclient, slice_cstr(c->topic), 0, from, take_record, &t, &e);
     if (rc && (rc != E_NOT_FOUND || !c->told_missing)) {
@@ -158,30 +144,56 @@ static bool poll_topic(struct signal_channels *c, signal_fn fn, void *arg)
  * --------------------------------------------------------------------------------------------------
  */
 
-static bool empty_file(const char *path, struct error *e)
+static char *copy_path(const struct signal_channels *c)
 {
-    struct fs_file f;
-    if (fs_open(&f, path, FS_WRITE, e))
-        return false;
-    bool done = fs_truncate(&f, 0, e) == E_OK;
-    fs_close(&f);
-    return done;
+    return xasprintf("%s.taken", c->path);
 }
 
-static void poll_file(struct signal_channels *c, signal_fn fn, void *arg)
+/* E_AGAIN: something was added after `size` bytes. */
+static enum err empty_file(const char *path, size_t size, struct error *e)
+{
+    struct fs_file f;
+    int64_t now = 0;
+    enum err rc = fs_open(&f, path, FS_WRITE, e);
+    if (rc)
+        return rc;
+    rc = fs_size(&f, &now, e);
+    if (rc == E_OK && now != (int64_t)size)
+        rc = E_AGAIN;
+    if (rc == E_OK)
+        rc = fs_truncate(&f, 0, e);
+    fs_close(&f);
+    return rc;
+}
+
+/* The file stays the same one, whoever it belongs to; what is added while it is read is read, too. */
+static enum err move_to_copy(struct signal_channels *c, const char *copy, struct strbuf *text,
+                             struct error *e)
+{
+    enum { TRIES = 10 };
+    enum err rc = E_AGAIN;
+    struct error why = {0};
+    for (int i = 0; i < TRIES && rc == E_AGAIN; i++) {
+        strbuf_reset(text);
+        rc = fs_read_all(c->path, FILE_MAX, text, e);
+        if (rc == E_OK && fs_replace(copy, strbuf_slice(text), &why) && !c->told_copy) {
+            c->told_copy = true;
+            LOG_ERR(LOG_CDC, LOG_L_WARN, &why,
+                    "signals of %s are lost when weir is killed before they are stored", c->path);
+        }
+        if (rc == E_OK)
+            rc = empty_file(c->path, text->n, e);
+    }
+    return rc == E_AGAIN ? error_set(e, rc, "it grows all the time") : rc;
+}
+
+static void take_lines(struct signal_channels *c, struct slice text, signal_fn fn, void *arg)
 {
     struct topic_read t = {.c = c};
-    struct strbuf text = STRBUF_INIT;
     struct error e = {0};
     struct slice line;
-    if (fs_size_of(c->path) <= 0)
-        return;
     arena_init(&t.arena, 4096, ARENA_NO_BUDGET);
-    if (fs_read_all(c->path, FILE_MAX, &text, &e) || !empty_file(c->path, &e)) {
-        LOG_ERR(LOG_CDC, LOG_L_WARN, &e, "signal file %s cannot be taken", c->path);
-        strbuf_reset(&text); /* what stays in the file would be taken again and again */
-    }
-    for (struct slice rest = strbuf_slice(&text); slice_split(&rest, '\n', &line);) {
+    while (slice_split(&text, '\n', &line)) {
         struct signal s;
         if (!slice_trim(line).n)
             continue;
@@ -191,8 +203,42 @@ static void poll_file(struct signal_channels *c, signal_fn fn, void *arg)
         else
             keep(&t, s);
     }
-    strbuf_release(&text);
     hand_over(&t, fn, arg);
+}
+
+static bool poll_file(struct signal_channels *c, signal_fn fn, void *arg)
+{
+    struct strbuf text = STRBUF_INIT;
+    struct error e = {0};
+    enum err rc = E_OK;
+    if (c->taken && !c->stored)
+        return false;
+    char *copy = copy_path(c);
+    bool from_copy = !c->taken && fs_exists(copy); /* of a run before */
+    if (c->taken) {
+        rc = fs_unlink(copy, &e);
+        c->taken = false;
+    }
+    if (rc == E_OK && from_copy)
+        rc = fs_read_all(copy, FILE_MAX, &text, &e);
+    else if (rc == E_OK && fs_size_of(c->path) > 0)
+        rc = move_to_copy(c, copy, &text, &e);
+    if (rc) {
+        LOG_ERR(LOG_CDC, LOG_L_WARN, &e, "signal file %s cannot be taken", c->path);
+        strbuf_reset(&text); /* what stays in the file would be taken again and again */
+    }
+    c->taken = text.n > 0;
+    c->stored = false;
+    if (c->taken)
+        take_lines(c, strbuf_slice(&text), fn, arg);
+    strbuf_release(&text);
+    mem_free(copy);
+    return c->taken;
+}
+
+void signal_channels_stored(struct signal_channels *c)
+{
+    c->stored = true;
 }
 
 bool signal_channels_poll(struct signal_channels *c, signal_fn fn, void *arg)
@@ -205,6 +251,6 @@ bool signal_channels_poll(struct signal_channels *c, signal_fn fn, void *arg)
     if (c->kafka)
         moved = poll_topic(c, fn, arg);
     if (c->file)
-        poll_file(c, fn, arg);
+        moved |= poll_file(c, fn, arg);
     return moved;
 }

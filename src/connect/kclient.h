@@ -126,6 +126,9 @@ typedef bool (*krecord_fn)(const struct krecord *r, void *arg); /* false ends th
 /* Reads a partition from `from` (-2 earliest) to the end as it is now. */
 enum err kclient_read(struct kclient *k, struct slice topic, int32_t partition, int64_t from,
                       krecord_fn fn, void *arg, struct error *e) MUST_CHECK;
+/* The offset that the next record of the partition will have. E_NOT_FOUND: no such topic. */
+enum err kclient_end(struct kclient *k, struct slice topic, int32_t partition, int64_t *out,
+                     struct error *e) MUST_CHECK;
 
 /* --- reading as a member of a group: one consumer per sink task
  * ----------------------------------------------------------------------------------------- */

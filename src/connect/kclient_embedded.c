@@ -185,3 +185,17 @@ enum err kclient_read(struct kclient *k, struct slice topic, int32_t partition, 
     broker_target_close(t);
     return err;
 }
+
+enum err kclient_end(struct kclient *k, struct slice topic, int32_t partition, int64_t *out,
+                     struct error *e)
+{
+    struct broker_target *t;
+    struct broker_partition_info now;
+    enum err err = broker_target_open(k->broker, topic, partition, &t, e);
+    if (err)
+        return err;
+    broker_target_info(t, &now);
+    *out = now.end_offset;
+    broker_target_close(t);
+    return E_OK;
+}

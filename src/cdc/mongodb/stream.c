@@ -64,6 +64,8 @@ enum err mongo_stream_put_offset(struct mongo_stream *s, struct record_batch *b,
     if (strbuf_err(&s->text) ||
         record_batch_offset(b, strbuf_slice(&t->partition), strbuf_slice(&s->text)))
         return no_memory(e);
+    if (t->signals)
+        signal_channels_stored(&t->signals->channels);
     s->unstored = s->wants_offset = false;
     s->stored_ms = clock_mono_ms();
     return E_OK;

@@ -597,6 +597,8 @@ enum err stream_put_offset(struct stream *s, struct record_batch *b)
     enum err rc = record_batch_offset(b, strbuf_slice(&s->t->partition), strbuf_slice(&text));
     strbuf_release(&text);
     mysql_offset_release(&at);
+    if (rc == E_OK && s->t->signals)
+        signal_channels_stored(&s->t->signals->channels);
     return rc;
 }
 

@@ -9,6 +9,7 @@
 struct router {
     struct outbox outbox; /* begins with struct smt */
     bool expand, keep_nulls;
+    bool told_text; /* that a payload stays text */
 };
 
 static void release(void *smt)
@@ -39,6 +40,19 @@ static enum err configure(void **smt, const struct strmap *config, const char *c
     return outbox_configure(&s->outbox, &names, e);
 }
 
+/* Kind and place of the fault; what stands there is the row's. Once: it may be so with every record.
+ */
+static void tell_text(struct router *s, struct error *why)
+{
+    char *near = strstr(why->msg, " near ");
+    if (near)
+        *near = '\0';
+    if (!s->told_text)
+        LOG_WARN(LOG_CONNECT_TASK, "an outbox payload stays text: %s (others are not told)",
+                 why->msg);
+    s->told_text = true;
+}
+
 /* table.expand.json.payload */
 static enum err expand(struct outbox *outbox, struct record_batch *b, struct dbz_field *payload,
                        struct error *e)
@@ -52,7 +66,7 @@ static enum err expand(struct outbox *outbox, struct record_batch *b, struct dbz
     if (rc == E_NOMEM)
         return smt_no_memory(e);
     if (rc)
-        LOG_WARN(LOG_CONNECT_TASK, "an outbox payload stays text: %s", why.msg);
+        tell_text(s, &why);
     return E_OK;
 }
 

@@ -1,6 +1,10 @@
 /* The outbox router. SPEC: connect 7.2; the recorded cases outbox/ have the rest. */
 #include "cdc/transforms/transforms.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/fs.h"
 #include "connect/transforms/smt_case.h"
 #include "helpers.h"
 
@@ -81,10 +85,31 @@ static void test_payloads(void)
         "outbox.event.order \"k\" null id=\"e\"");
 }
 
+/* What is told of a payload that is no JSON: not what it holds. */
+static void test_payload_is_not_told(void)
+{
+    char path[300];
+    struct strbuf told = STRBUF_INIT;
+    struct error e;
+    snprintf(path, sizeof path, "%s/told", test_dir());
+    int saved = dup(STDERR_FILENO), fd = open(path, O_CREAT | O_RDWR | O_TRUNC | O_CLOEXEC, 0600);
+    CHECK(saved >= 0 && fd >= 0 && dup2(fd, STDERR_FILENO) >= 0);
+    run(EXPAND, ENVELOPE, EVENT("c", "\"{\\\"card\\\":4111111111111111x\""),
+        "outbox.event.order \"k\" \"{\\\"card\\\":4111111111111111x\" id=\"e\"");
+    CHECK(dup2(saved, STDERR_FILENO) >= 0);
+    close(saved);
+    close(fd);
+    CHECK_OK(fs_read_all(path, 1 << 16, &told, &e));
+    CHECK(strstr(told.p, "an outbox payload stays text: line 1 column ") != NULL);
+    CHECK(strstr(told.p, "4111") == NULL);
+    strbuf_release(&told);
+}
+
 static const struct test_case tests[] = {
     {"events", test_events},
     {"options", test_options},
     {"payloads", test_payloads},
+    {"payloads that stay text are not told", test_payload_is_not_told},
     {NULL, NULL},
 };
 const struct test_suite test_event_router = {"cdc/transforms/event_router", tests, NULL, NULL};

@@ -43,10 +43,8 @@ void history_release(struct history *h)
     memset(h, 0, sizeof *h);
 }
 
-enum err history_open(struct history *h, struct error *e)
+static enum err ensure_topic(const struct history *h, struct error *e)
 {
-    if (!h->topic || !h->kclient)
-        return E_OK;
     struct kclient_topic found;
     struct slice topic = slice_cstr(h->topic);
     enum err rc = kclient_describe(h->kclient, topic, &found, e);
@@ -61,8 +59,16 @@ enum err history_open(struct history *h, struct error *e)
         if (rc == E_EXISTS)
             rc = E_OK;
     }
+    return rc ? error_wrap(e, "schema history topic %s", h->topic) : E_OK;
+}
+
+enum err history_open(struct history *h, struct error *e)
+{
+    if (!h->topic || !h->kclient)
+        return E_OK;
+    enum err rc = ensure_topic(h, e);
     if (rc)
-        return error_wrap(e, "schema history topic %s", h->topic);
+        return rc;
     LOG_INFO(LOG_CDC_MYSQL, "Database schema history topic '%s' has correct settings", h->topic);
     char *name = xasprintf("%s-schemahistory", h->connector);
     rc = kproducer_open(&h->producer, h->kclient, name, NULL, e);
@@ -139,8 +145,9 @@ static void topic_record(const struct history *h, const struct history_record *r
     strbuf_addc(out, '}');
 }
 
-static enum err write_topic(struct history *h, const struct history_record *records, size_t count,
-                            struct error *e)
+/* All or, for the next ones, none: what failed is not kept to come with them. */
+static enum err send_records(struct history *h, const struct history_record *records, size_t count,
+                             struct error *e)
 {
     struct strbuf text = STRBUF_INIT;
     enum err rc = E_OK;
@@ -152,10 +159,22 @@ static enum err write_topic(struct history *h, const struct history_record *reco
     }
     if (rc == E_OK)
         rc = kproducer_flush(h->producer, e);
-    else
+    if (rc)
         kproducer_abort(h->producer);
     strbuf_release(&text);
     return rc;
+}
+
+static enum err write_topic(struct history *h, const struct history_record *records, size_t count,
+                            struct error *e)
+{
+    enum err rc = send_records(h, records, count, e);
+    if (rc != E_NOT_FOUND)
+        return rc;
+    LOG_WARN(LOG_CDC_MYSQL, "the schema history topic %s was deleted; it is made again", h->topic);
+    error_clear(e);
+    rc = ensure_topic(h, e);
+    return rc ? rc : send_records(h, records, count, e);
 }
 
 enum err history_store(struct history *h, const struct history_record *records, size_t count,

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "base/timezone.h"
 
@@ -18,8 +19,8 @@ struct rule {
     enum { RULE_ANY, RULE_TABLE, RULE_TOPIC } by;
     struct slice name, field; /* field null: all */
 };
-enum { PARTS = 3, PLANS = 16 }; /* before, after, source */
-struct step {                   /* a field that is converted */
+enum { PARTS = 3 /* before, after, source */, PLANS_MAX = 4096 };
+struct step { /* a field that is converted */
     uint32_t field;
     enum { STEP_SHIFT, STEP_TIMESTAMP, STEP_TIME, STEP_LEFT_ALONE } what;
     int64_t per_s;     /* of STEP_SHIFT: units in a second */
@@ -27,7 +28,7 @@ struct step {                   /* a field that is converted */
 };
 /* What is done to events of one schema about one table in one topic. */
 struct plan {
-    const struct schema *schema; /* a reference; NULL: unused */
+    const struct schema *schema; /* a reference */
     char *topic, *table;         /* table NULL: none */
     int at[PARTS];               /* of the envelope; -1: not there */
     struct step *steps[PARTS];
@@ -41,18 +42,20 @@ struct converter {
     bool exclude;
     bool warned;
     struct strbuf text;
-    struct plan plans[PLANS];
-    size_t next_plan;
+    struct map plans; /* of schema, topic and table */
+    const struct plan *last;
+    struct strbuf key;
 };
 
-static void plan_release(struct plan *p)
+static void plan_free(void *plan)
 {
+    struct plan *p = plan;
     schema_unref(p->schema);
     for (size_t i = 0; i < PARTS; i++)
         mem_free(p->steps[i]);
     mem_free(p->topic);
     mem_free(p->table);
-    *p = (struct plan){0};
+    mem_free(p);
 }
 
 static void release(void *smt)
@@ -60,9 +63,9 @@ static void release(void *smt)
     struct converter *s = smt;
     timezone_close(s->zone);
     mem_free(s->rules);
-    for (size_t i = 0; i < PLANS; i++)
-        plan_release(&s->plans[i]);
+    map_release(&s->plans, plan_free);
     strbuf_release(&s->text);
+    strbuf_release(&s->key);
     smt_free(s);
 }
 
@@ -104,6 +107,8 @@ static enum err configure(void **smt, const struct strmap *config, const char *c
     struct slice name = smt_text(&s->smt, "converted.timezone");
     struct error why = {0};
     strbuf_init(&s->text, 0);
+    strbuf_init(&s->key, 0);
+    map_init(&s->plans);
     if (!name.n)
         return dbz_bad_option(e, "converted.timezone", "A value is required");
     if (timezone_open(&s->zone, name, &why))
@@ -347,17 +352,11 @@ static bool is_text(const char *own, struct slice text)
     return own ? slice_eq_c(text, own) : slice_is_null(text);
 }
 
-static const struct plan *plan_of(struct converter *s, const struct record *r, struct slice table)
+static struct plan *plan_new(const struct converter *s, const struct record *r, struct slice table)
 {
     static const struct slice parts[PARTS] = {SL_INIT("before"), SL_INIT("after"),
                                               SL_INIT("source")};
-    for (size_t i = 0; i < PLANS; i++) {
-        const struct plan *p = &s->plans[i];
-        if (p->schema == r->value_schema && is_text(p->topic, r->topic) && is_text(p->table, table))
-            return p;
-    }
-    struct plan *p = &s->plans[s->next_plan++ % PLANS];
-    plan_release(p);
+    struct plan *p = xcalloc(1, sizeof *p);
     p->schema = schema_ref(r->value_schema);
     p->topic = slice_dup(r->topic);
     p->table = slice_dup(table); /* NULL for the null slice */
@@ -367,6 +366,31 @@ static const struct plan *plan_of(struct converter *s, const struct record *r, s
             plan_part(s, p, i, &r->value_schema->fields[p->at[i]], table, r->topic);
     }
     return p;
+}
+
+/* Of old versions of tables none is needed again, but nothing says so: at some number all go. */
+static const struct plan *plan_of(struct converter *s, const struct record *r, struct slice table)
+{
+    const struct plan *p = s->last;
+    if (p && p->schema == r->value_schema && is_text(p->topic, r->topic) &&
+        is_text(p->table, table))
+        return p;
+    strbuf_reset(&s->key);
+    strbuf_add(&s->key, (const char *)&r->value_schema, sizeof r->value_schema);
+    strbuf_add_slice(&s->key, r->topic);
+    strbuf_add(&s->key, table.p ? "\0t" : "\0n", 2);
+    strbuf_add_slice(&s->key, table);
+    struct plan *found = map_get(&s->plans, strbuf_slice(&s->key));
+    if (!found) {
+        if (s->plans.count >= PLANS_MAX) {
+            map_release(&s->plans, plan_free);
+            map_init(&s->plans);
+        }
+        found = plan_new(s, r, table);
+        (void)map_put(&s->plans, strbuf_slice(&s->key), found);
+    }
+    s->last = found;
+    return found;
 }
 
 /* --- records ------------------------------------------------------------------------------------

@@ -214,7 +214,9 @@ static enum err poll_snapshot(struct mysql_task *t, struct record_batch *b, stru
 static enum err poll_stream(struct mysql_task *t, struct record_batch *b, struct error *e)
 {
     if (!t->stream) {
-        if (t->o.streaming_delay_ms > 0 && task_sleep(t->ctx, t->o.streaming_delay_ms))
+        bool after_snapshot = atomic_load_explicit(&t->snapshot_ended_ms, memory_order_relaxed) > 0;
+        if (after_snapshot && t->o.streaming_delay_ms > 0 &&
+            task_sleep(t->ctx, t->o.streaming_delay_ms))
             return E_OK;
         LOG_INFO(LOG_CDC_MYSQL, "Starting streaming");
         t->stream = stream_new(t);

@@ -310,3 +310,17 @@ def test_a_snapshot_ends_at_once_when_it_is_told_to(server, weir):
     wait_until(lambda: server.sql("SELECT id FROM information_schema.processlist WHERE user = 'debezium' AND info LIKE '%SLEEP(0.05)%'"))
     assert deleted_in(weir, name) < 3
     assert "did not stop in time" not in weir.log()
+
+
+def test_a_pause_after_the_snapshot_only(mariadb, weir):
+    name = "sm_pause"
+    make(mariadb, name)
+    start(mariadb, weir, name, streaming_delay_ms=6000)
+    assert ops(weir, name, "a", 3) == ["r"] * 3
+    assert "Starting streaming" not in weir.log()
+    wait_until(lambda: "Starting streaming" in weir.log())
+    began = time.monotonic()
+    restart(weir, name)
+    mariadb.sql(f"INSERT INTO {name}.a VALUES (4, 4)")
+    assert ops(weir, name, "a", 4)[-1] == "c"
+    assert time.monotonic() - began < 6

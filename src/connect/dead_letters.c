@@ -11,7 +11,7 @@ struct dead_letters {
     struct kproducer *producer;
     char *topic, *connector;
     int task;
-    int64_t replication;
+    int16_t replication;
     bool with_context;
     struct khead *heads; /* of one record */
     size_t cap;
@@ -25,7 +25,7 @@ static enum err make_topic(struct dead_letters *d, struct error *e)
     if (err != E_NOT_FOUND)
         return err;
     error_clear(e);
-    err = kclient_create(d->k, topic, 1, (int16_t)d->replication, NULL, e);
+    err = kclient_create(d->k, topic, 1, d->replication, NULL, e);
     if (err != E_EXISTS)
         return err;
     error_clear(e);
@@ -45,7 +45,9 @@ enum err dead_letters_open(struct dead_letters **out, struct kclient *k, const c
     d->topic = slice_dup(topic);
     d->connector = xstrdup(connector);
     d->task = task;
-    d->replication = strmap_i64(config, "errors.deadletterqueue.topic.replication.factor", 3);
+    int64_t replication = strmap_i64(config, "errors.deadletterqueue.topic.replication.factor", 3);
+    d->replication =
+        (int16_t)MAX(MIN(replication, INT16_MAX), INT16_MIN); /* the broker refuses it */
     d->with_context = strmap_flag(config, "errors.deadletterqueue.context.headers.enable", false);
     enum err err = make_topic(d, e);
     if (err) {

@@ -56,7 +56,8 @@ static enum err number(const struct strmap *own, const struct topic_rule *base, 
                          "has no default value.",
                          group, key);
     }
-    if (slice_to_i64(text, out) == E_OK && *out >= INT16_MIN && *out <= INT32_MAX)
+    int64_t most = strcmp(type, "SHORT") == 0 ? INT16_MAX : INT32_MAX;
+    if (slice_to_i64(text, out) == E_OK && *out >= -most - 1 && *out <= most)
         return E_OK;
     char name[400];
     snprintf(name, sizeof name, "topic.creation.%s.%s", group, key);

@@ -86,7 +86,6 @@ struct mongo_options {
     struct slice field_exclude;
     struct slice field_renames;
     struct slice filter_overrides; /* the queries: mongo_options_query */
-    struct slice auth_class;
     struct slice ssl_keystore;
     struct slice ssl_keystore_password;
     struct slice ssl_truststore;

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/http_url.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "cli/password.h"
 #include "connect/inspect.h"
@@ -16,18 +17,20 @@ static const char usage[] =
     "weir doctor - looks at a database as a connector would: what is missing, and what to type\n"
     "\n"
     "usage: weir doctor [--set OPTION=VALUE]... mysql://USER[:PASSWORD]@HOST[:PORT]/[DATABASE]\n"
+    "       weir doctor [--set OPTION=VALUE]... "
+    "mongodb://[USER[:PASSWORD]@]HOST[:PORT]/[?OPTION...]\n"
     "       weir doctor [--set OPTION=VALUE]... CONNECTOR.json\n"
     "\n"
-    "  mariadb:// for MariaDB. Without a password in the URL $MYSQL_PWD is taken, else the "
-    "terminal\n"
-    "  asks; one in the URL stays in the shell's history, and ps shows it for a moment. Options "
-    "are\n"
-    "  those of the connector (database.ssl.mode=verify_ca, table.include.list=shop.orders). Exit\n"
-    "  status: 0 a connector would run, 1 something is missing, 2 the question was not "
-    "understood.\n";
+    "  mariadb:// for MariaDB. Without a password in the URL $MYSQL_PWD ($MONGODB_PWD) is taken,\n"
+    "  else the terminal asks; one in the URL stays in the shell's history, and ps shows it for a\n"
+    "  moment. Options are those of the connector (database.ssl.mode=verify_ca,\n"
+    "  table.include.list=shop.orders). Exit status: 0 a connector would run, 1 something is\n"
+    "  missing, 2 the question was not understood.\n";
 
 /* --- the question -------------------------------------------------------------------------------
  */
+
+#define MONGO_URL SL("mongodb.connection.string")
 
 static const struct {
     const char *scheme, *class_name;
@@ -102,8 +105,18 @@ static enum err put_query(struct url_reader *u, struct slice text)
     return rc;
 }
 
+static bool is_mongo(struct slice url)
+{
+    return slice_istarts(url, SL("mongodb://")) || slice_istarts(url, SL("mongodb+srv://"));
+}
+
 enum err doctor_url(struct slice url, struct strmap *config, struct error *e)
 {
+    if (is_mongo(url)) { /* the connector's own option, as it stands */
+        strmap_set(config, SL("connector.class"), SL("MongoDbConnector"));
+        strmap_set(config, MONGO_URL, url);
+        return E_OK;
+    }
     struct url_reader u = {.config = config, .e = e};
     ptrdiff_t colon = slice_find(url, SL("://"));
     const char *class_name = NULL;
@@ -111,9 +124,9 @@ enum err doctor_url(struct slice url, struct strmap *config, struct error *e)
         if (slice_eq_c(slice_sub(url, 0, (size_t)colon), schemes[i].scheme))
             class_name = schemes[i].class_name;
     if (!class_name)
-        return error_set(
-            e, E_INVALID,
-            "a URL begins with mysql:// or mariadb://; other names are taken for files");
+        return error_set(e, E_INVALID,
+                         "a URL begins with mysql://, mariadb:// or mongodb://; other names are "
+                         "taken for files");
     struct slice rest = slice_sub(url, (size_t)colon + 3, url.n), query = SLICE_NULL,
                  path = SLICE_NULL, user = SLICE_NULL;
     ptrdiff_t at = slice_find_char(rest, '?');
@@ -186,18 +199,59 @@ static enum err read_file(const char *path, struct strmap *config, struct error 
     return rc;
 }
 
-/* A password from $MYSQL_PWD, else from the terminal; an account may do without one. */
+/* A password from the environment, else from the terminal; an account may do without one: then
+ * E_NOT_FOUND. */
+static enum err get_password(const char *variable, struct strbuf *out, struct error *e)
+{
+    const char *password = getenv(variable);
+    if (!password)
+        return password_ask("Password: ", out, e);
+    strbuf_adds(out, password);
+    return E_OK;
+}
+
+/* Where the password of a MongoDB URL goes that names a user only (USER@); -1: nowhere. */
+static ptrdiff_t password_gap(struct slice url)
+{
+    ptrdiff_t query = slice_find_char(url, '?'), start = slice_find(url, SL("://"));
+    struct slice front = query < 0 ? url : slice_sub(url, 0, (size_t)query);
+    ptrdiff_t at = slice_rfind_char(front, '@');
+    return at > start + 3 &&
+                   slice_find_char(slice_sub(url, (size_t)start + 3, (size_t)at), ':') < 0 &&
+                   slice_find(url, SL("X509")) < 0
+               ? at
+               : -1;
+}
+
+static enum err find_mongo_password(struct strmap *config, struct error *e)
+{
+    struct slice url = strmap_get(config, MONGO_URL);
+    ptrdiff_t at = password_gap(url);
+    struct strbuf typed = STRBUF_INIT, whole = STRBUF_INIT;
+    enum err rc = at < 0 ? E_NOT_FOUND : get_password("MONGODB_PWD", &typed, e);
+    if (rc == E_OK) {
+        strbuf_add_slice(&whole, slice_sub(url, 0, (size_t)at));
+        strbuf_addc(&whole, ':');
+        for (size_t i = 0; i < typed.n; i++)
+            strbuf_addf(&whole, "%%%02X", (unsigned char)typed.p[i]);
+        strbuf_add_slice(&whole, slice_sub(url, (size_t)at, url.n));
+        strmap_set(config, MONGO_URL, strbuf_slice(&whole));
+    }
+    mem_wipe(typed.p, typed.n);
+    mem_wipe(whole.p, whole.n);
+    strbuf_release(&typed);
+    strbuf_release(&whole);
+    return rc == E_NOT_FOUND ? E_OK : rc;
+}
+
 static enum err find_password(struct strmap *config, struct error *e)
 {
-    const char *password = getenv("MYSQL_PWD");
     struct strbuf typed = STRBUF_INIT;
+    if (strmap_has(config, MONGO_URL))
+        return find_mongo_password(config, e);
     if (strmap_has(config, SL("database.password")))
         return E_OK;
-    if (password) {
-        strmap_set(config, SL("database.password"), slice_cstr(password));
-        return E_OK;
-    }
-    enum err rc = password_ask("Password: ", &typed, e);
+    enum err rc = get_password("MYSQL_PWD", &typed, e);
     if (rc == E_OK && typed.n)
         strmap_set(config, SL("database.password"), strbuf_slice(&typed));
     mem_wipe(typed.p, typed.n);
@@ -232,7 +286,7 @@ static enum err parse(int argc, char **argv, struct strmap *config, const char *
     }
     if (rc == E_OK && !*target)
         rc = error_set(e, E_INVALID,
-                       "which database? mysql://USER@HOST/, or a "
+                       "which database? mysql://USER@HOST/, mongodb://HOST/, or a "
                        "connector's JSON file; see weir doctor --help");
     bool is_url = rc == E_OK && strstr(*target, "://");
     if (rc == E_OK)
@@ -334,6 +388,8 @@ int doctor_main(int argc, char **argv, const struct connect_plugins *const *plug
     } else {
         struct inspection found;
         inspection_init(&found);
+        if (log_set_level("root", LOG_L_ERROR)) /* the page tells it */
+            fputs("weir doctor: the log stays as it is\n", stderr);
         ops->inspect(&config, &found);
         status = print_page(&found);
         inspection_release(&found);

@@ -161,6 +161,8 @@ static void on_topology(const mongoc_apm_topology_changed_t *event)
 {
     struct mongo_client_pool *p = libmongoc.apm_topology_changed_get_context(event);
     char before[300], after[300];
+    if (atomic_load_explicit(&p->closing, memory_order_relaxed))
+        return;
     bool had = find_primary(libmongoc.apm_topology_changed_get_previous_description(event), before,
                             sizeof before);
     bool has = find_primary(libmongoc.apm_topology_changed_get_new_description(event), after,
@@ -224,6 +226,7 @@ void mongo_client_pool_close(struct mongo_client_pool *p)
     pthread_t thread;
     if (!p)
         return;
+    atomic_store_explicit(&p->closing, true, memory_order_relaxed);
     p->socket.stop = &closed; /* the one that was given may go away now */
     pthread_attr_init(&detached);
     pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);

@@ -15,6 +15,7 @@ struct mongo_client_pool {
     struct mongo_socket_options socket;
     struct mongo_server server;
     _Atomic uint64_t elections;
+    atomic_bool closing; /* what the driver tells from now on is of no interest */
 };
 
 /* Counts what the driver tells about members; before the first client is taken. */

@@ -7,6 +7,7 @@
 #include "cdc/mongodb/access.h"
 #include "cdc/mongodb/client.h"
 #include "cdc/mongodb/diagnose.h"
+#include "cdc/mongodb/inspect.h"
 #include "cdc/mongodb/options.h"
 #include "cdc/mongodb/task.h"
 
@@ -78,6 +79,7 @@ const struct connector_ops mongo_connector_ops = {
     .kind = CONNECTOR_SOURCE,
     .rows = mongo_option_rows,
     .validate = validate,
+    .inspect = mongo_inspect,
     .source = &mongo_source_ops,
     .offsets_by_framework = true,
 };

@@ -4,7 +4,10 @@
 #include "cdc/mongodb/options.h"
 
 #include "base/log.h"
+#include "base/mem.h"
+#include "cdc/bson/bson_parse.h"
 #include "cdc/keystore.h"
+#include "cdc/mongodb/fields.h"
 #include "cdc/mongodb/target.h"
 #include "cdc/option_check.h"
 
@@ -101,6 +104,18 @@ static void check_target(struct option_checker *k)
         option_problem(k, "with capture.scope=database it is the name of a database");
 }
 
+static void check_fields(struct option_checker *k)
+{
+    bool renames = strcmp(k->row->name, "field.renames") == 0;
+    struct field_rules *rules = NULL;
+    const char *option = NULL;
+    struct error e = {0};
+    if (field_rules_new(&rules, renames ? SLICE_NULL : k->value, renames ? k->value : SLICE_NULL,
+                        &option, &e))
+        option_problem(k, e.msg);
+    field_rules_free(rules);
+}
+
 /* --- snapshots and the cursor ------------------------------------------------------------------- */
 
 /* A mode written in Java: the original looks for its name, and finds no class here. */
@@ -115,6 +130,46 @@ static void check_snapshot_mode(struct option_checker *k)
         option_problem_at(
             k, "snapshot.mode.custom.name",
             "snapshot.mode.custom.name cannot be empty when snapshot.mode 'custom' is defined");
+}
+
+/* Text as the mongo shell writes it, too. */
+static bool parses(struct slice text, enum bson_kind kind, struct error *e)
+{
+    struct arena a;
+    struct slice out;
+    arena_init(&a, 4096, ARENA_NO_BUDGET);
+    bool ok = bson_parse(text, kind, &a, &out, e) == E_OK;
+    arena_release(&a);
+    return ok;
+}
+
+static void check_pipeline(struct option_checker *k)
+{
+    struct error e = {0};
+    char text[sizeof e.msg + 64];
+    if (parses(k->value, BSON_ARRAY, &e))
+        return;
+    snprintf(text, sizeof text, "Change stream pipeline JSON is invalid: %s", e.msg);
+    option_problem(k, text);
+}
+
+/* Each collection in the list has its query in an option of its own. */
+static void check_queries(struct option_checker *k)
+{
+    struct slice rest = k->value, part;
+    struct error e = {0};
+    while (slice_split(&rest, ',', &part)) {
+        part = slice_trim(part);
+        char *name = xasprintf("%s." PRI_SL, k->row->name, ARG_SL(part));
+        struct slice query = slice_trim(strmap_get_c(k->config, name));
+        if (query.n && !parses(query, BSON_DOCUMENT, &e)) {
+            char *text =
+                xasprintf("the query for " PRI_SL " is no JSON document: %s", ARG_SL(part), e.msg);
+            option_problem(k, text);
+            mem_free(text);
+        }
+        mem_free(name);
+    }
 }
 
 static void check_oversize(struct option_checker *k)
@@ -142,6 +197,7 @@ static const struct option_check_row rows[] = {
     {"mongodb.ssl.truststore", {check_store}},
     {"internal.mongodb.allow.offset.invalidation", {option_bool}},
     {"cursor.max.await.time.ms", {option_natural_int}},
+    {"cursor.pipeline", {check_pipeline}},
     {"cursor.pipeline.order", {option_choice}, .choices = "internal_first, user_first, user_only"},
     {"cursor.oversize.skip.threshold", {option_int}},
     {"cursor.oversize.handling.mode",
@@ -203,6 +259,9 @@ static const struct option_check_row rows[] = {
     {"database.exclude.list", {option_excludes, check_list}, .other = "database.include.list"},
     {"collection.include.list", {check_list}},
     {"collection.exclude.list", {option_excludes, check_list}, .other = "collection.include.list"},
+    {"field.exclude.list", {check_fields}},
+    {"field.renames", {check_fields}},
+    {"snapshot.collection.filter.overrides", {check_queries}},
     {"weir.mongodb.direct.fallback", {option_bool}},
     {"weir.mongodb.auto.initiate", {option_bool}},
 };

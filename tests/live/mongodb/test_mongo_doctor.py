@@ -12,6 +12,7 @@ import pymongo
 import pytest
 
 from databases import missing
+from kafka_io import events
 from mongo import mongo
 from weirproc import BINARY, Weir, free_port, wait_until
 
@@ -149,6 +150,26 @@ def test_no_set_is_named(weir, healthy):
     assert validate(weir, f"mongodb://127.0.0.1:{healthy.port}") == []
     assert "Replica set not specified in connection string for REPLICA_SET cluster." in weir.log()
     assert validate(weir, f"mongodb://127.0.0.1:{healthy.port}/?directConnection=true") == []
+
+
+@pytest.mark.timeout(240)
+def test_no_primary(weir):
+    """One member of three is left: it can be no primary. The connector is taken, and begins when the others come back."""
+    with mongo("mongodb3") as db:
+        with db.client(w="majority") as client:
+            client.shop.t.insert_one({"_id": 1})
+        db.kill(1)
+        db.kill(2)
+        wait_until(lambda: db.primary() is None, 60)
+        assert validate(weir, db.uri()) == []
+        assert 'the replica set "rs0" has no primary now (' in weir.log()
+        page = " ".join(doctor(db.uri())[1].split())
+        assert f"127.0.0.1:{db.port}: secondary" in page and f"127.0.0.1:{db.port + 1}: Connection refused" in page and "rs.status()" in page, page
+        weir.create_connector("waits", {**db.connector("waits", database_include_list="shop"), "retriable.restart.connector.wait.ms": "1000"})
+        db.start_member(1)
+        db.wait_primary()
+        assert events(weir.bootstrap, "waits.shop.t", 1, timeout=90)[0][1]["op"] == "r"
+        weir.rest("DELETE", "/connectors/waits")
 
 
 # --- names that lead nowhere ---------------------------------------------------------------------

@@ -29,6 +29,8 @@ static void queue(struct metrics_context *c, const struct mysql_task *t)
     add(c, "QueueTotalCapacity", "max.queue.size.", (double)t->o.max_queue_size);
     add(c, "QueueRemainingCapacity", "All of it: records are not queued here.",
         (double)t->o.max_queue_size);
+    add(c, "MaxQueueSizeInBytes", "max.queue.size.in.bytes: most bytes of a batch; 0: as built.",
+        (double)t->o.max_queue_bytes);
 }
 
 static void streaming(struct metrics_context *c, const struct mysql_task *t, int phase)

@@ -237,6 +237,8 @@ static void options_derive(struct mysql_options *o)
     o->binary = (enum binary_mode)option_word(binary_words, o->binary_mode, BINARY_BYTES);
     o->on_event_error =
         (enum failure_mode)option_word(option_failure_words, o->event_failure_mode, FAILURE_FAIL);
+    o->on_value_error =
+        (enum failure_mode)option_word(option_failure_words, o->value_failure_mode, FAILURE_WARN);
     o->on_schema_error = (enum failure_mode)option_word(option_failure_words,
                                                         o->inconsistent_schema_mode, FAILURE_FAIL);
     o->adjust_schema = (enum adjustment_mode)option_word(option_adjustment_words,

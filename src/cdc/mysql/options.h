@@ -58,8 +58,10 @@ struct mysql_options {
     struct slice ssl_truststore_password;
     struct slice ssl_mode;
     struct slice event_failure_mode;
+    struct slice value_failure_mode;
     int32_t max_batch_size;
     int32_t max_queue_size;
+    int64_t max_queue_bytes;
     bool transaction_metadata;
     struct slice skipped_operations;
     int64_t snapshot_delay_ms;
@@ -143,7 +145,7 @@ struct mysql_options {
     bool bigint_precise;
     enum time_mode time;
     enum binary_mode binary;
-    enum failure_mode on_event_error, on_schema_error;
+    enum failure_mode on_event_error, on_schema_error, on_value_error;
     enum adjustment_mode adjust_schema, adjust_field;
     enum row_count_order table_order;
     bool insert_delete; /* how windows are marked */

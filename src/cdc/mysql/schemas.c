@@ -202,6 +202,7 @@ struct shape *shape_new(const struct shape_rules *r, const struct mysql_table *t
     struct shape *s = xcalloc(1, sizeof *s);
     struct strbuf name = STRBUF_INIT;
     s->table = mysql_table_ref(table);
+    s->on_value_error = r->options->on_value_error;
     arena_init(&s->arena, 4096, ARENA_NO_BUDGET);
     s->codecs = arena_calloc(&s->arena, table->column_count + 1, sizeof *s->codecs);
     s->slots = arena_calloc(&s->arena, table->column_count + 1, sizeof *s->slots);
@@ -253,6 +254,21 @@ static enum err row_failed(const struct shape *s, uint32_t i, enum err rc, struc
                      ARG_SL(t->columns[i].name), ARG_SL(t->db), ARG_SL(t->name), err_name(rc));
 }
 
+/* A value of column i that can't be read. SPEC: cdc-mysql 1.3 */
+static enum err unreadable(const struct shape *s, const struct codec *c, uint32_t i, enum err rc,
+                           struct value *out)
+{
+    const struct mysql_table *t = s->table;
+    if (rc == E_NOMEM || s->on_value_error == FAILURE_FAIL)
+        return rc;
+    LOG_AT(LOG_CDC_MYSQL, s->on_value_error == FAILURE_SKIP ? LOG_L_DEBUG : LOG_L_WARN,
+           "Failed to properly convert data value for '" PRI_SL "." PRI_SL "." PRI_SL
+           "' (%s): it is told as null would be",
+           ARG_SL(t->db), ARG_SL(t->name), ARG_SL(t->columns[i].name), err_name(rc));
+    *out = c->on_null;
+    return E_OK;
+}
+
 /* JSON that was logged as differences to the image before. */
 static enum err partial_json(const struct codec *c, struct value_env *env,
                              const struct mysql_cell *before, const struct mysql_cell *cell,
@@ -283,10 +299,13 @@ static enum err column_value(const struct shape *s, const struct codec *c, struc
                              struct error *e)
 {
     enum err rc;
-    if (UNLIKELY(im->cells[i].state == CELL_PARTIAL))
+    if (UNLIKELY(im->cells[i].state == CELL_PARTIAL)) {
         rc = partial_json(c, env, im->before ? &im->before[i] : NULL, &im->cells[i], out, e);
-    else
+    } else {
         rc = codec_cell(c, env, &im->map->columns[i], &im->cells[i], out);
+        if (UNLIKELY(rc))
+            rc = unreadable(s, c, i, rc, out);
+    }
     return UNLIKELY(rc) ? row_failed(s, i, rc, e) : E_OK;
 }
 
@@ -311,15 +330,22 @@ enum err shape_cells(const struct shape *s, struct value_env *env,
     return rc;
 }
 
+static enum err text_value(const struct shape *s, const struct codec *c, struct value_env *env,
+                           uint32_t column, struct slice text, struct value *out)
+{
+    enum err rc = codec_text(c, env, text, out);
+    return UNLIKELY(rc) ? unreadable(s, c, column, rc, out) : E_OK;
+}
+
 enum err shape_text(const struct shape *s, struct value_env *env, uint32_t column,
                     struct slice text, struct value *row)
 {
     if (s->slots[column] < 0)
         return E_OK;
-    enum err rc = codec_text(&s->codecs[column], env, text, &row[s->slots[column]]);
+    enum err rc = text_value(s, &s->codecs[column], env, column, text, &row[s->slots[column]]);
     for (uint32_t k = 0; UNLIKELY(s->key_codecs != NULL) && k < s->key_count && rc == E_OK; k++)
         if (s->key_columns[k] == column && s->key_codecs[k].schema)
-            rc = codec_text(&s->key_codecs[k], env, text, &row[s->key_slots[k]]);
+            rc = text_value(s, &s->key_codecs[k], env, column, text, &row[s->key_slots[k]]);
     return rc;
 }
 

@@ -39,6 +39,7 @@ struct shape {
     const struct mysql_table *table; /* one reference */
     struct arena arena;              /* texts and arrays below */
     struct slice topic;
+    enum failure_mode on_value_error;
     struct codec *codecs; /* one per table column */
     int32_t *slots;       /* position in a row, or -1: not wanted */
     uint32_t field_count; /* fields of the value */
@@ -65,7 +66,8 @@ void shape_topic(const struct mysql_options *o, struct slice db, struct slice ta
                  struct strbuf *out);
 
 /* One image: cells in table order. before: cells of the image before, for partial JSON; may be
- * NULL. E_NOMEM: over the batch's budget; E_CORRUPT. */
+ * NULL. A value that can't be read is null, or as its column has it for null, unless
+ * event.converting.failure.handling.mode says fail. E_NOMEM: over the batch's budget; E_CORRUPT. */
 enum err shape_cells(const struct shape *s, struct value_env *env,
                      const struct mysql_table_map *map, const struct mysql_cell *cells,
                      const struct mysql_cell *before, struct value **row,

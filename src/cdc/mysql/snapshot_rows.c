@@ -124,7 +124,7 @@ enum err snapshot_rows(struct snapshot *s, struct record_batch *b, bool *done, s
         return snapshot_merge_rows(s, b, done, e);
     snapshot_batch_texts(s, b);
     enum err rc = next_table(s, e);
-    while (rc == E_OK && s->row_ready && b->count < limit && !mysql_task_batch_full(b) &&
+    while (rc == E_OK && s->row_ready && b->count < limit && !mysql_task_batch_full(s->t, b) &&
            !snapshot_is_slow(b, started))
         rc = one_row(s, b, t, e);
     atomic_store_explicit(&s->t->rows_read, s->total, memory_order_relaxed);

@@ -546,7 +546,8 @@ static enum err inner_events(struct stream *s, struct record_batch *b, size_t li
                              struct error *e)
 {
     struct mysql_event ev;
-    while (s->in_payload && b->count < limit && !signals_hold(s->t->signals)) {
+    while (s->in_payload && b->count < limit && !mysql_task_batch_full(s->t, b) &&
+           !signals_hold(s->t->signals)) {
         enum err rc = mysql_binlog_inner(s->binlog, &ev, e);
         if (rc == E_NOT_FOUND) {
             s->in_payload = false;
@@ -627,7 +628,7 @@ static enum err read_events(struct stream *s, struct record_batch *b, struct err
     size_t limit = mysql_task_batch_limit(s->t);
     int64_t end = clock_mono_ms() + POLL_MS;
     enum err rc = inner_events(s, b, limit, e);
-    for (unsigned n = 0; rc == E_OK && b->count < limit && !mysql_task_batch_full(b) &&
+    for (unsigned n = 0; rc == E_OK && b->count < limit && !mysql_task_batch_full(s->t, b) &&
                          !signals_hold(s->t->signals);
          n++) {
         struct slice raw;

@@ -99,10 +99,11 @@ enum err mysql_task_report_changes(struct mysql_task *t, const struct mysql_chan
 /* Most records of a poll: what max.batch.size says; records that are text are cheap, so that without
  * it more of them make a batch. */
 size_t mysql_task_batch_limit(const struct mysql_task *t);
-/* And enough bytes. */
-static inline bool mysql_task_batch_full(const struct record_batch *b)
+/* And enough bytes: some megabytes, or fewer that max.queue.size.in.bytes says. */
+static inline bool mysql_task_batch_full(const struct mysql_task *t, const struct record_batch *b)
 {
-    return b->arena.used >= (size_t)8 << 20 || b->bytes >= (size_t)4 << 20;
+    size_t most = t->o.max_queue_bytes > 0 ? (size_t)t->o.max_queue_bytes : SIZE_MAX;
+    return b->arena.used >= MIN((size_t)8 << 20, most) || b->bytes >= MIN((size_t)4 << 20, most);
 }
 bool mysql_task_captures(const struct mysql_task *t, const struct mysql_table *table);
 static inline bool mysql_task_mariadb(const struct mysql_task *t)

@@ -27,6 +27,7 @@ static void open_stream(struct fixture *f, bool mariadb, const char *offset)
     memset(f, 0, sizeof *f);
     strmap_init(&f->config);
     strmap_set(&f->config, SL("topic.prefix"), SL("p"));
+    strmap_set(&f->config, SL("event.converting.failure.handling.mode"), SL("fail"));
     CHECK_OK(
         mysql_options_load(&t->o, mariadb ? FLAVOUR_MARIADB : FLAVOUR_MYSQL, &f->config, NULL));
     t->server.mariadb = mariadb;
@@ -437,6 +438,49 @@ static void test_rows_fail(void)
     }
 }
 
+/* event.converting.failure.handling.mode: only "fail" makes the event one that failed. */
+static void test_values_fail(void)
+{
+    for (enum failure_mode mode = FAILURE_WARN; mode <= FAILURE_SKIP; mode++) {
+        struct fixture f;
+        struct mysql_map_column columns[2];
+        open_stream(&f, false, START);
+        f.t.o.on_value_error = mode;
+        with_documents(&f, columns);
+        CHECK_OK(feed_two_events(&f, 3));
+        CHECK_INT(f.batch.count, 2 * ROWS);
+        check_ids(&f, 1);
+        for (size_t i = 0; i < f.batch.count; i++) {
+            const struct value *row = f.batch.records[i].value.u.v[ENVELOPE_AFTER].u.v;
+            CHECK((row[1].kind == VALUE_NULL) == (i == 3));
+        }
+        close_stream(&f);
+    }
+}
+
+/* max.queue.size.in.bytes bounds a batch. */
+static void test_batch_bytes(void)
+{
+    struct fixture f;
+    open_stream(&f, false, START);
+    CHECK_INT(f.t.o.max_queue_bytes, 0);
+    f.batch.bytes = (4 << 20) - 1;
+    CHECK(!mysql_task_batch_full(&f.t, &f.batch));
+    f.t.o.max_queue_bytes = 1000;
+    CHECK(mysql_task_batch_full(&f.t, &f.batch));
+    f.batch.bytes = 999;
+    CHECK(!mysql_task_batch_full(&f.t, &f.batch));
+    f.t.o.max_queue_bytes = INT64_MAX; /* not more than without it */
+    f.batch.bytes = 4 << 20;
+    CHECK(mysql_task_batch_full(&f.t, &f.batch));
+    f.t.o.max_queue_bytes = 1000;
+    f.batch.bytes = 0;
+    CHECK(arena_try_alloc(&f.batch.arena, 2000) !=
+          NULL); /* what values of records take counts, too */
+    CHECK(mysql_task_batch_full(&f.t, &f.batch));
+    close_stream(&f);
+}
+
 /* The connection is lost before a row of the resumed event is told: the rows before stay skipped. */
 static void test_resume_fails(void)
 {
@@ -567,6 +611,8 @@ static void test_history_fails(void)
 static const struct test_case tests[] = {
     {"a history that can't be stored", test_history_fails},
     {"rows that fail", test_rows_fail},
+    {"values that fail", test_values_fail},
+    {"bytes of a batch", test_batch_bytes},
     {"resuming fails", test_resume_fails},
     {"the offset while resuming", test_offset_while_resuming},
     {"a connection lost behind a commit", test_lost_behind_commit},

@@ -7,12 +7,12 @@ from proxy import Relay
 
 class TcpProxy(Relay):
     """`with TcpProxy(port) as p:` listens on p.port. p.cut_all() ends all connections; while p.silent is set nothing of the server's
-    passes (p.held counts what came meanwhile); p.replace maps bytes of the server's to others of the same length; p.cut_after, when
+    passes (p.held counts what came meanwhile); p.replace maps bytes of the server's to others of the same length, p.rewrite the client's; p.cut_after, when
     set, ends a connection that has carried so many bytes of the server's."""
 
     def __init__(self, target):
         super().__init__(("127.0.0.1", target))
-        self.silent, self.awake, self.replace, self.cut_after = threading.Event(), threading.Event(), {}, None
+        self.silent, self.awake, self.replace, self.rewrite, self.cut_after = threading.Event(), threading.Event(), {}, {}, None
         self.connections, self.held = 0, 0
 
     def __exit__(self, *_):
@@ -31,10 +31,9 @@ class TcpProxy(Relay):
                 while of_server and self.silent.is_set() and not self.closing:
                     self.held += len(data)
                     self.awake.wait(0.05)
-                if of_server:
-                    for old, new in self.replace.items():
-                        assert len(old) == len(new)
-                        data = data.replace(old, new)
+                for old, new in (self.replace if of_server else self.rewrite).items():
+                    assert len(old) == len(new)
+                    data = data.replace(old, new)
                 carried += len(data)
                 if of_server and self.cut_after is not None and carried > self.cut_after:
                     sink.sendall(data[:len(data) // 2])

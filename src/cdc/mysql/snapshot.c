@@ -132,6 +132,11 @@ static enum err lock_tables(struct snapshot *s, struct error *e)
     return rc;
 }
 
+static bool is_percona(const struct snapshot *s)
+{
+    return s->t->o.locking == LOCKING_PERCONA || s->t->o.locking == LOCKING_PERCONA_NO_TABLES;
+}
+
 enum err snapshot_lock(struct snapshot *s, struct error *e)
 {
     struct mysql_conn *c = s->t->conn;
@@ -142,14 +147,18 @@ enum err snapshot_lock(struct snapshot *s, struct error *e)
             mysql_conn_execf(c, e, "SET SESSION innodb_lock_wait_timeout=%lld", (long long)seconds);
     if (rc || s->t->o.locking == LOCKING_NONE)
         return rc;
-    bool percona =
-        s->t->o.locking == LOCKING_PERCONA || s->t->o.locking == LOCKING_PERCONA_NO_TABLES;
+    bool percona = is_percona(s);
     LOG_INFO(LOG_CDC_MYSQL, "Flush and obtain global read lock to prevent writes to database");
     rc = mysql_conn_exec(c, percona ? "LOCK TABLES FOR BACKUP" : "FLUSH TABLES WITH READ LOCK", e);
     if (rc == E_OK) {
         set_locked(s, true);
         return E_OK;
     }
+    if (percona && rc == E_REMOTE && e->sys == 1064)
+        return error_set(e, E_UNSUPPORTED,
+                         "the server does not know LOCK TABLES FOR BACKUP, which "
+                         "snapshot.locking.mode=minimal_percona needs: only Percona Server has it. "
+                         "Use snapshot.locking.mode=minimal");
     if (!is_denied(rc, e))
         return rc;
     if (s->t->o.locking == LOCKING_PERCONA_NO_TABLES)
@@ -280,7 +289,8 @@ static enum err open_at_position(struct snapshot *s, struct error *e)
     enum err rc = open_sessions(s, e);
     if (rc)
         return rc;
-    if (!s->locked && !s->request)
+    /* Percona's backup lock stops no commits of InnoDB. */
+    if ((!s->locked || is_percona(s)) && !s->request)
         return view_without_lock(s, e);
     rc = open_views(s, e);
     return rc || s->request ? rc : check_position(s->t->conn, &s->at, e);

@@ -199,7 +199,7 @@ enum err snapshot_merge_rows(struct snapshot *s, struct record_batch *b, bool *d
     s->batch_us = clock_wall_us();
     snapshot_batch_texts(s, b);
     *done = false;
-    while (rc == E_OK && b->count < limit && !mysql_task_batch_full(b) &&
+    while (rc == E_OK && b->count < limit && !mysql_task_batch_full(s->t, b) &&
            !snapshot_is_slow(b, started)) {
         struct snapshot_merge *m = s->merge;
         if (m->block) {

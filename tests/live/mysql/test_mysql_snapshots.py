@@ -6,6 +6,7 @@ import time
 import pytest
 
 from kafka_io import events, read_all
+from tcp_proxy import TcpProxy
 from weirproc import Weir, wait_until
 
 
@@ -201,6 +202,58 @@ def test_writes_while_it_begins_without_locks(server, weir):
         topic = f"{name}{i}.{name}.a"
         wait_until(lambda: max((k["id"] for k, _ in events(weir.bootstrap, topic, 1)), default=0) == max(want), 60, interval=0.3)
         assert want - {k["id"] for k, _ in events(weir.bootstrap, topic)} == set(), i
+
+
+@pytest.fixture
+def statements(mysql):
+    """What the server is sent."""
+    mysql.sql("TRUNCATE mysql.general_log;\nSET GLOBAL log_output = 'TABLE';\nSET GLOBAL general_log = ON")
+    yield lambda: [r[0].decode() for r in mysql.sql("SELECT argument FROM mysql.general_log WHERE user_host LIKE 'debezium%' AND command_type = 'Query'")]
+    mysql.sql("SET GLOBAL general_log = OFF")
+
+
+@pytest.mark.parametrize("mode", ["minimal_percona", "minimal_percona_no_table_locks"])
+def test_the_backup_lock_where_there_is_none(mysql, weir, statements, mode):
+    make(mysql, "sm_backup")
+    start(mysql, weir, "sm_backup", snapshot_locking_mode=mode)
+    trace = failed_trace(weir, "sm_backup")
+    assert "the server does not know LOCK TABLES FOR BACKUP" in trace and "only Percona Server has it" in trace
+    assert not [q for q in statements() if q.startswith("FLUSH TABLES")]  # (what it can't parse the server does not log)
+
+
+@pytest.mark.parametrize("mode", ["minimal_percona", "minimal_percona_no_table_locks"])
+def test_the_backup_lock(mysql, weir, statements, mode):
+    """A lock that stops no commits, as Percona's: on the way to a server without it, it becomes a statement that does nothing."""
+    name = "sm_backup"
+    mysql.sql(f"DROP DATABASE IF EXISTS {name};\nCREATE DATABASE {name};\nCREATE TABLE {name}.a (id INT PRIMARY KEY AUTO_INCREMENT, w INT)")
+    done = threading.Event()
+
+    def write():
+        with mysql.client(name) as c, c.cursor() as cursor:
+            while not done.is_set():
+                cursor.execute("INSERT INTO a (w) VALUES (1)")
+    writers = [threading.Thread(target=write) for _ in range(4)]
+    with TcpProxy(mysql.port) as proxy:
+        proxy.rewrite = {b"LOCK TABLES FOR BACKUP": b"DO 'FOR BACKUP'       "}
+        for w in writers:
+            w.start()
+        for i in range(4):
+            start(mysql, weir, f"{name}{i}", snapshot_locking_mode=mode, database_include_list=name, database_server_id=7800 + i, database_port=proxy.port,
+                  database_ssl_mode="disabled", database_allowPublicKeyRetrieval="true")
+        wait_until(lambda: weir.log().count("Connected to binlog") == 4, 60)
+        done.set()
+        for w in writers:
+            w.join()
+        mysql.sql(f"INSERT INTO {name}.a (w) VALUES (-1)")
+        want = {r[0] for r in mysql.sql(f"SELECT id FROM {name}.a")}
+        for i in range(4):
+            topic = f"{name}{i}.{name}.a"
+            wait_until(lambda: max((k["id"] for k, _ in events(weir.bootstrap, topic, 1)), default=0) == max(want), 60, interval=0.3)
+            assert want - {k["id"] for k, _ in events(weir.bootstrap, topic)} == set(), i
+    sent = statements()
+    lock = sent.index("DO 'FOR BACKUP'")
+    assert lock < sent.index("START TRANSACTION WITH CONSISTENT SNAPSHOT") < len(sent) - sent[::-1].index("UNLOCK TABLES")
+    assert not [q for q in sent if q.startswith("FLUSH TABLES")]
 
 
 def test_table_locks_without_reload(server, weir):

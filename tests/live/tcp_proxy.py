@@ -7,13 +7,14 @@ from proxy import Relay
 
 class TcpProxy(Relay):
     """`with TcpProxy(port) as p:` listens on p.port. p.cut_all() ends all connections; while p.silent is set nothing of the server's
-    passes (p.held counts what came meanwhile); p.replace maps bytes of the server's to others of the same length, p.rewrite the client's; p.cut_after, when
+    passes (p.held counts what came meanwhile); p.replace maps bytes of the server's to others of the same length, p.rewrite the client's, of which p.ahead(data)
+    is told before they go on; p.cut_after, when
     set, ends a connection that has carried so many bytes of the server's."""
 
     def __init__(self, target):
         super().__init__(("127.0.0.1", target))
         self.silent, self.awake, self.replace, self.rewrite, self.cut_after = threading.Event(), threading.Event(), {}, {}, None
-        self.connections, self.held = 0, 0
+        self.connections, self.held, self.ahead = 0, 0, None
 
     def __exit__(self, *_):
         self.silent.clear()
@@ -31,6 +32,8 @@ class TcpProxy(Relay):
                 while of_server and self.silent.is_set() and not self.closing:
                     self.held += len(data)
                     self.awake.wait(0.05)
+                if self.ahead and not of_server:
+                    self.ahead(data)
                 for old, new in (self.replace if of_server else self.rewrite).items():
                     assert len(old) == len(new)
                     data = data.replace(old, new)

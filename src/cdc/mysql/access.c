@@ -53,6 +53,14 @@ enum err mysql_access_init(struct mysql_access *a, const struct mysql_options *o
     return rc;
 }
 
+enum err mysql_access_load(struct mysql_access *a, struct mysql_options *o, enum mysql_flavour f,
+                           const struct strmap *config, struct error *e)
+{
+    *a = (struct mysql_access){0};
+    enum err rc = mysql_options_load(o, f, config, e);
+    return rc ? rc : mysql_access_init(a, o, e);
+}
+
 void mysql_access_release(struct mysql_access *a)
 {
     if (a->password)

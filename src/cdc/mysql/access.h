@@ -21,6 +21,10 @@ struct mysql_access {
  * in any case (a zeroed one, too). */
 enum err mysql_access_init(struct mysql_access *a, const struct mysql_options *o,
                            struct error *e) MUST_CHECK;
+/* Options and access of a configuration alone, as for a look at the server. Both are to be released,
+ * whatever comes back. */
+enum err mysql_access_load(struct mysql_access *a, struct mysql_options *o, enum mysql_flavour f,
+                           const struct strmap *config, struct error *e) MUST_CHECK;
 void mysql_access_release(struct mysql_access *a); /* wipes the password */
 /* Texts are borrowed from a. stop: see conn.h; may be NULL. */
 struct mysql_conn_options mysql_access_options(const struct mysql_access *a,

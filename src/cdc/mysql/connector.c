@@ -27,9 +27,7 @@ static void try_connection(enum mysql_flavour f, const struct strmap *config,
     struct mysql_access a = {0};
     struct mysql_conn *c = NULL;
     struct error e = {0};
-    enum err rc = mysql_options_load(&o, f, config, &e);
-    if (rc == E_OK)
-        rc = mysql_access_init(&a, &o, &e);
+    enum err rc = mysql_access_load(&a, &o, f, config, &e);
     if (rc) {
         config_error(errs, "database.hostname", "Error during connection validation: %s%s%s", e.msg,
                      e.hint[0] ? "; " : "", e.hint);

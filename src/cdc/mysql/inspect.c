@@ -337,9 +337,7 @@ static void inspect(enum mysql_flavour f, const struct strmap *config, struct in
     struct mysql_access a = {0};
     struct mysql_conn *c = NULL;
     struct error e = {0};
-    enum err rc = mysql_options_load(&o, f, config, &e);
-    if (rc == E_OK)
-        rc = mysql_access_init(&a, &o, &e);
+    enum err rc = mysql_access_load(&a, &o, f, config, &e);
     if (rc) {
         inspection_add(out, INSPECT_FAULT, "configuration", "%s", e.msg);
     } else {

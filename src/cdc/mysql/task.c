@@ -123,7 +123,8 @@ static void set_phase(struct mysql_task *t, enum task_phase p)
 static bool may_retry(struct mysql_task *t, const struct error *e)
 {
     bool passing = e->code == E_IO || e->code == E_TIMEOUT || mysql_error_is_lost(e) ||
-                   e->sys == 1205 || e->sys == 1213 || e->sys == 1053;
+                   e->sys == 1205 || e->sys == 1213 || e->sys == 1053 ||
+                   e->sys == 1412; /* a table was changed behind the view: another one sees it */
     if (!passing || (t->o.max_retries >= 0 && t->retries >= t->o.max_retries))
         return false;
     t->retries++;

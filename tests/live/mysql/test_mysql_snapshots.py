@@ -262,6 +262,20 @@ def test_table_locks_without_reload(server, weir):
     assert "User does not have the 'LOCK TABLES' privilege" in failed_trace(weir, "sm_noreload2")
 
 
+def test_a_table_changes_before_its_turn(server, weir):
+    """The view of the rows has no such table: the snapshot begins anew instead of failing."""
+    make(server, "smddl")
+    server.sql("INSERT INTO smddl.a VALUES " + ",".join(f"({i}, {i})" for i in range(10, 60)))
+    start(server, weir, "smddl", snapshot_select_statement_overrides="smddl.a",
+          snapshot_select_statement_overrides_smddl_a="SELECT * FROM smddl.a WHERE SLEEP(0.05) = 0")
+    wait_until(lambda: "Exporting data from table 'smddl.a'" in weir.log())
+    server.sql("ALTER TABLE smddl.b ADD COLUMN x INT DEFAULT 7, ALGORITHM=COPY")
+    found = lambda: [v["after"] for _, v in events(weir.bootstrap, "smddl.smddl.b", 1)]
+    wait_until(lambda: "Connected to binlog" in weir.log(), 60)
+    assert found()[-1] == {"id": 1, "x": 7}
+    weir.wait_running("smddl")
+
+
 def test_what_is_read(server, weir):
     make(server, "sm_what")
     server.sql("INSERT INTO sm_what.e VALUES (7)")

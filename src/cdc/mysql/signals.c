@@ -363,12 +363,14 @@ static enum err poll_blocking(struct mysql_signals *g, struct record_batch *b, s
     if (rc && task_stopping(t->ctx))
         return E_OK;
     if (rc) {
-        LOG_ERR(LOG_CDC_MYSQL, LOG_L_ERROR, e,
-                "the blocking snapshot failed; it is not tried again");
+        bool again = e->sys == 1412; /* a table was changed behind the view: another one sees it */
+        LOG_ERR(LOG_CDC_MYSQL, again ? LOG_L_WARN : LOG_L_ERROR, e,
+                "the blocking snapshot failed; %s",
+                again ? "it begins anew" : "it is not tried again");
         error_clear(e);
         if (t->snapshot)
             snapshot_aborted(t->snapshot);
-        if (!t->snapshot || !t->snapshot->settled)
+        if (!again && !(t->snapshot && t->snapshot->settled))
             snapshot_queue_done(&g->blocking);
     }
     snapshot_free(t->snapshot);

@@ -378,11 +378,12 @@ def test_channels_kafka_and_file(mariadb, tmp_path):
         assert [k["id"] for k, v in events(weir.bootstrap, f"{name}.{name}.t", 10)] == [1, 2] * 5
 
 
-def test_blocking_snapshot(server, weir):
+@pytest.mark.parametrize("threads", [1, 3])
+def test_blocking_snapshot(server, weir, threads):
     name = "blocking"
     make(server, name, "CREATE TABLE a (id INT PRIMARY KEY, v INT);\nINSERT INTO a VALUES (1,1),(2,2),(3,3);\nCREATE TABLE b (id INT PRIMARY KEY);\n"
          "INSERT INTO b VALUES (1);\nCREATE TABLE c (id INT PRIMARY KEY);\nINSERT INTO c VALUES (1)")
-    start(server, weir, name)
+    start(server, weir, name, snapshot_max_threads=threads)
     server.sql(f"INSERT INTO {name}.a VALUES (4, 4)")
     execute(server, name, "one", ["(a|b)"], type="blocking",
             **{"additional-conditions": [{"data-collection": f"{name}.a", "filter": f"SELECT id, v FROM {name}.a WHERE id > 1 ORDER BY id"}]})
@@ -393,13 +394,17 @@ def test_blocking_snapshot(server, weir):
     assert [v["op"] for _, v in a][0] == "c" and [v["op"] for _, v in a][-1] == "c"
     read = [v for _, v in a if v["op"] == "r"]
     assert [v["after"]["id"] for v in read][:3] == [2, 3, 4]
-    assert read[0]["source"]["snapshot"] == "first"
+    assert read[0]["source"]["snapshot"] == "first" or threads > 1
     b = events(weir.bootstrap, f"{name}.{name}.b", 2)
-    assert b[0][1]["op"] == "r" and "last" in [v["source"]["snapshot"] for _, v in b]
+    marks = [v["source"]["snapshot"] for _, v in a + b if v["op"] == "r"]
+    assert b[0][1]["op"] == "r" and marks.count("first") == 1 and marks.count("last") == 1
     with pytest.raises(AssertionError):
         read_all(weir.bootstrap, f"{name}.{name}.c", 1, timeout=1)
     kinds = [n["type"] for n in notes(weir, name) if n["aggregate_type"] == "Initial Snapshot"]
-    assert kinds == ["STARTED", "COMPLETED", "STARTED", "IN_PROGRESS", "TABLE_SCAN_COMPLETED", "IN_PROGRESS", "TABLE_SCAN_COMPLETED", "COMPLETED"]
+    want = ["STARTED", "COMPLETED", "STARTED", "IN_PROGRESS", "TABLE_SCAN_COMPLETED", "IN_PROGRESS", "TABLE_SCAN_COMPLETED", "COMPLETED"]
+    if "Table definition has changed" in weir.log():  # the ALTER came in between: once more
+        kinds = kinds[:2] + kinds[kinds.index("ABORTED") + 1:]
+    assert kinds == want or (threads > 1 and sorted(kinds) == sorted(want) and kinds[-1] == "COMPLETED")
     assert "Streaming will now pause" in weir.log() and "Streaming resumed" in weir.log()
     execute(server, name, "bad", ["a"], type="blocking", **{"additional-conditions": [{"data-collection": f"{name}.a", "filter": "SELECT nothing"}]})
     wait_until(lambda: any(n["type"] == "ABORTED" for n in notes(weir, name)))

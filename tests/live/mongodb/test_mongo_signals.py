@@ -1,5 +1,6 @@
 """Incremental and blocking snapshots of MongoDB collections: beside writers, over restarts, with keys of all types."""
 import json
+import os
 import time
 
 import pytest
@@ -140,3 +141,19 @@ def test_scope_without_signals(client, db):
         assert "capture.scope leaves s.signals out" in w.log()
         client.s.t.insert_one({"_id": 2})
         assert [k["id"] for k, _ in events(w.bootstrap, "n.s.t", 1)] == ["2"]
+
+
+def test_file_signals_one_after_the_other(client, db):
+    """Each is taken once an offset knows of the one before, and the copy goes away."""
+    client.u.t.insert_one({"_id": 1})
+    with Weir() as w:
+        path = w.dir + "/signals.txt"
+        w.create_connector("u", db.connector("u", snapshot_mode="no_data", database_include_list="u", signal_enabled_channels="file", signal_file=path,
+                                             signal_poll_interval_ms=100))
+        wait_until(lambda: "Reading change stream" in w.log())
+        for n in range(3):
+            with open(path, "a") as f:
+                f.write(json.dumps({"id": f"f{n}", "type": "log", "data": {"message": f"said {n}"}}) + "\n")
+            wait_until(lambda: f"said {n}" in w.log())
+        wait_until(lambda: not os.path.exists(path + ".taken"))
+        assert os.path.getsize(path) == 0

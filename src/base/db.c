@@ -49,8 +49,7 @@ static void reset_all(struct db *d)
             sqlite3_reset(s);
 }
 
-/* --- a batch
- * -------------------------------------------------------------------------------------- */
+/* --- a batch ---------------------------------------------------------------------------------- */
 
 static enum err begin(struct db *d, struct error *e)
 {
@@ -164,8 +163,7 @@ static void report(struct job *j)
         mem_free(j);
 }
 
-/* --- syncing
- * -------------------------------------------------------------------------------------- */
+/* --- syncing ---------------------------------------------------------------------------------- */
 
 static void sync_file(struct db *d, int which)
 {
@@ -205,8 +203,7 @@ static void sync_fresh(struct db *d)
     d->fresh = false;
 }
 
-/* --- the thread
- * ----------------------------------------------------------------------------------- */
+/* --- the thread ------------------------------------------------------------------------------- */
 
 static void run_queue(struct db *d, struct list *jobs)
 {
@@ -316,8 +313,7 @@ void db_post(struct db *d, db_job_fn fn, struct loop *back, db_done_fn done, voi
     enqueue(d, j);
 }
 
-/* --- opening
- * -------------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static enum err module_version(struct db *d, const char *module, int *version, struct error *e)
 {

@@ -3,8 +3,7 @@
 
 #include "base/log.h"
 
-/* --- errors
- * --------------------------------------------------------------------------------------- */
+/* --- errors ----------------------------------------------------------------------------------- */
 
 enum err db_fail(sqlite3 *c, int rc, const char *path, struct error *e, const char *doing)
 {
@@ -52,8 +51,7 @@ enum err db_run_sql(struct db *d, const char *sql, struct error *e, const char *
     return rc == SQLITE_OK ? E_OK : db_fail(d->conn, rc, d->path, e, doing);
 }
 
-/* --- statements of jobs
- * --------------------------------------------------------------------------- */
+/* --- statements of jobs ----------------------------------------------------------------------- */
 
 sqlite3_stmt *db_stmt(struct db *d, const char *sql_literal)
 {

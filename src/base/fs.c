@@ -18,8 +18,7 @@
 
 static const int FILE_MODE = 0640, DIR_MODE = 0750;
 
-/* --- one file
- * ------------------------------------------------------------------------------------- */
+/* --- one file --------------------------------------------------------------------------------- */
 
 static int open_retry(const char *path, int flags, int mode)
 {
@@ -181,8 +180,7 @@ void fs_set_mtime_ms(const struct fs_file *f, int64_t ms)
     (void)!futimens(f->fd, times);
 }
 
-/* --- whole files
- * ---------------------------------------------------------------------------------- */
+/* --- whole files ------------------------------------------------------------------------------ */
 
 static char *dir_of(const char *path)
 {
@@ -294,8 +292,7 @@ bool fs_exists(const char *path)
     return access(path, F_OK) == 0;
 }
 
-/* --- directories
- * ---------------------------------------------------------------------------------- */
+/* --- directories ------------------------------------------------------------------------------ */
 
 static enum err make_dir(const char *path, struct error *e)
 {
@@ -428,8 +425,7 @@ enum err fs_remove_tree(const char *path, struct error *e)
     return sys == 0 ? E_OK : error_sys(e, sys, "deleting %s", path);
 }
 
-/* --- lock
- * ----------------------------------------------------------------------------------------- */
+/* --- lock ------------------------------------------------------------------------------------- */
 
 enum err fs_lock(struct fs_file *f, const char *path, struct error *e)
 {

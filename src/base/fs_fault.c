@@ -45,8 +45,7 @@ static bool hit;
 static char *below; /* NULL: no simulation */
 static struct list files = {{&files.head, &files.head}, 0};
 
-/* --- the n-th call fails
- * -------------------------------------------------------------------------- */
+/* --- the n-th call fails ---------------------------------------------------------------------- */
 
 void fs_fault_set(const struct fs_faults *f)
 {
@@ -101,8 +100,7 @@ int fs_fault_write(size_t *n)
     return sys;
 }
 
-/* --- remembering what is not synced
- * --------------------------------------------------------------- */
+/* --- remembering what is not synced ----------------------------------------------------------- */
 
 static struct unsynced *find(const char *path)
 {
@@ -295,8 +293,7 @@ void fs_power_begin(const char *below_dir)
     atomic_store(&fs_testing, 1);
 }
 
-/* --- the cut
- * -------------------------------------------------------------------------------------- */
+/* --- the cut ---------------------------------------------------------------------------------- */
 
 static uint64_t next_random(uint64_t *s)
 {

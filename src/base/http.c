@@ -54,8 +54,7 @@ static const struct {
     {HTTP_HEAD, EVHTTP_REQ_HEAD, "HEAD"},
 };
 
-/* --- counting
- * ------------------------------------------------------------------------------------- */
+/* --- counting --------------------------------------------------------------------------------- */
 
 void http_server_unref(struct http_server *s)
 {
@@ -104,8 +103,7 @@ static void on_complete(struct evhttp_request *evreq, void *arg)
     let_go(arg);
 }
 
-/* --- connections
- * ---------------------------------------------------------------------------------- */
+/* --- connections ------------------------------------------------------------------------------ */
 
 static void accept_more(struct http_server *s, bool yes)
 {
@@ -253,8 +251,7 @@ static void on_accept_error(struct evconnlistener *l, void *arg)
     loop_timer_set(&s->resume, RESUME_MS);
 }
 
-/* --- routes
- * --------------------------------------------------------------------------------------- */
+/* --- routes ----------------------------------------------------------------------------------- */
 
 struct segments {
     struct slice raw[HTTP_SEGMENTS_MAX];
@@ -357,8 +354,7 @@ static void dispatch(struct http_request *r, const struct segments *s)
     }
 }
 
-/* --- a request
- * ------------------------------------------------------------------------------------ */
+/* --- a request -------------------------------------------------------------------------------- */
 
 static void copy_headers(struct http_request *r, struct evhttp_request *evreq)
 {
@@ -465,8 +461,7 @@ static void on_request(struct evhttp_request *evreq, void *arg)
     }
 }
 
-/* --- start and stop
- * ------------------------------------------------------------------------------- */
+/* --- start and stop --------------------------------------------------------------------------- */
 
 struct start {
     struct http_server *s;

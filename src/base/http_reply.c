@@ -51,8 +51,7 @@ static bool begin_reply(struct http_request *r)
     return false;
 }
 
-/* --- whole replies
- * -------------------------------------------------------------------------------- */
+/* --- whole replies ---------------------------------------------------------------------------- */
 
 struct reply {
     struct http_request *r;
@@ -189,8 +188,7 @@ void http_defer(struct http_request *r, struct pool *p,
     pool_submit(p, NULL, run_deferred, NULL, NULL, d);
 }
 
-/* --- streams: the loop's side
- * --------------------------------------------------------------------- */
+/* --- streams: the loop's side ----------------------------------------------------------------- */
 
 static void signal_drained(struct http_request *r)
 {
@@ -348,8 +346,7 @@ void http_streams_keep_alive(struct http_server *s)
     }
 }
 
-/* --- streams: any thread
- * -------------------------------------------------------------------------- */
+/* --- streams: any thread ---------------------------------------------------------------------- */
 
 static void begin_stream(struct http_request *r, int status, const char *content_type, bool sse)
 {

@@ -6,8 +6,7 @@
 
 enum { NAME_MAX_BYTES = 255, PAIRS_MAX = 1000 };
 
-/* --- Host and Origin
- * ------------------------------------------------------------------------------ */
+/* --- Host and Origin -------------------------------------------------------------------------- */
 
 static bool parse_ip(struct slice text, bool v6, uint8_t out[16])
 {
@@ -138,8 +137,7 @@ bool http_origin_is_host(struct slice origin, const struct http_authority *host)
     return o.is_ip ? memcmp(o.addr, host->addr, 16) == 0 : slice_ieq(o.host, host->host);
 }
 
-/* --- percent-encoding
- * ----------------------------------------------------------------------------- */
+/* --- percent-encoding ------------------------------------------------------------------------- */
 
 static int hex(char c)
 {

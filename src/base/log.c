@@ -46,8 +46,7 @@ static _Thread_local struct log_ctx *ctx_top;
 static _Atomic(log_tap_fn) tap;
 static _Thread_local const char *action;
 
-/* --- building a line
- * ------------------------------------------------------------------------------ */
+/* --- building a line -------------------------------------------------------------------------- */
 
 struct line {
     char p[LINE_MAX_BYTES];
@@ -144,8 +143,7 @@ static void put_context(struct line *l, enum log_level level)
     }
 }
 
-/* --- where it goes
- * -------------------------------------------------------------------------------- */
+/* --- where it goes ---------------------------------------------------------------------------- */
 
 /* systemd names the journal's stream as "device:inode"; stderr may have been redirected since. */
 static bool stderr_is_journal(void)
@@ -200,8 +198,7 @@ static void write_line(const struct line *l)
     errno = saved;
 }
 
-/* --- holding back
- * --------------------------------------------------------------------------------- */
+/* --- holding back ----------------------------------------------------------------------------- */
 
 static uint32_t hash_text(uint32_t h, const char *s)
 {
@@ -306,8 +303,7 @@ void log_error(struct log_site *site, enum log_category c, enum log_level l, con
     emit(site, c, l, msg);
 }
 
-/* --- levels and context
- * --------------------------------------------------------------------------- */
+/* --- levels and context ----------------------------------------------------------------------- */
 
 void log_tap(log_tap_fn fn)
 {

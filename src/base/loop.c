@@ -48,8 +48,7 @@ struct loop {
 
 static _Thread_local struct loop *current;
 
-/* --- process-wide set-up
- * -------------------------------------------------------------------------- */
+/* --- process-wide set-up ---------------------------------------------------------------------- */
 
 static void event_log(int severity, const char *msg)
 {
@@ -93,8 +92,7 @@ enum err thread_start(pthread_t *t, const char *name, void *(*fn)(void *arg), vo
     return E_OK;
 }
 
-/* --- the mailbox
- * ---------------------------------------------------------------------------------- */
+/* --- the mailbox ------------------------------------------------------------------------------ */
 
 static void batch_add(struct batch *b, loop_fn fn, void *arg)
 {
@@ -196,8 +194,7 @@ struct event_base *loop_base(struct loop *l)
     return l->base;
 }
 
-/* --- the thread
- * ----------------------------------------------------------------------------------- */
+/* --- the thread ------------------------------------------------------------------------------- */
 
 static void *loop_main(void *arg)
 {
@@ -275,8 +272,7 @@ void loop_stop(struct loop *l)
     release(l);
 }
 
-/* --- timers
- * --------------------------------------------------------------------------------------- */
+/* --- timers ----------------------------------------------------------------------------------- */
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {

@@ -49,8 +49,7 @@ static struct list families = {{&families.head, &families.head}, 0};
 static pthread_mutex_t collect_mutex = PTHREAD_MUTEX_INITIALIZER; /* taken before mutex */
 static struct list collectors = {{&collectors.head, &collectors.head}, 0};
 
-/* --- registering
- * ---------------------------------------------------------------------------------- */
+/* --- registering ------------------------------------------------------------------------------ */
 
 static struct family *find_family(const char *name)
 {
@@ -149,8 +148,7 @@ void metrics_collector_remove(metrics_collect_fn fn, void *arg)
     pthread_mutex_unlock(&collect_mutex);
 }
 
-/* --- printing
- * ------------------------------------------------------------------------------------- */
+/* --- printing --------------------------------------------------------------------------------- */
 
 static void add_escaped(struct strbuf *out, struct slice text, bool quotes)
 {

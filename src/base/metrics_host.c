@@ -22,8 +22,7 @@ void metrics_host_dir(const char *path)
     data_dir = path;
 }
 
-/* --- process_* ----------------------------------------------------------------------------------
- */
+/* --- process_* -------------------------------------------------------------------------------- */
 
 static size_t read_proc(const char *path, char *text, size_t size)
 {
@@ -110,8 +109,7 @@ static void gauge(struct strbuf *out, const char *name, const char *help, double
     strbuf_addf(out, "%s %.17g\n", name, value);
 }
 
-/* --- jvm_*, container_* -------------------------------------------------------------------------
- */
+/* --- jvm_*, container_* ----------------------------------------------------------------------- */
 
 /* Panels that ask a JVM for its heap show what the process uses; there is no garbage collector. */
 static void add_jvm(struct strbuf *out, double resident, double total)
@@ -148,8 +146,7 @@ static void add_container(struct strbuf *out, double cpu_seconds, double residen
     strbuf_addf(out, "container_last_seen%s %lld\n", id, (long long)time(NULL));
 }
 
-/* --- node_* -------------------------------------------------------------------------------------
- */
+/* --- node_* ----------------------------------------------------------------------------------- */
 
 static void add_cpu(struct strbuf *out)
 {

@@ -39,8 +39,7 @@ const struct opt_row *opt_find(const struct opt_row *rows, struct slice name)
     return NULL;
 }
 
-/* --- parsing
- * -------------------------------------------------------------------------------------- */
+/* --- parsing ---------------------------------------------------------------------------------- */
 
 static enum err bad(const struct opt_row *row, struct slice raw, struct error *e, const char *why)
 {
@@ -195,8 +194,7 @@ static enum err parse_and_check(const struct opt_row *row, struct slice text, st
     return rc;
 }
 
-/* --- storing
- * -------------------------------------------------------------------------------------- */
+/* --- storing ---------------------------------------------------------------------------------- */
 
 static void store(const struct opt_row *row, void *values, const struct value *v)
 {
@@ -282,8 +280,7 @@ void opt_values_release(struct opt_values *v)
     strmap_release(&v->texts);
 }
 
-/* --- printing
- * ------------------------------------------------------------------------------------- */
+/* --- printing --------------------------------------------------------------------------------- */
 
 bool opt_list_next(struct slice *rest, struct slice *part)
 {

@@ -94,8 +94,7 @@ bool regex_matches(const struct regex *r, struct slice text)
                        PCRE2_ANCHORED | PCRE2_ENDANCHORED, r->data, r->context) >= 0;
 }
 
-/* --- replacement --------------------------------------------------------------------------------
- */
+/* --- replacement ------------------------------------------------------------------------------ */
 
 static enum err no_group(struct error *e, struct slice name)
 {

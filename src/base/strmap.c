@@ -136,8 +136,7 @@ bool strmap_eq(const struct strmap *a, const struct strmap *b)
     return true;
 }
 
-/* --- .properties
- * ---------------------------------------------------------------------------------- */
+/* --- .properties ------------------------------------------------------------------------------ */
 
 static bool is_blank(char c)
 {

@@ -36,8 +36,7 @@ void timezone_close(struct timezone *z)
     mem_free(z);
 }
 
-/* --- the rule -----------------------------------------------------------------------------------
- */
+/* --- the rule --------------------------------------------------------------------------------- */
 
 static bool take_char(struct slice *s, char c)
 {
@@ -167,8 +166,7 @@ static int32_t rule_offset(const struct timezone *z, int64_t utc_s)
     return dst ? z->dst : z->std;
 }
 
-/* --- the file -----------------------------------------------------------------------------------
- */
+/* --- the file --------------------------------------------------------------------------------- */
 
 struct head {
     uint32_t isut, isstd, leap, times, types, chars;
@@ -245,8 +243,7 @@ enum err timezone_parse(struct timezone **out, struct slice file, struct error *
     return E_OK;
 }
 
-/* --- names --------------------------------------------------------------------------------------
- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 /* Z, +09:00, -05:30:15 */
 static bool fixed_offset(struct slice s, int32_t *out)
@@ -297,8 +294,7 @@ enum err timezone_open(struct timezone **out, struct slice name, struct error *e
     return rc;
 }
 
-/* --- offsets ------------------------------------------------------------------------------------
- */
+/* --- offsets ---------------------------------------------------------------------------------- */
 
 int32_t timezone_offset(const struct timezone *z, int64_t utc_s)
 {

@@ -36,8 +36,7 @@ struct acceptor {
     bool was_throttled; /* and the log says so */
 };
 
-/* --- accepting (first loop) ---------------------------------------------------------------------
- */
+/* --- accepting (first loop) ------------------------------------------------------------------- */
 
 struct handover {
     struct conn_loop *to;
@@ -117,8 +116,7 @@ static void hand_over(struct acceptor *a, int fd, const struct listener *l,
     loop_post(to->loop, take_over, h);
 }
 
-/* --- who may come in ----------------------------------------------------------------------------
- */
+/* --- who may come in -------------------------------------------------------------------------- */
 
 struct late_close { /* an address that connects too often finds its socket closed after its wait */
     struct link link;
@@ -268,8 +266,7 @@ void acceptor_stop(struct acceptor *a)
     mem_free(a);
 }
 
-/* --- one broker of several ----------------------------------------------------------------------
- */
+/* --- one broker of several -------------------------------------------------------------------- */
 
 struct one {
     struct acceptor *a;

@@ -24,8 +24,7 @@
 
 struct broker;
 
-/* --- the broker --------------------------------------------------------------------------------
- */
+/* --- the broker ------------------------------------------------------------------------------- */
 struct broker_info {
     const char *version; /* weir's */
     char cluster_id[24];
@@ -41,8 +40,7 @@ void broker_info(struct broker *b, struct broker_info *out); /* Blocks: no */
 /* Cheap: for a sink that follows topics.regex, or a page that polls. Blocks: no. */
 int64_t broker_topics_generation(struct broker *b);
 
-/* --- the brokers of a cluster ------------------------------------------------------------------
- */
+/* --- the brokers of a cluster ----------------------------------------------------------------- */
 struct broker_node {
     int32_t id;
     bool running;
@@ -68,8 +66,7 @@ enum err broker_node_start(struct broker *b, int32_t id, struct error *e) MUST_C
 /* Every partition whose preferred leader could lead is led by it. Blocks: db. */
 enum err broker_elect_preferred(struct broker *b, struct error *e) MUST_CHECK;
 
-/* --- topics ------------------------------------------------------------------------------------
- */
+/* --- topics ----------------------------------------------------------------------------------- */
 struct broker_partition_info {
     int32_t id, leader, leader_epoch; /* leader -1: offline */
     int32_t replica_count, isr_count; /* ids of brokers; the preferred leader first */
@@ -117,8 +114,7 @@ enum err broker_topic_add_partitions(struct broker *b, struct slice name, int32_
 enum err broker_delete_records(struct broker *b, struct slice topic, int32_t partition,
                                int64_t offset, int64_t *low, struct error *e) MUST_CHECK;
 
-/* --- configurations ----------------------------------------------------------------------------
- */
+/* --- configurations --------------------------------------------------------------------------- */
 struct broker_config_synonym {
     struct slice name, value;
     int8_t source;
@@ -159,8 +155,7 @@ enum err broker_topic_alter_configs(struct broker *b, struct slice topic,
 enum err broker_alter_configs(struct broker *b, const struct broker_config_change *changes,
                               size_t count, struct error *e) MUST_CHECK;
 
-/* --- one partition: append, read, wait ---------------------------------------------------------
- */
+/* --- one partition: append, read, wait -------------------------------------------------------- */
 /* A counted reference to a partition; stays valid (but answers E_NOT_FOUND) after the topic's
  * deletion: close it and open again to reach a topic created anew. Thread: any, several at once. */
 struct broker_target;
@@ -220,8 +215,7 @@ enum err broker_offset_for(struct broker_target *t, int64_t timestamp, int64_t *
 void broker_target_info(struct broker_target *t,
                         struct broker_partition_info *out); /* Blocks: no */
 
-/* --- idempotent producers ----------------------------------------------------------------------
- */
+/* --- idempotent producers --------------------------------------------------------------------- */
 /* A producer id that was never given out before (epoch 0). Blocks: db now and then. */
 enum err broker_producer_id(struct broker *b, int64_t *pid, struct error *e) MUST_CHECK;
 struct broker_producer {
@@ -239,8 +233,7 @@ int64_t broker_synced_offset(struct broker_target *t);
 /* fdatasync of what is there now. Blocks: disk. */
 enum err broker_sync(struct broker_target *t, struct error *e) MUST_CHECK;
 
-/* --- groups ------------------------------------------------------------------------------------
- */
+/* --- groups ----------------------------------------------------------------------------------- */
 struct broker_group_offset {
     struct slice topic;
     int32_t partition;
@@ -291,8 +284,7 @@ enum err broker_group_delete_offsets(struct broker *b, struct slice id,
                                      const struct broker_group_partition *parts, size_t count,
                                      struct error *e) MUST_CHECK;
 
-/* --- transactions ------------------------------------------------------------------------------
- */
+/* --- transactions ----------------------------------------------------------------------------- */
 struct broker_transaction {
     struct slice id, state; /* transactional id; "Ongoing" */
     int64_t producer_id;

@@ -29,8 +29,7 @@ static int by_name(const void *a, const void *b)
                      ((const struct broker_config_entry *)b)->name);
 }
 
-/* --- topics -------------------------------------------------------------------------------------
- */
+/* --- topics ----------------------------------------------------------------------------------- */
 
 static void add_synonym(struct broker_config_entry *out, struct slice name, struct slice value,
                         int8_t source)
@@ -190,8 +189,7 @@ enum err broker_topic_alter_configs(struct broker *b, struct slice topic,
     return broker_topic_change_configs(b, topic, changes, count, false, false, e);
 }
 
-/* --- the broker ---------------------------------------------------------------------------------
- */
+/* --- the broker ------------------------------------------------------------------------------- */
 
 enum err broker_configs(struct broker *b, struct arena *a, struct broker_config_entry **out,
                         size_t *count, struct error *e)

@@ -65,8 +65,7 @@ void broker_target_info(struct broker_target *t, struct broker_partition_info *o
     broker_partition_view(t->b, t->p, out);
 }
 
-/* --- append -------------------------------------------------------------------------------------
- */
+/* --- append ----------------------------------------------------------------------------------- */
 
 /* One call that blocks on another thread's signal. */
 struct signal {
@@ -166,8 +165,7 @@ enum err broker_append(struct broker_target *t, void *batch, size_t n, struct br
     return E_OK;
 }
 
-/* --- waiting ------------------------------------------------------------------------------------
- */
+/* --- waiting ---------------------------------------------------------------------------------- */
 
 /* A wait may be fired by another thread while this one gives up: what it signals is counted. */
 struct wake {
@@ -244,8 +242,7 @@ enum err broker_wait(struct broker_target *const *targets, const int64_t *offset
     return wait_any(targets, offsets, count, false, wait_ms, cancel, ready);
 }
 
-/* --- reading ------------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static enum err read_range(struct broker_target *t, int64_t offset, size_t max_bytes,
                            bool committed_only, struct arena *a, struct strbuf *out,
@@ -333,8 +330,7 @@ enum err broker_offset_for(struct broker_target *t, int64_t timestamp, int64_t *
     return E_OK;
 }
 
-/* --- producers ----------------------------------------------------------------------------------
- */
+/* --- producers -------------------------------------------------------------------------------- */
 
 enum err broker_producer_id(struct broker *b, int64_t *pid, struct error *e)
 {

@@ -10,8 +10,7 @@
 #include "broker/proto/kerr.h"
 #include "broker/topic.h"
 
-/* --- views --------------------------------------------------------------------------------------
- */
+/* --- views ------------------------------------------------------------------------------------ */
 
 struct view_arg {
     struct coord *c;
@@ -88,8 +87,7 @@ enum err broker_group(struct broker *b, struct slice id, struct arena *a,
     return E_OK;
 }
 
-/* --- changes: the same calls as over the wire ---------------------------------------------------
- */
+/* --- changes: the same calls as over the wire ------------------------------------------------- */
 
 static enum err from_code(int16_t code, struct slice id, struct error *e)
 {

@@ -16,8 +16,7 @@ static enum err unknown_topic(struct error *e)
                       kerr_message(KERR_UNKNOWN_TOPIC_OR_PARTITION));
 }
 
-/* --- looking ------------------------------------------------------------------------------------
- */
+/* --- looking ---------------------------------------------------------------------------------- */
 
 void broker_info(struct broker *b, struct broker_info *out)
 {
@@ -125,8 +124,7 @@ enum err broker_topic(struct broker *b, struct slice name, struct arena *a,
     return E_OK;
 }
 
-/* --- changing -----------------------------------------------------------------------------------
- */
+/* --- changing --------------------------------------------------------------------------------- */
 
 _Static_assert(REPLICAS_MAX == ARRAY_LEN(((struct broker_partition_info *)0)->replicas),
                "admin.h has room for all replicas");

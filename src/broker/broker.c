@@ -21,8 +21,7 @@
 
 #include <unistd.h>
 
-/* --- parts --------------------------------------------------------------------------------------
- */
+/* --- parts ------------------------------------------------------------------------------------ */
 
 static struct slice broker_value(void *arg, struct slice synonym, struct arena *a)
 {
@@ -332,8 +331,7 @@ const struct broker_listener_info *broker_listeners(const struct broker *b, size
     return b->infos;
 }
 
-/* --- start and stop -----------------------------------------------------------------------------
- */
+/* --- start and stop --------------------------------------------------------------------------- */
 
 static enum err start_parts(struct broker *b, const struct broker_config *c, struct error *e)
 {

@@ -141,8 +141,7 @@ int8_t config_wire_type(enum opt_type t)
     return numbers[t];
 }
 
-/* --- settings -----------------------------------------------------------------------------------
- */
+/* --- settings --------------------------------------------------------------------------------- */
 
 struct load_arg {
     struct broker_settings *s;
@@ -246,8 +245,7 @@ int64_t broker_setting_number(struct broker_settings *s, const char *name, int64
     return n;
 }
 
-/* --- changes ------------------------------------------------------------------------------------
- */
+/* --- changes ---------------------------------------------------------------------------------- */
 
 /* Kafka takes these while it runs; here they are read at the start, from the options it was started
  * with (security.h). */

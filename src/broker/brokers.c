@@ -11,8 +11,7 @@
 #include "broker/proto/kerr.h"
 #include "broker/topic.h"
 
-/* --- moving many at once ------------------------------------------------------------------------
- */
+/* --- moving many at once ---------------------------------------------------------------------- */
 
 /* What happens to one partition: true when `p` was changed. */
 typedef bool (*change_fn)(void *arg, struct placement *p, const struct topic *t, int32_t partition);
@@ -76,8 +75,7 @@ static enum err change_topics(struct brokers *s, struct slice only, change_fn fn
     return r;
 }
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 struct adoption {
     const struct broker_ids *ids;
@@ -144,8 +142,7 @@ void brokers_close(struct brokers *s)
     s->b = NULL;
 }
 
-/* --- looking ------------------------------------------------------------------------------------
- */
+/* --- looking ---------------------------------------------------------------------------------- */
 
 int32_t brokers_controller(const struct brokers *s)
 {
@@ -197,8 +194,7 @@ int32_t brokers_coordinator(const struct brokers *s, enum coordinator_key kind, 
     return leader;
 }
 
-/* --- placing ------------------------------------------------------------------------------------
- */
+/* --- placing ---------------------------------------------------------------------------------- */
 
 enum err brokers_spread(struct brokers *s, int32_t factor, int32_t from, struct placement *out,
                         int32_t count, struct error *e)
@@ -212,8 +208,7 @@ enum err brokers_spread(struct brokers *s, int32_t factor, int32_t from, struct 
                       "All brokers are currently fenced.");
 }
 
-/* --- stopping and starting ----------------------------------------------------------------------
- */
+/* --- stopping and starting -------------------------------------------------------------------- */
 
 struct turn {
     struct broker_ids ids; /* after it */
@@ -298,8 +293,7 @@ enum err brokers_start_one(struct brokers *s, int32_t id, struct error *e)
     return r;
 }
 
-/* --- elections and reassignments ----------------------------------------------------------------
- */
+/* --- elections and reassignments -------------------------------------------------------------- */
 
 struct election {
     struct brokers *s;

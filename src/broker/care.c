@@ -51,8 +51,7 @@ static void wait_until(struct care *c, int64_t until, bool for_rolled)
     }
 }
 
-/* --- retention ---------------------------------------------------------------------------------
- */
+/* --- retention -------------------------------------------------------------------------------- */
 
 static void on_roll(void *arg, struct partition *p)
 {
@@ -103,8 +102,7 @@ static void *run_care(void *arg)
     return NULL;
 }
 
-/* --- compaction --------------------------------------------------------------------------------
- */
+/* --- compaction ------------------------------------------------------------------------------- */
 
 /* log.cleaner.io.max.bytes.per.second: what was read and written since `since` must not be more
  * than the time allows. */
@@ -146,8 +144,7 @@ static void *run_clean(void *arg)
     return NULL;
 }
 
-/* --- start and stop ----------------------------------------------------------------------------
- */
+/* --- start and stop --------------------------------------------------------------------------- */
 
 enum err care_start(struct care **out, const struct care_options *o, struct error *e)
 {

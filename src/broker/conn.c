@@ -34,8 +34,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg);
 static void destroy(struct conn *c);
 static void conn_process(struct conn *c);
 
-/* --- the plain transport ------------------------------------------------------------------------
- */
+/* --- the plain transport ---------------------------------------------------------------------- */
 
 static ssize_t plain_recv(struct conn *c, void *p, size_t n)
 {
@@ -54,8 +53,7 @@ static void plain_release(struct conn *c)
 
 static const struct conn_ops plain_ops = {plain_recv, plain_flush, plain_release, false};
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void close_unready(struct conn_loop *cl, int64_t now)
 {
@@ -269,8 +267,7 @@ void conn_set_ready(struct conn *c, bool ready)
     list_push_back(&cl->unready, &c->unready_link);
 }
 
-/* --- frames -------------------------------------------------------------------------------------
- */
+/* --- frames ----------------------------------------------------------------------------------- */
 
 /* What is at the port may be no Kafka client at all. SPEC: broker 1.1 */
 static const char *not_kafka(const uint8_t *p)
@@ -476,8 +473,7 @@ void conn_send_file(struct conn *c, int fd, int64_t at, size_t n, void (*release
     outq_add_file(&c->out, fd, at, n, release, owner);
 }
 
-/* --- reading ------------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* Makes room to receive into c->in. E_NOMEM. */
 static enum err make_room(struct conn *c)

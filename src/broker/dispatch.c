@@ -82,8 +82,7 @@ void broker_loop_release(struct broker_loop *bl)
     fetch_sessions_release(&bl->fetch_sessions);
 }
 
-/* --- begin and end ------------------------------------------------------------------------------
- */
+/* --- begin and end ---------------------------------------------------------------------------- */
 
 static struct request *request_new(struct broker_loop *bl, struct conn *c, size_t frame_bytes)
 {
@@ -203,8 +202,7 @@ void request_close(struct request *rq, const char *why)
     finish(rq, CONN_CLOSE);
 }
 
-/* --- replies ------------------------------------------------------------------------------------
- */
+/* --- replies ---------------------------------------------------------------------------------- */
 
 /* Hands the encoded bytes to the connection, with what belongs at the cuts between them. The last
  * memory part releases the buffer: the parts leave in order. */
@@ -339,8 +337,7 @@ int32_t request_node_id(const struct request *rq)
     return rq->node_id;
 }
 
-/* --- frames -------------------------------------------------------------------------------------
- */
+/* --- frames ----------------------------------------------------------------------------------- */
 
 /* ApiVersions in a version that is not known yet: version 0 with the one row that the client needs
  * to ask again. SPEC: broker 10.1 */

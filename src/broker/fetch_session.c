@@ -39,8 +39,7 @@ void fetch_sessions_init(struct fetch_sessions *s, size_t slots)
     atomic_init(&s->open, 0);
 }
 
-/* --- parts --------------------------------------------------------------------------------------
- */
+/* --- parts ------------------------------------------------------------------------------------ */
 
 struct part_key {
     char bytes[4 + MAX(sizeof(struct uuid), TOPIC_MAX)];
@@ -109,8 +108,7 @@ static bool note_answer(struct session_part *p, const struct fetch_response_part
     return tell;
 }
 
-/* --- sessions -----------------------------------------------------------------------------------
- */
+/* --- sessions --------------------------------------------------------------------------------- */
 
 static struct fetch_session *find(const struct fetch_sessions *s, int32_t id)
 {
@@ -203,8 +201,7 @@ int32_t fetch_session_create(struct fetch_sessions *s, const struct fetch_want *
     return fs->id;
 }
 
-/* --- incremental --------------------------------------------------------------------------------
- */
+/* --- incremental ------------------------------------------------------------------------------ */
 
 static bool take_changes(struct fetch_session *fs, const struct fetch_request *in)
 {

@@ -49,8 +49,7 @@ bool sockaddr_is_loopback(const union sockaddr_any *a)
     return a->sa.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&a->in6.sin6_addr);
 }
 
-/* --- parsing ------------------------------------------------------------------------------------
- */
+/* --- parsing ---------------------------------------------------------------------------------- */
 
 /* "NAME://host:port", or "host:port" (then name is PLAINTEXT). host and name are slices of s. */
 static enum err parse_endpoint(struct slice s, struct slice *name, struct slice *host, int *port,
@@ -321,8 +320,7 @@ enum err listeners_parse(struct listeners *ls, const struct broker_options *o, s
     return r;
 }
 
-/* --- binding ------------------------------------------------------------------------------------
- */
+/* --- binding ---------------------------------------------------------------------------------- */
 
 static int open_socket(const struct sockaddr *sa, socklen_t n, int backlog, bool v6_only)
 {
@@ -525,8 +523,7 @@ const struct listener *listener_of_node(const struct listeners *ls, const struct
     return other;
 }
 
-/* --- advertising --------------------------------------------------------------------------------
- */
+/* --- advertising ------------------------------------------------------------------------------ */
 
 void listener_advertised(const struct listeners *ls, const struct listener *l, int sock,
                          const union sockaddr_any *peer, const char *server_name, char host[256],

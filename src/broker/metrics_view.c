@@ -67,8 +67,7 @@ static void label_number(struct view *v, const char *name, int64_t value)
     metrics_label(&v->labels, name, slice_cstr(text));
 }
 
-/* --- topics and partitions ----------------------------------------------------------------------
- */
+/* --- topics and partitions -------------------------------------------------------------------- */
 
 static void add_partition(struct view *v, struct topic *t, const struct broker_partition_info *p)
 {
@@ -121,8 +120,7 @@ static void add_topics(struct view *v, bool each_partition)
     }
 }
 
-/* --- the cluster --------------------------------------------------------------------------------
- */
+/* --- the cluster ------------------------------------------------------------------------------ */
 
 static void add_cluster(struct view *v)
 {
@@ -168,8 +166,7 @@ static void add_cluster(struct view *v)
     }
 }
 
-/* --- requests and loops -------------------------------------------------------------------------
- */
+/* --- requests and loops ----------------------------------------------------------------------- */
 
 static const struct {
     enum family family;
@@ -282,8 +279,7 @@ static void add_loops(struct view *v)
     plain(v, F_RESPONSE_QUEUE, 0);
 }
 
-/* --- groups -------------------------------------------------------------------------------------
- */
+/* --- groups ----------------------------------------------------------------------------------- */
 
 static void add_group_topic(struct view *v, const struct broker_group_info *g, size_t from,
                             size_t to)
@@ -350,8 +346,7 @@ static void add_groups(struct view *v, bool each_partition)
     plain(v, F_GROUP_OFFSETS, (double)offsets);
 }
 
-/* --- all ----------------------------------------------------------------------------------------
- */
+/* --- all -------------------------------------------------------------------------------------- */
 
 static void add_transactions(struct view *v)
 {

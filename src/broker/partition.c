@@ -26,8 +26,7 @@
 
 #define SMALL_LOG 65536 /* bytes; one without producers needs no snapshot at the end */
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 struct partition *partition_new(struct topic *t, int32_t id, const char *dir, bool fresh,
                                 struct partition_env *env)
@@ -98,8 +97,7 @@ struct topic *partition_topic(const struct partition *p)
     return p->topic;
 }
 
-/* --- loading -----------------------------------------------------------------------------------
- */
+/* --- loading ---------------------------------------------------------------------------------- */
 
 static struct plog_load how_to_load(const struct partition *p)
 {
@@ -201,8 +199,7 @@ int32_t partition_leader_epoch(struct partition *p)
     return epoch;
 }
 
-/* --- placement ---------------------------------------------------------------------------------
- */
+/* --- placement -------------------------------------------------------------------------------- */
 
 int32_t partition_leader(const struct partition *p)
 {
@@ -236,8 +233,7 @@ enum err partition_place(struct partition *p, struct placement *place, struct er
     return err;
 }
 
-/* --- closing -----------------------------------------------------------------------------------
- */
+/* --- closing ---------------------------------------------------------------------------------- */
 
 enum err partition_roll(struct partition *p, struct error *e)
 {
@@ -360,8 +356,7 @@ bool partition_is_deleted(struct partition *p)
     return deleted;
 }
 
-/* --- append ------------------------------------------------------------------------------------
- */
+/* --- append ----------------------------------------------------------------------------------- */
 
 /* Begins a new segment if it is time. */
 static enum err roll_if_due(struct partition *p, const struct topic_config *c, const void *batch,
@@ -526,8 +521,7 @@ int16_t partition_append_marker(struct partition *p, const struct partition_mark
     return code;
 }
 
-/* --- other -------------------------------------------------------------------------------------
- */
+/* --- other ------------------------------------------------------------------------------------ */
 
 int16_t partition_delete_records(struct partition *p, int64_t offset, int64_t *low)
 {

@@ -51,8 +51,7 @@ void partition_placement(struct partition *p, struct placement *out);
 enum err partition_place(struct partition *p, struct placement *place, struct error *e) MUST_CHECK;
 bool partition_is_deleted(struct partition *p);
 
-/* --- append
- * ---------------------------------------------------------------------------------------- */
+/* --- append ----------------------------------------------------------------------------------- */
 struct partition_appended {
     int64_t base_offset, end_offset; /* end = next offset after this batch */
     int64_t log_start;
@@ -99,8 +98,7 @@ int64_t partition_synced_offset(struct partition *p); /* all below is durable */
  * topic is reached. */
 bool partition_is_sync(struct partition *p);
 
-/* --- read
- * ------------------------------------------------------------------------------------------ */
+/* --- read ------------------------------------------------------------------------------------- */
 struct partition_offsets {
     int64_t start, end, stable; /* log start, high watermark (= log end), last stable offset */
 };
@@ -137,8 +135,7 @@ int16_t partition_find_time(struct partition *p, int64_t timestamp, bool committ
 void partition_epoch_end(struct partition *p, int32_t epoch, int32_t *out_epoch,
                          int64_t *out_offset);
 
-/* --- other
- * ----------------------------------------------------------------------------------------- */
+/* --- other ------------------------------------------------------------------------------------ */
 /* offset -1: up to the end. KERR_NONE or a code; *low is the new start. Blocks: disk. */
 int16_t partition_delete_records(struct partition *p, int64_t offset, int64_t *low);
 /* Copy of what is known of a producer; false: nothing. */

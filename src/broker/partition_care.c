@@ -12,8 +12,7 @@
 #include "broker/partition_internal.h"
 #include "broker/topic.h"
 
-/* --- log start ---------------------------------------------------------------------------------
- */
+/* --- log start -------------------------------------------------------------------------------- */
 
 void partition_set_start(struct partition *p, int64_t offset)
 {
@@ -47,8 +46,7 @@ void partition_discard(struct partition *p)
     mem_free(gone);
 }
 
-/* --- retention ---------------------------------------------------------------------------------
- */
+/* --- retention -------------------------------------------------------------------------------- */
 
 /* A log that is not in memory is only brought there when something may be found. */
 static bool is_worth_a_look(struct partition *p, const struct topic_config *c)

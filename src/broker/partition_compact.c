@@ -17,8 +17,7 @@
 
 #define RETRY_MS 60000 /* after a failure */
 
-/* --- what there is -----------------------------------------------------------------------------
- */
+/* --- what there is ---------------------------------------------------------------------------- */
 
 static int64_t first_dirty(const struct partition *p)
 {
@@ -136,8 +135,7 @@ double partition_compact_score(struct partition *p, int64_t now_ms)
     return out;
 }
 
-/* --- one compaction ----------------------------------------------------------------------------
- */
+/* --- one compaction --------------------------------------------------------------------------- */
 
 struct work {
     struct partition *p;

@@ -29,8 +29,7 @@ void partition_update_stable(struct partition *p)
     invariant(open < 0 || p->stable <= MAX(open, l->start));
 }
 
-/* --- snapshots ---------------------------------------------------------------------------------
- */
+/* --- snapshots -------------------------------------------------------------------------------- */
 
 /* The offset that the snapshot stands for, or -1. */
 static int64_t load_snapshot(struct partition *p, int64_t limit)
@@ -70,8 +69,7 @@ enum err partition_save_producers(struct partition *p, struct error *e)
     return err;
 }
 
-/* --- loading -----------------------------------------------------------------------------------
- */
+/* --- loading ---------------------------------------------------------------------------------- */
 
 static enum err note_marker(struct partition *p, struct segment *s, const struct batch_at *at,
                             struct txn_index *aborted, struct strbuf *buf, struct error *e)
@@ -177,8 +175,7 @@ enum err partition_load_producers(struct partition *p, struct error *e)
     return err;
 }
 
-/* --- transactions ------------------------------------------------------------------------------
- */
+/* --- transactions ----------------------------------------------------------------------------- */
 
 int16_t partition_txn_guard(struct partition *p, const void *batch, uint64_t *guard)
 {
@@ -196,8 +193,7 @@ int16_t partition_txn_guard(struct partition *p, const void *batch, uint64_t *gu
     return code;
 }
 
-/* --- views -------------------------------------------------------------------------------------
- */
+/* --- views ------------------------------------------------------------------------------------ */
 
 bool partition_producer(struct partition *p, int64_t id, struct producer *out)
 {

@@ -52,8 +52,7 @@ void partition_size(struct partition *p, int64_t *bytes, int32_t *segments)
     pthread_mutex_unlock(&p->lock);
 }
 
-/* --- waiting -----------------------------------------------------------------------------------
- */
+/* --- waiting ---------------------------------------------------------------------------------- */
 
 size_t partition_available(struct partition *p, int64_t offset, bool committed_only, size_t enough)
 {
@@ -85,8 +84,7 @@ void partition_unwait(struct partition *p, struct wait *w)
     pthread_mutex_unlock(&p->lock);
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 int16_t partition_read(struct partition *p, int64_t offset, size_t max_bytes, bool at_least_one,
                        bool committed_only, struct arena *a, struct partition_read *out)
@@ -150,8 +148,7 @@ enum err file_range_peek(const struct file_range *r, size_t at, void *out, size_
     return err;
 }
 
-/* --- lookup by time ----------------------------------------------------------------------------
- */
+/* --- lookup by time --------------------------------------------------------------------------- */
 
 struct search {
     struct partition *p;
@@ -275,8 +272,7 @@ int16_t partition_find_time(struct partition *p, int64_t timestamp, bool committ
     return code;
 }
 
-/* --- leader epochs -----------------------------------------------------------------------------
- */
+/* --- leader epochs ---------------------------------------------------------------------------- */
 
 void partition_epoch_end(struct partition *p, int32_t epoch, int32_t *out_epoch,
                          int64_t *out_offset)

@@ -40,8 +40,7 @@ int32_t placement_offline(const struct placement *p, const struct broker_ids *b,
     return n;
 }
 
-/* --- making -------------------------------------------------------------------------------------
- */
+/* --- making ----------------------------------------------------------------------------------- */
 
 bool placement_manual(const struct broker_ids *b, const int32_t *ids, int32_t count,
                       struct placement *out)
@@ -90,8 +89,7 @@ bool placement_spread(const struct broker_ids *b, uint32_t start, int32_t factor
     return true;
 }
 
-/* --- changing -----------------------------------------------------------------------------------
- */
+/* --- changing --------------------------------------------------------------------------------- */
 
 static bool lead(struct placement *p, int32_t id)
 {
@@ -250,8 +248,7 @@ int16_t placement_elect(struct placement *p, const struct broker_ids *b, bool un
     return KERR_NONE;
 }
 
-/* --- text ---------------------------------------------------------------------------------------
- */
+/* --- text ------------------------------------------------------------------------------------- */
 
 static void print_ids(const int32_t *ids, int32_t count, struct strbuf *out)
 {

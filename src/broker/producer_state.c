@@ -228,8 +228,7 @@ int64_t producer_state_first_open_without(const struct producer_state *s, int64_
     return -1;
 }
 
-/* --- snapshots
- * ------------------------------------------------------------------------------------- */
+/* --- snapshots -------------------------------------------------------------------------------- */
 
 static void encode_one(const struct producer *p, struct strbuf *out)
 {

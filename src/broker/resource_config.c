@@ -98,8 +98,7 @@ static const struct kind {
     [RESOURCE_KIND_GROUP] = {group_rows, CONFIG_SOURCE_GROUP, true},
 };
 
-/* --- storage ------------------------------------------------------------------------------------
- */
+/* --- storage ---------------------------------------------------------------------------------- */
 
 static struct strmap *named(struct resource_configs *r, enum resource_kind kind, struct slice name)
 {
@@ -172,8 +171,7 @@ static enum err store_job(struct db *d, void *arg, struct error *e)
     return r;
 }
 
-/* --- looking ------------------------------------------------------------------------------------
- */
+/* --- looking ---------------------------------------------------------------------------------- */
 
 void resource_config_describe(struct resource_configs *r, enum resource_kind kind,
                               struct slice name, struct arena *a, struct broker_config_entry **out,
@@ -242,8 +240,7 @@ void resource_config_names(struct resource_configs *r, enum resource_kind kind, 
     pthread_mutex_unlock(&r->lock);
 }
 
-/* --- changing -----------------------------------------------------------------------------------
- */
+/* --- changing --------------------------------------------------------------------------------- */
 
 /* A group's number must keep to what the broker allows: "consumer.session.timeout.ms" to
  * group.consumer.min.session.timeout.ms and group.consumer.max.session.timeout.ms. */

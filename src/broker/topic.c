@@ -20,8 +20,7 @@
 #include "broker/proto/kerr.h"
 #include "broker/topic_internal.h"
 
-/* --- small things ------------------------------------------------------------------------------
- */
+/* --- small things ----------------------------------------------------------------------------- */
 
 static struct slice id_slice(const struct uuid *id)
 {
@@ -70,8 +69,7 @@ enum err topic_name_check(struct slice name, struct error *e)
     return E_OK;
 }
 
-/* --- one topic ---------------------------------------------------------------------------------
- */
+/* --- one topic -------------------------------------------------------------------------------- */
 
 struct topic *topic_ref(struct topic *t)
 {
@@ -195,8 +193,7 @@ struct topic *topic_new(struct topics *all, const struct topic_row *row, bool fr
     return t;
 }
 
-/* --- maps (write lock held) --------------------------------------------------------------------
- */
+/* --- maps (write lock held) ------------------------------------------------------------------- */
 
 /* Position of name in `sorted`, or where it belongs. */
 static size_t position_of(const struct topics *t, struct slice name)
@@ -246,8 +243,7 @@ void topics_changed(struct topics *t)
     atomic_fetch_add_explicit(&t->generation, 1, memory_order_relaxed);
 }
 
-/* --- looking up --------------------------------------------------------------------------------
- */
+/* --- looking up ------------------------------------------------------------------------------- */
 
 static struct topic *lookup(struct topics *t, const struct map *m, struct slice key)
 {
@@ -344,8 +340,7 @@ enum err topics_check_new_name(struct topics *t, struct slice name, struct error
     return r;
 }
 
-/* --- counting -----------------------------------------------------------------------------------
- */
+/* --- counting --------------------------------------------------------------------------------- */
 
 void topic_stat_add(struct topic *t, enum topic_stat what, int64_t n)
 {

@@ -43,8 +43,7 @@ int64_t topics_generation(
 /* Broker-wide options changed: values in force are computed anew for all topics. */
 void topics_refresh_configs(struct topics *t);
 
-/* --- looking up (each returns a new reference)
- * ------------------------------------------------------- */
+/* --- looking up (each returns a new reference) ------------------------------------------------ */
 struct topic *topics_get(struct topics *t, struct slice name);        /* NULL when absent */
 struct topic *topics_get_id(struct topics *t, const struct uuid *id); /* NULL when absent */
 /* All, sorted by name; the array is in the arena, each element a reference to drop. E_NOMEM. */
@@ -65,8 +64,7 @@ topic_config(const struct topic *t); /* values in force; valid while t is */
 /* Copy of the explicit configuration. */
 void topic_own_configs(struct topic *t, struct strmap *out);
 
-/* --- changing (block: database)
- * ---------------------------------------------------------------------- */
+/* --- changing (block: database) --------------------------------------------------------------- */
 /* Errors carry the Kafka code in e->sys and Kafka's words in e->msg. */
 enum err topic_name_check(struct slice name, struct error *e) MUST_CHECK; /* 17 */
 struct topic_spec {

@@ -7,8 +7,7 @@
 #include "broker/proto/kerr.h"
 #include "broker/topic_internal.h"
 
-/* --- placements ---------------------------------------------------------------------------------
- */
+/* --- placements ------------------------------------------------------------------------------- */
 
 /* Puts in force what has been stored: partitions from .. from+count-1. */
 static void place(struct topic *topic, int32_t from, struct placement *v, int32_t count)
@@ -52,8 +51,7 @@ enum err topics_move(struct topics *t, const struct topic_move *moves, size_t co
     return r;
 }
 
-/* --- creating ----------------------------------------------------------------------------------
- */
+/* --- creating --------------------------------------------------------------------------------- */
 
 /* Checks every text and how they go together. *out: without options that are accepted and ignored.
  */
@@ -169,8 +167,7 @@ enum err topics_create(struct topics *t, const struct topic_spec *spec, bool val
     return r;
 }
 
-/* --- other changes -----------------------------------------------------------------------------
- */
+/* --- other changes ---------------------------------------------------------------------------- */
 
 static enum err unknown_topic(struct error *e)
 {

@@ -31,8 +31,7 @@ static const int32_t compression_codecs[] = {CODEC_NONE,   CODEC_ZSTD, CODEC_LZ4
 static const char *const timestamp_types[] = {"CreateTime", "LogAppendTime", NULL};
 enum { TIMESTAMP_LOG_APPEND = 1 };
 
-/* --- checks of single values -------------------------------------------------------------------
- */
+/* --- checks of single values ------------------------------------------------------------------ */
 
 static enum err bad_value(const struct opt_row *row, struct slice text, struct error *e,
                           const char *why)
@@ -115,8 +114,7 @@ static enum err check_throttled(const struct opt_row *row, struct slice text, st
     return E_OK;
 }
 
-/* --- rows --------------------------------------------------------------------------------------
- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 struct topic_option {
     const char *const *synonyms;
@@ -226,8 +224,7 @@ enum err topic_option_check(struct slice name, struct slice value, struct error 
     return r;
 }
 
-/* --- values in force ---------------------------------------------------------------------------
- */
+/* --- values in force -------------------------------------------------------------------------- */
 
 /* The first synonym that the broker was given, in the option's unit. */
 static struct slice broker_text(const struct opt_row *row, struct arena *a,

@@ -16,8 +16,7 @@
 
 #define CHECKPOINT_EVERY_MS 60000
 
-/* --- checkpoints -------------------------------------------------------------------------------
- */
+/* --- checkpoints ------------------------------------------------------------------------------ */
 
 static enum err save(const struct topics *t, const struct checkpoint *c, const char *name,
                      struct error *e)
@@ -172,8 +171,7 @@ static bool is_stale(const struct topics *t, const struct map *lines)
     return false;
 }
 
-/* --- opening -----------------------------------------------------------------------------------
- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 struct found {
     struct topics *topics;
@@ -435,8 +433,7 @@ enum err topics_open(struct topics **out, const struct topics_options *o, struct
     return E_OK;
 }
 
-/* --- closing -----------------------------------------------------------------------------------
- */
+/* --- closing ---------------------------------------------------------------------------------- */
 
 /* True when everything is on the disk as the checkpoints say. */
 static bool close_logs(struct topics *t)

@@ -19,8 +19,7 @@ static const char *const steps[] = {
 };
 const struct db_migrations topic_migrations = {"topics", steps};
 
-/* --- loading -----------------------------------------------------------------------------------
- */
+/* --- loading ---------------------------------------------------------------------------------- */
 
 static bool id_of(struct slice blob, struct uuid *out)
 {
@@ -102,8 +101,7 @@ void topic_rows_release(struct topic_rows *r)
     memset(r, 0, sizeof *r);
 }
 
-/* --- changes -----------------------------------------------------------------------------------
- */
+/* --- changes ---------------------------------------------------------------------------------- */
 
 static struct slice id_slice(const struct uuid *id)
 {

@@ -63,8 +63,7 @@ const struct schema *envelope_snapshot_schema(void)
     return schema_build(b);
 }
 
-/* --- context headers
- * ------------------------------------------------------------------------------------ */
+/* --- context headers -------------------------------------------------------------------------- */
 
 void context_headers_init(struct context_headers *h, bool enabled, const char *logical, int task,
                           const char *kind, const char *run_id)
@@ -108,8 +107,7 @@ struct record_headers context_headers_with(const struct context_headers *h, stru
     return (struct record_headers){.items = items, .count = h->count + 1};
 }
 
-/* --- heartbeats
- * -------------------------------------------------------------------------------------------- */
+/* --- heartbeats ------------------------------------------------------------------------------- */
 
 const struct schema *heartbeat_key_schema(void)
 {

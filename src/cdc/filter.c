@@ -3,8 +3,7 @@
 
 #include "base/mem.h"
 
-/* --- lists
- * ------------------------------------------------------------------------------------------- */
+/* --- lists ------------------------------------------------------------------------------------ */
 
 /* Next element up to an unescaped comma; `\,` becomes a comma in buf. False at the end. */
 static bool list_next(struct slice *rest, struct strbuf *buf)
@@ -74,8 +73,7 @@ ptrdiff_t regex_list_find(const struct regex_list *l, struct slice text)
     return -1;
 }
 
-/* --- the filter
- * ---------------------------------------------------------------------------------------- */
+/* --- the filter ------------------------------------------------------------------------------- */
 
 enum err capture_filter_init(struct capture_filter *f, const struct capture_lists *l,
                              struct error *e)

@@ -15,9 +15,7 @@ struct inc_row {
     bool several;    /* there are others of the same key */
 };
 
-/* --- life
- * --------------------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 void incremental_init(struct incremental *inc, const struct incremental_ops *ops, void *db,
                       struct notifier *notes)
@@ -84,9 +82,7 @@ void incremental_release(struct incremental *inc)
     memset(inc, 0, sizeof *inc);
 }
 
-/* --- notes
- * -------------------------------------------------------------------------------------------------
- */
+/* --- notes ------------------------------------------------------------------------------------ */
 
 static struct slice list_ids(const struct incremental *inc, struct strbuf *out)
 {
@@ -183,9 +179,7 @@ static void finish_first(struct incremental *inc, const char *status)
     mem_free(id);
 }
 
-/* --- signals
- * -----------------------------------------------------------------------------------------------
- */
+/* --- signals ---------------------------------------------------------------------------------- */
 
 static bool is_listed(const struct incremental *inc, struct slice id)
 {
@@ -267,9 +261,7 @@ void incremental_pause(struct incremental *inc, bool paused)
     note_state(inc, paused ? "PAUSED" : "RESUMED");
 }
 
-/* --- chunks
- * ------------------------------------------------------------------------------------------------
- */
+/* --- chunks ----------------------------------------------------------------------------------- */
 
 static const char *status_of(enum chunk_outcome o)
 {
@@ -398,9 +390,7 @@ void incremental_set_key_form(struct incremental *inc, struct slice form)
     inc->changes++;
 }
 
-/* --- the stream
- * --------------------------------------------------------------------------------------------
- */
+/* --- the stream ------------------------------------------------------------------------------- */
 
 bool incremental_passed(struct incremental *inc, struct slice mark_id, bool open)
 {

@@ -87,16 +87,14 @@ static inline bool incremental_running(const struct incremental *inc)
     return inc->count > 0;
 }
 
-/* --- signals ------------------------------------------------------------------------------------
- */
+/* --- signals ---------------------------------------------------------------------------------- */
 /* names: collections that the signal's patterns stand for. */
 void incremental_request(struct incremental *inc, const struct signal_request *r,
                          const struct slice *names, size_t count);
 void incremental_stop(struct incremental *inc, const struct signal_request *r);
 void incremental_pause(struct incremental *inc, bool paused);
 
-/* --- the task's loop ----------------------------------------------------------------------------
- */
+/* --- the task's loop -------------------------------------------------------------------------- */
 /* Reads the next chunk when it is time for it. Faults are logged here; E_CANCELLED: the task is
  * stopping. */
 enum err incremental_step(struct incremental *inc, struct error *e) MUST_CHECK;
@@ -124,8 +122,7 @@ void incremental_drop(struct incremental *inc);
 enum err incremental_emit(struct incremental *inc, struct record_batch *b, size_t limit,
                           struct error *e) MUST_CHECK;
 
-/* --- for ops->read ------------------------------------------------------------------------------
- */
+/* --- for ops->read ---------------------------------------------------------------------------- */
 /* row lives in inc->arena. Rows whose keys are the same are all kept; a streamed change of that key
  * is a doubt. E_NOMEM. */
 enum err incremental_add(struct incremental *inc, struct slice key, void *row) MUST_CHECK;
@@ -136,8 +133,7 @@ void incremental_set_max(struct incremental *inc, struct slice key);
  * thing than what last_key and max_key were made of, the table begins anew. */
 void incremental_set_key_form(struct incremental *inc, struct slice form);
 
-/* --- offset -------------------------------------------------------------------------------------
- */
+/* --- offset ----------------------------------------------------------------------------------- */
 /* Appends members, each with a comma before it: nothing when nothing runs. */
 void incremental_print(const struct incremental *inc, struct strbuf *out);
 /* Takes over what a stored offset says; keys in a foreign form begin the table anew. */

@@ -25,9 +25,7 @@ static const char *const types[NOTE_TYPES] = {"STARTED",   "IN_PROGRESS", "TABLE
                                               "COMPLETED", "ABORTED",     "SKIPPED",
                                               "PAUSED",    "RESUMED"};
 
-/* --- set-up
- * ------------------------------------------------------------------------------------------------
- */
+/* --- set-up ----------------------------------------------------------------------------------- */
 
 static struct schema_builder *named(const char *name)
 {
@@ -113,9 +111,7 @@ void notifier_release(struct notifier *n)
     memset(n, 0, sizeof *n);
 }
 
-/* --- notes
- * -------------------------------------------------------------------------------------------------
- */
+/* --- notes ------------------------------------------------------------------------------------ */
 
 /* As Java prints the object. */
 static void log_note(const struct note *x)

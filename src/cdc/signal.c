@@ -20,9 +20,7 @@ static const struct {
     {"snapshot-window-close", SIGNAL_WINDOW},
 };
 
-/* --- members
- * -----------------------------------------------------------------------------------------------
- */
+/* --- members ---------------------------------------------------------------------------------- */
 
 static struct slice member(const json_t *o, const char *name, struct arena *a)
 {
@@ -80,9 +78,7 @@ static void read_data(const json_t *data, struct arena *a, struct signal_request
     out->position = json_get_i64(data, "binlog_position", -1);
 }
 
-/* --- one signal
- * ------------------------------------------------------------------------------------------------
- */
+/* --- one signal ------------------------------------------------------------------------------- */
 
 static bool type_of(struct slice name, enum signal_type *out)
 {
@@ -182,9 +178,7 @@ void signal_to_json(const struct signal *s, struct strbuf *out)
     jw_end_object(&w);
 }
 
-/* --- use
- * --------------------------------------------------------------------------------------------------
- */
+/* --- use -------------------------------------------------------------------------------------- */
 
 bool signal_names(struct slice pattern, struct slice collection)
 {

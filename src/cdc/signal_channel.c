@@ -47,9 +47,7 @@ void signal_channels_release(struct signal_channels *c)
     memset(c, 0, sizeof *c);
 }
 
-/* --- kafka
- * -------------------------------------------------------------------------------------------------
- */
+/* --- kafka ------------------------------------------------------------------------------------ */
 
 struct topic_read {
     struct signal_channels *c;
@@ -140,9 +138,7 @@ static bool poll_topic(struct signal_channels *c, signal_fn fn, void *arg)
     return c->position != from;
 }
 
-/* --- file
- * --------------------------------------------------------------------------------------------------
- */
+/* --- file ------------------------------------------------------------------------------------- */
 
 static char *copy_path(const struct signal_channels *c)
 {

@@ -9,8 +9,7 @@
 #define ID_MEMBER "transaction_id"
 #define COUNT_MEMBER "transaction_data_collection_order_"
 
-/* --- schemas ------------------------------------------------------------------------------------
- */
+/* --- schemas ---------------------------------------------------------------------------------- */
 
 static void field(struct schema_builder *b, const char *name, enum schema_type t, bool optional)
 {
@@ -96,8 +95,7 @@ void transactions_batch(struct transactions *t)
     t->batch_id = SLICE_NULL;
 }
 
-/* --- begin and end ------------------------------------------------------------------------------
- */
+/* --- begin and end ---------------------------------------------------------------------------- */
 
 enum { STATUS, ID, EVENT_COUNT, COLLECTIONS, TS_MS, VALUE_FIELDS };
 
@@ -175,8 +173,7 @@ enum err transactions_end(struct transactions *t, struct record_batch *b, int64_
     return rc;
 }
 
-/* --- events -------------------------------------------------------------------------------------
- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static struct transaction_count *count_of(struct transactions *t, struct slice name)
 {
@@ -216,8 +213,7 @@ enum err transactions_event(struct transactions *t, struct record_batch *b, stru
     return E_OK;
 }
 
-/* --- offsets ------------------------------------------------------------------------------------
- */
+/* --- offsets ---------------------------------------------------------------------------------- */
 
 void transactions_print(const struct transactions *t, struct strbuf *out)
 {

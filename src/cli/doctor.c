@@ -27,8 +27,7 @@ static const char usage[] =
     "  table.include.list=shop.orders). Exit status: 0 a connector would run, 1 something is\n"
     "  missing, 2 the question was not understood.\n";
 
-/* --- the question -------------------------------------------------------------------------------
- */
+/* --- the question ----------------------------------------------------------------------------- */
 
 #define MONGO_URL SL("mongodb.connection.string")
 
@@ -299,8 +298,7 @@ static enum err parse(int argc, char **argv, struct strmap *config, const char *
     return rc == E_OK && is_url ? find_password(config, e) : rc;
 }
 
-/* --- the page -----------------------------------------------------------------------------------
- */
+/* --- the page --------------------------------------------------------------------------------- */
 
 static const struct connector_ops *find_class(const struct connect_plugins *const *plugins,
                                               struct slice name)

@@ -46,8 +46,7 @@ enum err listen_address_check(const struct opt_row *row, struct slice text, stru
     return E_OK;
 }
 
-/* --- ports of weir's own --------------------------------------------------------------------------
- */
+/* --- ports of weir's own ---------------------------------------------------------------------- */
 
 static bool is_any(const char *host)
 {

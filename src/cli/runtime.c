@@ -51,8 +51,7 @@ struct runtime {
     struct runtime_addresses where;
 };
 
-/* --- small things
- * ---------------------------------------------------------------------------------- */
+/* --- small things ----------------------------------------------------------------------------- */
 
 static enum err set_log_level(struct slice text, struct error *e)
 {
@@ -112,8 +111,7 @@ static int64_t process_age_ms(void)
     return MAX(age, 0);
 }
 
-/* --- start
- * ----------------------------------------------------------------------------------------- */
+/* --- start ------------------------------------------------------------------------------------ */
 
 /* Before anything in the directory is touched: two processes on one database, of two versions maybe,
  * would spoil it. */
@@ -449,8 +447,7 @@ void runtime_banner(const struct runtime *r, struct strbuf *out)
     add_listeners(r, out);
 }
 
-/* --- signals
- * --------------------------------------------------------------------------------------- */
+/* --- signals ---------------------------------------------------------------------------------- */
 
 static void signal_set(sigset_t *set)
 {

@@ -93,8 +93,7 @@ const struct opt_row server_option_rows[] = {
     {.name = NULL},
 };
 
-/* --- one setting, from anywhere
- * -------------------------------------------------------------------- */
+/* --- one setting, from anywhere --------------------------------------------------------------- */
 
 static const struct opt_row *row_of(const struct opt_row *rows, struct slice name)
 {
@@ -249,8 +248,7 @@ void server_config_ignore(struct server_config *c, struct slice name, const char
         strbuf_addf(to, " (did you mean %s?)", near);
 }
 
-/* --- sources
- * --------------------------------------------------------------------------------------- */
+/* --- sources ---------------------------------------------------------------------------------- */
 
 static enum err from_set(struct server_config *c, const struct opt_row *extra, struct slice text,
                          struct error *e)

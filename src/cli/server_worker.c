@@ -10,8 +10,7 @@
 #include "cli/server_env.h"
 #include "connect/connect.h"
 
-/* --- one setting ---------------------------------------------------------------------------------
- */
+/* --- one setting ------------------------------------------------------------------------------ */
 
 static void offer(struct server_config *c, struct slice name, struct slice value)
 {
@@ -21,8 +20,7 @@ static void offer(struct server_config *c, struct slice name, struct slice value
         strmap_set(&c->worker, name, value);
 }
 
-/* --- variables -----------------------------------------------------------------------------------
- */
+/* --- variables -------------------------------------------------------------------------------- */
 
 /* Debezium's image; its scripts give them to the worker under these names. */
 static const struct {
@@ -73,8 +71,7 @@ enum err server_config_connect_env(struct server_config *c, char *const *environ
     return E_OK;
 }
 
-/* --- the file ------------------------------------------------------------------------------------
- */
+/* --- the file --------------------------------------------------------------------------------- */
 
 enum err server_config_connect_file(struct server_config *c, struct error *e)
 {
@@ -98,8 +95,7 @@ enum err server_config_connect_file(struct server_config *c, struct error *e)
     return err;
 }
 
-/* --- where REST listens --------------------------------------------------------------------------
- */
+/* --- where REST listens ----------------------------------------------------------------------- */
 
 /* "http://host:port" of a list; others (https) are passed over. */
 static struct slice first_http(struct slice list)

@@ -211,8 +211,7 @@ enum err config_refs_resolve(const struct strmap *in, const struct strmap *worke
     return err;
 }
 
-/* --- hiding --------------------------------------------------------------------------------------
- */
+/* --- hiding ----------------------------------------------------------------------------------- */
 
 enum { HIDE_MIN = 3 }; /* shorter values are no secrets, and would spoil other words */
 

@@ -10,8 +10,7 @@
 #include "base/regex.h"
 #include "connect/topic_rules.h"
 
-/* --- items -------------------------------------------------------------------------------------
- */
+/* --- items ------------------------------------------------------------------------------------ */
 
 struct config_item *config_item_find(const struct config_errors *v, struct slice name)
 {
@@ -112,8 +111,7 @@ void config_errors_release(struct config_errors *v)
     memset(v, 0, sizeof *v);
 }
 
-/* --- one value ---------------------------------------------------------------------------------
- */
+/* --- one value -------------------------------------------------------------------------------- */
 
 bool config_row_secret(const struct opt_row *row)
 {
@@ -209,8 +207,7 @@ static void add_rows(struct config_errors *v, const struct opt_row *rows,
     }
 }
 
-/* --- framework options that need more than their row -------------------------------------------
- */
+/* --- framework options that need more than their row ------------------------------------------ */
 
 static void check_class(struct config_errors *v, const char *key, const struct strmap *config)
 {
@@ -359,8 +356,7 @@ static void check_sink_topics(struct config_errors *v, const struct strmap *conf
     strbuf_release(&list);
 }
 
-/* --- converters --------------------------------------------------------------------------------
- */
+/* --- converters ------------------------------------------------------------------------------- */
 
 /* Place of a name among the first sixteen buckets of Java's HashMap, out of which the worker takes a
  * converter's options. SPEC: golden connect/validate-transforms */

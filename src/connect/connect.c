@@ -22,8 +22,7 @@ struct connect {
     struct rest *rest;
 };
 
-/* --- start and stop ----------------------------------------------------------------------------
- */
+/* --- start and stop --------------------------------------------------------------------------- */
 
 static enum err check_converters(const struct connect *c, struct error *e)
 {

@@ -21,16 +21,14 @@
 struct kclient;
 struct metrics_table;
 
-/* --- records that a source writes itself
- * ------------------------------------------------------------------------------------------ */
+/* --- records that a source writes itself ------------------------------------------------------ */
 /* Given to a source whose records meet nothing else: no transform, JsonConverter for both. It may
  * then fill record_text; the bytes must be those that the converters would have written. */
 struct direct_form {
     struct json_form key, value;
 };
 
-/* --- what the worker gives a task
- * ----------------------------------------------------------------- */
+/* --- what the worker gives a task ------------------------------------------------------------- */
 struct task_ctx {
     const char *connector;       /* connector's name */
     int task;                    /* number of this task */
@@ -70,8 +68,7 @@ bool task_sleep(struct task_ctx *c, int64_t ms);
 enum err config_invalid(struct error *e, struct slice value, const char *name, const char *why, ...)
     PRINTF_LIKE(4, 5);
 
-/* --- source tasks
- * ---------------------------------------------------------------------------------- */
+/* --- source tasks ----------------------------------------------------------------------------- */
 /* All run on the task's thread. poll fills the batch and returns E_OK (perhaps with nothing, after
  * at most 500 ms), E_AGAIN after a retriable fault (message logged, polled again), or an error: the
  * task is FAILED with e->msg as trace. */
@@ -88,8 +85,7 @@ struct source_task_ops {
     void (*stop)(void *task); /* releases; task may be NULL after a failed start */
 };
 
-/* --- sink tasks
- * ------------------------------------------------------------------------------------ */
+/* --- sink tasks ------------------------------------------------------------------------------- */
 /* How far the sink has got in one partition: everything below `offset` was put, and the sink may have
  * it written. */
 struct sink_offset {
@@ -120,8 +116,7 @@ struct sink_task_ops {
     void (*describe)(void *task, struct strbuf *out);
     void (*stop)(void *task); /* releases; task may be NULL after a failed start */
 };
-/* --- what a sink may ask of the worker (task_sink.c)
- * ------------------------------------------------------------------------------------ */
+/* --- what a sink may ask of the worker (task_sink.c) ------------------------------------------ */
 /* Whether single records may be reported: there is a dead-letter queue, or errors are logged. Without
  * it a sink fails with its whole batch. SPEC: connect 8.2, 8.3 */
 bool sink_can_report(const struct task_ctx *c);
@@ -136,8 +131,7 @@ enum err sink_seek(struct task_ctx *c, struct slice topic, int32_t partition, in
                    struct error *e) MUST_CHECK;
 void sink_request_commit(struct task_ctx *c); /* as soon as this put has returned */
 
-/* --- connectors
- * ------------------------------------------------------------------------------------ */
+/* --- connectors ------------------------------------------------------------------------------- */
 enum connector_kind { CONNECTOR_SOURCE, CONNECTOR_SINK };
 
 /* Result of validation, one per option that has something to say; made by configdef. */
@@ -194,8 +188,7 @@ struct connector_ops {
     const struct db_migrations *migrations; /* tables of the module's own; may be NULL */
 };
 
-/* --- converters
- * ------------------------------------------------------------------------------------ */
+/* --- converters ------------------------------------------------------------------------------- */
 struct converter_ops {
     const char *class_name;
     const char *const *aliases;
@@ -213,8 +206,7 @@ struct converter_ops {
     void (*json_form)(const void *conv, struct json_form *out);
 };
 
-/* --- transforms and predicates
- * --------------------------------------------------------------------- */
+/* --- transforms and predicates ---------------------------------------------------------------- */
 struct transform_ops {
     const char
         *class_name; /* ...$Key and ...$Value are rows of their own, with the same functions */

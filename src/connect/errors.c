@@ -39,8 +39,7 @@ static void count(_Atomic int64_t *c)
     atomic_fetch_add_explicit(c, 1, memory_order_relaxed);
 }
 
-/* --- retries -----------------------------------------------------------------------------------
- */
+/* --- retries ---------------------------------------------------------------------------------- */
 
 /* 300 ms doubled with each attempt; above the ceiling anything below that. */
 static int64_t delay_ms(const struct error_rules *x, int attempt)
@@ -69,8 +68,7 @@ enum err error_rules_retry(struct error_rules *x, struct error_retry *retry, str
     return E_OK;
 }
 
-/* --- reports -----------------------------------------------------------------------------------
- */
+/* --- reports ---------------------------------------------------------------------------------- */
 
 void error_exception(const struct error *e, struct slice *class_name, struct slice *message)
 {

@@ -217,8 +217,7 @@ static void file_stop(void *task)
     mem_free(t);
 }
 
-/* --- the user's changes of offsets. SPEC: connect 1.6 --------------------------------------------
- */
+/* --- the user's changes of offsets. SPEC: connect 1.6 ----------------------------------------- */
 
 static enum err check_offset(const struct strmap *config, struct slice partition,
                              struct slice offset, struct error *e)

@@ -14,8 +14,7 @@
 
 const char *const conn_target_names[] = {"STARTED", "PAUSED", "STOPPED"};
 
-/* --- errors ------------------------------------------------------------------------------------
- */
+/* --- errors ----------------------------------------------------------------------------------- */
 
 enum err herder_answer(struct error *e, enum err code, int status, const char *fmt, ...)
 {
@@ -31,8 +30,7 @@ enum err herder_answer(struct error *e, enum err code, int status, const char *f
     return code;
 }
 
-/* --- jobs on the herder's thread ---------------------------------------------------------------
- */
+/* --- jobs on the herder's thread -------------------------------------------------------------- */
 
 static void run_request(void *arg)
 {
@@ -76,8 +74,7 @@ void herder_post(struct herder *h, const char *name,
     loop_post(h->loop, run_later, l);
 }
 
-/* --- configuration -----------------------------------------------------------------------------
- */
+/* --- configuration ---------------------------------------------------------------------------- */
 
 static void config_text(const struct strmap *m, struct strbuf *out)
 {
@@ -104,8 +101,7 @@ static enum err store_config(struct herder *h, const struct hconn *c, struct err
     return err;
 }
 
-/* --- create, replace, patch --------------------------------------------------------------------
- */
+/* --- create, replace, patch ------------------------------------------------------------------- */
 
 void hconn_start_later(struct herder *h, struct hconn *c, int arg)
 {
@@ -310,8 +306,7 @@ enum err herder_patch_config(struct herder *h, struct slice name, const struct s
     return err;
 }
 
-/* --- delete, pause, resume, stop ---------------------------------------------------------------
- */
+/* --- delete, pause, resume, stop -------------------------------------------------------------- */
 
 static enum err unlink_conn(struct herder_request *r)
 {
@@ -434,8 +429,7 @@ enum err herder_stop_connector(struct herder *h, struct slice name, struct error
     return target_request(h, name, TARGET_STOPPED, e);
 }
 
-/* --- restart -----------------------------------------------------------------------------------
- */
+/* --- restart ---------------------------------------------------------------------------------- */
 
 static void restart_connector_later(struct herder *h, struct hconn *c, int arg)
 {

@@ -66,8 +66,7 @@ struct herder {
     int64_t began_ms; /* monotonic */
 };
 
-/* --- for connect.c
- * -------------------------------------------------------------------------------- */
+/* --- for connect.c ---------------------------------------------------------------------------- */
 enum err herder_start(struct herder **out, struct db *db, struct kclient *k,
                       const struct registry *r, const struct strmap *worker,
                       struct error *e) MUST_CHECK;
@@ -77,8 +76,7 @@ void herder_go(struct herder *h, const char *worker_id);
  * kclient, db, registry) must stay; nothing was released. NULL allowed. */
 bool herder_shutdown(struct herder *h) MUST_CHECK;
 
-/* --- requests that change something (herder.c, herder_offsets.c)
- * ---------------------------------------------------------------------- */
+/* --- requests that change something (herder.c, herder_offsets.c) ------------------------------ */
 struct herder_request {
     struct herder *h;
     enum err (*fn)(struct herder_request *r);
@@ -112,8 +110,7 @@ enum err herder_sink_offsets(struct herder *h, const char *name, const struct st
 enum err hconn_alter_sink_offsets(struct herder_request *r, const struct hconn *c) MUST_CHECK;
 enum err hconn_reset_sink_offsets(struct herder_request *r, const struct hconn *c) MUST_CHECK;
 
-/* --- the list of connectors (herder.c; loop, lock not held)
- * ---------------------------------------------------------------- */
+/* --- the list of connectors (herder.c; loop, lock not held) ----------------------------------- */
 struct hconn *hconn_new(struct slice name, enum conn_target target);
 void herder_append(struct herder *h, struct hconn *c);
 void hconn_use_config(struct herder *h, struct hconn *c, const struct strmap *config); /* copies */
@@ -123,8 +120,7 @@ void herder_post(struct herder *h, const char *name,
 void hconn_start_later(struct herder *h, struct hconn *c, int arg); /* for herder_post */
 extern const char *const conn_target_names[];                       /* as they are stored */
 
-/* --- lookups (loop, or under the lock)
- * ---------------------------------------------------------------- */
+/* --- lookups (loop, or under the lock) -------------------------------------------------------- */
 struct hconn *herder_find(const struct herder *h, struct slice name);
 const char *conn_state_name(enum conn_state s);
 /* Sets a state with its stored copy. Takes the lock. */
@@ -140,8 +136,7 @@ json_t *herder_status_locked(const struct herder *h, const struct hconn *c);
 json_t *herder_info_locked(const struct hconn *c);
 bool worker_flag(const struct herder *h, const char *option); /* a BOOLEAN of the worker */
 
-/* --- running (herder_run.c; loop only, lock not held)
- * --------------------------------------------------- */
+/* --- running (herder_run.c; loop only, lock not held) ----------------------------------------- */
 void hconn_start(struct herder *h, struct hconn *c); /* connector, then tasks as the target says */
 void hconn_start_connector(struct herder *h, struct hconn *c); /* leaves the tasks alone */
 void hconn_start_tasks(struct herder *h, struct hconn *c, bool paused);
@@ -152,8 +147,7 @@ void hconn_free(struct hconn *c);
 /* The same for all connectors at once, in one timeout. */
 void herder_stop_all(struct herder *h);
 
-/* --- metrics (herder_metrics.c): a collector, arg is the herder. Thread: any.
- * ---------------------------------------------------------------------- */
+/* --- metrics (herder_metrics.c): a collector, arg is the herder. Thread: any. ----------------- */
 void herder_collect(struct strbuf *out, void *arg);
 
 #endif

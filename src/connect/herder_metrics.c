@@ -11,8 +11,7 @@
 
 #define PREFIX "kafka_connect_"
 
-/* --- rows ----------------------------------------------------------------------------------------
- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 struct about {
     struct metrics_table *table;
@@ -59,8 +58,7 @@ static double ratio(int64_t part, int64_t whole)
     return whole ? (double)part / (double)whole : 0;
 }
 
-/* --- tasks ---------------------------------------------------------------------------------------
- */
+/* --- tasks ------------------------------------------------------------------------------------ */
 
 static void task_common(struct about *a, const struct task_meter *m, const char *state)
 {
@@ -189,8 +187,7 @@ static void add_rows(struct about *a, const struct task_row *r, const struct tas
         (r->shown == TOTAL ? total : gauge)(a, r->name, r->help, shown_of(r, m));
 }
 
-/* --- connectors, the worker ----------------------------------------------------------------------
- */
+/* --- connectors, the worker ------------------------------------------------------------------- */
 
 static void one_task(struct about *a, const struct hconn *c, size_t i)
 {

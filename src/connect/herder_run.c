@@ -92,8 +92,7 @@ static void on_task_state(void *arg, struct task *t, enum task_state s, struct s
     mem_free(name);
 }
 
-/* --- connectors --------------------------------------------------------------------------------
- */
+/* --- connectors ------------------------------------------------------------------------------- */
 
 /* What Java notices when a connector parses its configuration at start. */
 static enum err check_own(const struct hconn *c, const struct strmap *config, struct error *e)
@@ -290,8 +289,7 @@ void hconn_start(struct herder *h, struct hconn *c)
         hconn_start_tasks(h, c, c->target == TARGET_PAUSED);
 }
 
-/* --- stopping ----------------------------------------------------------------------------------
- */
+/* --- stopping --------------------------------------------------------------------------------- */
 
 /* What was ended says so in the mirror; a failed task stays one. */
 static void tell_ended(struct herder *h, const struct hconn *c, size_t task)

@@ -60,8 +60,7 @@ enum err herder_sink_offsets(struct herder *h, const char *name, const struct st
     return err;
 }
 
-/* --- changes -----------------------------------------------------------------------------------
- */
+/* --- changes ---------------------------------------------------------------------------------- */
 
 #define INTEGERS                                                                                   \
     "Failed to parse the following Kafka %s value in the provided offsets: '%s'. %s values for "   \

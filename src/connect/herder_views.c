@@ -111,8 +111,7 @@ static enum err not_found(struct error *e, const char *fmt, ...)
     return E_NOT_FOUND;
 }
 
-/* --- lists and single connectors ---------------------------------------------------------------
- */
+/* --- lists and single connectors -------------------------------------------------------------- */
 
 json_t *herder_list(struct herder *h)
 {
@@ -207,8 +206,7 @@ enum err herder_task_status(struct herder *h, struct slice name, int task, json_
     return *out ? E_OK : not_found(e, "No status found for task " PRI_SL "-%d", ARG_SL(name), task);
 }
 
-/* --- topics and offsets ------------------------------------------------------------------------
- */
+/* --- topics and offsets ----------------------------------------------------------------------- */
 
 static enum err forbidden(struct error *e, const char *msg)
 {
@@ -299,8 +297,7 @@ bool herder_is_config_topic(const struct herder *h, struct slice topic)
     return h && slice_eq(topic, slice_trim(strmap_get_c(&h->worker, "config.storage.topic")));
 }
 
-/* --- plugins -----------------------------------------------------------------------------------
- */
+/* --- plugins ---------------------------------------------------------------------------------- */
 
 static void add_plugin(json_t *out, const char *class_name, const char *type, const char *version)
 {

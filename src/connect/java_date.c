@@ -46,8 +46,7 @@ static struct civil civil_of(int64_t ms)
     return c;
 }
 
-/* --- patterns -----------------------------------------------------------------------------------
- */
+/* --- patterns --------------------------------------------------------------------------------- */
 
 struct part {    /* of a pattern: a run of one letter, or one literal byte */
     char letter; /* 0: literal */
@@ -108,8 +107,7 @@ enum err java_date_check(struct slice pattern, struct error *e)
                : E_OK;
 }
 
-/* --- formatting ---------------------------------------------------------------------------------
- */
+/* --- formatting ------------------------------------------------------------------------------- */
 
 static void add_number(struct strbuf *out, int64_t v, int width)
 {
@@ -215,8 +213,7 @@ enum err java_date_format(struct slice pattern, int64_t ms, struct strbuf *out, 
     return rc;
 }
 
-/* --- parsing ------------------------------------------------------------------------------------
- */
+/* --- parsing ---------------------------------------------------------------------------------- */
 
 struct fields {
     int64_t year, month, day, year_day, hour, minute, second, milli, offset_minutes;

@@ -63,8 +63,7 @@ char *java_write_i64(char *p, int64_t v)
     return p + n;
 }
 
-/* --- decimals ----------------------------------------------------------------------------------
- */
+/* --- decimals --------------------------------------------------------------------------------- */
 
 /* Magnitude in base 10^9, least significant first. Returns the limb count. */
 static size_t to_limbs(struct slice v, uint32_t *limbs, bool negative)
@@ -317,8 +316,7 @@ enum err java_rescale(struct strbuf *unscaled, int32_t from, int32_t to)
     return err;
 }
 
-/* --- JSON strings ------------------------------------------------------------------------------
- */
+/* --- JSON strings ----------------------------------------------------------------------------- */
 
 static inline bool needs_escape(uint8_t c)
 {

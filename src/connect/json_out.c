@@ -323,8 +323,7 @@ enum err json_out_value(struct strbuf *b, const struct schema *s, struct value v
     return err;
 }
 
-/* --- schemas -----------------------------------------------------------------------------------
- */
+/* --- schemas ---------------------------------------------------------------------------------- */
 
 /* Without the closing brace, so that a struct can add the member "field". */
 static void schema_open(struct strbuf *b, const struct schema *s, bool numeric);

@@ -15,8 +15,7 @@ struct broker;
 struct kclient *kclient_embedded(struct broker *b); /* borrows the broker */
 void kclient_free(struct kclient *k);
 
-/* --- topics
- * ---------------------------------------------------------------------------------------- */
+/* --- topics ----------------------------------------------------------------------------------- */
 struct kclient_topic {
     struct uuid id; /* another one when it was deleted and made again */
     int32_t partitions;
@@ -31,8 +30,7 @@ enum err kclient_create(struct kclient *k, struct slice topic, int32_t partition
                         int16_t replication, const struct strmap *configs,
                         struct error *e) MUST_CHECK;
 
-/* --- writing: one producer per task
- * ------------------------------------------------------------------ */
+/* --- writing: one producer per task ----------------------------------------------------------- */
 struct kproducer;
 /* name: identifies the producer in logs ("connector-task"). Takes no id yet: the first flush asks
  * for a new one unless kproducer_resume gave it the one of the run before. */
@@ -71,8 +69,7 @@ void kproducer_abort(struct kproducer *p);
 /* The headers section of heads, for kheads.encoded; appends. */
 void khead_encode(struct strbuf *out, const struct khead *heads, size_t count);
 
-/* --- exactly once
- * ------------------------------------------------------------------------ */
+/* --- exactly once ----------------------------------------------------------------------------- */
 /* Reading a source from its last stored offset gives the same records in the same order. Of those
  * for one partition, the first `skip` of this batch are in the log already, the next `count` carry
  * the sequence numbers from first_sequence on, and of what comes after this batch the first `left`
@@ -109,8 +106,7 @@ enum err kproducer_sync(struct kproducer *p,
 void kproducer_fault_after(struct kproducer *p,
                            int batches); /* tests: the append fails after that many */
 
-/* --- reading
- * ----------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 /* Simple reader of one topic from a position (schema history, signals); group consumers of sink
  * tasks are kconsumer below. */
 struct krecord {
@@ -130,8 +126,7 @@ enum err kclient_read(struct kclient *k, struct slice topic, int32_t partition, 
 enum err kclient_end(struct kclient *k, struct slice topic, int32_t partition, int64_t *out,
                      struct error *e) MUST_CHECK;
 
-/* --- reading as a member of a group: one consumer per sink task
- * ----------------------------------------------------------------------------------------- */
+/* --- reading as a member of a group: one consumer per sink task ------------------------------- */
 /* A partition that the consumer holds between two rebalances. */
 struct kassigned {
     struct slice topic;
@@ -183,8 +178,7 @@ enum err kconsumer_seek(struct kconsumer *c, struct slice topic, int32_t partiti
 enum err kconsumer_commit(struct kconsumer *c, const struct koffset *offsets, size_t count,
                           struct error *e) MUST_CHECK;
 
-/* --- offsets of a group from outside
- * ----------------------------------------------------------------------------------------- */
+/* --- offsets of a group from outside ---------------------------------------------------------- */
 /* Committed ones, sorted by topic and partition, in the arena; no group: none. */
 enum err kclient_group_offsets(struct kclient *k, struct slice group, struct arena *a,
                                struct koffset **out, size_t *count, struct error *e) MUST_CHECK;

@@ -20,8 +20,7 @@ void kclient_free(struct kclient *k)
     mem_free(k);
 }
 
-/* --- topics ------------------------------------------------------------------------------------
- */
+/* --- topics ----------------------------------------------------------------------------------- */
 
 enum err kclient_describe(struct kclient *k, struct slice topic, struct kclient_topic *out,
                           struct error *e)
@@ -51,8 +50,7 @@ enum err kclient_create(struct kclient *k, struct slice topic, int32_t partition
     return broker_topic_create(k->broker, &spec, e);
 }
 
-/* --- groups ------------------------------------------------------------------------------------
- */
+/* --- groups ----------------------------------------------------------------------------------- */
 
 enum err kclient_group_offsets(struct kclient *k, struct slice group, struct arena *a,
                                struct koffset **out, size_t *count, struct error *e)
@@ -111,8 +109,7 @@ enum err kclient_group_delete(struct kclient *k, struct slice group, struct erro
     return E_OK;
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* False: fn has had enough. */
 static bool give_records(struct slice batch, struct krecord k, int64_t from, struct khead **heads,

@@ -14,8 +14,7 @@
 
 enum { POLL_RECORDS = 100000, CHECK_MS = 300, NOTHING_MS = 50 };
 
-/* --- options -----------------------------------------------------------------------------------
- */
+/* --- options ---------------------------------------------------------------------------------- */
 
 static enum err int_option(const struct strmap *o, const char *name, int64_t least, int64_t *out,
                            struct error *e)
@@ -73,8 +72,7 @@ static enum err read_options(struct kconsumer *c, const struct strmap *o, int64_
     return err;
 }
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void drop_parts(struct kconsumer *c)
 {
@@ -142,8 +140,7 @@ void kconsumer_give_up(struct kconsumer *c)
     broker_member_leave(c->member);
 }
 
-/* --- topics ------------------------------------------------------------------------------------
- */
+/* --- topics ----------------------------------------------------------------------------------- */
 
 static int32_t partitions_of(struct kconsumer *c, struct slice topic)
 {
@@ -233,8 +230,7 @@ static enum err watch_topics(struct kconsumer *c, struct error *e)
     return err;
 }
 
-/* --- joining -----------------------------------------------------------------------------------
- */
+/* --- joining ---------------------------------------------------------------------------------- */
 
 enum err kconsumer_first_position(struct kconsumer *c, struct kheld *p, struct error *e)
 {
@@ -329,8 +325,7 @@ static enum err keep_membership(struct kconsumer *c, struct error *e)
     return err || !c->rejoin ? err : join(c, e);
 }
 
-/* --- calls -------------------------------------------------------------------------------------
- */
+/* --- calls ------------------------------------------------------------------------------------ */
 
 /* Until there is something, or the time has come to look after the group. */
 static enum err wait_for_data(struct kconsumer *c, int64_t wait_ms, bool idle, struct error *e)

@@ -7,8 +7,7 @@
 #include "base/mem.h"
 #include "connect/connector.h"
 
-/* --- a producer --------------------------------------------------------------------------------
- */
+/* --- a producer ------------------------------------------------------------------------------- */
 
 enum err kproducer_open(struct kproducer **out, struct kclient *k, const char *name,
                         const struct strmap *overrides, struct error *e)
@@ -199,8 +198,7 @@ enum err kproducer_seal(struct kproducer *p, struct kslot *s, struct error *e)
     return E_OK;
 }
 
-/* --- flush -------------------------------------------------------------------------------------
- */
+/* --- flush ------------------------------------------------------------------------------------ */
 
 static void add_part(struct kproducer *p, size_t *n, const struct ktopic *t, const struct kslot *s)
 {

@@ -16,8 +16,7 @@
 enum { TICK_MS = 1000, ATTEMPTS = 3 };
 enum { ROW_IDS = 10 }; /* as a kind in SQLite, with the topic added: its key is the topic's id */
 
-/* --- what was written, in SQLite -----------------------------------------------------------------
- */
+/* --- what was written, in SQLite -------------------------------------------------------------- */
 
 struct saved {
     int kind;
@@ -175,8 +174,7 @@ static void renew(struct mirror *m, enum mirror_topic t, const struct uuid *id)
     }
 }
 
-/* --- topics --------------------------------------------------------------------------------------
- */
+/* --- topics ----------------------------------------------------------------------------------- */
 
 static int32_t partitions_of(const struct mirror *m, enum mirror_topic t)
 {
@@ -242,8 +240,7 @@ static void watch_topics(struct mirror *m)
     }
 }
 
-/* --- writing -------------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static void warn(struct mirror *m, const struct error *e)
 {
@@ -294,8 +291,7 @@ void mirror_write(struct mirror *m, enum mirror_topic t, struct slice key, struc
     m->warned &= err != E_OK;
 }
 
-/* --- calls ---------------------------------------------------------------------------------------
- */
+/* --- calls ------------------------------------------------------------------------------------ */
 
 struct call {
     struct mirror *m;
@@ -365,8 +361,7 @@ void mirror_sync(struct mirror *m)
         loop_post(m->loop, run_sync, m);
 }
 
-/* --- start and stop ------------------------------------------------------------------------------
- */
+/* --- start and stop --------------------------------------------------------------------------- */
 
 /* Topics come into use at any time; offsets have their interval. */
 static void on_tick(void *arg)

@@ -41,8 +41,7 @@ void mirror_sync(struct mirror *m);
 /* At the start: keys of connectors that are not among these names are deleted. */
 void mirror_keep(struct mirror *m, const struct slice *names, size_t count);
 
-/* --- the records of a connector; c names it
- * ------------------------------------------------------------------------------------- */
+/* --- the records of a connector; c names it --------------------------------------------------- */
 void mirror_config(struct mirror *m, const char *c,
                    const struct strmap *config); /* NULL: deleted */
 void mirror_tasks(struct mirror *m, const char *c, const struct strmap *const *configs, int count);

@@ -7,8 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-/* --- connectors ----------------------------------------------------------------------------------
- */
+/* --- connectors ------------------------------------------------------------------------------- */
 
 static void put_text(struct mirror *m, enum mirror_topic t, const struct strbuf *key,
                      const struct strbuf *value, bool want)
@@ -127,8 +126,7 @@ void mirror_state(struct mirror *m, const char *c, int task, const char *state, 
     strbuf_release(&value);
 }
 
-/* --- offsets and topics --------------------------------------------------------------------------
- */
+/* --- offsets and topics ----------------------------------------------------------------------- */
 
 struct row {
     enum mirror_topic kind;
@@ -251,8 +249,7 @@ void mirror_compare(struct mirror *m)
     mem_free(r.items);
 }
 
-/* --- after a start -------------------------------------------------------------------------------
- */
+/* --- after a start ---------------------------------------------------------------------------- */
 
 struct keep {
     struct mirror *m;

@@ -78,8 +78,7 @@ const char *schema_type_java(enum schema_type t)
     return type_names[t].java;
 }
 
-/* --- building ----------------------------------------------------------------------------------
- */
+/* --- building --------------------------------------------------------------------------------- */
 
 struct schema_builder *schema_builder_new(enum schema_type t)
 {
@@ -156,8 +155,7 @@ void schema_builder_element(struct schema_builder *b, const struct schema *key,
     b->impl->pub.value = value;
 }
 
-/* --- sealing -----------------------------------------------------------------------------------
- */
+/* --- sealing ---------------------------------------------------------------------------------- */
 
 static void find_logical(struct schema *s)
 {
@@ -263,8 +261,7 @@ struct schema_builder *schema_builder_from(const struct schema *s)
     return b;
 }
 
-/* --- life and comparison -----------------------------------------------------------------------
- */
+/* --- life and comparison ---------------------------------------------------------------------- */
 
 static struct schema_impl *impl_of(const struct schema *s)
 {

@@ -37,8 +37,7 @@ void config_of_client(const struct strmap *config, const struct strmap *worker, 
     strmap_release(&overrides);
 }
 
-/* --- set-up ------------------------------------------------------------------------------------
- */
+/* --- set-up ----------------------------------------------------------------------------------- */
 
 static enum err no_class(struct slice name, const char *key, struct error *e)
 {
@@ -166,8 +165,7 @@ void stages_release(struct stages *s)
     memset(s, 0, offsetof(struct stages, rules)); /* their counters stay to be read */
 }
 
-/* --- transforms --------------------------------------------------------------------------------
- */
+/* --- transforms ------------------------------------------------------------------------------- */
 
 static enum err failed(struct stages *s, struct record *r, const char *stage,
                        const char *class_name, enum err err, struct error *e)
@@ -202,8 +200,7 @@ enum err stages_transform(struct stages *s, struct record_batch *b, struct recor
     return E_OK;
 }
 
-/* --- conversion --------------------------------------------------------------------------------
- */
+/* --- conversion ------------------------------------------------------------------------------- */
 
 bool stages_direct(const struct stages *s, struct direct_form *out)
 {
@@ -278,8 +275,7 @@ void converted_release(struct converted *c)
     c->heads_count = c->heads_cap = 0;
 }
 
-/* --- sinks -------------------------------------------------------------------------------------
- */
+/* --- sinks ------------------------------------------------------------------------------------ */
 
 static enum err read_headers(struct stages *s, struct record_batch *b, const struct krecord *k,
                              struct record *r, struct error *e)

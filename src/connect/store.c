@@ -90,8 +90,7 @@ static void *grow(struct arena *a, void *old, size_t n, size_t size)
     return p;
 }
 
-/* --- connectors --------------------------------------------------------------------------------
- */
+/* --- connectors ------------------------------------------------------------------------------- */
 
 static enum err job_load(struct db *d, void *arg, struct error *e)
 {
@@ -223,8 +222,7 @@ void store_status(struct db *d, struct slice connector, int task, const char *st
     db_post(d, job_status, NULL, status_done, r);
 }
 
-/* --- offsets -----------------------------------------------------------------------------------
- */
+/* --- offsets ---------------------------------------------------------------------------------- */
 
 struct slice store_partition_key(struct arena *a, struct slice json)
 {
@@ -340,8 +338,7 @@ enum err store_offsets_alter(struct db *d, struct slice connector,
     return db_run(d, job_alter, &c, e);
 }
 
-/* --- exactly once ------------------------------------------------------------------------------
- */
+/* --- exactly once ----------------------------------------------------------------------------- */
 
 static enum err job_intent_get(struct db *d, void *arg, struct error *e)
 {
@@ -439,8 +436,7 @@ enum err store_go_back(struct db *d, struct slice connector, int task,
     return db_run(d, job_go_back, &c, e);
 }
 
-/* --- topics in use -----------------------------------------------------------------------------
- */
+/* --- topics in use ---------------------------------------------------------------------------- */
 
 static atomic_bool topics_changed;
 

@@ -12,8 +12,7 @@
 #include "base/strmap.h"
 #include "connect/record.h"
 
-/* --- connectors
- * ---------------------------------------------------------------------------------------- */
+/* --- connectors ------------------------------------------------------------------------------- */
 struct stored_connector {
     struct slice name;   /* in the arena */
     struct slice config; /* JSON object: text values or null, in the user's order */
@@ -32,8 +31,7 @@ enum err store_delete(struct db *d, struct slice name,
 void store_status(struct db *d, struct slice connector, int task, const char *state,
                   struct slice trace);
 
-/* --- offsets
- * ------------------------------------------------------------------------------------------- */
+/* --- offsets ---------------------------------------------------------------------------------- */
 /* Keys are compared by content: members sorted, no spaces. */
 struct slice store_partition_key(struct arena *a, struct slice json);
 /* Null slice when there is none. */
@@ -49,8 +47,7 @@ enum err store_offsets_alter(struct db *d, struct slice connector,
                                                 struct error *e),
                              struct error *e) MUST_CHECK;
 
-/* --- exactly once
- * -------------------------------------------------------------------------------------- */
+/* --- exactly once ----------------------------------------------------------------------------- */
 /* The intent of a task: one row. body is JSON written by task_intent.c; null slice deletes. */
 struct stored_intent {
     int64_t producer_id;  /* -1: none */
@@ -74,8 +71,7 @@ enum err store_go_back(struct db *d, struct slice connector, int task,
                        const struct record_offset *offsets, size_t count, bool all,
                        struct error *e) MUST_CHECK;
 
-/* --- topics in use
- * ------------------------------------------------------------------------------------- */
+/* --- topics in use ---------------------------------------------------------------------------- */
 enum err store_topic_used(struct db *d, struct slice connector, struct slice topic, int task,
                           struct error *e) MUST_CHECK;
 enum err store_topics(struct db *d, struct slice connector, struct arena *a, struct slice **out,

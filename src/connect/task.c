@@ -26,8 +26,7 @@ int task_number(const struct task *t)
     return t->ctx.task;
 }
 
-/* --- for connectors ----------------------------------------------------------------------------
- */
+/* --- for connectors --------------------------------------------------------------------------- */
 
 bool task_sleep(struct task_ctx *c, int64_t ms)
 {
@@ -56,8 +55,7 @@ static enum err load_offset(struct task_ctx *c, struct arena *a, struct slice pa
     return err ? error_wrap(e, "the stored offset could not be read") : E_OK;
 }
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void unref(struct task *t)
 {

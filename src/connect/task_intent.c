@@ -27,8 +27,7 @@
 
 enum { DURABLE_EVERY_MS = 1000 };
 
-/* --- set-up ------------------------------------------------------------------------------------
- */
+/* --- set-up ----------------------------------------------------------------------------------- */
 
 /* Names the configuration: with another one the same range may give other records. */
 static void hash_config(const struct strmap *config, char out[20])
@@ -72,8 +71,7 @@ void intents_release(struct intents *in)
     in->t = NULL;
 }
 
-/* --- texts -------------------------------------------------------------------------------------
- */
+/* --- texts ------------------------------------------------------------------------------------ */
 
 static void write_offset(struct json_writer *w, const struct record_offset *o)
 {
@@ -168,8 +166,7 @@ static enum err read_offsets(struct json_reader *r, struct offsets_list *l)
     return r->token == JT_ARRAY_END ? E_OK : E_CORRUPT;
 }
 
-/* --- recovery ----------------------------------------------------------------------------------
- */
+/* --- recovery --------------------------------------------------------------------------------- */
 
 struct body {
     struct slice hash;
@@ -399,8 +396,7 @@ enum err intents_recover(struct intents *in, struct error *e)
     return err;
 }
 
-/* --- while running -----------------------------------------------------------------------------
- */
+/* --- while running ---------------------------------------------------------------------------- */
 
 static enum err put_row(struct intents *in, const struct record_batch *b, struct error *e)
 {

@@ -53,8 +53,7 @@ bool task_wants_pause(struct task *t);
 void task_report(struct task *t, enum task_state s, struct slice trace);
 void task_set_object(struct task *t, void *object);
 
-/* --- exactly once (task_intent.c) ----------------------------------------------------------------
- */
+/* --- exactly once (task_intent.c) ------------------------------------------------------------- */
 struct intents {
     struct task *t;
     struct kproducer *producer;

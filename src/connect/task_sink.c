@@ -38,8 +38,7 @@ struct sink {
     struct map topics; /* noted as used */
 };
 
-/* --- what sinks may ask ------------------------------------------------------------------------
- */
+/* --- what sinks may ask ----------------------------------------------------------------------- */
 
 static struct sink *sink_of(const struct task_ctx *c)
 {
@@ -89,8 +88,7 @@ void sink_request_commit(struct task_ctx *c)
         s->commit_at = 0;
 }
 
-/* --- commit ------------------------------------------------------------------------------------
- */
+/* --- commit ----------------------------------------------------------------------------------- */
 
 /* Partitions whose done offset is not committed yet, as the sink sees them. */
 static struct sink_offset *uncommitted(struct sink *s, struct arena *a, size_t *count)
@@ -199,8 +197,7 @@ static void commit(struct sink *s, bool closing)
     arena_release(&a);
 }
 
-/* --- assignment --------------------------------------------------------------------------------
- */
+/* --- assignment ------------------------------------------------------------------------------- */
 
 static struct sink_offset *all_parts(struct sink *s, struct arena *a)
 {
@@ -261,8 +258,7 @@ static void note_done(struct sink *s)
     atomic_store_explicit(&s->t->sink_lag, lag, memory_order_relaxed);
 }
 
-/* --- one batch ---------------------------------------------------------------------------------
- */
+/* --- one batch -------------------------------------------------------------------------------- */
 
 static void note_topic(struct sink *s, struct slice topic)
 {
@@ -342,8 +338,7 @@ static enum err put(struct sink *s, struct error *e)
                      cause);
 }
 
-/* --- the loop ----------------------------------------------------------------------------------
- */
+/* --- the loop --------------------------------------------------------------------------------- */
 
 /* Reports PAUSED when the sink has committed; the group is looked after all the time. */
 static void follow_pause(struct sink *s)

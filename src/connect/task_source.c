@@ -43,8 +43,7 @@ struct source {
     void *object;
 };
 
-/* --- headers -----------------------------------------------------------------------------------
- */
+/* --- headers ---------------------------------------------------------------------------------- */
 
 static bool same_headers(const struct header_cache *c, const struct record_headers *h)
 {
@@ -81,8 +80,7 @@ static void remember_headers(struct header_cache *c, const struct record_headers
     c->valid = strbuf_err(&c->encoded) == E_OK;
 }
 
-/* --- one batch ---------------------------------------------------------------------------------
- */
+/* --- one batch -------------------------------------------------------------------------------- */
 
 static enum err ensure_topic(struct source *s, struct slice topic, struct error *e)
 {
@@ -301,8 +299,7 @@ static enum err send_batch(struct source *s, struct error *e)
     return E_OK;
 }
 
-/* --- the loop ----------------------------------------------------------------------------------
- */
+/* --- the loop --------------------------------------------------------------------------------- */
 
 static enum err one_round(struct source *s, struct error *e)
 {

@@ -16,8 +16,7 @@ struct topic_rule {
     bool is_default;
 };
 
-/* --- regular expressions -----------------------------------------------------------------------
- */
+/* --- regular expressions ---------------------------------------------------------------------- */
 
 /* A list of expressions as one, which must match the whole name. */
 static enum err compile_list(struct slice list, struct regex **out, const char *key,
@@ -40,8 +39,7 @@ static bool matches(const struct regex *r, struct slice text)
     return r && regex_matches(r, text);
 }
 
-/* --- rules -------------------------------------------------------------------------------------
- */
+/* --- rules ------------------------------------------------------------------------------------ */
 
 static enum err number(const struct strmap *own, const struct topic_rule *base, const char *group,
                        const char *key, const char *type, int64_t *out, struct error *e)

@@ -101,8 +101,7 @@ static enum err parse(struct demo *d, int argc, char **argv, struct error *e)
     return err;
 }
 
-/* --- the connectors
- * --------------------------------------------------------------------------------- */
+/* --- the connectors --------------------------------------------------------------------------- */
 
 #define JSON_CONVERTER "org.apache.kafka.connect.json.JsonConverter"
 
@@ -200,8 +199,7 @@ static enum err wait_until_running(struct demo *d, const char *name, struct erro
     return error_set(e, E_TIMEOUT, "the task of %s does not start", name);
 }
 
-/* --- the run
- * --------------------------------------------------------------------------------------- */
+/* --- the run ---------------------------------------------------------------------------------- */
 
 static enum err start(struct demo *d, const struct connect_plugins *const *plugins, struct error *e)
 {

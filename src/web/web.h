@@ -25,8 +25,7 @@ enum err web_start(struct web **out, const struct web_deps *deps, struct http_li
                    struct loop *l, struct error *e) MUST_CHECK;
 void web_stop(struct web *w); /* NULL allowed; live streams end */
 
-/* --- /metrics on ports of their own, where a Prometheus looks for exporters
- * -------------------------- */
+/* --- /metrics on ports of their own, where a Prometheus looks for exporters ------------------- */
 struct metrics_server;
 /* Serves /metrics, and / with a link to it, to any Host: there is nothing secret and nothing that
  * changes anything. listen->port is filled when it was 0. Thread: main. */

@@ -49,8 +49,7 @@ static void check(enum err err, const struct error *e, const char *what)
     exit(1);
 }
 
-/* --- a binlog in memory ------------------------------------------------------------------------
- */
+/* --- a binlog in memory ----------------------------------------------------------------------- */
 
 static uint32_t position = 4;
 
@@ -126,8 +125,7 @@ static void add_transaction(int64_t first, int64_t count)
     strbuf_release(&b);
 }
 
-/* --- a connector that reads it -----------------------------------------------------------------
- */
+/* --- a connector that reads it ---------------------------------------------------------------- */
 
 struct bench {
     struct mysql_task t;
@@ -244,8 +242,7 @@ static const struct connector_ops *const connectors[] = {&bench_connector, NULL}
 static const struct connect_plugins plugin = {.connectors = connectors};
 static const struct connect_plugins *const plugins[] = {&plugin, NULL};
 
-/* --- peers -------------------------------------------------------------------------------------
- */
+/* --- peers ------------------------------------------------------------------------------------ */
 
 static double slice_ns(void)
 {
@@ -286,8 +283,7 @@ static double write_ns(const char *dir, int64_t bytes)
     return (double)(now_ns(CLOCK_THREAD_CPUTIME_ID) - start);
 }
 
-/* --- a worker without REST ---------------------------------------------------------------------
- */
+/* --- a worker without REST -------------------------------------------------------------------- */
 
 static void on_state(void *arg, struct task *t, enum task_state s, struct slice trace)
 {

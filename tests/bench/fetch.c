@@ -20,8 +20,7 @@
 #define FETCH_BYTES (8 << 20)
 #define ANSWER_MAX (FETCH_BYTES + (1 << 20))
 
-/* --- a real consumer ----------------------------------------------------------------------------
- */
+/* --- a real consumer -------------------------------------------------------------------------- */
 
 static double consume(const char *bootstrap, long count)
 {
@@ -53,8 +52,7 @@ static double consume(const char *bootstrap, long count)
     return seconds;
 }
 
-/* --- one that only reads ------------------------------------------------------------------------
- */
+/* --- one that only reads ---------------------------------------------------------------------- */
 
 static void die(const char *what)
 {
@@ -293,8 +291,7 @@ static double raw_peer(const struct peer *p, const struct plan *plan)
     return (double)plan->total / 1e6 / seconds;
 }
 
-/* --- both ---------------------------------------------------------------------------------------
- */
+/* --- both ------------------------------------------------------------------------------------- */
 
 int main(int argc, char **argv)
 {

@@ -29,8 +29,7 @@ static uint32_t choose(struct choices *c, uint32_t below)
     return (uint32_t)(c->seed >> 20) % below;
 }
 
-/* --- columns ------------------------------------------------------------------------------------
- */
+/* --- columns ---------------------------------------------------------------------------------- */
 
 struct pair_type {
     const char *sql;
@@ -130,8 +129,7 @@ static void choose_table(struct choices *c, struct pair_table *t)
     strbuf_adds(&t->create, ")");
 }
 
-/* --- cells --------------------------------------------------------------------------------------
- */
+/* --- cells ------------------------------------------------------------------------------------ */
 
 static void random_bytes(struct choices *c, struct strbuf *out, size_t n)
 {
@@ -270,8 +268,7 @@ static void choose_image(struct choices *c, const struct mysql_table_map *map,
     }
 }
 
-/* --- a task without a server --------------------------------------------------------------------
- */
+/* --- a task without a server ------------------------------------------------------------------ */
 
 struct pair_side {
     struct task_ctx ctx;
@@ -328,8 +325,7 @@ static void side_close(struct pair_side *s)
     mysql_options_release(&t->o);
 }
 
-/* --- both ways ----------------------------------------------------------------------------------
- */
+/* --- both ways -------------------------------------------------------------------------------- */
 
 struct pair {
     struct pair_table table;
@@ -549,8 +545,7 @@ static void pair_run(struct pair *p, struct choices *c, struct strbuf *why)
     }
 }
 
-/* --- a snapshot's row ---------------------------------------------------------------------------
- */
+/* --- a snapshot's row ------------------------------------------------------------------------- */
 
 static void choose_text(struct choices *c, struct strbuf *out)
 {

@@ -31,8 +31,7 @@ static int16_t refused(struct request *rq, enum acl_op op, struct slice *text)
     return KERR_CLUSTER_AUTHORIZATION_FAILED;
 }
 
-/* --- describe -----------------------------------------------------------------------------------
- */
+/* --- describe --------------------------------------------------------------------------------- */
 
 static bool is_filter(const struct acl *f, struct error *e)
 {
@@ -89,8 +88,7 @@ void api_describe_acls(struct request *rq)
     request_reply(rq);
 }
 
-/* --- create -------------------------------------------------------------------------------------
- */
+/* --- create ----------------------------------------------------------------------------------- */
 
 static void create(void *arg)
 {
@@ -139,8 +137,7 @@ void api_create_acls(struct request *rq)
     pool_submit(rq->broker->pool, &rq->broker->security, create, rq->bl->loop, reply, rq);
 }
 
-/* --- delete -------------------------------------------------------------------------------------
- */
+/* --- delete ----------------------------------------------------------------------------------- */
 
 static void delete_by(struct request *rq, const struct delete_acls_request_filter *in,
                       struct delete_acls_response_filter *row)

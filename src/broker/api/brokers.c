@@ -9,8 +9,7 @@
 #include "base/base.h"
 #include "broker/topic.h"
 
-/* --- leadership ---------------------------------------------------------------------------------
- */
+/* --- leadership ------------------------------------------------------------------------------- */
 
 int16_t api_check_leader(const struct request *rq, const struct partition *p)
 {
@@ -61,8 +60,7 @@ int32_t *api_ids(struct request *rq, const int32_t *ids, int32_t count)
     return v;
 }
 
-/* --- elections ----------------------------------------------------------------------------------
- */
+/* --- elections -------------------------------------------------------------------------------- */
 
 static void reply(void *arg)
 {
@@ -132,8 +130,7 @@ void api_lab_elect(struct request *rq)
     pool_submit(rq->broker->pool, rq->broker->topics, elect_leaders, rq->bl->loop, reply, rq);
 }
 
-/* --- reassignments ------------------------------------------------------------------------------
- */
+/* --- reassignments ---------------------------------------------------------------------------- */
 
 static void reassign_one(struct request *rq, struct slice topic,
                          const struct alter_partition_reassignments_request_partition *in,

@@ -22,8 +22,7 @@ static struct slice text(struct request *rq, const char *fmt, ...)
     return slice_cstr(arena_strdup(&rq->arena, line));
 }
 
-/* --- the quorum of one -------------------------------------------------------------------------
- */
+/* --- the quorum of one ------------------------------------------------------------------------ */
 
 static void quorum_partition(struct request *rq, struct slice topic,
                              const struct describe_quorum_request_partition *in,
@@ -105,8 +104,7 @@ void api_describe_quorum(struct request *rq)
     request_reply(rq);
 }
 
-/* --- leaders and replicas -----------------------------------------------------------------------
- */
+/* --- leaders and replicas --------------------------------------------------------------------- */
 
 /* KERR_NONE, or 3 with Kafka's text in the two forms its calls have. */
 static int16_t find_partition(struct request *rq, struct slice name, int32_t id,
@@ -279,8 +277,7 @@ void api_unregister_broker(struct request *rq)
     request_reply(rq);
 }
 
-/* --- features -----------------------------------------------------------------------------------
- */
+/* --- features --------------------------------------------------------------------------------- */
 
 /* The null slice: nothing to do, the level is the one in force. */
 static struct slice judge_feature(struct request *rq,

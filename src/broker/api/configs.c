@@ -7,8 +7,7 @@
 #include "broker/api/configs.h"
 #include "broker/topic.h"
 
-/* --- DescribeConfigs ----------------------------------------------------------------------------
- */
+/* --- DescribeConfigs -------------------------------------------------------------------------- */
 
 static bool is_wanted(const struct describe_configs_request_resource *in, struct slice name)
 {
@@ -215,8 +214,7 @@ void api_describe_configs(struct request *rq)
     request_reply(rq);
 }
 
-/* --- ListConfigResources ------------------------------------------------------------------------
- */
+/* --- ListConfigResources ---------------------------------------------------------------------- */
 
 struct listing {
     struct request *rq;

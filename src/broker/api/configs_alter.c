@@ -18,8 +18,7 @@ struct change {
     bool bad_op;
 };
 
-/* --- loggers ------------------------------------------------------------------------------------
- */
+/* --- loggers ---------------------------------------------------------------------------------- */
 
 static bool is_logger(struct slice name)
 {
@@ -91,8 +90,7 @@ static enum err change_loggers(const struct change *c, bool validate_only, struc
     return E_OK;
 }
 
-/* --- one resource -------------------------------------------------------------------------------
- */
+/* --- one resource ----------------------------------------------------------------------------- */
 
 static int16_t change_one(struct request *rq, const struct change *c, bool validate_only,
                           struct slice *text)

@@ -53,8 +53,7 @@ static const struct field_desc *field_named(const struct struct_desc *d, const c
     return f && field_is_in(f, version) ? f : NULL;
 }
 
-/* --- whose is it --------------------------------------------------------------------------------
- */
+/* --- whose is it ------------------------------------------------------------------------------ */
 
 /* Counts keys and those that are ours: one text, an array of texts, or of structs with group_id. */
 static void look(const struct request *rq, enum coordinator_key kind, const struct field_desc *f,
@@ -79,8 +78,7 @@ static void look(const struct request *rq, enum coordinator_key kind, const stru
     }
 }
 
-/* --- saying so ----------------------------------------------------------------------------------
- */
+/* --- saying so -------------------------------------------------------------------------------- */
 
 static bool is_error_field(const struct field_desc *f)
 {

@@ -46,8 +46,7 @@ struct fetch {
     struct park park;
 };
 
-/* --- resolving ----------------------------------------------------------------------------------
- */
+/* --- resolving -------------------------------------------------------------------------------- */
 
 static void part_error(struct fetch *f, struct fetch_part *part, int16_t code)
 {
@@ -167,8 +166,7 @@ static void resolve(struct fetch *f)
     topic_unref(t);
 }
 
-/* --- reading ------------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static void release_strbuf(void *arg)
 {
@@ -404,8 +402,7 @@ static void answer(struct fetch *f)
     request_reply(rq);
 }
 
-/* --- parking ------------------------------------------------------------------------------------
- */
+/* --- parking ---------------------------------------------------------------------------------- */
 
 /* Whether to answer now: the bytes are there, or a partition has an error to tell. What keeps
  * partition_wait from hanging must be seen here, or the two would go round for ever. */
@@ -482,8 +479,7 @@ static void go_on(void *arg)
     }
 }
 
-/* --- sessions -----------------------------------------------------------------------------------
- */
+/* --- sessions --------------------------------------------------------------------------------- */
 
 /* Finds out which partitions are asked for. False: the request was refused and is answered. */
 static bool begin(struct fetch *f)

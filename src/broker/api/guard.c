@@ -18,8 +18,7 @@
 #include "broker/security/access.h"
 #include "broker/topic.h"
 
-/* --- fields by name -----------------------------------------------------------------------------
- */
+/* --- fields by name --------------------------------------------------------------------------- */
 
 static const struct field_desc *field_of_type(const struct struct_desc *d, enum field_type t)
 {
@@ -42,8 +41,7 @@ static struct slice text(const void *msg, const struct field_desc *f)
     return s;
 }
 
-/* --- the tables ---------------------------------------------------------------------------------
- */
+/* --- the tables ------------------------------------------------------------------------------- */
 
 static const struct whole {
     int16_t key;
@@ -140,8 +138,7 @@ static const struct lists {
      false},
 };
 
-/* --- judging ------------------------------------------------------------------------------------
- */
+/* --- judging ---------------------------------------------------------------------------------- */
 
 static int16_t may_describe_or_create(struct request *rq, void *item, struct slice name)
 {
@@ -200,8 +197,7 @@ static int16_t may_alter_configs(struct request *rq, void *item, struct slice na
     return judge_config(rq, ACL_ALTER_CONFIGS, resource, name);
 }
 
-/* --- refused entries ----------------------------------------------------------------------------
- */
+/* --- refused entries -------------------------------------------------------------------------- */
 
 struct guard {
     const struct items *row; /* NULL: nothing was set aside */
@@ -355,8 +351,7 @@ static void append_refused(struct request *rq, struct guard *g)
     *count = have + refused;
 }
 
-/* --- before and after ---------------------------------------------------------------------------
- */
+/* --- before and after ------------------------------------------------------------------------- */
 
 static struct guard *guard_for(struct request *rq)
 {

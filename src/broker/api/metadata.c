@@ -14,8 +14,7 @@
 
 #include <stdlib.h>
 
-/* --- ApiVersions --------------------------------------------------------------------------------
- */
+/* --- ApiVersions ------------------------------------------------------------------------------ */
 
 /* [a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])? */
 static bool is_software_text(struct slice s)
@@ -81,8 +80,7 @@ void api_api_versions(struct request *rq)
     request_reply(rq);
 }
 
-/* --- Metadata -----------------------------------------------------------------------------------
- */
+/* --- Metadata --------------------------------------------------------------------------------- */
 
 static void fill_partition(struct request *rq, struct topic *t, int32_t id,
                            struct metadata_response_partition *out)
@@ -288,8 +286,7 @@ void api_metadata(struct request *rq)
     pool_submit(rq->broker->pool, NULL, create_missing, rq->bl->loop, answer_metadata, rq);
 }
 
-/* --- DescribeCluster ----------------------------------------------------------------------------
- */
+/* --- DescribeCluster -------------------------------------------------------------------------- */
 
 void api_describe_cluster(struct request *rq)
 {
@@ -321,8 +318,7 @@ void api_describe_cluster(struct request *rq)
     request_reply(rq);
 }
 
-/* --- DescribeTopicPartitions --------------------------------------------------------------------
- */
+/* --- DescribeTopicPartitions ------------------------------------------------------------------ */
 
 struct dtp_page {
     struct request *rq;

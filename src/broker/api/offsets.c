@@ -9,8 +9,7 @@
 
 enum { TIME_LATEST = -1, TIME_EARLIEST = -2, TIME_MAX = -3, TIME_LOCAL = -4, TIME_TIERED = -5 };
 
-/* --- ListOffsets --------------------------------------------------------------------------------
- */
+/* --- ListOffsets ------------------------------------------------------------------------------ */
 
 static bool is_known_time(int64_t timestamp, int16_t version)
 {
@@ -146,8 +145,7 @@ void api_list_offsets(struct request *rq)
     request_reply(rq);
 }
 
-/* --- OffsetForLeaderEpoch -----------------------------------------------------------------------
- */
+/* --- OffsetForLeaderEpoch --------------------------------------------------------------------- */
 
 static void epoch_one(const struct request *rq, struct topic *t,
                       const struct offset_for_leader_epoch_request_partition *in,
@@ -192,8 +190,7 @@ void api_offset_for_leader_epoch(struct request *rq)
     request_reply(rq);
 }
 
-/* --- DeleteRecords ------------------------------------------------------------------------------
- */
+/* --- DeleteRecords ---------------------------------------------------------------------------- */
 
 static void delete_records(void *arg)
 {

@@ -123,8 +123,7 @@ static void on_durable(void *arg, int16_t code)
     let_go(pr, loop_is_current(pr->rq->bl->loop));
 }
 
-/* --- one partition ------------------------------------------------------------------------------
- */
+/* --- one partition ---------------------------------------------------------------------------- */
 
 static int16_t judge(struct produce *pr, struct topic *t, int32_t partition, struct slice bytes,
                      bool deep, struct produce_response_partition *out)
@@ -324,8 +323,7 @@ static void append_all(struct produce *pr)
     let_go(pr, true);
 }
 
-/* --- transactions ------------------------------------------------------------------------------
- */
+/* --- transactions ----------------------------------------------------------------------------- */
 
 /* Of a batch that was not judged yet. */
 static bool is_transactional(const struct request *rq, struct slice bytes)

@@ -16,8 +16,7 @@ static void reply(void *arg)
     request_reply(arg);
 }
 
-/* --- describe -----------------------------------------------------------------------------------
- */
+/* --- describe --------------------------------------------------------------------------------- */
 
 enum { MATCH_EXACT, MATCH_DEFAULT, MATCH_ANY };
 struct filter {
@@ -138,8 +137,7 @@ void api_describe_client_quotas(struct request *rq)
     request_reply(rq);
 }
 
-/* --- alter --------------------------------------------------------------------------------------
- */
+/* --- alter ------------------------------------------------------------------------------------ */
 
 static enum err take_entity(const struct alter_client_quotas_request_entry *in,
                             struct quota_entity *x, struct error *e)

@@ -17,8 +17,7 @@ static void reply(void *arg)
     request_reply(arg);
 }
 
-/* --- describe -----------------------------------------------------------------------------------
- */
+/* --- describe --------------------------------------------------------------------------------- */
 
 typedef struct describe_user_scram_credentials_response_user described;
 
@@ -87,8 +86,7 @@ void api_describe_scram(struct request *rq)
     request_reply(rq);
 }
 
-/* --- alter --------------------------------------------------------------------------------------
- */
+/* --- alter ------------------------------------------------------------------------------------ */
 
 typedef struct alter_user_scram_credentials_response_user altered;
 

@@ -51,8 +51,7 @@ int16_t share_take_acks(struct share_groups *shares, struct share_state *st, str
     return code;
 }
 
-/* --- ShareAcknowledge ---------------------------------------------------------------------------
- */
+/* --- ShareAcknowledge ------------------------------------------------------------------------- */
 
 struct share_acknowledge {
     struct request *rq;

@@ -52,8 +52,7 @@ struct share_fetch {
     struct park park;
 };
 
-/* --- parts --------------------------------------------------------------------------------------
- */
+/* --- parts ------------------------------------------------------------------------------------ */
 
 static struct share_part *part_of(struct share_fetch *f, const struct share_key *key)
 {
@@ -111,8 +110,7 @@ static void release_parts(void *arg)
     }
 }
 
-/* --- acknowledging ------------------------------------------------------------------------------
- */
+/* --- acknowledging ---------------------------------------------------------------------------- */
 
 static void go_on(void *arg);
 
@@ -157,8 +155,7 @@ static void acknowledge_all(struct share_fetch *f)
     }
 }
 
-/* --- where a group begins -----------------------------------------------------------------------
- */
+/* --- where a group begins --------------------------------------------------------------------- */
 
 static int16_t find_start(struct share_fetch *f, struct share_part *part, int64_t *start)
 {
@@ -210,8 +207,7 @@ static void parts_begun(void *arg)
     job_home(arg, E_OK);
 }
 
-/* --- acquiring ----------------------------------------------------------------------------------
- */
+/* --- acquiring -------------------------------------------------------------------------------- */
 
 struct batch_at {
     int64_t base, last;
@@ -371,8 +367,7 @@ static bool acquire_all(struct share_fetch *f)
     return some || used;
 }
 
-/* --- answering ----------------------------------------------------------------------------------
- */
+/* --- answering -------------------------------------------------------------------------------- */
 
 static void sent_range(void *owner)
 {
@@ -439,8 +434,7 @@ static void answer(struct share_fetch *f)
     request_reply(rq);
 }
 
-/* --- waiting ------------------------------------------------------------------------------------
- */
+/* --- waiting ---------------------------------------------------------------------------------- */
 
 /* Hangs on every partition and state. True when one of them has moved meanwhile. */
 static bool hang(struct share_fetch *f)
@@ -495,8 +489,7 @@ static void go_on(void *arg)
     }
 }
 
-/* --- ShareFetch ---------------------------------------------------------------------------------
- */
+/* --- ShareFetch ------------------------------------------------------------------------------- */
 
 static void refuse(struct request *rq, int16_t code, const char *text)
 {

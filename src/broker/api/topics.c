@@ -31,8 +31,7 @@ static struct slice text_of(struct request *rq, int16_t code, const struct error
     return slice_cstr(arena_strdup(&rq->arena, e->msg));
 }
 
-/* --- CreateTopics -------------------------------------------------------------------------------
- */
+/* --- CreateTopics ----------------------------------------------------------------------------- */
 
 static enum err bad(struct error *e, int16_t code, const char *text)
 {
@@ -184,8 +183,7 @@ void api_create_topics(struct request *rq)
     pool_submit(rq->broker->pool, rq->broker->topics, create_topics, rq->bl->loop, reply, rq);
 }
 
-/* --- DeleteTopics -------------------------------------------------------------------------------
- */
+/* --- DeleteTopics ----------------------------------------------------------------------------- */
 
 static void delete_one(struct request *rq, struct delete_topics_response_topic *row)
 {
@@ -258,8 +256,7 @@ void api_delete_topics(struct request *rq)
     pool_submit(rq->broker->pool, rq->broker->topics, delete_topics, rq->bl->loop, reply, rq);
 }
 
-/* --- CreatePartitions ---------------------------------------------------------------------------
- */
+/* --- CreatePartitions ------------------------------------------------------------------------- */
 
 static void add_one(struct request *rq, const struct create_partitions_request_topic *in,
                     struct create_partitions_response_topic *row)
@@ -324,8 +321,7 @@ void api_create_partitions(struct request *rq)
     pool_submit(rq->broker->pool, rq->broker->topics, create_partitions, rq->bl->loop, reply, rq);
 }
 
-/* --- DescribeLogDirs ----------------------------------------------------------------------------
- */
+/* --- DescribeLogDirs -------------------------------------------------------------------------- */
 
 static void log_dir_partition(struct topic *t, int32_t id,
                               struct describe_log_dirs_response_topic *to)

@@ -7,8 +7,7 @@
 #include "broker/topic.h"
 #include "broker/txn/txn_coord.h"
 
-/* --- the coordinator ---------------------------------------------------------------------------
- */
+/* --- the coordinator -------------------------------------------------------------------------- */
 
 static void came_back(struct txn_call *call)
 {
@@ -66,8 +65,7 @@ void api_list_transactions(struct request *rq)
     txn_submit_view(rq->broker->txns, txn_view_list, call_of(rq, SL("")));
 }
 
-/* --- producer ids ------------------------------------------------------------------------------
- */
+/* --- producer ids ----------------------------------------------------------------------------- */
 
 static void give_producer_id(struct request *rq, int64_t id)
 {
@@ -123,8 +121,7 @@ void api_init_producer_id(struct request *rq)
     pool_submit(rq->broker->pool, NULL, reserve_and_answer, NULL, NULL, rq);
 }
 
-/* --- WriteTxnMarkers: `kafka-transactions abort` ------------------------------------------------
- */
+/* --- WriteTxnMarkers: `kafka-transactions abort` ---------------------------------------------- */
 
 static int16_t write_one(struct request *rq, const struct partition_marker *m, struct topic *t,
                          int32_t partition)
@@ -193,8 +190,7 @@ void api_write_txn_markers(struct request *rq)
     pool_submit(rq->broker->pool, NULL, write_markers, rq->bl->loop, reply, rq);
 }
 
-/* --- DescribeProducers --------------------------------------------------------------------------
- */
+/* --- DescribeProducers ------------------------------------------------------------------------ */
 
 static void producers_of(struct request *rq, struct topic *t,
                          struct describe_producers_response_partition *out)

@@ -59,8 +59,7 @@ static bool is_valid(const struct assign_input *in, const struct assign_member *
            tp->partition < in->partitions[tp->topic] && subscribes(m, tp->topic);
 }
 
-/* --- uniform ------------------------------------------------------------------------------------
- */
+/* --- uniform ---------------------------------------------------------------------------------- */
 
 struct uniform {
     struct assign_input *in;
@@ -239,8 +238,7 @@ void assign_uniform(struct assign_input *in)
     }
 }
 
-/* --- range --------------------------------------------------------------------------------------
- */
+/* --- range ------------------------------------------------------------------------------------ */
 
 /* Static members first, by instance id; then the others, by id. */
 static int by_rank(const void *a, const void *b)
@@ -283,8 +281,7 @@ void assign_range(struct assign_input *in)
     }
 }
 
-/* --- simple -------------------------------------------------------------------------------------
- */
+/* --- simple ----------------------------------------------------------------------------------- */
 
 /* Partitions of the topics a member reads are dealt to its readers in turn; where there are more
  * readers than partitions, the deal goes round again, so that nobody has nothing. */

@@ -14,8 +14,7 @@
 
 #include <stdlib.h>
 
-/* --- groups -------------------------------------------------------------------------------------
- */
+/* --- groups ----------------------------------------------------------------------------------- */
 
 struct coord_group *coord_entry(struct coord *c, struct slice id)
 {
@@ -166,8 +165,7 @@ struct coord_group **coord_sorted(struct coord *c, struct arena *a, size_t *coun
     return v;
 }
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void load_group(void *arg, struct slice id, struct slice kind, struct slice protocol_type,
                        int32_t generation, int64_t empty_since_ms)
@@ -336,8 +334,7 @@ void coord_submit(struct coord *c, coord_fn fn, struct group_call *call)
     loop_post(c->loop, run_call, call);
 }
 
-/* --- calls of members ---------------------------------------------------------------------------
- */
+/* --- calls of members ------------------------------------------------------------------------- */
 
 static void join_error(struct group_call *call, int16_t code)
 {

@@ -12,8 +12,7 @@
 #include "broker/group/coord_internal.h"
 #include "broker/group/group_config.h"
 
-/* --- kinds --------------------------------------------------------------------------------------
- */
+/* --- kinds ------------------------------------------------------------------------------------ */
 
 const char *coord_kind_name(enum group_kind k)
 {
@@ -66,8 +65,7 @@ void coord_convert(struct coord *c, struct coord_group *cg, enum group_kind kind
     cg->stored_epoch = -1;
 }
 
-/* --- storing ------------------------------------------------------------------------------------
- */
+/* --- storing ---------------------------------------------------------------------------------- */
 
 /* A join, or a heartbeat of either kind: all that it would have told is taken back. */
 static void answer_unstored(struct group_call *call)
@@ -124,8 +122,7 @@ void coord_settle(struct coord *c, struct coord_group *cg, struct group_call *ca
     db_post(c->db, offset_job_run, c->loop, stored, j);
 }
 
-/* --- ConsumerGroupHeartbeat ---------------------------------------------------------------------
- */
+/* --- ConsumerGroupHeartbeat ------------------------------------------------------------------- */
 
 static void refuse(struct group_call *call, int16_t code, struct slice text)
 {
@@ -213,8 +210,7 @@ void coord_consumer_heartbeat(struct coord *c, struct group_call *call)
     coord_maybe_downgrade(c, cg);
 }
 
-/* --- ConsumerGroupDescribe ----------------------------------------------------------------------
- */
+/* --- ConsumerGroupDescribe -------------------------------------------------------------------- */
 
 static struct slice text_or_null(struct arena *a, const char *s)
 {

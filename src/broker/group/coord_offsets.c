@@ -10,8 +10,7 @@
 #include "broker/group/coord.h"
 #include "broker/group/coord_internal.h"
 
-/* --- commit -------------------------------------------------------------------------------------
- */
+/* --- commit ----------------------------------------------------------------------------------- */
 
 static void fill_commit(struct group_call *call, int16_t code)
 {
@@ -112,8 +111,7 @@ void coord_offset_commit(struct coord *c, struct group_call *call)
     db_post(c->db, offset_job_run, c->loop, commit_done, j);
 }
 
-/* --- fetch --------------------------------------------------------------------------------------
- */
+/* --- fetch ------------------------------------------------------------------------------------ */
 
 static void fetch_one(const struct group *g, struct slice topic,
                       struct offset_fetch_response_partition *out, struct arena *a)
@@ -180,8 +178,7 @@ static void fetch_group(struct coord *c, const struct offset_fetch_request_group
         fetch_named(g, in->topics, in->topics_count, a, &out->topics, &out->topics_count);
 }
 
-/* --- transactions: see txn_coord.c ---------------------------------------------------------------
- */
+/* --- transactions: see txn_coord.c ------------------------------------------------------------ */
 
 void coord_set_hooks(struct coord *c, const struct coord_hooks *h)
 {
@@ -267,8 +264,7 @@ void coord_offset_fetch(struct coord *c, struct group_call *call)
     call->done(call);
 }
 
-/* --- delete -------------------------------------------------------------------------------------
- */
+/* --- delete ----------------------------------------------------------------------------------- */
 
 static void delete_done(void *arg, enum err code)
 {
@@ -337,8 +333,7 @@ void coord_offset_delete(struct coord *c, struct group_call *call)
     post_delete(c, j, call);
 }
 
-/* --- after a crash ------------------------------------------------------------------------------
- */
+/* --- after a crash ---------------------------------------------------------------------------- */
 
 static void lowered(void *arg, enum err code)
 {
@@ -427,8 +422,7 @@ void coord_topic_deleted(struct coord *c, struct slice topic)
     loop_post(c->loop, drop_topic, t);
 }
 
-/* --- expiry -------------------------------------------------------------------------------------
- */
+/* --- expiry ----------------------------------------------------------------------------------- */
 
 /* When the offset was last needed: simple groups count from the commit, others from the moment the
  * group became empty; topics that nobody of a live group subscribes to count from the commit. */

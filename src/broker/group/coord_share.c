@@ -9,8 +9,7 @@
 #include "broker/group/group_config.h"
 #include "broker/group/share_groups.h"
 
-/* --- ShareGroupHeartbeat ------------------------------------------------------------------------
- */
+/* --- ShareGroupHeartbeat ---------------------------------------------------------------------- */
 
 static void refuse(struct group_call *call, int16_t code, struct slice text)
 {
@@ -64,8 +63,7 @@ void coord_share_heartbeat(struct coord *c, struct group_call *call)
     coord_settle(c, cg, call);
 }
 
-/* --- ShareGroupDescribe -------------------------------------------------------------------------
- */
+/* --- ShareGroupDescribe ----------------------------------------------------------------------- */
 
 static void describe_member(const struct next_member *m, struct arena *a,
                             struct share_group_describe_response_member *row)
@@ -118,8 +116,7 @@ void coord_share_describe(struct coord *c, struct group_call *call)
     call->done(call);
 }
 
-/* --- DescribeShareGroupOffsets ------------------------------------------------------------------
- */
+/* --- DescribeShareGroupOffsets ---------------------------------------------------------------- */
 
 typedef struct describe_share_group_offsets_response_group offsets_group;
 typedef struct describe_share_group_offsets_response_topic offsets_topic;
@@ -216,8 +213,7 @@ void coord_share_describe_offsets(struct coord *c, struct group_call *call)
     call->done(call);
 }
 
-/* --- AlterShareGroupOffsets, DeleteShareGroupOffsets ----------------------------------------------
- */
+/* --- AlterShareGroupOffsets, DeleteShareGroupOffsets ------------------------------------------ */
 
 /* May an administrator change the offsets of this group? */
 static int16_t check_change(struct coord *c, struct group_call *call, struct slice id,

@@ -98,8 +98,7 @@ void coord_describe_groups(struct coord *c, struct group_call *call)
     call->done(call);
 }
 
-/* --- delete -------------------------------------------------------------------------------------
- */
+/* --- delete ----------------------------------------------------------------------------------- */
 
 struct deletion {
     struct coord *c;
@@ -165,8 +164,7 @@ void coord_delete_groups(struct coord *c, struct group_call *call)
         call->done(call);
 }
 
-/* --- views --------------------------------------------------------------------------------------
- */
+/* --- views ------------------------------------------------------------------------------------ */
 
 static void view_head(const struct coord_group *cg, struct arena *a, struct broker_group_info *out)
 {

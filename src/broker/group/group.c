@@ -87,8 +87,7 @@ void group_set_state(struct group *g, enum group_state s)
     }
 }
 
-/* --- members ------------------------------------------------------------------------------------
- */
+/* --- members ---------------------------------------------------------------------------------- */
 
 struct group_member *group_member_find(const struct group *g, struct slice id)
 {
@@ -259,8 +258,7 @@ void group_drop_calls(struct group *g, int16_t code)
         group_member_drop_calls(list_entry(k, struct group_member, link), code);
 }
 
-/* --- protocols ----------------------------------------------------------------------------------
- */
+/* --- protocols -------------------------------------------------------------------------------- */
 
 static bool all_support(const struct group *g, struct slice name, const struct group_member *except)
 {
@@ -334,8 +332,7 @@ bool group_subscribes(const struct group *g, struct slice topic)
     return false;
 }
 
-/* --- answers ------------------------------------------------------------------------------------
- */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 void group_answer_join_error(struct group_call *call, struct slice member_id, int16_t code)
 {
@@ -390,8 +387,7 @@ void group_answer_sync(struct group *g, struct group_member *m, struct group_cal
     call->done(call);
 }
 
-/* --- rounds -------------------------------------------------------------------------------------
- */
+/* --- rounds ----------------------------------------------------------------------------------- */
 
 /* Members from outside may come one by one at the start of many programs; those in this process are
  * started together, and are there at once. */
@@ -516,8 +512,7 @@ void group_maybe_complete_join(struct group *g, int64_t now)
     complete_join(g, now);
 }
 
-/* --- time ---------------------------------------------------------------------------------------
- */
+/* --- time ------------------------------------------------------------------------------------- */
 
 static int64_t member_deadline(const struct group_member *m)
 {

@@ -46,8 +46,7 @@ static int16_t find_member(const struct group *g, struct slice member_id, struct
     return *out ? KERR_NONE : KERR_UNKNOWN_MEMBER_ID;
 }
 
-/* --- JoinGroup ----------------------------------------------------------------------------------
- */
+/* --- JoinGroup -------------------------------------------------------------------------------- */
 
 static void park_join(struct group_member *m, struct group_call *call)
 {
@@ -259,8 +258,7 @@ void group_join(struct group *g, struct group_call *call, int64_t now)
         join_known(g, m, call, now);
 }
 
-/* --- SyncGroup ----------------------------------------------------------------------------------
- */
+/* --- SyncGroup -------------------------------------------------------------------------------- */
 
 static void store_assignments(struct group *g, const struct sync_group_request *in)
 {
@@ -335,8 +333,7 @@ void group_sync(struct group *g, struct group_call *call, int64_t now)
         g->phase_deadline = INT64_MAX;
 }
 
-/* --- Heartbeat, LeaveGroup, commits -------------------------------------------------------------
- */
+/* --- Heartbeat, LeaveGroup, commits ----------------------------------------------------------- */
 
 int16_t group_heartbeat(struct group *g, const struct heartbeat_request *in, int64_t now)
 {

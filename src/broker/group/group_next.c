@@ -23,8 +23,7 @@ const char *next_state_name(enum next_state s)
     return names[s];
 }
 
-/* --- sets ---------------------------------------------------------------------------------------
- */
+/* --- sets ------------------------------------------------------------------------------------- */
 
 void next_set_add(struct next_set *s, struct next_topic *t, int32_t partition)
 {
@@ -123,8 +122,7 @@ void next_disown(const struct group_next *g, const struct next_set *s, struct ne
     }
 }
 
-/* --- sets in answers ----------------------------------------------------------------------------
- */
+/* --- sets in answers -------------------------------------------------------------------------- */
 
 /* The partition numbers of a set; what follows points into them. */
 static int32_t *numbers_of(const struct next_set *s, struct arena *a)
@@ -176,8 +174,7 @@ void next_describe(const struct next_set *s, struct arena *a, struct described_s
     }
 }
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 struct group_next *group_next_new(const char *id, bool share, int32_t epoch,
                                   const struct next_topics *view)
@@ -244,8 +241,7 @@ void group_next_free(struct group_next *g)
     mem_free(g);
 }
 
-/* --- members ------------------------------------------------------------------------------------
- */
+/* --- members ---------------------------------------------------------------------------------- */
 
 size_t group_next_members(const struct group_next *g)
 {
@@ -372,8 +368,7 @@ void next_text(char **to, struct slice s)
     *to = s.n ? slice_dup(s) : xstrdup("");
 }
 
-/* --- state and time -----------------------------------------------------------------------------
- */
+/* --- state and time --------------------------------------------------------------------------- */
 
 enum next_state group_next_state(const struct group_next *g)
 {
@@ -420,8 +415,7 @@ bool group_next_tick(struct group_next *g, int64_t now)
     return any;
 }
 
-/* --- checks of commits --------------------------------------------------------------------------
- */
+/* --- checks of commits ------------------------------------------------------------------------ */
 
 int16_t group_next_check_commit(const struct group_next *g, struct slice member_id, int32_t epoch,
                                 int16_t version)

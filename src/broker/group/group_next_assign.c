@@ -48,8 +48,7 @@ static void look_end(struct look *l)
     arena_release(&l->a);
 }
 
-/* --- topics -------------------------------------------------------------------------------------
- */
+/* --- topics ----------------------------------------------------------------------------------- */
 
 static struct next_topic *topic_of(struct group_next *g, struct slice name, const struct uuid *id,
                                    int32_t partitions)
@@ -218,8 +217,7 @@ static void sweep_topics(struct group_next *g)
     }
 }
 
-/* --- assigning ----------------------------------------------------------------------------------
- */
+/* --- assigning -------------------------------------------------------------------------------- */
 
 /* The assignor that most members wish for; the first of the list when none do. */
 static struct slice vote(const struct group_next *g)

@@ -27,8 +27,7 @@ static void refuse(const struct group_call *call, int16_t code, const char *text
 }
 #define REFUSE(call, code, ...) refuse(call, code, arena_printf((call)->arena, __VA_ARGS__))
 
-/* --- checks -------------------------------------------------------------------------------------
- */
+/* --- checks ----------------------------------------------------------------------------------- */
 
 static bool is_empty(struct slice s)
 {
@@ -150,8 +149,7 @@ static struct next_member *known_member(const struct group_call *call, const str
     return m;
 }
 
-/* --- leaving ------------------------------------------------------------------------------------
- */
+/* --- leaving ---------------------------------------------------------------------------------- */
 
 static void leave(const struct group_call *call, struct group_next *g)
 {
@@ -187,8 +185,7 @@ int16_t group_next_leave(struct group_next *g, struct slice member_id, struct sl
     return KERR_NONE;
 }
 
-/* --- reconciling --------------------------------------------------------------------------------
- */
+/* --- reconciling ------------------------------------------------------------------------------ */
 
 static bool still_owns(const request *in, const struct next_set *set)
 {
@@ -269,8 +266,7 @@ void next_reconcile(struct group_next *g, struct next_member *m, const request *
     }
 }
 
-/* --- joining ------------------------------------------------------------------------------------
- */
+/* --- joining ---------------------------------------------------------------------------------- */
 
 void next_start_again(struct group_next *g, struct next_member *m)
 {
@@ -339,8 +335,7 @@ static struct next_member *join(const struct group_call *call, struct group_next
     return m;
 }
 
-/* --- the heartbeat ------------------------------------------------------------------------------
- */
+/* --- the heartbeat ---------------------------------------------------------------------------- */
 
 static bool take_regex(const struct group_call *call, const struct group_next *g,
                        struct topic_regex **out, bool *changed, const struct next_member *old)

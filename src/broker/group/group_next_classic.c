@@ -21,8 +21,7 @@
 typedef struct consumer_group_heartbeat_request heartbeat;
 typedef struct consumer_group_heartbeat_request_topic_partition owned_topic;
 
-/* --- what a member says -------------------------------------------------------------------------
- */
+/* --- what a member says ----------------------------------------------------------------------- */
 
 /* Is there a protocol that all classic members know? */
 static bool fits(const struct group_next *n, const struct join_group_request *in,
@@ -78,8 +77,7 @@ static void fill_owned(const struct group_next *n, const struct consumer_list *o
     }
 }
 
-/* --- JoinGroup ----------------------------------------------------------------------------------
- */
+/* --- JoinGroup -------------------------------------------------------------------------------- */
 
 static bool is_full(const struct group_next *n, const struct next_timing *t)
 {
@@ -224,8 +222,7 @@ int16_t group_next_join(struct group_next *n, struct group *g, const struct grou
     return KERR_NONE;
 }
 
-/* --- SyncGroup, Heartbeat -----------------------------------------------------------------------
- */
+/* --- SyncGroup, Heartbeat --------------------------------------------------------------------- */
 
 static int16_t find(const struct group_next *n, struct slice id, struct slice instance_id,
                     int32_t generation, struct next_member **out)
@@ -316,8 +313,7 @@ int16_t group_next_classic_heartbeat(struct group_next *n, const struct heartbea
     return KERR_REBALANCE_IN_PROGRESS;
 }
 
-/* --- upgrade ------------------------------------------------------------------------------------
- */
+/* --- upgrade ---------------------------------------------------------------------------------- */
 
 static struct slice metadata_of(const struct group *g, const struct group_member *c)
 {
@@ -407,8 +403,7 @@ void group_next_upgrade_undo(struct group_next *n, struct group *g)
     group_next_free(n);
 }
 
-/* --- downgrade ----------------------------------------------------------------------------------
- */
+/* --- downgrade -------------------------------------------------------------------------------- */
 
 bool group_next_is_all_classic(const struct group_next *n)
 {

@@ -15,8 +15,7 @@
 #define NULL_LENGTH UINT32_MAX
 #define LEAST_MEMBER 32 /* bytes that no member takes less than */
 
-/* --- to bytes -----------------------------------------------------------------------------------
- */
+/* --- to bytes --------------------------------------------------------------------------------- */
 
 static void add_bytes(struct strbuf *b, struct slice s)
 {
@@ -65,8 +64,7 @@ void group_store_encode(const struct group *g, struct strbuf *out)
     }
 }
 
-/* --- from bytes ---------------------------------------------------------------------------------
- */
+/* --- from bytes ------------------------------------------------------------------------------- */
 
 static struct slice take_bytes(struct reader *r)
 {

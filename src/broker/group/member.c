@@ -195,8 +195,7 @@ static enum err decode_assignment(struct slice bytes, struct arena *a,
     return err;
 }
 
-/* --- leading ------------------------------------------------------------------------------------
- */
+/* --- leading ---------------------------------------------------------------------------------- */
 
 struct lead {
     struct arena *a;
@@ -282,8 +281,7 @@ static void assign(struct broker_member *m, const struct join_group_response *jo
     map_release(&l.index, NULL);
 }
 
-/* --- joining ------------------------------------------------------------------------------------
- */
+/* --- joining ---------------------------------------------------------------------------------- */
 
 /* One JoinGroup; *code is the answer's. False: cancelled. */
 static bool join_once(struct broker_member *m, struct blocking *k, struct slice subscription,
@@ -392,8 +390,7 @@ enum err broker_member_join(struct broker_member *m, const struct slice *topics,
     return refused(m, KERR_REBALANCE_IN_PROGRESS, e);
 }
 
-/* --- membership ---------------------------------------------------------------------------------
- */
+/* --- membership ------------------------------------------------------------------------------- */
 
 enum broker_member_state broker_member_check(struct broker_member *m)
 {

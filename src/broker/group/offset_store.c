@@ -30,8 +30,7 @@ static const char *const steps[] = {
 };
 const struct db_migrations broker_state_migrations = {"broker", steps};
 
-/* --- memory -------------------------------------------------------------------------------------
- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 void offset_map_init(struct offset_map *m)
 {
@@ -148,8 +147,7 @@ struct offset_topic **offset_map_topics(const struct offset_map *m, struct arena
     return v;
 }
 
-/* --- jobs ---------------------------------------------------------------------------------------
- */
+/* --- jobs ------------------------------------------------------------------------------------- */
 
 struct offset_job *offset_job_new(enum offset_job_kind kind, struct slice group)
 {
@@ -277,8 +275,7 @@ void offset_job_apply(const struct offset_job *j, struct offset_map *m)
     }
 }
 
-/* --- start --------------------------------------------------------------------------------------
- */
+/* --- start ------------------------------------------------------------------------------------ */
 
 struct load_arg {
     const struct offset_load *load;

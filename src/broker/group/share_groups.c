@@ -36,8 +36,7 @@ struct share_groups {
     struct map sessions; /* session_key -> struct share_session */
 };
 
-/* --- states -------------------------------------------------------------------------------------
- */
+/* --- states ----------------------------------------------------------------------------------- */
 
 /* topic id, partition, group. Caller frees. */
 static struct slice state_key(struct slice group, const struct share_key *key)
@@ -110,8 +109,7 @@ void share_state_unlock(struct share_state *s, bool changed)
     wait_list_fire(&fire);
 }
 
-/* --- storage ------------------------------------------------------------------------------------
- */
+/* --- storage ---------------------------------------------------------------------------------- */
 
 struct row {
     struct slice group; /* owned */
@@ -224,8 +222,7 @@ static enum err load(struct db *d, void *arg, struct error *e)
     return r == E_NOT_FOUND ? E_OK : r;
 }
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 enum err share_groups_open(struct share_groups **out, const struct share_options *o, struct db *db,
                            struct error *e)
@@ -267,8 +264,7 @@ void share_groups_close(struct share_groups *g)
     mem_free(g);
 }
 
-/* --- all of a group -----------------------------------------------------------------------------
- */
+/* --- all of a group --------------------------------------------------------------------------- */
 
 /* References on the states of a group (any: group null). */
 static struct share_state **states_of(struct share_groups *g, struct slice group, size_t *count)
@@ -387,8 +383,7 @@ void share_release(struct share_groups *g, struct slice group, struct slice memb
     mem_free(all);
 }
 
-/* --- sessions -----------------------------------------------------------------------------------
- */
+/* --- sessions --------------------------------------------------------------------------------- */
 
 /* node, group, NUL, member. Caller frees. */
 static struct slice session_key(int32_t node, struct slice group, struct slice member)

@@ -33,8 +33,7 @@ void share_partition_reset(struct share_partition *p, int64_t start)
     p->start = p->end = start;
 }
 
-/* --- ranges -------------------------------------------------------------------------------------
- */
+/* --- ranges ----------------------------------------------------------------------------------- */
 
 static void insert(struct share_partition *p, size_t at, const struct share_range *r)
 {
@@ -118,8 +117,7 @@ static bool is_held_by(const struct share_range *r, struct slice member)
     return r->state == SHARE_ACQUIRED && slice_eq(slice_cstr(r->member), member);
 }
 
-/* --- acquiring ----------------------------------------------------------------------------------
- */
+/* --- acquiring -------------------------------------------------------------------------------- */
 
 int64_t share_next(const struct share_partition *p)
 {
@@ -177,8 +175,7 @@ void share_give_up(struct share_partition *p, int64_t first, int64_t last)
     tidy(p);
 }
 
-/* --- acknowledging ------------------------------------------------------------------------------
- */
+/* --- acknowledging ---------------------------------------------------------------------------- */
 
 static void settle(struct share_partition *p, struct share_range *r, int8_t type)
 {
@@ -289,8 +286,7 @@ bool share_log_end(struct share_partition *p, int64_t log_end)
     return true;
 }
 
-/* --- stored form --------------------------------------------------------------------------------
- */
+/* --- stored form ------------------------------------------------------------------------------ */
 
 void share_encode(const struct share_partition *p, struct strbuf *out)
 {

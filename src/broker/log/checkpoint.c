@@ -80,8 +80,7 @@ enum err checkpoint_save(const struct checkpoint *c, const char *path, struct er
     return err;
 }
 
-/* --- tails -------------------------------------------------------------------------------------
- */
+/* --- tails ------------------------------------------------------------------------------------ */
 
 void tails_init(struct tails *t)
 {
@@ -150,8 +149,7 @@ enum err tails_save(const struct tails *t, const char *path, struct error *e)
     return err;
 }
 
-/* --- leader epochs -----------------------------------------------------------------------------
- */
+/* --- leader epochs ---------------------------------------------------------------------------- */
 
 void epochs_load(const char *path, struct epoch_entry **out, size_t *count)
 {

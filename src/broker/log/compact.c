@@ -22,8 +22,7 @@
 #define WRITE_BYTES ((size_t)512 << 10)
 #define BATCH_MAX ((size_t)1 << 30)
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* Whole batches of one segment, through a descriptor of its own. */
 struct source {
@@ -107,8 +106,7 @@ static enum err source_next(struct source *s, struct slice *batch, struct error 
     return E_OK;
 }
 
-/* --- the map of keys ---------------------------------------------------------------------------
- */
+/* --- the map of keys -------------------------------------------------------------------------- */
 
 struct run {
     struct compact_job *job;
@@ -184,8 +182,7 @@ static enum err build_map(struct run *r, struct error *e)
     return err;
 }
 
-/* --- one group ---------------------------------------------------------------------------------
- */
+/* --- one group -------------------------------------------------------------------------------- */
 
 static int by_id(const void *a, const void *b)
 {

@@ -98,8 +98,7 @@ int32_t seg_index_time(const struct seg_index *x, int64_t timestamp)
     return rel;
 }
 
-/* --- files
- * ----------------------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 static enum err write_file(const char *stem, const char *suffix, const char *tail,
                            const struct strbuf *b, struct error *e)

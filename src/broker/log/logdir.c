@@ -69,8 +69,7 @@ bool logdir_topic_id(const struct logdir *d, const char *name, struct uuid *out)
     return found;
 }
 
-/* --- meta.properties ---------------------------------------------------------------------------
- */
+/* --- meta.properties -------------------------------------------------------------------------- */
 
 /* Any 22 characters of the URL-safe alphabet: examples on the web are not all 16 bytes in base64.
  */
@@ -151,8 +150,7 @@ static enum err open_meta(struct logdir *d, int32_t node_id, struct error *e)
     return r;
 }
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 /* Two of them would spoil each other's logs. */
 static void in_use(const char *path, struct error *e)

@@ -50,8 +50,7 @@ static enum err save_epochs(const struct plog *l, struct error *e)
     return err;
 }
 
-/* --- creating and loading ----------------------------------------------------------------------
- */
+/* --- creating and loading --------------------------------------------------------------------- */
 
 static enum err write_metadata(const struct plog *l, const struct uuid *topic_id, struct error *e)
 {
@@ -292,8 +291,7 @@ int64_t plog_bytes(const struct plog *l)
     return bytes;
 }
 
-/* --- append ------------------------------------------------------------------------------------
- */
+/* --- append ----------------------------------------------------------------------------------- */
 
 /* How long the active segment takes appends; the random part of it is drawn at each roll. */
 static int64_t age_limit(const struct plog *l, const struct topic_config *c)
@@ -415,8 +413,7 @@ enum err plog_append_abort(struct plog *l, const struct topic_config *c, const v
     return err;
 }
 
-/* --- durability --------------------------------------------------------------------------------
- */
+/* --- durability ------------------------------------------------------------------------------- */
 
 void plog_dirty_take(struct plog *l, struct plog_dirty *out)
 {
@@ -472,8 +469,7 @@ void plog_park(struct plog *l, bool active_too)
         segment_park(plog_active(l), false);
 }
 
-/* --- removing
- * -------------------------------------------------------------------------------------- */
+/* --- removing --------------------------------------------------------------------------------- */
 
 void plog_remove_files(struct segment *s)
 {
@@ -531,8 +527,7 @@ void plog_set_start(struct plog *l, int64_t offset, struct segment ***gone, size
     l->recovery_point = MAX(l->recovery_point, l->segments[0]->base);
 }
 
-/* --- snapshots
- * ------------------------------------------------------------------------------------- */
+/* --- snapshots -------------------------------------------------------------------------------- */
 
 char *plog_snapshot_path(const struct plog *l, int64_t offset)
 {

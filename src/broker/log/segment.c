@@ -110,8 +110,7 @@ void segment_park(struct segment *s, bool all)
     }
 }
 
-/* --- scanning ----------------------------------------------------------------------------------
- */
+/* --- scanning --------------------------------------------------------------------------------- */
 
 void segment_scan_init(struct segment_scan *scan, const struct segment *s, int64_t from, int64_t to)
 {
@@ -166,8 +165,7 @@ static enum err scan_failed(const struct segment_scan *scan, struct error *e)
                      (long long)scan->pos);
 }
 
-/* --- index -------------------------------------------------------------------------------------
- */
+/* --- index ------------------------------------------------------------------------------------ */
 
 /* Counts one batch for the indexes; called in order. */
 static void note_batch(struct segment *s, const uint8_t *header, int64_t pos, size_t n,
@@ -281,8 +279,7 @@ enum err segment_sync_index(const struct segment *s, struct error *e)
     return err;
 }
 
-/* --- append ------------------------------------------------------------------------------------
- */
+/* --- append ----------------------------------------------------------------------------------- */
 
 enum err segment_append(struct segment *s, const void *batch, size_t n, int32_t interval_bytes,
                         struct error *e)
@@ -339,8 +336,7 @@ enum err segment_seal(struct segment *s, struct error *e)
     return E_OK;
 }
 
-/* --- finding -----------------------------------------------------------------------------------
- */
+/* --- finding ---------------------------------------------------------------------------------- */
 
 static enum err find_from(const struct segment *s, int64_t offset, int64_t from,
                           struct batch_at *out, struct segment_scan *scan)

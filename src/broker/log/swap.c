@@ -27,8 +27,7 @@ void swap_abandon(struct segment *made)
     segment_unref(made);
 }
 
-/* --- names -------------------------------------------------------------------------------------
- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 static char *named(const struct segment *s, const char *suffix, const char *tail)
 {
@@ -71,8 +70,7 @@ static void remove_indexes(const struct segment *made)
     }
 }
 
-/* --- the swap ----------------------------------------------------------------------------------
- */
+/* --- the swap --------------------------------------------------------------------------------- */
 
 static enum err sync_files(const struct segment *made, struct error *e)
 {
@@ -179,8 +177,7 @@ enum err swap_in(struct plog *l, struct segment *const *old, size_t count, struc
     return E_OK;
 }
 
-/* --- after a crash -----------------------------------------------------------------------------
- */
+/* --- after a crash ---------------------------------------------------------------------------- */
 
 bool swap_is_rest(struct slice name)
 {

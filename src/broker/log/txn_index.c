@@ -63,8 +63,7 @@ void txn_index_cut(struct txn_index *x, int64_t offset)
         x->count--;
 }
 
-/* --- file --------------------------------------------------------------------------------------
- */
+/* --- file ------------------------------------------------------------------------------------- */
 
 static bool is_possible(const struct txn_index *x, const struct txn_aborted *t)
 {
@@ -190,8 +189,7 @@ enum err txn_index_sync(const char *stem, struct error *e)
     return err;
 }
 
-/* --- listing -----------------------------------------------------------------------------------
- */
+/* --- listing ---------------------------------------------------------------------------------- */
 
 static enum err list_add(struct txn_list *l, const struct txn_aborted *t)
 {

@@ -21,8 +21,7 @@
 enum { NO_EPOCH = -1, RECORD_MIN = 7 };
 #define MAX_PLAIN_DEFAULT ((size_t)256 << 20)
 
-/* --- whole batches -----------------------------------------------------------------------------
- */
+/* --- whole batches ---------------------------------------------------------------------------- */
 static uint32_t crc_of(const void *b, size_t n)
 {
     return crc32c(0, (const uint8_t *)b + BATCH_CRC_FROM, n - BATCH_CRC_FROM);
@@ -59,8 +58,7 @@ void batch_set_log_append_time(void *b, size_t n, int64_t now_ms)
     store_be32(p + 17, crc_of(b, n));
 }
 
-/* --- reading records ---------------------------------------------------------------------------
- */
+/* --- reading records -------------------------------------------------------------------------- */
 enum err batch_iter_init(struct batch_iter *it, struct slice batch, size_t max_plain)
 {
     memset(it, 0, sizeof *it);
@@ -167,8 +165,7 @@ bool batch_header_next(struct slice *headers, struct slice *name, struct slice *
     return true;
 }
 
-/* --- building ----------------------------------------------------------------------------------
- */
+/* --- building --------------------------------------------------------------------------------- */
 /* The same as base's, inline: several are needed for each record. */
 static inline size_t zigzag_size(int64_t v)
 {
@@ -399,8 +396,7 @@ enum err batch_recompress(struct slice batch, enum codec codec, int32_t level, s
     return E_OK;
 }
 
-/* --- control batches ---------------------------------------------------------------------------
- */
+/* --- control batches -------------------------------------------------------------------------- */
 void batch_control_build(struct strbuf *out, int64_t timestamp, int64_t producer_id,
                          int16_t producer_epoch, enum control_type type, int32_t coordinator_epoch)
 {

@@ -24,8 +24,7 @@ static int16_t reject(struct judge *j, int16_t error, const char *text)
     return error;
 }
 
-/* --- header ------------------------------------------------------------------------------------
- */
+/* --- header ----------------------------------------------------------------------------------- */
 static int16_t judge_shape(struct judge *j, struct slice b)
 {
     if (b.n == 0)
@@ -74,8 +73,7 @@ static int16_t judge_header(struct judge *j, struct slice b)
     return KERR_NONE;
 }
 
-/* --- timestamps --------------------------------------------------------------------------------
- */
+/* --- timestamps ------------------------------------------------------------------------------- */
 static int64_t earliest(const struct batch_rules *r)
 {
     int64_t t;
@@ -93,8 +91,7 @@ static bool time_ok(const struct batch_rules *r, int64_t t)
     return r->log_append_time || t == NO_TIMESTAMP || (t >= earliest(r) && t <= latest(r));
 }
 
-/* --- records -----------------------------------------------------------------------------------
- */
+/* --- records ---------------------------------------------------------------------------------- */
 static void note(struct judge *j, int16_t error, int32_t index, const char *text)
 {
     struct batch_verdict *v = j->v;

@@ -42,8 +42,7 @@ static inline bool is_text(const struct field_desc *f) /* lengths of 16 bits whe
     return f->type == FIELD_STR || f->type == FIELD_SECRET_STR;
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 struct decoder {
     struct reader *r;
     struct arena *a;
@@ -227,8 +226,7 @@ enum err codec_decode(const struct msg_desc *d, int16_t version, struct reader *
     return r->err;
 }
 
-/* --- writing -----------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 struct encoder {
     struct strbuf *b;
     struct codec_cuts *cuts;
@@ -461,8 +459,7 @@ enum err codec_encode(const struct msg_desc *d, int16_t version, const void *msg
     return finish(&e, start);
 }
 
-/* --- headers and frames ------------------------------------------------------------------------
- */
+/* --- headers and frames ----------------------------------------------------------------------- */
 enum { CONTROLLED_SHUTDOWN = 7 }; /* its version 0 has no client id */
 
 enum err codec_decode_request_header(struct reader *r, struct request_header *h)

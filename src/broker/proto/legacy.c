@@ -15,8 +15,7 @@ enum { ENTRY_HEAD = 12, CODEC_BITS = 7, LOG_APPEND_BIT = 8, MIN_SIZE_0 = 14, MIN
 #define MAX_PLAIN_DEFAULT ((size_t)256 << 20)
 #define NO_TIMESTAMP (-1)
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 void legacy_iter_init(struct legacy_iter *it, struct slice set, size_t max_plain)
 {
     memset(it, 0, sizeof *it);
@@ -149,8 +148,7 @@ bool legacy_iter_next(struct legacy_iter *it, struct legacy_message *out)
     return false;
 }
 
-/* --- in: Produce 0-2 ---------------------------------------------------------------------------
- */
+/* --- in: Produce 0-2 -------------------------------------------------------------------------- */
 static int16_t kerr_of(enum err err)
 {
     switch (err) {
@@ -214,8 +212,7 @@ int16_t legacy_to_batch(struct slice set, size_t max_plain, struct strbuf *out)
     return error;
 }
 
-/* --- out: Fetch 0-3 ----------------------------------------------------------------------------
- */
+/* --- out: Fetch 0-3 --------------------------------------------------------------------------- */
 static void put_nullable(struct strbuf *b, struct slice s)
 {
     strbuf_add_be32(b, s.p ? (uint32_t)s.n : UINT32_MAX);

@@ -27,8 +27,7 @@
      .tag = tag_,                                                                                  \
      .tag_from = tag_from_},
 
-/* --- pass 1: structs ---------------------------------------------------------------------------
- */
+/* --- pass 1: structs -------------------------------------------------------------------------- */
 #define API(NAME, name, key, text, from, to)
 #define STRUCT(s) static const struct field_desc s##_fields[] = {
 #define FLD(s, nm, type, from, to, null, tag, tag_from, dflt)                                      \
@@ -59,8 +58,7 @@
 #undef END
 #undef MSG
 
-/* --- pass 2: messages --------------------------------------------------------------------------
- */
+/* --- pass 2: messages ------------------------------------------------------------------------- */
 #define STRUCT(s)
 #define FLD(s, nm, type, from, to, null, tag, tag_from, dflt)
 #define ARR(s, nm, type, from, to, null, tag, tag_from)
@@ -77,8 +75,7 @@
 #undef API
 #undef MSG
 
-/* --- pass 3: APIs, indexed by key --------------------------------------------------------------
- */
+/* --- pass 3: APIs, indexed by key ------------------------------------------------------------- */
 static const struct msg_api apis[KAPI_LIMIT] = {
 #define API(NAME, nm, key, text, from, to)                                                         \
     [key] = {text, key, from, (from) == HIDDEN ? -1 : (to), &nm##_request_msg, &nm##_response_msg},
@@ -115,8 +112,7 @@ bool msg_api_serves(const struct msg_api *api, int16_t version)
     return version >= api->min && version <= api->max;
 }
 
-/* --- defaults ----------------------------------------------------------------------------------
- */
+/* --- defaults --------------------------------------------------------------------------------- */
 static void default_number(const struct field_desc *f, void *at)
 {
     switch ((enum field_type)f->type) {

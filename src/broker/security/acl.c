@@ -32,8 +32,7 @@ int32_t acl_type_operations(enum acl_type type)
     return type > 0 && type < ACL_TYPES ? bits[type] : 0;
 }
 
-/* --- entries and filters ------------------------------------------------------------------------
- */
+/* --- entries and filters ---------------------------------------------------------------------- */
 
 enum err acl_check(const struct acl *a, struct error *e)
 {
@@ -87,8 +86,7 @@ static bool same(const struct acl *a, const struct acl *b)
            slice_eq(a->principal, b->principal) && slice_eq(a->host, b->host);
 }
 
-/* --- in memory ----------------------------------------------------------------------------------
- */
+/* --- in memory -------------------------------------------------------------------------------- */
 
 struct resource {
     struct acl *v; /* all of this resource; the texts are owned */
@@ -218,8 +216,7 @@ static void drop(struct acl_store *s, const struct acl *a)
     }
 }
 
-/* --- questions ----------------------------------------------------------------------------------
- */
+/* --- questions -------------------------------------------------------------------------------- */
 
 struct question {
     struct slice principal, host;
@@ -370,8 +367,7 @@ struct acl *acl_store_find(struct acl_store *s, const struct acl *filter, struct
     return v;
 }
 
-/* --- database -----------------------------------------------------------------------------------
- */
+/* --- database --------------------------------------------------------------------------------- */
 
 static const char *const steps[] = {
     "CREATE TABLE acls ("
@@ -464,8 +460,7 @@ enum err acl_store_remove(struct acl_store *s, const struct acl *v, size_t count
     return change(s, v, count, true, e);
 }
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 enum err acl_check_super_users(struct slice list, struct error *e)
 {

@@ -66,8 +66,7 @@ struct quotas {
     _Atomic bool any;
 };
 
-/* --- entries ------------------------------------------------------------------------------------
- */
+/* --- entries ---------------------------------------------------------------------------------- */
 
 static bool same_entity(const struct quota_entity *a, const struct quota_entity *b)
 {
@@ -145,8 +144,7 @@ struct quota_entry *quotas_list(struct quotas *q, struct arena *a, size_t *count
     return v;
 }
 
-/* --- database -----------------------------------------------------------------------------------
- */
+/* --- database --------------------------------------------------------------------------------- */
 
 static const char *const steps[] = {
     "CREATE TABLE client_quotas ("
@@ -323,8 +321,7 @@ bool quotas_any(const struct quotas *q)
     return atomic_load_explicit(&q->any, memory_order_relaxed);
 }
 
-/* --- which one holds ----------------------------------------------------------------------------
- */
+/* --- which one holds -------------------------------------------------------------------------- */
 
 /* What an entity may say of one of its parts. */
 enum part { NONE, DEFAULT, NAMED };
@@ -369,8 +366,7 @@ bool quotas_limit(struct quotas *q, struct slice user, struct slice client_id, e
     return found;
 }
 
-/* --- measuring ----------------------------------------------------------------------------------
- */
+/* --- measuring -------------------------------------------------------------------------------- */
 
 static void drop_quiet(struct quotas *q, int64_t now)
 {

@@ -30,8 +30,7 @@ enum sasl_mechanism sasl_mechanism_find(struct slice name)
     return (enum sasl_mechanism)m;
 }
 
-/* --- rules --------------------------------------------------------------------------------------
- */
+/* --- rules ------------------------------------------------------------------------------------ */
 
 void sasl_rules_init(struct sasl_rules *r)
 {
@@ -91,8 +90,7 @@ enum err sasl_rules_jaas(struct sasl_rules *r, enum sasl_mechanism m, struct sli
     return result;
 }
 
-/* --- PLAIN (RFC 4616) ---------------------------------------------------------------------------
- */
+/* --- PLAIN (RFC 4616) ------------------------------------------------------------------------- */
 
 static enum sasl_result refuse(struct error *why, const char *text)
 {
@@ -139,8 +137,7 @@ static enum sasl_result step_plain(struct sasl_session *s, struct slice token, s
     return SASL_DONE;
 }
 
-/* --- SCRAM --------------------------------------------------------------------------------------
- */
+/* --- SCRAM ------------------------------------------------------------------------------------ */
 
 static enum sasl_result step_scram(struct sasl_session *s, struct slice token, struct strbuf *out,
                                    struct error *why)
@@ -161,8 +158,7 @@ static enum sasl_result step_scram(struct sasl_session *s, struct slice token, s
     return SASL_DONE;
 }
 
-/* --- OAUTHBEARER --------------------------------------------------------------------------------
- */
+/* --- OAUTHBEARER ------------------------------------------------------------------------------ */
 
 static enum sasl_result step_oauth(struct sasl_session *s, struct slice token, int64_t now_ms,
                                    struct strbuf *out, struct error *why)
@@ -201,8 +197,7 @@ static enum sasl_result step_oauth(struct sasl_session *s, struct slice token, i
     return result;
 }
 
-/* --- sessions -----------------------------------------------------------------------------------
- */
+/* --- sessions --------------------------------------------------------------------------------- */
 
 void sasl_begin(struct sasl_session *s, const struct sasl_rules *r, enum sasl_mechanism m,
                 bool again)

@@ -56,8 +56,7 @@ void sasl_detach(struct conn *c)
     c->sasl = NULL;
 }
 
-/* --- refusing -----------------------------------------------------------------------------------
- */
+/* --- refusing --------------------------------------------------------------------------------- */
 
 static void warn(const struct conn *c, const char *what, const char *why)
 {
@@ -96,8 +95,7 @@ static void refuse_later(struct sasl_conn *s, struct request *rq)
     loop_timer_set(&s->delay, s->rules->failure_delay_ms);
 }
 
-/* --- success ------------------------------------------------------------------------------------
- */
+/* --- success ---------------------------------------------------------------------------------- */
 
 /* "User:alice" becomes the connection's. False: it was somebody else before; why has the text. */
 static bool take_principal(struct sasl_conn *s, struct error *why)
@@ -137,8 +135,7 @@ static int64_t become_ready(struct sasl_conn *s)
     return lifetime;
 }
 
-/* --- SaslHandshake ------------------------------------------------------------------------------
- */
+/* --- SaslHandshake ---------------------------------------------------------------------------- */
 
 /* A second handshake is a re-authentication. SPEC: broker 11.3 */
 static bool may_begin(const struct sasl_conn *s)
@@ -186,8 +183,7 @@ void sasl_handshake(struct request *rq)
     request_reply(rq);
 }
 
-/* --- tokens -------------------------------------------------------------------------------------
- */
+/* --- tokens ----------------------------------------------------------------------------------- */
 
 static enum sasl_result step(struct sasl_conn *s, struct slice token, struct strbuf *out,
                              struct error *why)
@@ -253,8 +249,7 @@ static enum conn_result raw_token(struct sasl_conn *s, struct slice token)
     return CONN_DONE;
 }
 
-/* --- frames -------------------------------------------------------------------------------------
- */
+/* --- frames ----------------------------------------------------------------------------------- */
 
 static bool belongs(struct sasl_conn *s, int16_t key, int16_t version)
 {

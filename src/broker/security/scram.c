@@ -90,8 +90,7 @@ void scram_credential_fake(struct scram_credential *out, enum scram_mechanism m,
     hmac(m, fake_secret, sizeof fake_secret, slice_of(salt, 32), out->server_key);
 }
 
-/* --- messages -----------------------------------------------------------------------------------
- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 void scram_exchange_init(struct scram_exchange *x)
 {

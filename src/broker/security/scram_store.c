@@ -55,8 +55,7 @@ static void drop(struct scram_store *s, struct slice user, enum scram_mechanism 
     entry_free(map_del(&s->users, user));
 }
 
-/* --- database (db thread) -----------------------------------------------------------------------
- */
+/* --- database (db thread) --------------------------------------------------------------------- */
 
 static enum err load_job(struct db *d, void *arg, struct error *e)
 {
@@ -117,8 +116,7 @@ static enum err change_job(struct db *d, void *arg, struct error *e)
     return E_OK;
 }
 
-/* --- calls --------------------------------------------------------------------------------------
- */
+/* --- calls ------------------------------------------------------------------------------------ */
 
 enum err scram_store_open(struct scram_store **out, struct db *db, struct error *e)
 {

@@ -64,8 +64,7 @@ static int64_t number(const struct broker_config *c, const char *listener, const
     return slice_to_i64(security_option(c, listener, mechanism, name), &v) == E_OK ? v : 0;
 }
 
-/* --- TLS ----------------------------------------------------------------------------------------
- */
+/* --- TLS -------------------------------------------------------------------------------------- */
 
 static enum err open_tls(struct security *s, const struct broker_config *c, struct listener *l,
                          size_t at, struct error *e)
@@ -102,8 +101,7 @@ static enum err open_tls(struct security *s, const struct broker_config *c, stru
     return E_OK;
 }
 
-/* --- SASL ---------------------------------------------------------------------------------------
- */
+/* --- SASL ------------------------------------------------------------------------------------- */
 
 static void enable(struct sasl_rules *r, const struct listener *l, struct slice list)
 {
@@ -174,8 +172,7 @@ static void warn_of_plain_text(const struct listener *l)
                  l->name, l->host[0] ? l->host : "0.0.0.0");
 }
 
-/* --- authorizer ---------------------------------------------------------------------------------
- */
+/* --- authorizer ------------------------------------------------------------------------------- */
 
 static enum err open_authorizer(struct security *s, const struct broker_config *c, struct db *db,
                                 struct error *e)
@@ -203,8 +200,7 @@ static enum err open_authorizer(struct security *s, const struct broker_config *
         slice_ieq(security_option(c, "", NULL, "allow.everyone.if.no.acl.found"), SL("true")), e);
 }
 
-/* --- all ----------------------------------------------------------------------------------------
- */
+/* --- all -------------------------------------------------------------------------------------- */
 
 enum err security_open(struct security *s, const struct broker_config *c, struct listeners *ls,
                        struct db *db, struct error *e)

@@ -50,8 +50,7 @@ struct tls_conn {
     bool looked, ready;
 };
 
-/* --- context ------------------------------------------------------------------------------------
- */
+/* --- context ---------------------------------------------------------------------------------- */
 
 static enum err use_key(SSL_CTX *ctx, const struct tls_options *o, struct error *e)
 {
@@ -277,8 +276,7 @@ void tls_context_free(struct tls_context *t)
     mem_free(t);
 }
 
-/* --- connections --------------------------------------------------------------------------------
- */
+/* --- connections ------------------------------------------------------------------------------ */
 
 static void warn_peer(const struct conn *c, const char *what)
 {

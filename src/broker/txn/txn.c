@@ -52,8 +52,7 @@ static void need_id(struct txn_verdict *out)
     *out = (struct txn_verdict){.step = TXN_STEP_NEED_ID};
 }
 
-/* --- InitProducerId ----------------------------------------------------------------------------
- */
+/* --- InitProducerId --------------------------------------------------------------------------- */
 
 static void first_init(const struct txn_init *in, int64_t now_ms, struct txn_verdict *out)
 {
@@ -138,8 +137,7 @@ void txn_judge_init(const struct txn_facts *f, const struct txn_init *in, int64_
     answer(out, f, again ? KERR_NONE : KERR_PRODUCER_FENCED);
 }
 
-/* --- adding ------------------------------------------------------------------------------------
- */
+/* --- adding ----------------------------------------------------------------------------------- */
 
 void txn_judge_add(const struct txn_facts *f, int64_t producer_id, int16_t epoch, int64_t now_ms,
                    struct txn_verdict *out)
@@ -158,8 +156,7 @@ void txn_judge_add(const struct txn_facts *f, int64_t producer_id, int16_t epoch
     }
 }
 
-/* --- ending ------------------------------------------------------------------------------------
- */
+/* --- ending ----------------------------------------------------------------------------------- */
 
 /* TV2: every end raises the epoch; the very last one is for the markers, and a new id follows. */
 static void prepare_v2(const struct txn_facts *f, const struct txn_end *in, int64_t now_ms,

@@ -24,8 +24,7 @@ static bool partition_exists(struct txn_coord *tc, struct slice topic, int32_t p
     return found;
 }
 
-/* --- InitProducerId ----------------------------------------------------------------------------
- */
+/* --- InitProducerId --------------------------------------------------------------------------- */
 
 static void init_refuse(struct txn_call *call, int16_t code)
 {
@@ -96,8 +95,7 @@ static void init_run(struct txn_entry *e, struct txn_call *call)
 
 const struct txn_op txn_op_init_producer_id = {init_run, init_refuse};
 
-/* --- adding partitions -------------------------------------------------------------------------
- */
+/* --- adding partitions ------------------------------------------------------------------------ */
 
 static void add_refuse(struct txn_call *call, int16_t code)
 {
@@ -195,8 +193,7 @@ static void add_run(struct txn_entry *e, struct txn_call *call)
 
 const struct txn_op txn_op_add_partitions = {add_run, add_refuse};
 
-/* --- Produce asks ------------------------------------------------------------------------------
- */
+/* --- Produce asks ----------------------------------------------------------------------------- */
 
 static void admit_refuse(struct txn_call *call, int16_t code)
 {
@@ -237,8 +234,7 @@ static void admit_run(struct txn_entry *e, struct txn_call *call)
 
 const struct txn_op txn_op_admit = {admit_run, admit_refuse};
 
-/* --- offsets -----------------------------------------------------------------------------------
- */
+/* --- offsets ---------------------------------------------------------------------------------- */
 
 static void add_offsets_refuse(struct txn_call *call, int16_t code)
 {
@@ -346,8 +342,7 @@ static void offsets_run(struct txn_entry *e, struct txn_call *call)
 
 const struct txn_op txn_op_offset_commit = {offsets_run, offsets_refuse};
 
-/* --- EndTxn ------------------------------------------------------------------------------------
- */
+/* --- EndTxn ----------------------------------------------------------------------------------- */
 
 static void end_refuse(struct txn_call *call, int16_t code)
 {

@@ -24,8 +24,7 @@
 
 static void retry_markers(void *arg);
 
-/* --- the queue of an id ------------------------------------------------------------------------
- */
+/* --- the queue of an id ----------------------------------------------------------------------- */
 
 /* Carries out what waits, until something takes time. The entry may be gone afterwards. */
 static void go_on(struct txn_entry *e)
@@ -86,8 +85,7 @@ void txn_submit(struct txn_coord *tc, const struct txn_op *op, struct txn_call *
     loop_post(tc->loop, enqueue, call);
 }
 
-/* --- work on other threads ---------------------------------------------------------------------
- */
+/* --- work on other threads -------------------------------------------------------------------- */
 
 /* What comes back to the loop, for whom. */
 struct errand {
@@ -145,8 +143,7 @@ void txn_need_id(struct txn_entry *e, struct txn_call *call)
         pool_submit(tc->p.pool, NULL, reserve_ids, tc->loop, id_came, errand_new(e, call, NULL));
 }
 
-/* --- storing -----------------------------------------------------------------------------------
- */
+/* --- storing ---------------------------------------------------------------------------------- */
 
 static void publish(struct txn_entry *e)
 {
@@ -251,8 +248,7 @@ void txn_store(struct txn_entry *e, struct txn_job *j, struct txn_call *call, tx
     db_post(e->tc->p.db, txn_job_run, e->tc->loop, stored, j);
 }
 
-/* --- ending ------------------------------------------------------------------------------------
- */
+/* --- ending ----------------------------------------------------------------------------------- */
 
 static void try_later(struct txn_entry *e)
 {
@@ -361,8 +357,7 @@ static void retry_markers(void *arg)
     write_markers(e, NULL, true, txn_done);
 }
 
-/* --- timers ------------------------------------------------------------------------------------
- */
+/* --- timers ----------------------------------------------------------------------------------- */
 
 static void sweep(void *arg)
 {
@@ -424,8 +419,7 @@ static void expire(void *arg)
     loop_timer_set(&tc->expiry, tc->o.expire_check_ms);
 }
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void load_txn(void *arg, struct slice id, const struct txn_facts *f)
 {

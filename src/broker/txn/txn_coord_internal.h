@@ -53,8 +53,7 @@ struct txn_op {
     void (*refuse)(struct txn_call *call, int16_t code);
 };
 
-/* --- txn_entry.c -------------------------------------------------------------------------------
- */
+/* --- txn_entry.c ------------------------------------------------------------------------------ */
 struct txn_entry *txn_find(struct txn_coord *tc, struct slice id); /* NULL; may be not known yet */
 struct txn_entry *txn_find_or_add(struct txn_coord *tc, struct slice id);
 void txn_entry_free(void *entry);
@@ -71,8 +70,7 @@ void txn_clear_groups(struct txn_entry *e);
 /* For OffsetFetch of who wants stable offsets: a hook of coord.h. */
 bool txn_is_unstable(void *txn_coord, struct slice group, struct slice topic, int32_t partition);
 
-/* --- txn_coord.c -------------------------------------------------------------------------------
- */
+/* --- txn_coord.c ------------------------------------------------------------------------------ */
 
 /* Ends the call (NULL: none); the id is free for the next. */
 void txn_done(struct txn_entry *e, struct txn_call *call);

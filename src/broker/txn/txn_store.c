@@ -37,8 +37,7 @@ void txn_job_free(struct txn_job *j)
     mem_free(j);
 }
 
-/* --- writing -----------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static enum err put_facts(struct db *d, const struct txn_job *j, struct error *e)
 {
@@ -159,8 +158,7 @@ enum err txn_topic_job_run(struct db *d, void *arg, struct error *e)
     return r == E_OK ? db_put(d, e, "DELETE FROM txn_offset WHERE topic = ?1", topic) : r;
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static enum err load_txns(struct db *d, const struct txn_load *l, struct error *e)
 {

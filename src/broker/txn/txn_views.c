@@ -41,8 +41,7 @@ static struct txn_entry **sorted(struct txn_coord *tc, struct arena *a, size_t *
     return v;
 }
 
-/* --- DescribeTransactions ----------------------------------------------------------------------
- */
+/* --- DescribeTransactions --------------------------------------------------------------------- */
 
 static void describe_parts(const struct txn_entry *e, struct arena *a,
                            struct describe_transactions_response_transaction *out)
@@ -90,8 +89,7 @@ void txn_view_describe(struct txn_coord *tc, struct txn_call *call)
         describe_one(tc, in->transactional_ids[i], call->arena, &out->transaction_states[i]);
 }
 
-/* --- ListTransactions --------------------------------------------------------------------------
- */
+/* --- ListTransactions ------------------------------------------------------------------------- */
 
 struct filter {
     const struct list_transactions_request *in;
@@ -161,8 +159,7 @@ void txn_view_list(struct txn_coord *tc, struct txn_call *call)
     filter_release(&f);
 }
 
-/* --- for admin.c -------------------------------------------------------------------------------
- */
+/* --- for admin.c ------------------------------------------------------------------------------ */
 
 void txn_coord_list(struct txn_coord *tc, struct arena *a, struct broker_transaction **out,
                     size_t *count)

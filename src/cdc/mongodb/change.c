@@ -6,8 +6,7 @@
 
 #define EVENT_MAX ((size_t)256 << 20) /* of all fragments together */
 
-/* --- members ------------------------------------------------------------------------------------
- */
+/* --- members ---------------------------------------------------------------------------------- */
 
 static enum change_kind kind_of(struct slice name)
 {
@@ -177,8 +176,7 @@ enum err change_read(struct slice event, struct change *out, struct error *e)
     return E_OK;
 }
 
-/* --- split events -------------------------------------------------------------------------------
- */
+/* --- split events ----------------------------------------------------------------------------- */
 
 void change_merge_init(struct change_merge *m)
 {

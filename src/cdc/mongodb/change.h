@@ -44,8 +44,7 @@ static inline bool change_is_data(const struct change *c)
  * cursor.pipeline has taken out. */
 enum err change_read(struct slice event, struct change *out, struct error *e) MUST_CHECK;
 
-/* --- split events -------------------------------------------------------------------------------
- */
+/* --- split events ----------------------------------------------------------------------------- */
 struct change_merge {
     struct strbuf parts; /* the events so far, one behind the other */
     int32_t have, of;    /* fragments so far, and in all; 0: none open */

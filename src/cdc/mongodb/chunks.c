@@ -22,8 +22,7 @@ static mongoc_client_t *client_of(struct mongo_signals *g)
     return g->client;
 }
 
-/* --- marks --------------------------------------------------------------------------------------
- */
+/* --- marks ------------------------------------------------------------------------------------ */
 
 static enum err may_mark(const struct mongo_signals *g, struct error *e)
 {
@@ -116,8 +115,7 @@ static enum err set_mark(void *db, struct incremental *inc, bool open, struct er
     return rc;
 }
 
-/* --- queries ------------------------------------------------------------------------------------
- */
+/* --- queries ---------------------------------------------------------------------------------- */
 
 /* The key in a stored text, `[key]`. */
 static enum err key_of(const char *text, struct arena *a, struct bson_item *out, struct error *e)
@@ -192,8 +190,7 @@ static void find_command(struct bson_build *b, const struct collection *c, struc
     bson_build_end(b);
 }
 
-/* --- chunks -------------------------------------------------------------------------------------
- */
+/* --- chunks ----------------------------------------------------------------------------------- */
 
 /* `[key]` of a document, as it is stored. */
 static void print_key(struct slice document, struct strbuf *out)

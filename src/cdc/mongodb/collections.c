@@ -12,8 +12,7 @@
 #define WEIR_VERSION "0"
 #endif
 
-/* --- schemas ------------------------------------------------------------------------------------
- */
+/* --- schemas ---------------------------------------------------------------------------------- */
 
 static void field(struct schema_builder *b, const char *name, enum schema_type t, bool optional)
 {
@@ -125,8 +124,7 @@ static void make_schemas(struct collections *c, struct collection *x)
     strbuf_release(&base);
 }
 
-/* --- texts --------------------------------------------------------------------------------------
- */
+/* --- texts ------------------------------------------------------------------------------------ */
 
 static struct slice keep(struct collection *x, struct strbuf *b)
 {
@@ -188,8 +186,7 @@ static void make_topic(struct collections *c, struct collection *x)
     strbuf_release(&topic);
 }
 
-/* --- all of them --------------------------------------------------------------------------------
- */
+/* --- all of them ------------------------------------------------------------------------------ */
 
 void collections_init(struct collections *c, const struct collections_options *o)
 {

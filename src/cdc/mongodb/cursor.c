@@ -22,8 +22,7 @@ static void drop_reply(struct mongo_cursor *c)
     c->walk = (struct bson_walk){0};
 }
 
-/* --- answers ------------------------------------------------------------------------------------
- */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 static void measure(struct mongo_cursor *c)
 {
@@ -116,8 +115,7 @@ static enum err run(struct mongo_cursor *c, struct slice command, bool more, str
     return rc;
 }
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static enum err choose_server(struct mongo_cursor *c, bool primary, struct error *e)
 {

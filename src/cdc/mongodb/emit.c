@@ -98,8 +98,7 @@ static bool next_truncated(struct mongo_emitter *em, const struct collection *c,
     return false;
 }
 
-/* --- as text ------------------------------------------------------------------------------------
- */
+/* --- as text ---------------------------------------------------------------------------------- */
 
 static void put_utf8(struct strbuf *b, struct slice s, struct strbuf *scratch)
 {
@@ -302,8 +301,7 @@ static enum err emit_text(struct mongo_emitter *em, struct record_batch *b,
     return tombstone && !add_text(em, b, c, &t) ? no_memory(e) : E_OK;
 }
 
-/* --- as values ----------------------------------------------------------------------------------
- */
+/* --- as values -------------------------------------------------------------------------------- */
 
 /* A printed text in the batch's arena. */
 static enum err text_value(struct record_batch *b, struct strbuf *text, struct value *out,
@@ -484,8 +482,7 @@ static enum err emit_values(struct mongo_emitter *em, struct record_batch *b,
     return tombstone && !add_values(em, b, c, key) ? no_memory(e) : E_OK;
 }
 
-/* --- events -------------------------------------------------------------------------------------
- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static enum err emit(struct mongo_emitter *em, struct record_batch *b, const struct collection *c,
                      const struct event *ev, bool tombstone, struct error *e)

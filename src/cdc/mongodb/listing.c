@@ -14,8 +14,7 @@ struct lister {
     void *arg;
 };
 
-/* --- the listing --------------------------------------------------------------------------------
- */
+/* --- the listing ------------------------------------------------------------------------------ */
 
 static enum err one_collection(struct lister *x, struct slice db, struct slice info,
                                struct error *e)
@@ -92,8 +91,7 @@ enum err mongo_list(struct mongo_task *t, mongoc_client_t *c, bool options, list
                                       : list_all(&x, e);
 }
 
-/* --- looks --------------------------------------------------------------------------------------
- */
+/* --- looks ------------------------------------------------------------------------------------ */
 
 struct look {
     struct mongo_task *t;
@@ -153,8 +151,7 @@ enum err mongo_check_collections(struct mongo_task *t, struct error *e)
     return E_INVALID;
 }
 
-/* --- history ------------------------------------------------------------------------------------
- */
+/* --- history ---------------------------------------------------------------------------------- */
 
 static bool hex32(const char *p, uint32_t *out)
 {

@@ -63,8 +63,7 @@ void mongo_offset_idle(struct mongo_offset *o, struct slice token)
     strbuf_reset(&o->session);
 }
 
-/* --- texts --------------------------------------------------------------------------------------
- */
+/* --- texts ------------------------------------------------------------------------------------ */
 
 static int64_t member_int(const json_t *root, const char *name, int64_t otherwise)
 {

@@ -11,8 +11,7 @@ struct builder {
     unsigned stages;
 };
 
-/* --- patterns -----------------------------------------------------------------------------------
- */
+/* --- patterns --------------------------------------------------------------------------------- */
 
 static bool portable_group(const char *p, size_t n)
 {
@@ -68,8 +67,7 @@ static bool join_patterns(struct slice list, struct strbuf *out)
     return ok && any;
 }
 
-/* --- parts of $match ----------------------------------------------------------------------------
- */
+/* --- parts of $match -------------------------------------------------------------------------- */
 
 static void begin(struct builder *x, const char *name)
 {
@@ -216,8 +214,7 @@ static void operations(struct builder *x, unsigned skipped, bool notices)
     end(x);
 }
 
-/* --- stages -------------------------------------------------------------------------------------
- */
+/* --- stages ----------------------------------------------------------------------------------- */
 
 static void begin_stage(struct builder *x, const char *name)
 {

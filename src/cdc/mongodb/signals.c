@@ -13,8 +13,7 @@
 
 #define POSITION_MEMBER "signal_kafka_position"
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 struct mongo_signals *mongo_signals_new(struct mongo_task *t)
 {
@@ -55,8 +54,7 @@ void mongo_signals_free(struct mongo_signals *g)
     mem_free(g);
 }
 
-/* --- offset -------------------------------------------------------------------------------------
- */
+/* --- offset ----------------------------------------------------------------------------------- */
 
 void mongo_signals_restore(struct mongo_signals *g, struct slice offset)
 {
@@ -91,8 +89,7 @@ void mongo_signals_print(const struct mongo_signals *g, struct strbuf *out)
         strbuf_addf(out, ",\"" POSITION_MEMBER "\":%lld", (long long)g->channels.position);
 }
 
-/* --- collections --------------------------------------------------------------------------------
- */
+/* --- collections ------------------------------------------------------------------------------ */
 
 static void add_name(struct slice **names, size_t *count, struct slice name)
 {
@@ -132,8 +129,7 @@ static void expand(struct mongo_signals *g, const struct signal_request *r, stru
     }
 }
 
-/* --- signals ------------------------------------------------------------------------------------
- */
+/* --- signals ---------------------------------------------------------------------------------- */
 
 static void execute(struct mongo_signals *g, const struct signal *s, const struct signal_request *r)
 {
@@ -210,8 +206,7 @@ static void on_signal(const struct signal *s, void *arg)
     arena_release(&a);
 }
 
-/* --- documents of the stream --------------------------------------------------------------------
- */
+/* --- documents of the stream ------------------------------------------------------------------ */
 
 /* Texts as they are, what else stands there as JSON. */
 static struct slice text_of(const struct bson_item *i, struct arena *a)
@@ -289,8 +284,7 @@ void mongo_signals_change(struct mongo_signals *g, const struct collection *c,
     incremental_streamed(&g->inc, strbuf_slice(&g->key));
 }
 
-/* --- between polls ------------------------------------------------------------------------------
- */
+/* --- between polls ---------------------------------------------------------------------------- */
 
 /* The snapshot itself says when it is done: with the offset of its last batch. */
 static enum err poll_blocking(struct mongo_signals *g, struct record_batch *b, struct error *e)

@@ -30,8 +30,7 @@ struct mongo_signals {
 struct mongo_signals *mongo_signals_new(struct mongo_task *t);
 void mongo_signals_free(struct mongo_signals *g); /* NULL allowed */
 
-/* --- the task -----------------------------------------------------------------------------------
- */
+/* --- the task --------------------------------------------------------------------------------- */
 /* What the stored offset (JSON) says about signals; and a new snapshot makes that void. */
 void mongo_signals_restore(struct mongo_signals *g, struct slice offset);
 void mongo_signals_forget(struct mongo_signals *g);
@@ -43,8 +42,7 @@ void mongo_signals_print(const struct mongo_signals *g, struct strbuf *out);
 /* The connection goes: what hangs on it. */
 void mongo_signals_disconnect(struct mongo_signals *g);
 
-/* --- the stream ---------------------------------------------------------------------------------
- */
+/* --- the stream ------------------------------------------------------------------------------- */
 /* Whether changes of this collection have to be told now. g NULL: no. */
 static inline bool mongo_signals_watch(const struct mongo_signals *g, const struct collection *c)
 {
@@ -59,8 +57,7 @@ static inline bool mongo_signals_hold(const struct mongo_signals *g)
     return g && (incremental_holds(&g->inc) || g->blocking.count);
 }
 
-/* --- chunks.c: chunks of a collection -----------------------------------------------------------
- */
+/* --- chunks.c: chunks of a collection --------------------------------------------------------- */
 extern const struct incremental_ops mongo_incremental_ops; /* db: struct mongo_signals */
 
 #endif

@@ -49,8 +49,7 @@ struct mongo_snapshot {
     struct error fault; /* of the first reader that failed; code E_OK: none */
 };
 
-/* --- readers ------------------------------------------------------------------------------------
- */
+/* --- readers ---------------------------------------------------------------------------------- */
 
 /* False: the snapshot ends. Takes the reply over. */
 static bool put(struct mongo_snapshot *s, size_t collection, struct mongo_reply *reply)
@@ -174,8 +173,7 @@ static enum err start_readers(struct mongo_snapshot *s, struct error *e)
     return E_OK;
 }
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 struct mongo_snapshot *mongo_snapshot_new(struct mongo_task *t, const struct mongo_offset *at,
                                           const struct signal_request *request)
@@ -233,8 +231,7 @@ void mongo_snapshot_free(struct mongo_snapshot *s)
     mem_free(s);
 }
 
-/* --- notes --------------------------------------------------------------------------------------
- */
+/* --- notes ------------------------------------------------------------------------------------ */
 
 static void note(struct mongo_snapshot *s, const char *type)
 {
@@ -264,8 +261,7 @@ static void note_collection(struct mongo_snapshot *s, const struct snap_collecti
                end ? ARRAY_LEN(end_m) : ARRAY_LEN(begin_m));
 }
 
-/* --- documents ----------------------------------------------------------------------------------
- */
+/* --- documents -------------------------------------------------------------------------------- */
 
 static enum err emit(struct mongo_snapshot *s, struct record_batch *b, struct collection *c,
                      struct slice document, bool last, struct error *e)
@@ -383,8 +379,7 @@ static bool take(struct mongo_snapshot *s, struct error *e, enum err *rc)
     return true;
 }
 
-/* --- poll ---------------------------------------------------------------------------------------
- */
+/* --- poll ------------------------------------------------------------------------------------- */
 
 static enum err begin(struct mongo_snapshot *s, struct error *e)
 {

@@ -25,8 +25,7 @@ enum err mongo_snapshot_poll(struct mongo_snapshot *s, struct record_batch *b, b
 /* It ends before its end: told and counted. */
 void mongo_snapshot_aborted(struct mongo_snapshot *s);
 
-/* --- snapshot_list.c ----------------------------------------------------------------------------
- */
+/* --- snapshot_list.c -------------------------------------------------------------------------- */
 struct snap_collection {
     struct collection *c;
     struct slice filter; /* BSON query; null: all documents */

@@ -28,8 +28,7 @@ struct lister {
     bool has_include;
 };
 
-/* --- queries ------------------------------------------------------------------------------------
- */
+/* --- queries ---------------------------------------------------------------------------------- */
 
 static enum err parse_filter(struct lister *x, struct slice id, struct slice text,
                              struct slice *out, struct error *e)
@@ -41,8 +40,7 @@ static enum err parse_filter(struct lister *x, struct slice id, struct slice tex
     return rc ? error_wrap(e, "the query for the documents of " PRI_SL, ARG_SL(id)) : E_OK;
 }
 
-/* --- collections --------------------------------------------------------------------------------
- */
+/* --- collections ------------------------------------------------------------------------------ */
 
 static bool is_requested(const struct lister *x, struct slice id)
 {

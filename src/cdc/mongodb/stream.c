@@ -27,8 +27,7 @@ static void set_ms(_Atomic int64_t *v, int64_t ms)
     atomic_store_explicit(v, ms, memory_order_relaxed);
 }
 
-/* --- position -----------------------------------------------------------------------------------
- */
+/* --- position --------------------------------------------------------------------------------- */
 
 /* Slices of `last` point into the answer at hand: before it goes. */
 static void settle(struct mongo_stream *s)
@@ -80,8 +79,7 @@ static enum err finish_batch(struct mongo_stream *s, struct record_batch *b, str
     return mongo_stream_put_offset(s, b, e);
 }
 
-/* --- transactions -------------------------------------------------------------------------------
- */
+/* --- transactions ----------------------------------------------------------------------------- */
 
 static int64_t source_ms(const struct change *c)
 {
@@ -120,8 +118,7 @@ static enum err end_transaction(struct mongo_stream *s, struct record_batch *b, 
     return transactions_end(&s->t->transactions, b, clock_wall_ms(), e);
 }
 
-/* --- events -------------------------------------------------------------------------------------
- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static void show_position(const struct change *c, struct strbuf *out)
 {
@@ -222,8 +219,7 @@ static enum err one_event(struct mongo_stream *s, struct record_batch *b, struct
     return E_OK;
 }
 
-/* --- the cursor ---------------------------------------------------------------------------------
- */
+/* --- the cursor ------------------------------------------------------------------------------- */
 
 static void lose(struct mongo_stream *s)
 {

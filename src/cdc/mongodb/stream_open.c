@@ -45,8 +45,7 @@ void mongo_stream_free(struct mongo_stream *s)
     mem_free(s);
 }
 
-/* --- the command --------------------------------------------------------------------------------
- */
+/* --- the command ------------------------------------------------------------------------------ */
 
 static void begin(struct bson_build *b, struct slice name)
 {
@@ -168,8 +167,7 @@ static enum err open_cursor(struct mongo_task *t, mongoc_client_t *c, struct bso
     return rc;
 }
 
-/* --- errors -------------------------------------------------------------------------------------
- */
+/* --- errors ----------------------------------------------------------------------------------- */
 
 void mongo_stream_explain(const struct mongo_stream *s, struct error *e)
 {
@@ -211,8 +209,7 @@ void mongo_stream_explain(const struct mongo_stream *s, struct error *e)
     }
 }
 
-/* --- opening ------------------------------------------------------------------------------------
- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static void log_position(const struct mongo_stream *s)
 {

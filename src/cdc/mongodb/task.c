@@ -12,8 +12,7 @@
 #include "cdc/mongodb/snapshot.h"
 #include "cdc/mongodb/stream.h"
 
-/* --- start --------------------------------------------------------------------------------------
- */
+/* --- start ------------------------------------------------------------------------------------ */
 
 static void init_heartbeat(struct mongo_task *t)
 {
@@ -132,8 +131,7 @@ static enum err task_init(struct mongo_task *t, struct task_ctx *ctx, struct err
     return E_OK;
 }
 
-/* --- stop ---------------------------------------------------------------------------------------
- */
+/* --- stop ------------------------------------------------------------------------------------- */
 
 /* Everything that hangs on the connection, then the connection. */
 static void disconnect(struct mongo_task *t)
@@ -225,8 +223,7 @@ size_t mongo_task_batch_limit(const struct mongo_task *t)
     return t->o.max_batch_size > 0 ? (size_t)t->o.max_batch_size : RECORDS;
 }
 
-/* --- poll ---------------------------------------------------------------------------------------
- */
+/* --- poll ------------------------------------------------------------------------------------- */
 
 static bool is_snapshot_only(const struct mongo_task *t)
 {

@@ -10,8 +10,7 @@
 #include "cdc/mongodb/stream.h"
 #include "cdc/mongodb/task.h"
 
-/* --- the stored offset --------------------------------------------------------------------------
- */
+/* --- the stored offset ------------------------------------------------------------------------ */
 
 /* Older releases named the replica set in the partition. */
 static enum err load_old(struct mongo_task *t, struct arena *a, struct slice *out, struct error *e)
@@ -52,8 +51,7 @@ static enum err load_offset(struct mongo_task *t, struct error *e)
     return rc;
 }
 
-/* --- is it still there? -------------------------------------------------------------------------
- */
+/* --- is it still there? ----------------------------------------------------------------------- */
 
 /* Opens the stream where the offset says; it stays open for the streaming phase. */
 static enum err check_offset(struct mongo_task *t, bool *lost, struct error *e)
@@ -78,8 +76,7 @@ static enum err check_offset(struct mongo_task *t, bool *lost, struct error *e)
     return E_OK;
 }
 
-/* --- the choice ---------------------------------------------------------------------------------
- */
+/* --- the choice ------------------------------------------------------------------------------- */
 
 /* A snapshot although there is an offset: it replaces it. */
 static bool snapshots_anyway(const struct mongo_task *t)
@@ -138,8 +135,7 @@ static enum err without_offset(struct mongo_task *t, bool *snapshot)
     return E_OK;
 }
 
-/* --- phases -------------------------------------------------------------------------------------
- */
+/* --- phases ----------------------------------------------------------------------------------- */
 
 static enum err begin_snapshot(struct mongo_task *t, struct error *e)
 {

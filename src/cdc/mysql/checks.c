@@ -35,9 +35,7 @@ enum err check_settings(struct mysql_conn *c, bool queries, struct error *e)
     return rc;
 }
 
-/* --- position
- * ------------------------------------------------------------------------------------------------
- */
+/* --- position --------------------------------------------------------------------------------- */
 
 /* Removes line ends and blanks, as @@gtid_executed and SHOW MASTER STATUS have them. */
 static void add_gtids(struct strbuf *out, struct slice text)
@@ -148,8 +146,7 @@ enum err check_gtid_mode(struct mysql_conn *c, bool *on, struct error *e)
     return rc;
 }
 
-/* --- is the stored position still there
- * ------------------------------------------------------------------------ */
+/* --- is the stored position still there ------------------------------------------------------- */
 
 static enum err gtid_variable(struct mysql_conn *c, const char *name, struct gtid_set *out,
                               struct error *e)

@@ -50,8 +50,7 @@ enum err chunk_key_cells(const struct chunk_keys *k, const struct mysql_table_ma
                          const struct mysql_cell *cells, const struct mysql_cell *older,
                          struct arena *scratch, struct strbuf *out) MUST_CHECK;
 
-/* --- chunk_sql.c: statements; each appends to out ----------------------------------------------
- */
+/* --- chunk_sql.c: statements; each appends to out --------------------------------------------- */
 struct chunk_range {
     const char *after;  /* stored keys: behind this one; NULL: from the start */
     const char *until;  /* up to and with this one */

@@ -30,9 +30,7 @@ void chunk_keys_release(struct chunk_keys *k)
     memset(k, 0, sizeof *k);
 }
 
-/* --- choice
- * ------------------------------------------------------------------------------------------------
- */
+/* --- choice ----------------------------------------------------------------------------------- */
 
 static void add_key(struct chunk_keys *k, uint32_t column)
 {
@@ -140,9 +138,7 @@ void chunk_keys_form(const struct chunk_keys *k, struct strbuf *out)
     }
 }
 
-/* --- keys
- * ------------------------------------------------------------------------------------------------
- */
+/* --- keys ------------------------------------------------------------------------------------- */
 
 void chunk_key_print(const struct chunk_keys *k, const struct mysql_result *row, unsigned from,
                      struct strbuf *out)

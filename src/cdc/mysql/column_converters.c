@@ -23,8 +23,7 @@ struct column_converter {
     bool real_as_float;
 };
 
-/* --- set-up -------------------------------------------------------------------------------------
- */
+/* --- set-up ----------------------------------------------------------------------------------- */
 
 static enum err find_kind(struct slice class_name, struct slice alias, enum converter_kind *out,
                           struct error *e)
@@ -120,8 +119,7 @@ void column_converters_release(struct column_converters *c)
     *c = (struct column_converters){0};
 }
 
-/* --- which columns ------------------------------------------------------------------------------
- */
+/* --- which columns ---------------------------------------------------------------------------- */
 
 /* "db.table.column" against a list. */
 static bool selected(const struct column_converter *cc, int which, const struct mysql_table *t,
@@ -190,8 +188,7 @@ const struct column_converter *column_converter_for(const struct column_converte
     return NULL;
 }
 
-/* --- values -------------------------------------------------------------------------------------
- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 /* What the column's own decoder gave, in the form of the converter's schema. */
 static enum err convert(const struct codec *c, struct value *v)
@@ -234,8 +231,7 @@ static enum err from_text(const struct codec *c, struct value_env *env, struct s
     return rc ? rc : convert(c, out);
 }
 
-/* --- decoders -----------------------------------------------------------------------------------
- */
+/* --- decoders --------------------------------------------------------------------------------- */
 
 /* The column's own decoders with another form behind them. */
 static void wrap(struct codec *c, struct schema_builder **b, enum schema_type t)

@@ -9,8 +9,7 @@
 
 #define MASK_MAX 65535
 
-/* --- reading the options ------------------------------------------------------------------------
- */
+/* --- reading the options ---------------------------------------------------------------------- */
 
 /* "column.truncate.to.5.chars": what stands between the prefix and the suffix. */
 static bool between(struct slice key, const char *prefix, const char *suffix, struct slice *middle)
@@ -171,8 +170,7 @@ void column_rules_release(struct column_rules *r)
     *r = (struct column_rules){0};
 }
 
-/* --- choosing -----------------------------------------------------------------------------------
- */
+/* --- choosing --------------------------------------------------------------------------------- */
 
 static struct slice dotted(struct strbuf *b, struct slice db, struct slice table, struct slice last)
 {
@@ -208,8 +206,7 @@ const struct column_rule *column_rules_find(const struct column_rules *r, struct
     return found;
 }
 
-/* --- effects ------------------------------------------------------------------------------------
- */
+/* --- effects ---------------------------------------------------------------------------------- */
 
 static bool is_cut(const struct column_rule *r, const struct mysql_column *column)
 {

@@ -48,8 +48,7 @@ void computed_free(struct computed *c)
     mem_free(c);
 }
 
-/* --- the statement ------------------------------------------------------------------------------
- */
+/* --- the statement ---------------------------------------------------------------------------- */
 
 /* What information_schema says of a column. */
 struct definition {
@@ -291,8 +290,7 @@ enum err computed_open(struct mysql_conn *conn, const struct mysql_table *t, str
     return rc;
 }
 
-/* --- images -------------------------------------------------------------------------------------
- */
+/* --- images ----------------------------------------------------------------------------------- */
 
 static void add_time(struct json_writer *w, const struct mysql_column *c,
                      const struct mysql_time_parts *p)

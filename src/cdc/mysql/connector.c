@@ -16,9 +16,7 @@
 
 #define DEBEZIUM_VERSION "3.5.0.Final" /* the level of compatibility that scripts ask for */
 
-/* --- validation
- * -----------------------------------------------------------------------------------------------
- */
+/* --- validation ------------------------------------------------------------------------------- */
 
 static void try_connection(enum mysql_flavour f, const struct strmap *config,
                            struct config_errors *errs)
@@ -83,9 +81,7 @@ static void validate_mariadb(const struct strmap *config, struct config_errors *
     validate(FLAVOUR_MARIADB, config, errs);
 }
 
-/* --- offsets
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- offsets ---------------------------------------------------------------------------------- */
 
 static enum err check_partition(struct slice partition, struct error *e)
 {
@@ -112,9 +108,7 @@ static enum err check_offset(const struct strmap *config, struct slice partition
     return rc;
 }
 
-/* --- the classes
- * --------------------------------------------------------------------------------------------------
- */
+/* --- the classes ------------------------------------------------------------------------------ */
 
 static const char *const mysql_aliases[] = {"MySqlConnector", "MySql", NULL};
 static const char *const mariadb_aliases[] = {"MariaDbConnector", "MariaDb", NULL};

@@ -8,8 +8,7 @@
 
 #include "base/mem.h"
 
-/* --- reading ------------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* Position of `word` outside of quotes and parentheses, from `from` on; -1. */
 static ptrdiff_t find_word(struct slice s, size_t from, const char *word)
@@ -111,8 +110,7 @@ enum err grants_read(struct grants *g, struct mysql_conn *c, struct error *e)
     return rc;
 }
 
-/* --- asking -------------------------------------------------------------------------------------
- */
+/* --- asking ----------------------------------------------------------------------------------- */
 
 static bool has_word(struct slice list, const char *privilege)
 {

@@ -76,9 +76,7 @@ enum err history_open(struct history *h, struct error *e)
     return rc;
 }
 
-/* --- storing
- * ------------------------------------------------------------------------------------------------
- */
+/* --- storing ---------------------------------------------------------------------------------- */
 
 struct store_job {
     const struct history *h;
@@ -198,9 +196,7 @@ enum err history_store(struct history *h, const struct history_record *records, 
     return E_OK;
 }
 
-/* --- recovery
- * -------------------------------------------------------------------------------------------------
- */
+/* --- recovery --------------------------------------------------------------------------------- */
 
 struct recovery {
     struct history *h;

@@ -12,8 +12,7 @@
 #define BY_ADMIN "SQL, as an administrator"
 #define CONNECT_LIMIT_MS 10000
 
-/* --- privileges ---------------------------------------------------------------------------------
- */
+/* --- privileges ------------------------------------------------------------------------------- */
 
 struct need {
     const char *privilege;
@@ -137,8 +136,7 @@ void mysql_warn_privileges(struct mysql_conn *c)
     inspection_release(&found);
 }
 
-/* --- the binlog ---------------------------------------------------------------------------------
- */
+/* --- the binlog ------------------------------------------------------------------------------- */
 
 static void position(struct mysql_conn *c, struct inspection *out)
 {
@@ -182,8 +180,7 @@ static void left_out(struct mysql_conn *c, struct inspection *out)
     mysql_result_end(&r);
 }
 
-/* --- tables -------------------------------------------------------------------------------------
- */
+/* --- tables ----------------------------------------------------------------------------------- */
 
 struct tally {
     size_t tables, captured, keyless;
@@ -261,8 +258,7 @@ static void tables(struct mysql_conn *c, const struct mysql_options *o, struct i
     capture_filter_release(&f);
 }
 
-/* --- all of it ----------------------------------------------------------------------------------
- */
+/* --- all of it -------------------------------------------------------------------------------- */
 
 static void refused(const struct mysql_access *a, const struct error *e, uint32_t limit,
                     struct inspection *out)

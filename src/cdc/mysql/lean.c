@@ -68,8 +68,7 @@ void lean_reset(struct lean *l)
         memset(l->place, 0, n * sizeof *l->place);
 }
 
-/* --- images -------------------------------------------------------------------------------------
- */
+/* --- images ----------------------------------------------------------------------------------- */
 
 static bool is_present(const uint8_t *bitmap, uint32_t i)
 {
@@ -166,8 +165,7 @@ static bool is_wanted(const struct shape *s, const struct mysql_cell *cells, uin
             (cells[i].state == CELL_ABSENT && !codec_may_be_absent(&s->table->columns[i])));
 }
 
-/* --- questions ----------------------------------------------------------------------------------
- */
+/* --- questions -------------------------------------------------------------------------------- */
 
 /* The cell as a literal of SQL. False: of no use in a comparison. */
 static bool add_literal(struct strbuf *sql, const struct codec *codec, struct value_env *env,
@@ -303,8 +301,7 @@ bool lean_statement(const struct lean *l, bool locked, struct strbuf *sql)
     return true;
 }
 
-/* --- answers ------------------------------------------------------------------------------------
- */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 enum err lean_answer(struct lean *l, struct value_env *env, const struct slice *texts,
                      uint32_t count, struct error *e)

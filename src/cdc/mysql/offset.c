@@ -45,9 +45,7 @@ enum err mysql_offset_set_file(struct mysql_offset *o, struct slice file)
     return E_OK;
 }
 
-/* --- JSON
- * -------------------------------------------------------------------------------------------------
- */
+/* --- JSON ------------------------------------------------------------------------------------- */
 
 static int64_t member_int(const json_t *object, const char *name)
 {
@@ -155,9 +153,7 @@ void mysql_partition_print(struct slice prefix, struct strbuf *out)
     strbuf_addc(out, '}');
 }
 
-/* --- order
- * --------------------------------------------------------------------------------------------------
- */
+/* --- order ------------------------------------------------------------------------------------ */
 
 uint64_t mysql_binlog_number(struct slice file)
 {

@@ -5,8 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-/* --- rows
- * ------------------------------------------------------------------------------------------- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 #define ROW(n, t, d, f, imp, grp, ord, w, disp, text)                                              \
     {.name = n,                                                                                    \
@@ -64,8 +63,7 @@ const struct opt_row mariadb_option_rows[] = {
     {.name = NULL},
 };
 
-/* --- old names
- * --------------------------------------------------------------------------------------- */
+/* --- old names -------------------------------------------------------------------------------- */
 
 static const struct {
     const char *old, *now;
@@ -177,8 +175,7 @@ void mysql_options_canonical(enum mysql_flavour f, const struct strmap *config, 
     strbuf_release(&tmp);
 }
 
-/* --- values
- * ------------------------------------------------------------------------------------------ */
+/* --- values ----------------------------------------------------------------------------------- */
 
 static const struct option_word snapshot_words[] = {
     {"initial", SNAPSHOT_INITIAL},

@@ -14,8 +14,7 @@
 #include "cdc/mysql/schemas.h"
 #include "connect/connector.h"
 
-/* --- plans --------------------------------------------------------------------------------------
- */
+/* --- plans ------------------------------------------------------------------------------------ */
 struct render_op;
 /* Writes the cell (CELL_VALUE) as JSON; there is room for RENDER_ROOM and six times the cell's
  * bytes. NULL: not a usual value; it is tried as a value then. */
@@ -76,8 +75,7 @@ char *render_utf8(const struct render_op *op, const struct mysql_cell *cell, cha
 char *render_base64(const struct render_op *op, const struct mysql_cell *cell, char *to);
 char *render_unscaled(char *to, int64_t v);
 
-/* --- events -------------------------------------------------------------------------------------
- */
+/* --- events ----------------------------------------------------------------------------------- */
 enum render_event { RENDER_READ, RENDER_CREATE, RENDER_UPDATE, RENDER_DELETE };
 struct renderer {
     struct value_env env; /* of values on the way */
@@ -109,8 +107,7 @@ enum err render_marks(struct renderer *r, const struct emitter *em, struct slice
 enum err render_mark(struct renderer *r, struct record_batch *b, bool other,
                      struct error *e) MUST_CHECK;
 
-/* --- shared by render*.c ------------------------------------------------------------------------
- */
+/* --- shared by render*.c ---------------------------------------------------------------------- */
 /* A cursor over the free room of a buffer. */
 struct text_out {
     struct strbuf *b;

@@ -64,8 +64,7 @@ char *render_unscaled(char *to, int64_t v)
     return to;
 }
 
-/* --- decimals of up to 18 digits, as base64 of the shortest two's complement
- * -------------------------------------------------------------------------------------------- */
+/* --- decimals of up to 18 digits, as base64 of the shortest two's complement ------------------ */
 
 static void add_group(struct render_op *op, unsigned digits)
 {

@@ -13,8 +13,7 @@
 #define ARENA_KEPT ((size_t)256 << 10) /* values of rows that are done */
 #define LARGE_CELL ((uint32_t)1 << 20)
 
-/* --- text ---------------------------------------------------------------------------------------
- */
+/* --- text ------------------------------------------------------------------------------------- */
 
 __attribute__((noinline)) enum err text_out_grow(struct text_out *w, size_t n)
 {
@@ -61,8 +60,7 @@ void renderer_release(struct renderer *r)
     mem_free(r->ends);
 }
 
-/* --- images -------------------------------------------------------------------------------------
- */
+/* --- images ----------------------------------------------------------------------------------- */
 
 /* A cell by its codec: rare types, long values, NULLs and what has no form. */
 static __attribute__((noinline)) enum err cell_as_value(struct renderer *r, struct text_out *w,
@@ -173,8 +171,7 @@ static enum err put_changed(struct renderer *r, struct text_out *w, size_t from,
     return err;
 }
 
-/* --- events -------------------------------------------------------------------------------------
- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static const char *const op_names[] = {[RENDER_READ] = "\"r\"",
                                        [RENDER_CREATE] = "\"c\"",
@@ -305,8 +302,7 @@ enum err render_begin(struct renderer *r, const struct render_plan *p, struct em
     return no_source(put_tail(r, &em->source, &r->tail), e);
 }
 
-/* --- a snapshot's markers -----------------------------------------------------------------------
- */
+/* --- a snapshot's markers --------------------------------------------------------------------- */
 
 /* Behind the image, whose row number is 0. */
 static enum err put_mark(struct renderer *r, const struct emitter *em, struct slice marker,
@@ -346,8 +342,7 @@ enum err render_mark(struct renderer *r, struct record_batch *b, bool other, str
     return no_source(strbuf_err(&b->text), e);
 }
 
-/* --- rows ---------------------------------------------------------------------------------------
- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 /* The value of a record; NULL cells: that image is null. */
 static enum err put_value(struct renderer *r, struct text_out *w, const struct mysql_cell *before,

@@ -122,8 +122,7 @@ static bool compile(struct render_plan *p, const struct input *in)
     return true;
 }
 
-/* --- what follows the images --------------------------------------------------------------------
- */
+/* --- what follows the images ------------------------------------------------------------------ */
 
 struct tail {
     struct render_plan *plan;
@@ -205,8 +204,7 @@ static bool compile_tail(struct render_plan *p, const struct source_info *source
     return t.err == E_OK;
 }
 
-/* --- the plan -----------------------------------------------------------------------------------
- */
+/* --- the plan --------------------------------------------------------------------------------- */
 
 static struct render_plan *plan_new(struct shape *s, const struct input *in,
                                     const struct source_info *source,

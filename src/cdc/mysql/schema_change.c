@@ -124,8 +124,7 @@ void schema_change_release(struct schema_change_schemas *s)
     memset(s, 0, sizeof *s);
 }
 
-/* --- values
- * ---------------------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 static struct value text(struct arena *a, struct slice s)
 {

@@ -7,8 +7,7 @@
 #include "cdc/mysql/json_binary.h"
 #include "cdc/naming.h"
 
-/* --- rules
- * ---------------------------------------------------------------------------------------------- */
+/* --- rules ------------------------------------------------------------------------------------ */
 
 static enum err parse_key_rules(struct shape_rules *r, struct slice text, struct error *e)
 {
@@ -62,8 +61,7 @@ void shape_rules_release(struct shape_rules *r)
     memset(r, 0, sizeof *r);
 }
 
-/* --- shapes
- * ---------------------------------------------------------------------------------------------- */
+/* --- shapes ----------------------------------------------------------------------------------- */
 
 void shape_topic(const struct mysql_options *o, struct slice db, struct slice table,
                  struct strbuf *out)
@@ -240,9 +238,7 @@ void shape_free(struct shape *s)
     mem_free(s);
 }
 
-/* --- rows
- * --------------------------------------------------------------------------------------------------
- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 static enum err row_failed(const struct shape *s, uint32_t i, enum err rc, struct error *e)
 {
@@ -397,8 +393,7 @@ bool shape_same_row(const struct shape *s, const struct value *a, const struct v
     return true;
 }
 
-/* --- shapes by table
- * ------------------------------------------------------------------------------------------ */
+/* --- shapes by table -------------------------------------------------------------------------- */
 
 void shapes_init(struct shapes *s, const struct shape_rules *r)
 {

@@ -12,9 +12,7 @@
 
 #define POSITION_MEMBER "signal_kafka_position"
 
-/* --- life
- * --------------------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 struct mysql_signals *signals_new(struct mysql_task *t)
 {
@@ -49,9 +47,7 @@ void signals_free(struct mysql_signals *g)
     mem_free(g);
 }
 
-/* --- offset
- * ------------------------------------------------------------------------------------------------
- */
+/* --- offset ----------------------------------------------------------------------------------- */
 
 void signals_restore(struct mysql_signals *g, struct slice offset)
 {
@@ -87,9 +83,7 @@ void signals_print(const struct mysql_signals *g, struct strbuf *out)
         strbuf_addf(out, ",\"" POSITION_MEMBER "\":%lld", (long long)g->channels.position);
 }
 
-/* --- tables
- * ------------------------------------------------------------------------------------------------
- */
+/* --- tables ----------------------------------------------------------------------------------- */
 
 const struct mysql_table *signals_table(const struct mysql_task *t, struct slice id)
 {
@@ -162,9 +156,7 @@ static void expand(const struct mysql_task *t, struct slice pattern, struct name
     add_name(out, pattern);
 }
 
-/* --- signals
- * -----------------------------------------------------------------------------------------------
- */
+/* --- signals ---------------------------------------------------------------------------------- */
 
 static void execute(struct mysql_signals *g, const struct signal *s, const struct signal_request *r)
 {
@@ -249,9 +241,7 @@ static void on_signal(const struct signal *s, void *arg)
     arena_release(&a);
 }
 
-/* --- rows of the stream
- * ------------------------------------------------------------------------------------
- */
+/* --- rows of the stream ----------------------------------------------------------------------- */
 
 bool signals_watch(const struct mysql_signals *g, const struct shape *s)
 {
@@ -338,9 +328,7 @@ void signals_table_changed(struct mysql_signals *g, struct slice db, struct slic
         incremental_drop(&g->inc);
 }
 
-/* --- between polls
- * --------------------------------------------------------------------------------------------
- */
+/* --- between polls ---------------------------------------------------------------------------- */
 
 static enum err poll_blocking(struct mysql_signals *g, struct record_batch *b, struct error *e)
 {

@@ -40,8 +40,7 @@ struct mysql_signals {
 struct mysql_signals *signals_new(struct mysql_task *t);
 void signals_free(struct mysql_signals *g); /* NULL allowed */
 
-/* --- the task
- * ---------------------------------------------------------------------------------------------- */
+/* --- the task --------------------------------------------------------------------------------- */
 /* What the stored offset (JSON) says about signals; and a new snapshot makes that void. */
 void signals_restore(struct mysql_signals *g, struct slice offset);
 void signals_forget(struct mysql_signals *g);
@@ -52,8 +51,7 @@ enum err signals_poll(struct mysql_signals *g, struct record_batch *b, bool *tak
 /* Appends the members of the offset, each with a comma before it. g NULL: nothing. */
 void signals_print(const struct mysql_signals *g, struct strbuf *out);
 
-/* --- the stream
- * -------------------------------------------------------------------------------------------- */
+/* --- the stream ------------------------------------------------------------------------------- */
 /* Whether rows of this table have to be told now: it is the signal table, or in an open window. */
 bool signals_watch(const struct mysql_signals *g, const struct shape *s);
 /* The same for rows that are not handed out (skipped.operations). g NULL: no. */
@@ -71,8 +69,7 @@ static inline bool signals_hold(const struct mysql_signals *g)
     return g && (incremental_holds(&g->inc) || g->blocking.count);
 }
 
-/* --- signals_chunk.c: chunks of a table ---------------------------------------------------------
- */
+/* --- signals_chunk.c: chunks of a table ------------------------------------------------------- */
 extern const struct incremental_ops mysql_incremental_ops; /* db: struct mysql_signals */
 struct chunk_reader *chunk_reader_new(struct mysql_task *t);
 void chunk_reader_free(struct chunk_reader *r); /* NULL allowed */
@@ -82,8 +79,7 @@ void chunk_streamed(struct mysql_signals *g, const struct shape *s,
                     const struct mysql_table_map *map, const struct mysql_cell *cells,
                     const struct mysql_cell *older);
 bool chunk_is_of(const struct chunk_reader *r, struct slice db, struct slice table);
-/* --- signals_position.c: windows without a table to write to -----------------------------------------
- */
+/* --- signals_position.c: windows without a table to write to ---------------------------------- */
 /* Before and behind the reading of a chunk in this session. E_AGAIN: the stream is ahead of the
  * server's readers; a moment later it is not. E_INVALID: this server cannot do it. */
 enum err window_position_mark(struct mysql_signals *g, struct mysql_conn *c, bool open,

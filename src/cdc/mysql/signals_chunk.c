@@ -56,9 +56,7 @@ bool chunk_is_of(const struct chunk_reader *r, struct slice db, struct slice tab
     return r->table && slice_ieq(r->table->db, db) && slice_ieq(r->table->name, table);
 }
 
-/* --- session
- * -----------------------------------------------------------------------------------------------
- */
+/* --- session ---------------------------------------------------------------------------------- */
 
 /* TIMESTAMPs in UTC; zero dates may be compared; quotes in literals mean what mysql_quote_text
  * writes. What else the server's mode says stays, because filters are written for it. */
@@ -106,9 +104,7 @@ static enum err lost(struct chunk_reader *r, enum err rc, const struct error *e)
     return E_IO;
 }
 
-/* --- marks
- * ------------------------------------------------------------------------------------------------
- */
+/* --- marks ------------------------------------------------------------------------------------ */
 
 static void instant(char out[40])
 {
@@ -187,9 +183,7 @@ static enum err set_mark(void *db, struct incremental *inc, bool open, struct er
     return lost(r, rc, e);
 }
 
-/* --- statements
- * ----------------------------------------------------------------------------------------------
- */
+/* --- statements ------------------------------------------------------------------------------- */
 
 /* Columns of the value and of the record's key, and what the table is read by. */
 static void choose_columns(struct chunk_reader *r, const struct shape *s)
@@ -225,9 +219,7 @@ static enum err query_key(struct chunk_reader *r, const char *sql, struct strbuf
     return rc == E_NOT_FOUND ? E_OK : rc;
 }
 
-/* --- rows
- * --------------------------------------------------------------------------------------------------
- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 static struct chunk_row *copy_row(const struct chunk_reader *r, const struct mysql_result *row,
                                   struct arena *a)
@@ -286,9 +278,7 @@ static enum err take_rows(struct chunk_reader *r, struct incremental *inc,
     return rc;
 }
 
-/* --- one chunk
- * --------------------------------------------------------------------------------------------
- */
+/* --- one chunk -------------------------------------------------------------------------------- */
 
 /* The stream may be behind a change of the table: what was refused may be right when it has come to
  * here. */
@@ -412,9 +402,7 @@ static enum err read_chunk(void *db, struct incremental *inc, enum chunk_outcome
     return E_OK;
 }
 
-/* --- the stream
- * ----------------------------------------------------------------------------------------------
- */
+/* --- the stream ------------------------------------------------------------------------------- */
 
 void chunk_streamed(struct mysql_signals *g, const struct shape *s,
                     const struct mysql_table_map *map, const struct mysql_cell *cells,

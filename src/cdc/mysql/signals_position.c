@@ -22,9 +22,7 @@ void window_position_release(struct window_position *w)
     w->gtids = NULL;
 }
 
-/* --- MySQL
- * ------------------------------------------------------------------------------------------------
- */
+/* --- MySQL ------------------------------------------------------------------------------------ */
 
 /* What the stream has told, or is telling. */
 static void told(const struct stream *s, bool ended_only, struct gtid_set *out)
@@ -88,9 +86,7 @@ static bool has_gtids(const struct stream *s, const struct window_position *w)
     return all;
 }
 
-/* --- MariaDB
- * ----------------------------------------------------------------------------------------------
- */
+/* --- MariaDB ---------------------------------------------------------------------------------- */
 
 static int compare(const char *file_a, uint64_t a, const char *file_b, uint64_t b)
 {
@@ -125,9 +121,7 @@ static enum err open_view(const struct stream *s, struct window_position *w, str
     return rc;
 }
 
-/* --- both
- * -------------------------------------------------------------------------------------------------
- */
+/* --- both ------------------------------------------------------------------------------------- */
 
 enum err window_position_mark(struct mysql_signals *g, struct mysql_conn *c, bool open,
                               struct error *e)

@@ -67,9 +67,7 @@ void snapshot_free(struct snapshot *s)
     mem_free(s);
 }
 
-/* --- locks
- * --------------------------------------------------------------------------------------------------
- */
+/* --- locks ------------------------------------------------------------------------------------ */
 
 static void note(struct snapshot *s, const char *type);
 
@@ -185,8 +183,7 @@ void snapshot_unlock(struct snapshot *s)
         LOG_WARN(LOG_CDC_MYSQL, "cannot release the read lock; it ends with the session");
 }
 
-/* --- the steps until the first row
- * ------------------------------------------------------------------------------ */
+/* --- the steps until the first row ------------------------------------------------------------ */
 
 enum err snapshot_open_view(const struct snapshot *s, struct mysql_conn *c, bool other,
                             struct error *e)
@@ -444,9 +441,7 @@ enum err snapshot_poll(struct snapshot *s, struct record_batch *b, bool *done, s
     return rc;
 }
 
-/* --- notes
- * ------------------------------------------------------------------------------------------------
- */
+/* --- notes ------------------------------------------------------------------------------------ */
 
 static void note(struct snapshot *s, const char *type)
 {

@@ -25,8 +25,7 @@ void snapshot_free(struct snapshot *s); /* unlocks; NULL allowed */
 /* The structure as it is now, adopted without events (recovery). */
 enum err snapshot_adopt_schema(struct mysql_task *t, struct error *e) MUST_CHECK;
 
-/* --- shared by snapshot*.c
- * -------------------------------------------------------------------------- */
+/* --- shared by snapshot*.c -------------------------------------------------------------------- */
 struct snap_table {
     char *db, *name;
     bool captured; /* by the filters */
@@ -102,8 +101,7 @@ void snapshot_batch_texts(struct snapshot *s, struct record_batch *b);
 /* Rows that come slowly are handed on before the batch is full. */
 bool snapshot_is_slow(const struct record_batch *b, int64_t started);
 
-/* --- snapshot_table.c: one table ----------------------------------------------------------------
- */
+/* --- snapshot_table.c: one table -------------------------------------------------------------- */
 /* False: its structure is not known; logged. number: from 1. */
 bool table_read_open(struct snapshot *s, const struct snap_table *t, size_t number,
                      struct table_read *r);

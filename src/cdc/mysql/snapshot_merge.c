@@ -31,9 +31,7 @@ struct snapshot_merge {
     int64_t alive_ms;
 };
 
-/* --- life
- * ------------------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 void snapshot_merge_free(struct snapshot *s)
 {
@@ -81,9 +79,7 @@ static enum err start(struct snapshot *s, struct error *e)
     return snapshot_threads_start(s->threads, m->jobs, m->count, e);
 }
 
-/* --- rows
- * ------------------------------------------------------------------------------------------------
- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 static struct merge_table *table_of(struct snapshot_merge *m, const struct row_block *b)
 {

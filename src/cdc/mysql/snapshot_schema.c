@@ -8,9 +8,7 @@
 #include "base/mem.h"
 #include "cdc/signal.h"
 
-/* --- names
- * -------------------------------------------------------------------------------------------------
- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 /* Whether the signal for a blocking snapshot names the table. */
 static bool is_asked_for(const struct snapshot *s, const char *db, struct slice name)
@@ -116,9 +114,7 @@ enum err snapshot_list_tables(struct snapshot *s, struct error *e)
     return rc;
 }
 
-/* --- structure
- * -------------------------------------------------------------------------------------------------
- */
+/* --- structure -------------------------------------------------------------------------------- */
 
 static enum err read_create(struct snapshot *s, struct snap_table *t, struct error *e)
 {
@@ -155,9 +151,7 @@ enum err snapshot_read_structure(struct snapshot *s, struct error *e)
     return rc;
 }
 
-/* --- as statements
- * ------------------------------------------------------------------------------------------------
- */
+/* --- as statements ---------------------------------------------------------------------------- */
 
 static enum err apply(struct snapshot *s, struct mysql_changes *all, struct slice db,
                       const char *sql, struct error *e)

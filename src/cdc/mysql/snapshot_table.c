@@ -9,9 +9,7 @@
 
 #define PROGRESS_MS 10000
 
-/* --- the statement
- * ------------------------------------------------------------------------------------------------
- */
+/* --- the statement ---------------------------------------------------------------------------- */
 
 /* Statement of the configuration for a table, or null. */
 static struct slice override_of(struct snapshot *s, const struct snap_table *t)
@@ -76,9 +74,7 @@ enum err table_read_clock(struct mysql_conn *c, int64_t *us, struct error *e)
     return rc;
 }
 
-/* --- life
- * ------------------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 bool table_read_open(struct snapshot *s, const struct snap_table *t, size_t number,
                      struct table_read *r)
@@ -156,9 +152,7 @@ void table_read_release(struct table_read *r)
     memset(r, 0, sizeof *r);
 }
 
-/* --- rows
- * ------------------------------------------------------------------------------------------------
- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 static void set_source(struct snapshot *s, const struct table_read *r, const char *marker)
 {

@@ -38,9 +38,7 @@ struct snapshot_threads {
     struct error error; /* code E_OK: none */
 };
 
-/* --- blocks
- * ------------------------------------------------------------------------------------------------
- */
+/* --- blocks ----------------------------------------------------------------------------------- */
 
 static void free_list(struct row_block *b)
 {
@@ -114,9 +112,7 @@ void snapshot_threads_give_back(struct snapshot_threads *t, struct row_block *b)
     }
 }
 
-/* --- reading
- * ------------------------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static size_t row_size(const struct mysql_result *row)
 {
@@ -226,9 +222,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* --- the task's side
- * ------------------------------------------------------------------------------------------------
- */
+/* --- the task's side -------------------------------------------------------------------------- */
 
 enum err snapshot_threads_open(struct snapshot_threads **out, const struct mysql_conn_options *o,
                                size_t count, struct error *e)

@@ -21,9 +21,7 @@
 #define PROGRESS_MS 10000 /* an offset without records, when nothing is captured */
 #define MAX_WAIT_MS 10000
 
-/* --- life
- * -------------------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 struct stream *stream_new(struct mysql_task *t)
 {
@@ -70,8 +68,7 @@ void stream_free(struct stream *s)
     mem_free(s);
 }
 
-/* --- connection
- * ---------------------------------------------------------------------------------------------- */
+/* --- connection ------------------------------------------------------------------------------- */
 
 /* Set to start behind: what is done, plus what the server has purged of sources that are new to us.
  */
@@ -211,8 +208,7 @@ static enum err connection_fault(struct stream *s, enum err rc, struct error *e)
     return E_AGAIN;
 }
 
-/* --- positions of events
- * ---------------------------------------------------------------------------------------- */
+/* --- positions of events ---------------------------------------------------------------------- */
 
 /* Made for the stream, not in the file. Some servers do not flag all of them, but give them no
  * position. */
@@ -258,9 +254,7 @@ static void note_time(struct stream *s, const struct mysql_event *ev)
         s->restart.server_id = ev->server_id;
 }
 
-/* --- transactions
- * --------------------------------------------------------------------------------------------------
- */
+/* --- transactions ----------------------------------------------------------------------------- */
 
 /* A new transaction or statement: what was pending is done, and the last record is no longer
  * newest. */
@@ -514,9 +508,7 @@ enum err stream_event(struct stream *s, const struct mysql_event *ev, struct rec
     return rc;
 }
 
-/* --- reading
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 enum err stream_failed(struct stream *s, enum err rc, struct error *e)
 {

@@ -29,8 +29,7 @@ void stream_resumed(struct stream *s);
 /* Where the stream is, as JSON, for log lines. */
 void stream_describe(const struct stream *s, struct strbuf *out);
 
-/* --- shared by stream*.c
- * ------------------------------------------------------------------------------ */
+/* --- shared by stream*.c ---------------------------------------------------------------------- */
 /* The transactions that are done, in the server's own form. */
 struct gtid_done {
     bool used, mariadb;

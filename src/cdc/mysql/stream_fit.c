@@ -31,8 +31,7 @@ static struct table_note *note_of(struct stream *s, struct slice db, struct slic
     return n;
 }
 
-/* --- comparison ---------------------------------------------------------------------------------
- */
+/* --- comparison ------------------------------------------------------------------------------- */
 
 static bool is_blob(uint8_t wire)
 {
@@ -120,8 +119,7 @@ static bool columns_fit(const struct mysql_table *t, const struct mysql_table_ma
     return true;
 }
 
-/* --- reading again ------------------------------------------------------------------------------
- */
+/* --- reading again ---------------------------------------------------------------------------- */
 
 enum err stream_report(struct stream *s, const struct mysql_changes *changes,
                        const struct ddl_report *how, struct record_batch *b, struct error *e)
@@ -234,8 +232,7 @@ enum err stream_fitting_table(struct stream *s, const struct mysql_table_map *ma
     return E_OK;
 }
 
-/* --- statements that were not understood --------------------------------------------------------
- */
+/* --- statements that were not understood ------------------------------------------------------ */
 
 static void mark(struct stream *s, struct slice db, struct slice name)
 {

@@ -4,9 +4,7 @@
 
 #include "cdc/mysql/signals.h"
 
-/* --- GTIDs
- * ------------------------------------------------------------------------------------------------
- */
+/* --- GTIDs ------------------------------------------------------------------------------------ */
 
 enum err gtid_done_init(struct gtid_done *g, bool used, bool mariadb, struct slice text,
                         struct error *e)
@@ -46,9 +44,7 @@ void gtid_done_print(const struct gtid_done *g, struct strbuf *out)
         gtid_set_print(&g->set, out);
 }
 
-/* --- offset
- * -------------------------------------------------------------------------------------------------
- */
+/* --- offset ----------------------------------------------------------------------------------- */
 
 void stream_offset(struct stream *s, struct mysql_offset *out)
 {
@@ -124,8 +120,7 @@ void stream_pos_copy(struct stream_pos *to, const struct stream_pos *from)
     to->server_id = from->server_id;
 }
 
-/* --- source block
- * --------------------------------------------------------------------------------------------- */
+/* --- source block ----------------------------------------------------------------------------- */
 
 static struct value text_value(struct slice s)
 {

@@ -334,9 +334,7 @@ static bool is_computing(const struct rows_run *run, bool whole)
     return false;
 }
 
-/* --- values: the general way
- * ------------------------------------------------------------------------------------------------
- */
+/* --- values: the general way ------------------------------------------------------------------ */
 
 /* Values point into the row's bytes, so these move into the batch's arena. *by: how far. */
 static enum err keep_bytes(struct rows_run *run, struct mysql_rows *it, ptrdiff_t *by,

@@ -12,8 +12,7 @@
 #include "cdc/mysql/snapshot.h"
 #include "cdc/mysql/stream.h"
 
-/* --- start and stop
- * ----------------------------------------------------------------------------------------- */
+/* --- start and stop --------------------------------------------------------------------------- */
 
 struct mysql_conn_options mysql_task_conn_options(const struct mysql_task *t)
 {
@@ -180,9 +179,7 @@ size_t mysql_task_batch_limit(const struct mysql_task *t)
     return t->o.max_batch_size > 0 ? (size_t)t->o.max_batch_size : RECORDS;
 }
 
-/* --- poll
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- poll ------------------------------------------------------------------------------------- */
 
 static enum err poll_snapshot(struct mysql_task *t, struct record_batch *b, struct error *e)
 {

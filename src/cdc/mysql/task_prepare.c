@@ -10,8 +10,7 @@
 #include "cdc/mysql/signals.h"
 #include "cdc/mysql/snapshot.h"
 
-/* --- what a snapshot mode asks for
- * ------------------------------------------------------------------------ */
+/* --- what a snapshot mode asks for ------------------------------------------------------------ */
 
 struct mode {
     bool data, schema; /* without an offset */
@@ -50,9 +49,7 @@ static struct mode mode_of(const struct mysql_options *o)
     }
 }
 
-/* --- the server
- * ------------------------------------------------------------------------------------------------
- */
+/* --- the server ------------------------------------------------------------------------------- */
 
 static enum err new_schema(struct mysql_task *t, struct error *e)
 {
@@ -96,8 +93,7 @@ static enum err connect_server(struct mysql_task *t, struct error *e)
     return new_schema(t, e);
 }
 
-/* --- the stored offset
- * ------------------------------------------------------------------------------------------- */
+/* --- the stored offset ------------------------------------------------------------------------ */
 
 static enum err load_offset(struct mysql_task *t, struct error *e)
 {
@@ -285,8 +281,7 @@ enum err mysql_task_prepare(struct mysql_task *t, struct error *e)
     return t->has_offset ? with_offset(t, m, e) : without_offset(t, m, e);
 }
 
-/* --- changes of structure
- * -------------------------------------------------------------------------------------------- */
+/* --- changes of structure --------------------------------------------------------------------- */
 
 bool mysql_task_captures(const struct mysql_task *t, const struct mysql_table *table)
 {

@@ -75,8 +75,7 @@ bool codec_may_be_absent(const struct mysql_column *column)
     }
 }
 
-/* --- placeholders, zeros, defaults
- * ----------------------------------------------------------------- */
+/* --- placeholders, zeros, defaults ------------------------------------------------------------ */
 
 static struct value unavailable_value(const struct codec *c, struct value_env *env)
 {
@@ -249,8 +248,7 @@ enum err codec_default(const struct codec *c, struct value_env *env, struct valu
     }
 }
 
-/* --- rules on columns
- * -------------------------------------------------------------------------------------- */
+/* --- rules on columns ------------------------------------------------------------------------- */
 
 static enum err masked_cell(const struct codec *c, struct value_env *env,
                             const struct mysql_map_column *m, const struct mysql_cell *cell,
@@ -322,8 +320,7 @@ static void set_rule(struct codec *c, const struct column_rule *rule)
     c->from_text = changed_text;
 }
 
-/* --- one column
- * -------------------------------------------------------------------------------------- */
+/* --- one column ------------------------------------------------------------------------------- */
 
 void codec_choose(struct codec *c, struct schema_builder **b)
 {
@@ -422,8 +419,7 @@ void codec_release(struct codec *c)
     memset(c, 0, sizeof *c);
 }
 
-/* --- one value
- * ---------------------------------------------------------------------------------------- */
+/* --- one value -------------------------------------------------------------------------------- */
 
 static void replaced(const struct codec *c, struct value *out)
 {

@@ -104,8 +104,7 @@ enum err codec_rule(const struct codec *c, struct value_env *env, struct value *
 /* Columns of these types may be missing from a NOBLOB image. */
 bool codec_may_be_absent(const struct mysql_column *column);
 
-/* --- families, one file each; they set schema, from_cell, from_text
- * ------------------------------- */
+/* --- families, one file each; they set schema, from_cell, from_text --------------------------- */
 struct schema_builder *
 codec_schema(const struct codec *c, enum schema_type t, struct slice name,
              int32_t version); /* optional as the column is; name null: none */

@@ -80,9 +80,7 @@ static enum err cell_point(const struct codec *c, struct value_env *env,
     return text_point(c, env, slice_of(cell->p, cell->n), out);
 }
 
-/* --- VECTOR
- * -----------------------------------------------------------------------------------------------
- */
+/* --- VECTOR ----------------------------------------------------------------------------------- */
 
 static enum err text_vector(const struct codec *c, struct value_env *env, struct slice text,
                             struct value *out)

@@ -5,8 +5,7 @@
 
 #include "cdc/mysql/decimal.h"
 
-/* --- integers
- * ----------------------------------------------------------------------------------------- */
+/* --- integers --------------------------------------------------------------------------------- */
 
 static enum err cell_signed(const struct codec *c, struct value_env *env,
                             const struct mysql_map_column *m, const struct mysql_cell *cell,
@@ -114,9 +113,7 @@ static enum err text_boolean(const struct codec *c, struct value_env *env, struc
     return rc;
 }
 
-/* --- BIT
- * ------------------------------------------------------------------------------------------------
- */
+/* --- BIT -------------------------------------------------------------------------------------- */
 
 /* Big-endian in binlog and snapshot alike; Debezium's Bits is little-endian. */
 static enum err bits_value(const struct codec *c, struct value_env *env, const char *p, size_t n,
@@ -189,8 +186,7 @@ static void init_bit(struct codec *c, struct schema_builder **b)
     c->from_text = text_bits;
 }
 
-/* --- floating point
- * --------------------------------------------------------------------------------------- */
+/* --- floating point --------------------------------------------------------------------------- */
 
 static double cell_as_double(const struct mysql_cell *cell)
 {
@@ -284,9 +280,7 @@ static void init_floating(struct codec *c, struct schema_builder **b)
                                                                : text_double;
 }
 
-/* --- DECIMAL
- * --------------------------------------------------------------------------------------------------
- */
+/* --- DECIMAL ---------------------------------------------------------------------------------- */
 
 static enum err cell_decimal(const struct codec *c, struct value_env *env,
                              const struct mysql_map_column *m, const struct mysql_cell *cell,
@@ -392,9 +386,7 @@ static void init_decimal(struct codec *c, struct schema_builder **b)
     }
 }
 
-/* --- YEAR
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- YEAR ------------------------------------------------------------------------------------- */
 
 static int64_t adjust_year(const struct codec *c, int64_t y)
 {
@@ -422,9 +414,7 @@ static enum err text_year(const struct codec *c, struct value_env *env, struct s
     return rc;
 }
 
-/* --- choice
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- choice ----------------------------------------------------------------------------------- */
 
 static void init_integer(struct codec *c, struct schema_builder **b)
 {

@@ -95,8 +95,7 @@ static enum err cell_compressed(const struct codec *c, struct value_env *env,
     return cell_charset(c, env, m, &plain, out);
 }
 
-/* --- binary
- * ------------------------------------------------------------------------------------------- */
+/* --- binary ----------------------------------------------------------------------------------- */
 
 static enum err encode_binary(const struct codec *c, struct value_env *env, const char *p, size_t n,
                               struct value *out)
@@ -161,8 +160,7 @@ static void init_binary(struct codec *c, struct schema_builder **b)
     c->from_text = text_binary;
 }
 
-/* --- ENUM and SET
- * --------------------------------------------------------------------------------------- */
+/* --- ENUM and SET ----------------------------------------------------------------------------- */
 
 /* Numbers beyond the list (0: the server stored an invalid value) give the empty text. */
 static enum err cell_enum(const struct codec *c, struct value_env *env,
@@ -215,9 +213,7 @@ static void init_choice(struct codec *c, struct schema_builder **b)
     c->from_text = text_string;
 }
 
-/* --- JSON
- * -------------------------------------------------------------------------------------------------
- */
+/* --- JSON ------------------------------------------------------------------------------------- */
 
 /* MySQL's binary form; MariaDB stores the text. A partial update carries its differences only: the
  * stream hands such cells to json_partial before. */
@@ -232,8 +228,7 @@ static enum err cell_json(const struct codec *c, struct value_env *env,
     return rc ? rc : take_scratch(env, out);
 }
 
-/* --- UUID, INET4, INET6
- * -------------------------------------------------------------------------------------- */
+/* --- UUID, INET4, INET6 ----------------------------------------------------------------------- */
 
 static enum err cell_uuid(const struct codec *c, struct value_env *env,
                           const struct mysql_map_column *m, const struct mysql_cell *cell,
@@ -267,9 +262,7 @@ static enum err cell_inet(const struct codec *c, struct value_env *env,
     return dup_string(env, text, strlen(text), out);
 }
 
-/* --- choice
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- choice ----------------------------------------------------------------------------------- */
 
 /* Charsets in which ASCII is ASCII: most, but for the wide ones and a few national ones. */
 static enum codec_form charset_form(const struct mysql_charset *charset)

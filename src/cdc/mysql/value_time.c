@@ -40,9 +40,7 @@ static int64_t time_micros(const struct mysql_time_parts *t)
     return t->negative ? -v : v;
 }
 
-/* --- text
- * ------------------------------------------------------------------------------------------------
- */
+/* --- text ------------------------------------------------------------------------------------- */
 
 static char *put2(char *p, unsigned v)
 {
@@ -110,8 +108,7 @@ static enum err timestamp_text(struct value_env *env, const struct mysql_time_pa
     return finish_text(env, buf, p, out);
 }
 
-/* --- writers: checked parts to a value
- * ---------------------------------------------------------------------- */
+/* --- writers: checked parts to a value -------------------------------------------------------- */
 
 static enum err write_date(const struct codec *c, struct value_env *env, struct mysql_time_parts *t,
                            struct value *out)
@@ -188,8 +185,7 @@ static enum err write_datetime(const struct codec *c, struct value_env *env,
     }
 }
 
-/* --- from the binlog
- * ------------------------------------------------------------------------------------------ */
+/* --- from the binlog -------------------------------------------------------------------------- */
 
 static enum err cell_date(const struct codec *c, struct value_env *env,
                           const struct mysql_map_column *m, const struct mysql_cell *cell,
@@ -243,9 +239,7 @@ static enum err cell_timestamp(const struct codec *c, struct value_env *env,
     return timestamp_text(env, &t, (int)MIN(c->length, 6U), out);
 }
 
-/* --- from text
- * --------------------------------------------------------------------------------------------------
- */
+/* --- from text -------------------------------------------------------------------------------- */
 
 struct cursor {
     const char *p, *end;
@@ -355,9 +349,7 @@ static enum err text_timestamp(const struct codec *c, struct value_env *env, str
               : timestamp_text(env, &t, c->text_is_default ? (int)MIN(c->length, 6U) : -1, out);
 }
 
-/* --- choice
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- choice ----------------------------------------------------------------------------------- */
 
 struct form {
     enum schema_type type;

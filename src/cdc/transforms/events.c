@@ -5,8 +5,7 @@
 
 #include "base/mem.h"
 
-/* --- SchemaChangeEventFilter --------------------------------------------------------------------
- */
+/* --- SchemaChangeEventFilter ------------------------------------------------------------------ */
 
 struct ddl_filter {
     struct smt smt;
@@ -83,8 +82,7 @@ static const struct opt_row filter_rows[] = {
 DBZ_CLASS(smt_schema_change_filter, "", "SchemaChangeEventFilter", filter_rows, configure_filter,
           apply_filter, release_filter)
 
-/* --- ReadToInsertEvent --------------------------------------------------------------------------
- */
+/* --- ReadToInsertEvent ------------------------------------------------------------------------ */
 
 static enum err configure_plain(void **smt, const struct strmap *config, const char *class_name,
                                 struct error *e)
@@ -120,8 +118,7 @@ const struct transform_ops smt_read_to_insert = {
     .release = smt_free,
 };
 
-/* --- ActivateTracingSpan ------------------------------------------------------------------------
- */
+/* --- ActivateTracingSpan ---------------------------------------------------------------------- */
 
 static enum err apply_nothing(void *smt, struct record_batch *b, struct record *r, struct error *e)
 {

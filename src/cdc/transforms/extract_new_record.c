@@ -28,8 +28,7 @@ static void release(void *smt)
     smt_free(s);
 }
 
-/* --- options ------------------------------------------------------------------------------------
- */
+/* --- options ---------------------------------------------------------------------------------- */
 
 static struct slice or_null(struct slice text)
 {
@@ -51,8 +50,7 @@ static enum err configure(void **smt, const struct strmap *config, const char *c
     return unwrap_deletes(&s->smt, &s->deletes, e);
 }
 
-/* --- the row ------------------------------------------------------------------------------------
- */
+/* --- the row ---------------------------------------------------------------------------------- */
 
 static const struct schema *row_schema(struct unwrap *s, struct record_batch *b,
                                        const struct schema *envelope, const struct schema *row)
@@ -111,8 +109,7 @@ static void route(const struct unwrap *s, struct record *r, int field)
         r->topic = topic;
 }
 
-/* --- drop.fields.header.name --------------------------------------------------------------------
- */
+/* --- drop.fields.header.name ------------------------------------------------------------------ */
 
 static bool is_dropped(struct value names, struct slice name)
 {
@@ -164,8 +161,7 @@ static enum err drop_named(const struct unwrap *s, struct record_batch *b, struc
     return rc;
 }
 
-/* --- records ------------------------------------------------------------------------------------
- */
+/* --- records ---------------------------------------------------------------------------------- */
 
 static enum err apply_tombstone(struct unwrap *s, struct record_batch *b, struct record *r,
                                 struct error *e)

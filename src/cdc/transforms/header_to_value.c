@@ -68,8 +68,7 @@ static enum err configure(void **smt, const struct strmap *config, const char *c
                : dbz_bad_option(e, "operation", "Value must be one of move, copy");
 }
 
-/* --- fields at a level --------------------------------------------------------------------------
- */
+/* --- fields at a level ------------------------------------------------------------------------ */
 
 /* Whether option i adds a field to the struct at this path ("" is the value itself), and its name
  * there. */
@@ -150,8 +149,7 @@ static enum err fill(const struct header_to_value *s, struct record_batch *b,
     return rc;
 }
 
-/* --- records ------------------------------------------------------------------------------------
- */
+/* --- records ---------------------------------------------------------------------------------- */
 
 /* A field must not be there yet, the struct around it must. */
 static enum err check_field(struct slice path, const struct schema *s, struct error *e)

@@ -201,8 +201,7 @@ static enum err infer(const struct inference *x, const json_t *node, struct slic
     }
 }
 
-/* --- values -------------------------------------------------------------------------------------
- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 static enum err convert(const json_t *node, const struct schema *s, struct arena *a,
                         struct value *out)

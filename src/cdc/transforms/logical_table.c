@@ -52,8 +52,7 @@ static void release(void *smt)
     smt_free(s);
 }
 
-/* --- options ------------------------------------------------------------------------------------
- */
+/* --- options ---------------------------------------------------------------------------------- */
 
 static enum err want(const struct smt *s, const char *option, struct error *e)
 {
@@ -106,8 +105,7 @@ static enum err configure(void **smt, const struct strmap *config, const char *c
     return rc ? rc : set_adjustment(s, e);
 }
 
-/* --- topics -------------------------------------------------------------------------------------
- */
+/* --- topics ----------------------------------------------------------------------------------- */
 
 static struct slice own(struct strbuf *b)
 {
@@ -178,8 +176,7 @@ static enum err route_of(struct router *s, struct slice topic, struct error *e)
     return E_OK;
 }
 
-/* --- schemas ------------------------------------------------------------------------------------
- */
+/* --- schemas ---------------------------------------------------------------------------------- */
 
 /* What was made of `from`, unless that was for another topic. */
 static const struct schema *made(struct smt_cache *c, const struct schema *from, struct slice name)
@@ -221,8 +218,7 @@ static const struct schema *envelope_schema(struct router *s, struct record_batc
     return smt_cache_put(&s->smt.cache, b, from, schema_build(builder));
 }
 
-/* --- records ------------------------------------------------------------------------------------
- */
+/* --- records ---------------------------------------------------------------------------------- */
 
 static enum err set_key(struct router *s, struct record_batch *b, struct record *r, struct error *e)
 {

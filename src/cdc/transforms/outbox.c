@@ -22,8 +22,7 @@ void outbox_release(struct outbox *s)
     strbuf_release(&s->text);
 }
 
-/* --- options ------------------------------------------------------------------------------------
- */
+/* --- options ---------------------------------------------------------------------------------- */
 
 static struct slice text_or(const struct smt *s, const char *option, const char *absent)
 {
@@ -98,8 +97,7 @@ enum err outbox_configure(struct outbox *s, const struct outbox_names *names, st
     return parse_placements(s, names->placement, e);
 }
 
-/* --- columns ------------------------------------------------------------------------------------
- */
+/* --- columns ---------------------------------------------------------------------------------- */
 
 bool outbox_find(const struct record *row, struct slice name, struct dbz_field *out)
 {
@@ -122,8 +120,7 @@ static enum err want(const struct record *row, struct slice name, struct dbz_fie
                            ARG_SL(name));
 }
 
-/* --- parts of the message -----------------------------------------------------------------------
- */
+/* --- parts of the message --------------------------------------------------------------------- */
 
 /* The topic, and the value that it was made of. */
 static enum err set_topic(struct outbox *s, struct record_batch *b, const struct record *row,
@@ -212,8 +209,7 @@ static enum err set_headers(const struct outbox *s, struct record_batch *b,
     return E_OK;
 }
 
-/* --- the value ----------------------------------------------------------------------------------
- */
+/* --- the value -------------------------------------------------------------------------------- */
 
 /* dbserver1.inventory.outboxevent.Value + order: dbserver1.inventory.outboxevent.order.Value */
 static void envelope_name(struct strbuf *out, struct slice name, struct slice routed)
@@ -326,8 +322,7 @@ static enum err set_value(struct outbox *s, struct record_batch *b, const struct
     return E_OK;
 }
 
-/* --- records ------------------------------------------------------------------------------------
- */
+/* --- records ---------------------------------------------------------------------------------- */
 
 enum err outbox_updated(const struct outbox *s, struct record *r, struct slice what,
                         struct error *e)

@@ -45,8 +45,7 @@ static enum err configure(void **smt, const struct strmap *config, const char *c
     return E_OK;
 }
 
-/* --- hashCode -----------------------------------------------------------------------------------
- */
+/* --- hashCode --------------------------------------------------------------------------------- */
 
 static uint32_t hash_long(uint64_t v)
 {
@@ -141,8 +140,7 @@ static bool hash_code(const struct schema *s, struct value v, uint32_t *out)
     }
 }
 
-/* --- records ------------------------------------------------------------------------------------
- */
+/* --- records ---------------------------------------------------------------------------------- */
 
 /* The field at the end of a path. False: it is not there, or null. */
 static bool find(const struct record *r, struct slice path, struct dbz_field *out)

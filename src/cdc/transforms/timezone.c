@@ -69,8 +69,7 @@ static void release(void *smt)
     smt_free(s);
 }
 
-/* --- options ------------------------------------------------------------------------------------
- */
+/* --- options ---------------------------------------------------------------------------------- */
 
 static enum err parse_rules(struct converter *s, const char *option, struct error *e)
 {
@@ -125,8 +124,7 @@ static enum err configure(void **smt, const struct strmap *config, const char *c
     return parse_rules(s, s->exclude ? "exclude.list" : "include.list", e);
 }
 
-/* --- which fields -------------------------------------------------------------------------------
- */
+/* --- which fields ----------------------------------------------------------------------------- */
 
 static bool about(const struct rule *r, struct slice table, struct slice topic)
 {
@@ -162,8 +160,7 @@ static bool wanted(const struct converter *s, struct slice part, struct slice fi
     return s->exclude ? !named && !slice_eq(part, SL("source")) : named;
 }
 
-/* --- values -------------------------------------------------------------------------------------
- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 /* A number whose clock is taken as the zone's. per_s: its units in a second. */
 static void shift(const struct converter *s, int64_t per_s, struct value *v)
@@ -283,8 +280,7 @@ static bool zoned(struct converter *s, struct slice text, bool with_day)
     return true;
 }
 
-/* --- plans --------------------------------------------------------------------------------------
- */
+/* --- plans ------------------------------------------------------------------------------------ */
 
 /* False: fields of this type are no times. */
 static bool step_of_type(struct slice type, struct step *out)
@@ -393,8 +389,7 @@ static const struct plan *plan_of(struct converter *s, const struct record *r, s
     return found;
 }
 
-/* --- records ------------------------------------------------------------------------------------
- */
+/* --- records ---------------------------------------------------------------------------------- */
 
 static enum err convert(struct converter *s, struct record_batch *b, const struct step *step,
                         struct value *v, struct error *e)

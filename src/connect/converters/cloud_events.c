@@ -79,8 +79,7 @@ static enum err cloud_configure(void **conv, const struct strmap *config, bool i
     return rc ? rc : check_metadata(config, e);
 }
 
-/* --- parts --------------------------------------------------------------------------------------
- */
+/* --- parts ------------------------------------------------------------------------------------ */
 
 struct part {
     const struct schema *schema;

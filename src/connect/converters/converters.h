@@ -34,8 +34,7 @@ enum err converter_no_state(void **conv, const struct strmap *config, bool is_ke
                             struct error *e) MUST_CHECK;
 void converter_no_release(void *conv);
 
-/* --- the reading half of JsonConverter (json_read.c) --------------------------------------------
- */
+/* --- the reading half of JsonConverter (json_read.c) ------------------------------------------ */
 /* A schema from its JSON text ("null" gives NULL). One reference to the caller. E_INVALID: a
  * DataException in e. */
 enum err json_read_schema(struct slice text, const struct schema **out, struct error *e) MUST_CHECK;
@@ -45,8 +44,7 @@ enum err json_read_value(struct slice text, const struct schema *s, struct arena
                          bool null_to_default, struct value *out, const char **end,
                          struct error *e) MUST_CHECK;
 
-/* --- Java's spellings (javavalue.c) -------------------------------------------------------------
- */
+/* --- Java's spellings (javavalue.c) ----------------------------------------------------------- */
 /* What String.valueOf gives for the value: Struct{id=1,name=a}, {a=1, b=null}, [1, 2]. */
 void java_add_value(struct strbuf *b, const struct schema *s, struct value v);
 /* The same of what a converter made of consumed bytes: its bytes are arrays, not buffers. */

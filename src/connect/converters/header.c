@@ -10,8 +10,7 @@
 #include "connect/converters/infer.h"
 #include "connect/javatext.h"
 
-/* --- String.valueOf ----------------------------------------------------------------------------
- */
+/* --- String.valueOf --------------------------------------------------------------------------- */
 
 static void add_java_date(struct strbuf *b, int64_t ms)
 {
@@ -124,8 +123,7 @@ void java_add_consumed_value(struct strbuf *b, const struct schema *s, struct va
     add_value(b, s, v, true);
 }
 
-/* --- header texts ------------------------------------------------------------------------------
- */
+/* --- header texts ----------------------------------------------------------------------------- */
 
 /* ISO text of a java.util.Date: below one day a time, whole days a date, else both. */
 static void add_iso(struct strbuf *b, int64_t ms)

@@ -64,8 +64,7 @@ static bool take(struct parser *p, const char *want)
     return false;
 }
 
-/* --- numbers and times --------------------------------------------------------------------------
- */
+/* --- numbers and times ------------------------------------------------------------------------ */
 
 static struct typed typed_plain(enum schema_type t, struct value v)
 {
@@ -163,8 +162,7 @@ static bool infer_time(struct slice token, struct typed *out)
     return false;
 }
 
-/* --- lists and maps -----------------------------------------------------------------------------
- */
+/* --- lists and maps --------------------------------------------------------------------------- */
 
 struct list {
     struct value *v;
@@ -284,8 +282,7 @@ static bool quoted(struct parser *p, struct typed *out)
     return closed;
 }
 
-/* --- the whole ----------------------------------------------------------------------------------
- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 /* What can be told without looking at the text as a whole. */
 static bool infer_part(struct parser *p, struct typed *out)

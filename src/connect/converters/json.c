@@ -141,8 +141,7 @@ static void json_release(void *conv)
     mem_free(c);
 }
 
-/* --- writing -----------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static void add_schema(struct json_conv *c, struct strbuf *out, const struct schema *s)
 {
@@ -180,8 +179,7 @@ static enum err json_from(void *conv, struct slice topic, const struct schema *s
     return err;
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static enum err schema_for(struct json_conv *c, struct slice text, struct arena *a,
                            const struct schema **out, struct error *e)

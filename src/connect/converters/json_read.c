@@ -264,8 +264,7 @@ static enum err read_struct(struct rd *r, enum json_token t, const struct schema
     return err;
 }
 
-/* --- scalars -----------------------------------------------------------------------------------
- */
+/* --- scalars ---------------------------------------------------------------------------------- */
 
 /* Conversions of number texts never fail: they wrap and round as Jackson's intValue and
  * doubleValue. */
@@ -491,8 +490,7 @@ enum err json_read_value(struct slice text, const struct schema *s, struct arena
     return err;
 }
 
-/* --- schemas -----------------------------------------------------------------------------------
- */
+/* --- schemas ---------------------------------------------------------------------------------- */
 
 struct schema_members {
     struct slice type, fields, items, keys, values, optional, name, version, doc, parameters, def,

@@ -97,8 +97,7 @@ static enum err number_to(const struct number_type *t, struct slice bytes, const
     return E_OK;
 }
 
-/* --- booleans -----------------------------------------------------------------------------------
- */
+/* --- booleans --------------------------------------------------------------------------------- */
 
 static enum err boolean_from(void *conv, struct slice topic, const struct schema *s, struct value v,
                              struct strbuf *out, bool *null, struct error *e)
@@ -142,8 +141,7 @@ static enum err boolean_to(void *conv, struct slice topic, struct slice bytes, s
     return E_OK;
 }
 
-/* --- classes ------------------------------------------------------------------------------------
- */
+/* --- classes ---------------------------------------------------------------------------------- */
 
 #define CLASS(var, Name, from_, to_)                                                               \
     static const char *const var##_aliases[] = {Name "Converter", Name, NULL};                     \

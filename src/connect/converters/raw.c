@@ -16,8 +16,7 @@ static enum err no_memory(struct strbuf *out, struct error *e)
                      "into memory");
 }
 
-/* --- strings -----------------------------------------------------------------------------------
- */
+/* --- strings ---------------------------------------------------------------------------------- */
 
 static const struct opt_row string_rows[] = {
     CONVERTER_TYPE_ROW,
@@ -117,8 +116,7 @@ const struct converter_ops converter_string = {
     .release = string_release,
 };
 
-/* --- bytes -------------------------------------------------------------------------------------
- */
+/* --- bytes ------------------------------------------------------------------------------------ */
 
 static enum err bytes_from(void *conv, struct slice topic, const struct schema *s, struct value v,
                            struct strbuf *out, bool *null, struct error *e)

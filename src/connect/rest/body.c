@@ -152,8 +152,7 @@ enum err rest_config_body(struct slice body, struct strmap *out, struct error *e
     return err ? err : check_end(&r, e);
 }
 
-/* --- POST /connectors --------------------------------------------------------------------------
- */
+/* --- POST /connectors ------------------------------------------------------------------------- */
 
 static enum err read_state(struct json_reader *r, struct create_request *out, struct error *e)
 {

@@ -48,8 +48,7 @@ static void reply_empty(struct http_request *r, enum err err, const struct error
         http_reply_empty(r, status);
 }
 
-/* --- lists -------------------------------------------------------------------------------------
- */
+/* --- lists ------------------------------------------------------------------------------------ */
 
 void rest_do_list(struct http_request *r, void *arg)
 {
@@ -65,8 +64,7 @@ void rest_do_list(struct http_request *r, void *arg)
                            : herder_list(herder_of(arg)));
 }
 
-/* --- create, replace ---------------------------------------------------------------------------
- */
+/* --- create, replace -------------------------------------------------------------------------- */
 
 static void add_location(struct http_request *r, struct slice name)
 {
@@ -134,8 +132,7 @@ void rest_do_patch_config(struct http_request *r, void *arg)
     strmap_release(&patch);
 }
 
-/* --- views -------------------------------------------------------------------------------------
- */
+/* --- views ------------------------------------------------------------------------------------ */
 
 #define VIEW(work, call)                                                                           \
     void rest_do_##work(struct http_request *r, void *arg)                                         \
@@ -164,8 +161,7 @@ void rest_do_task_status(struct http_request *r, void *arg)
     reply(r, err, &e, 200, out);
 }
 
-/* --- changes -----------------------------------------------------------------------------------
- */
+/* --- changes ---------------------------------------------------------------------------------- */
 
 #define CHANGE(work, call, status)                                                                 \
     void rest_do_##work(struct http_request *r, void *arg)                                         \

@@ -35,8 +35,7 @@ void rest_do_health(struct http_request *r, void *arg)
     http_reply_json(r, 200, o);
 }
 
-/* --- plugins -----------------------------------------------------------------------------------
- */
+/* --- plugins ---------------------------------------------------------------------------------- */
 
 void rest_do_plugins(struct http_request *r, void *arg)
 {
@@ -70,8 +69,7 @@ void rest_do_validate(struct http_request *r, void *arg)
     strmap_release(&config);
 }
 
-/* --- loggers -----------------------------------------------------------------------------------
- */
+/* --- loggers ---------------------------------------------------------------------------------- */
 
 /* Java's names that documents tell people to use, and our categories. */
 static const struct {

@@ -8,8 +8,7 @@
 
 enum { MAX_BODY = 16 << 20, MAX_HEADERS = 64 << 10 };
 
-/* --- answers -----------------------------------------------------------------------------------
- */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 static json_t *error_json(int status, const char *message)
 {
@@ -44,8 +43,7 @@ static void on_http_error(struct http_request *r, int status, const char *messag
     rest_error(r, status, message);
 }
 
-/* --- media types -------------------------------------------------------------------------------
- */
+/* --- media types ------------------------------------------------------------------------------ */
 
 static bool media_type_is(struct slice one, const char *type)
 {
@@ -108,8 +106,7 @@ void rest_defer(struct http_request *r, struct rest *rest, rest_work_fn work)
     }
 }
 
-/* --- routes ------------------------------------------------------------------------------------
- */
+/* --- routes ----------------------------------------------------------------------------------- */
 
 #define X(name)                                                                                    \
     static void on_##name(struct http_request *r, void *arg)                                       \
@@ -151,8 +148,7 @@ const struct http_route rest_routes[] = {
     {0, NULL, NULL},
 };
 
-/* --- start and end -----------------------------------------------------------------------------
- */
+/* --- start and end ---------------------------------------------------------------------------- */
 
 static char **split_origins(struct slice list)
 {

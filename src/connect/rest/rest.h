@@ -38,8 +38,7 @@ enum err rest_start(struct rest **out, struct herder *h, const struct strmap *wo
 void rest_stop(struct rest *r); /* no new requests; waits for those that are worked on */
 void rest_free(struct rest *r);
 
-/* --- for the handlers
- * --------------------------------------------------------------------------------- */
+/* --- for the handlers ------------------------------------------------------------------------- */
 extern const struct http_route rest_routes[];
 typedef void (*rest_work_fn)(struct http_request *r, void *arg); /* arg: struct rest; pool thread */
 /* Media types are checked here (406, 415). HTTP loop. */
@@ -49,8 +48,7 @@ void rest_error(struct http_request *r, int status, const char *message); /* NUL
 void rest_failed(struct http_request *r, const struct error *e, json_t *full);
 void rest_not_found(struct http_request *r); /* "HTTP 404 Not Found" */
 
-/* --- bodies (body.c)
- * ---------------------------------------------------------------------------------- */
+/* --- bodies (body.c) -------------------------------------------------------------------------- */
 /* A flat map of texts: numbers and booleans as they were written, null as null. `out` is
  * initialised here. E_INVALID with Jackson's text; e->sys = 500 or 400. */
 enum err rest_config_body(struct slice body, struct strmap *out, struct error *e) MUST_CHECK;
@@ -65,8 +63,7 @@ enum err rest_create_body(struct slice body, struct create_request *out,
                           struct error *e) MUST_CHECK;
 void create_request_release(struct create_request *r);
 
-/* --- work of the routes
- * ------------------------------------------------------------------------------- */
+/* --- work of the routes ----------------------------------------------------------------------- */
 #define REST_WORKS(X)                                                                              \
     X(root)                                                                                        \
     X(health)                                                                                      \

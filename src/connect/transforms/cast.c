@@ -31,8 +31,7 @@ static void release(void *smt)
     smt_free(s);
 }
 
-/* --- the specification --------------------------------------------------------------------------
- */
+/* --- the specification ------------------------------------------------------------------------ */
 
 /* What can be cast to, then the rest of Kafka's Schema.Type. */
 static const struct {
@@ -145,8 +144,7 @@ static const struct cast_rule *rule_of(const struct cast *s, struct slice field)
     return NULL;
 }
 
-/* --- one value ----------------------------------------------------------------------------------
- */
+/* --- one value -------------------------------------------------------------------------------- */
 
 static enum err out_of_range(const struct cast *s, struct error *e)
 {
@@ -320,8 +318,7 @@ static enum err cast_value(struct cast *s, struct record_batch *b, const struct 
     }
 }
 
-/* --- schemas ------------------------------------------------------------------------------------
- */
+/* --- schemas ---------------------------------------------------------------------------------- */
 
 static enum err cast_schema(struct cast *s, struct record_batch *b, const struct schema *from,
                             enum schema_type t, const struct schema **to, struct error *e)
@@ -371,8 +368,7 @@ static enum err make_schema(struct cast *s, struct record_batch *b, const struct
     return rc;
 }
 
-/* --- records ------------------------------------------------------------------------------------
- */
+/* --- records ---------------------------------------------------------------------------------- */
 
 static enum err cast_map(struct cast *s, struct record_batch *b, struct value *v, struct error *e)
 {

@@ -4,8 +4,7 @@
 
 #include "base/mem.h"
 
-/* --- InsertField --------------------------------------------------------------------------------
- */
+/* --- InsertField ------------------------------------------------------------------------------ */
 
 enum { INSERT_TOPIC, INSERT_PARTITION, INSERT_OFFSET, INSERT_TIMESTAMP, INSERT_STATIC, INSERTS };
 static const char *const insert_options[INSERTS] = {
@@ -139,8 +138,7 @@ static enum err apply_insert(void *smt, struct record_batch *b, struct record *r
     return E_OK;
 }
 
-/* --- ReplaceField -------------------------------------------------------------------------------
- */
+/* --- ReplaceField ----------------------------------------------------------------------------- */
 
 struct replace_field {
     struct smt smt;
@@ -254,8 +252,7 @@ static enum err apply_replace(void *smt, struct record_batch *b, struct record *
     return E_OK;
 }
 
-/* --- MaskField ----------------------------------------------------------------------------------
- */
+/* --- MaskField -------------------------------------------------------------------------------- */
 
 struct mask_field {
     struct smt smt;

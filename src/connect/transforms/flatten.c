@@ -30,8 +30,7 @@ static enum err no_maps(struct slice field, struct error *e)
                      ARG_SL(field));
 }
 
-/* --- with schema: fields of leaves, in order ----------------------------------------------------
- */
+/* --- with schema: fields of leaves, in order -------------------------------------------------- */
 
 /* A leaf's schema below optional parents, and with a default that a parent brings. */
 static const struct schema *leaf_schema(const struct schema *f, bool optional,
@@ -112,8 +111,7 @@ static enum err apply_struct(struct flatten *s, struct record_batch *b,
     return E_OK;
 }
 
-/* --- without ------------------------------------------------------------------------------------
- */
+/* --- without ---------------------------------------------------------------------------------- */
 
 static uint32_t count_leaves(struct value v)
 {

@@ -6,8 +6,7 @@
 #include "base/mem.h"
 #include "connect/converters/infer.h"
 
-/* --- DropHeaders, InsertHeader ------------------------------------------------------------------
- */
+/* --- DropHeaders, InsertHeader ---------------------------------------------------------------- */
 
 struct header_smt {
     struct smt smt;
@@ -87,8 +86,7 @@ static enum err apply_insert(void *smt, struct record_batch *b, struct record *r
     return E_OK;
 }
 
-/* --- HeaderFrom ---------------------------------------------------------------------------------
- */
+/* --- HeaderFrom ------------------------------------------------------------------------------- */
 
 static enum err configure_from(void **smt, const struct strmap *config, const char *class_name,
                                struct error *e)

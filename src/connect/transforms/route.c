@@ -21,8 +21,7 @@ static enum err apply_filter(void *smt, struct record_batch *b, struct record *r
     return E_OK;
 }
 
-/* --- RegexRouter --------------------------------------------------------------------------------
- */
+/* --- RegexRouter ------------------------------------------------------------------------------ */
 
 struct regex_router {
     struct smt smt;
@@ -60,8 +59,7 @@ static enum err apply_regex(void *smt, struct record_batch *b, struct record *r,
     return smt_copy_text(b, strbuf_slice(&s->topic), &r->topic, e);
 }
 
-/* --- TimestampRouter ----------------------------------------------------------------------------
- */
+/* --- TimestampRouter -------------------------------------------------------------------------- */
 
 static enum err apply_timestamp(void *smt, struct record_batch *b, struct record *r,
                                 struct error *e)

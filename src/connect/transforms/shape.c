@@ -14,8 +14,7 @@ static enum err configure_plain(void **smt, const struct strmap *config, const c
     return E_OK;
 }
 
-/* --- HoistField ---------------------------------------------------------------------------------
- */
+/* --- HoistField ------------------------------------------------------------------------------- */
 
 static enum err apply_hoist(void *smt, struct record_batch *b, struct record *r, struct error *e)
 {
@@ -46,8 +45,7 @@ static enum err apply_hoist(void *smt, struct record_batch *b, struct record *r,
     return E_OK;
 }
 
-/* --- ExtractField -------------------------------------------------------------------------------
- */
+/* --- ExtractField ----------------------------------------------------------------------------- */
 
 struct extract_field {
     struct smt smt;
@@ -99,8 +97,7 @@ static enum err apply_extract(void *smt, struct record_batch *b, struct record *
     return E_OK;
 }
 
-/* --- ValueToKey ---------------------------------------------------------------------------------
- */
+/* --- ValueToKey ------------------------------------------------------------------------------- */
 
 struct value_to_key {
     struct smt smt;
@@ -173,8 +170,7 @@ static enum err apply_to_key(void *smt, struct record_batch *b, struct record *r
     return E_OK;
 }
 
-/* --- SetSchemaMetadata --------------------------------------------------------------------------
- */
+/* --- SetSchemaMetadata ------------------------------------------------------------------------ */
 
 static enum err configure_metadata(void **smt, const struct strmap *config, const char *class_name,
                                    struct error *e)

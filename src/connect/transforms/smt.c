@@ -4,8 +4,7 @@
 #include "base/mem.h"
 #include "base/opt.h"
 
-/* --- schemas ------------------------------------------------------------------------------------
- */
+/* --- schemas ---------------------------------------------------------------------------------- */
 
 static uint64_t key_of(const struct schema *s)
 {
@@ -107,8 +106,7 @@ void smt_cache_release(struct smt_cache *c)
     memset(c, 0, sizeof *c);
 }
 
-/* --- state and options --------------------------------------------------------------------------
- */
+/* --- state and options ------------------------------------------------------------------------ */
 
 void *smt_new(size_t size, const struct strmap *config, const char *class_name)
 {
@@ -212,8 +210,7 @@ enum err smt_regex(struct regex **out, struct slice pattern, const char *option,
               : E_OK;
 }
 
-/* --- values -------------------------------------------------------------------------------------
- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 enum err smt_no_memory(struct error *e)
 {

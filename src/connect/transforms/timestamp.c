@@ -69,8 +69,7 @@ static enum err configure(void **smt, const struct strmap *config, const char *c
     return E_OK;
 }
 
-/* --- forms --------------------------------------------------------------------------------------
- */
+/* --- forms ------------------------------------------------------------------------------------ */
 
 static enum err form_of_schema(const struct schema *f, enum form *out, struct error *e)
 {
@@ -197,8 +196,7 @@ static enum err convert(struct converter_state *s, struct record_batch *b, const
     return rc ? rc : from_ms(s, b, !f, ms, v, e);
 }
 
-/* --- records ------------------------------------------------------------------------------------
- */
+/* --- records ---------------------------------------------------------------------------------- */
 
 static const struct schema *make_schema(struct converter_state *s, struct record_batch *b,
                                         const struct schema *from)

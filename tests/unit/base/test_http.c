@@ -21,8 +21,7 @@ static struct pool *pool;
 static struct http_server *server;
 static struct http_listen address;
 
-/* --- handlers
- * ------------------------------------------------------------------------------------- */
+/* --- handlers --------------------------------------------------------------------------------- */
 
 static void echo(struct http_request *r, void *arg)
 {
@@ -183,8 +182,7 @@ static int teardown(void)
     return 0;
 }
 
-/* --- the client
- * ----------------------------------------------------------------------------------- */
+/* --- the client ------------------------------------------------------------------------------- */
 
 static int dial(void)
 {
@@ -259,8 +257,7 @@ static bool has(const char *text)
     return strstr(answer, text) != NULL;
 }
 
-/* --- tests
- * ---------------------------------------------------------------------------------------- */
+/* --- tests ------------------------------------------------------------------------------------ */
 
 static void routing(void)
 {

@@ -163,8 +163,7 @@ struct partition *world_partition(struct log_world *w, const char *name, const c
     return p;
 }
 
-/* --- batches -----------------------------------------------------------------------------------
- */
+/* --- batches ---------------------------------------------------------------------------------- */
 
 void make_batch(struct strbuf *out, const struct batch_spec *spec)
 {

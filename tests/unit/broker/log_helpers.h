@@ -38,8 +38,7 @@ struct topic *world_topic(struct log_world *w, const char *name, int partitions,
 /* Partition 0 of a new topic with "key=value key=value" settings; a reference. */
 struct partition *world_partition(struct log_world *w, const char *name, const char *settings);
 
-/* --- batches -----------------------------------------------------------------------------------
- */
+/* --- batches ---------------------------------------------------------------------------------- */
 struct batch_spec {
     int count;           /* records; 0 = 1 */
     size_t value_bytes;  /* of each; 0 = a few */

@@ -240,8 +240,7 @@ static void test_lists(void)
     edited("a", BROKER_CONFIG_SUBTRACT, "b", "a");
 }
 
-/* --- options that are kept as text --------------------------------------------------------------
- */
+/* --- options that are kept as text ------------------------------------------------------------ */
 
 static struct strbuf sources; /* of the broker, without the rows themselves */
 

@@ -138,8 +138,7 @@ static void test_wakes(void)
     world_close(&w);
 }
 
-/* --- against a model ---------------------------------------------------------------------------
- */
+/* --- against a model -------------------------------------------------------------------------- */
 
 enum { PRODUCERS = 6, OFFSETS = 4000 };
 struct model {

@@ -168,8 +168,7 @@ const struct connector_ops picky_sink = {.class_name = "test.PickySink",
                                          .rows = no_rows,
                                          .sink = &picky_task};
 
-/* --- the transform -----------------------------------------------------------------------------
- */
+/* --- the transform ---------------------------------------------------------------------------- */
 
 struct flaky {
     int64_t again;

@@ -12,8 +12,7 @@
 #include "connect/kclient.h"
 #include "connect/sink_fixture.h"
 
-/* --- the counting connector --------------------------------------------------------------------
- */
+/* --- the counting connector ------------------------------------------------------------------- */
 
 struct counter {
     struct task_ctx *ctx;
@@ -177,8 +176,7 @@ static const struct transform_ops *const transforms[] = {&flaky_transform, NULL}
 static const struct connect_plugins plugin = {.connectors = connectors, .transforms = transforms};
 static const struct connect_plugins *const plugins[] = {&plugin, NULL};
 
-/* --- the worker --------------------------------------------------------------------------------
- */
+/* --- the worker ------------------------------------------------------------------------------- */
 
 bool worker_connect_start(struct worker *w)
 {
@@ -266,8 +264,7 @@ void worker_close(struct worker *w)
     broker_config_release(&w->config);
 }
 
-/* --- HTTP --------------------------------------------------------------------------------------
- */
+/* --- HTTP ------------------------------------------------------------------------------------- */
 
 struct answer ask(struct worker *w, const char *method, const char *path, const char *body)
 {
@@ -335,8 +332,7 @@ bool ask_until(struct worker *w, const char *path, const char *text)
     return found;
 }
 
-/* --- topics ------------------------------------------------------------------------------------
- */
+/* --- topics ----------------------------------------------------------------------------------- */
 
 struct numbers {
     int64_t *items;

@@ -349,8 +349,7 @@ static void test_acks_0_in_part(void)
     CHECK_OK(acl_store_remove(f.broker->security.acls, rights, 1, &e));
 }
 
-/* --- groups of the new protocol -----------------------------------------------------------------
- */
+/* --- groups of the new protocol --------------------------------------------------------------- */
 
 static struct acl allow(enum acl_type type, enum acl_pattern pattern, enum acl_op op,
                         struct slice name)

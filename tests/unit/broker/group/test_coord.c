@@ -470,8 +470,7 @@ static void test_members_survive_a_restart(void)
     end();
 }
 
-/* --- groups of the new protocol -----------------------------------------------------------------
- */
+/* --- groups of the new protocol --------------------------------------------------------------- */
 
 static struct consumer_group_heartbeat_response *beat(const char *group, const char *regex)
 {

@@ -63,8 +63,7 @@ static void end(void)
     (void)!log_set_level("broker.group", LOG_L_INFO);
 }
 
-/* --- what clients write -------------------------------------------------------------------------
- */
+/* --- what clients write ----------------------------------------------------------------------- */
 
 /* "0,2" -> the list with these partitions of t */
 static struct consumer_list partitions(const char *text)
@@ -148,8 +147,7 @@ static void test_bytes(void)
     end();
 }
 
-/* --- calls --------------------------------------------------------------------------------------
- */
+/* --- calls ------------------------------------------------------------------------------------ */
 
 static void no_answer(struct group_call *call)
 {
@@ -269,8 +267,7 @@ static size_t held(const char *id)
     return group_next_find(n, slice_cstr(id))->assigned.n;
 }
 
-/* --- the way there ------------------------------------------------------------------------------
- */
+/* --- the way there ---------------------------------------------------------------------------- */
 
 static void test_upgrade(void)
 {
@@ -521,8 +518,7 @@ static void test_bytes_that_make_no_sense(void)
     end();
 }
 
-/* --- and back -----------------------------------------------------------------------------------
- */
+/* --- and back --------------------------------------------------------------------------------- */
 
 static void test_downgrade(void)
 {

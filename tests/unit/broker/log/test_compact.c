@@ -28,8 +28,7 @@ static bool no_pace(void *arg, size_t bytes)
 
 static const struct partition_compact_how plain = {1 << 20, 0.9, no_pace, NULL};
 
-/* --- writing -----------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 struct put {
     int first, count; /* keys first .. first + count - 1 */
@@ -109,8 +108,7 @@ static struct partition *partition_of(struct log_world *w, const char *name)
     return p;
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 struct seen {
     int records, tombstones, markers, empty, horizons;
@@ -194,8 +192,7 @@ static void fill(struct partition *p, int rounds, enum codec codec)
             CHECK_INT(put(p, &(struct put){k, 4, i, codec, .timestamp = NOW + i}), KERR_NONE);
 }
 
-/* --- tests -------------------------------------------------------------------------------------
- */
+/* --- tests ------------------------------------------------------------------------------------ */
 
 static void test_last_values(void)
 {

@@ -223,8 +223,7 @@ static void test_snapshots(void)
     mem_free(dir);
 }
 
-/* --- checkpoints and the directory -------------------------------------------------------------
- */
+/* --- checkpoints and the directory ------------------------------------------------------------ */
 
 static void test_checkpoint(void)
 {

@@ -338,8 +338,7 @@ static void test_mark_lied(void)
     mem_free(dir);
 }
 
-/* --- the whole, killed -------------------------------------------------------------------------
- */
+/* --- the whole, killed ------------------------------------------------------------------------ */
 
 static int64_t end_of(struct log_world *w, const char *topic, struct partition **out)
 {

@@ -163,8 +163,7 @@ static void test_golden(void)
     mem_free(text);
 }
 
-/* --- validation --------------------------------------------------------------------------------
- */
+/* --- validation ------------------------------------------------------------------------------- */
 static const struct batch_rules usual = {.topic = SL_INIT("t"),
                                          .partition = 3,
                                          .zstd_allowed = true,
@@ -449,8 +448,7 @@ static void test_two_errors(void)
     sample_release(&s);
 }
 
-/* --- the rest ----------------------------------------------------------------------------------
- */
+/* --- the rest --------------------------------------------------------------------------------- */
 static void test_in_place(void)
 {
     struct sample s;

@@ -96,8 +96,7 @@ static void test_plain(void)
     strbuf_release(&user);
 }
 
-/* --- OAUTHBEARER --------------------------------------------------------------------------------
- */
+/* --- OAUTHBEARER ------------------------------------------------------------------------------ */
 
 static void add_token(struct strbuf *b, const char *header, const char *claims)
 {
@@ -225,8 +224,7 @@ static void test_oauth_exchange(void)
     strbuf_release(&message);
 }
 
-/* --- credentials --------------------------------------------------------------------------------
- */
+/* --- credentials ------------------------------------------------------------------------------ */
 
 static void test_store(void)
 {

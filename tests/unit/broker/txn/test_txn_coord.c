@@ -54,8 +54,7 @@ static void kill_and_start(const char *name, const char *const *options)
     start(name, options);
 }
 
-/* --- calls -------------------------------------------------------------------------------------
- */
+/* --- calls ------------------------------------------------------------------------------------ */
 
 struct who {
     int64_t id;
@@ -235,8 +234,7 @@ static void wait_for(const char *state)
     CHECK(!"the transaction did not get there");
 }
 
-/* --- tests -------------------------------------------------------------------------------------
- */
+/* --- tests ------------------------------------------------------------------------------------ */
 
 static void test_version_1(void)
 {
@@ -610,8 +608,7 @@ static void test_mixed_batches(void)
     stop();
 }
 
-/* --- views -------------------------------------------------------------------------------------
- */
+/* --- views ------------------------------------------------------------------------------------ */
 
 static int32_t listed(const char *state, int64_t id, int64_t duration, const char *pattern,
                       int16_t *code, int32_t *unknown)

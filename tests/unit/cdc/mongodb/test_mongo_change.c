@@ -50,8 +50,7 @@ static void test_missing(void)
     bson_build_release(&b);
 }
 
-/* --- pieces -------------------------------------------------------------------------------------
- */
+/* --- pieces ----------------------------------------------------------------------------------- */
 
 static struct slice piece(struct bson_build *b, int32_t i, int32_t of, const char *member,
                           const char *text)

@@ -7,8 +7,7 @@
 #include "connect/converters/converters.h"
 #include "helpers.h"
 
-/* --- a stream of choices ------------------------------------------------------------------------
- */
+/* --- a stream of choices ---------------------------------------------------------------------- */
 
 static uint64_t seed;
 
@@ -148,8 +147,7 @@ static struct slice choose_event(struct bson_build *b)
     return bson_build_finish(b);
 }
 
-/* --- two sides ----------------------------------------------------------------------------------
- */
+/* --- two sides -------------------------------------------------------------------------------- */
 
 struct side {
     struct mongo_emitter em;
@@ -281,8 +279,7 @@ static void test_pairs(void)
     mongo_filter_release(&filter);
 }
 
-/* --- one event ----------------------------------------------------------------------------------
- */
+/* --- one event -------------------------------------------------------------------------------- */
 
 static void begin_update(struct bson_build *b)
 {

@@ -331,8 +331,7 @@ static void test_metadata(void)
     close_stream(&f);
 }
 
-/* --- rows that fail: what is told is told once ---------------------------------------------------
- */
+/* --- rows that fail: what is told is told once ------------------------------------------------ */
 
 enum { ROWS = 5 };
 static const uint8_t both[1] = {0xff};
@@ -554,9 +553,7 @@ static void test_left_out(void)
     close_stream(&f);
 }
 
-/* --- a history that can't be stored
- * -----------------------------------------------------------------------------------------------
- */
+/* --- a history that can't be stored ----------------------------------------------------------- */
 
 static enum err feed_statement(struct fixture *f, const char *sql, struct error *e)
 {

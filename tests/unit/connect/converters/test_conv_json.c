@@ -351,8 +351,7 @@ static void test_growth(void)
     converter_json.release(c);
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static void check_read(void *c, const char *text, const char *want_schema, const char *want_value)
 {

@@ -1,7 +1,7 @@
 /* base/http.c - see http.h: the server, its connections, and the way of a request to its handler.
  *
- *   accept -> new_bufferevent -> attach_fresh -> (evhttp reads) -> on_request -> gate -> route ->
- * handler handler -> http_reply.c -> evhttp -> on_complete | on_close
+ *   accept -> new_bufferevent -> attach_fresh -> (evhttp reads) -> on_request -> gate -> route -> handler
+ *   handler -> http_reply.c -> evhttp -> on_complete | on_close
  *
  * evhttp gives no hook between accepting and the first request, and we need one to bound
  * connections and slow requests. So new_bufferevent notes the bufferevent and activates `attach`,

@@ -4,12 +4,16 @@
  * intent: the offsets after this batch and, per partition, which sequence numbers it will carry.
  * After a kill the log's producer state tells what arrived:
  *
- *   all of it              -> the offsets after are adopted
- *   none or some of it     -> the source reads again from the stored offsets; the records that are
- * there (the first ones of each partition) are left out when they come again the log forgot us, the
- * topic or the configuration changed -> the intent ends; at least once the log lacks even what came
- * before, or the machine was restarted -> the `durable` offsets hold, which were noted after
- * everything up to them had been through fdatasync
+ *   all of it
+ *       the offsets after are adopted
+ *   none or some of it
+ *       the source reads again from the stored offsets; the records that are there (the first ones of
+ *       each partition) are left out when they come again
+ *   the log forgot us, the topic or the configuration changed
+ *       the intent ends; at least once
+ *   the log lacks even what came before, or the machine was restarted
+ *       the `durable` offsets hold, which were noted after everything up to them had been through
+ *       fdatasync
  *
  * Row body:
  * {"hash":"...","after":[[partition,offset|null],...],"parts":[[topic,partition,partitions,

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/log_tap.h"
 #include "base/mem.h"
+#include "broker/broker.h"
 #include "connect/config_refs.h"
 #include "connect/herder_internal.h"
 #include "connect/kclient.h"
@@ -38,19 +39,43 @@ static enum err check_converters(const struct connect *c, struct error *e)
     return E_OK;
 }
 
-/* Never silently another broker than the one that was named. */
-static void tell_bootstrap(const struct connect *c, const struct strmap *given)
+/* Whether a client that connects to host:port of this machine meets the broker inside weir. */
+static bool is_own(const struct broker *b, struct slice address)
 {
-    bool hidden = given && config_refs_used(given, &c->worker, SL("bootstrap.servers"));
+    ptrdiff_t colon = slice_rfind_char(address, ':');
+    bool local = slice_starts(address, SL("localhost:")) || slice_starts(address, SL("127.")) ||
+                 slice_starts(address, SL("[::1]:"));
+    int64_t port;
+    size_t count;
+    const struct broker_listener_info *l = broker_listeners(b, &count);
+    if (!local || colon < 0 ||
+        slice_to_i64(slice_sub(address, (size_t)colon + 1, address.n), &port))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (l[i].port == port)
+            return true;
+    return false;
+}
+
+/* Never silently another broker than the one that was named. */
+static void tell_bootstrap(const struct connect *c, const struct strmap *given,
+                           const struct broker *broker)
+{
+    if (!given || !strmap_has(given, SL("bootstrap.servers")))
+        return;
+    bool hidden = config_refs_used(given, &c->worker, SL("bootstrap.servers"));
     struct slice list = strmap_get_c(&c->worker, "bootstrap.servers"), one;
+    size_t count;
+    const struct broker_listener_info *l = broker_listeners(broker, &count);
     while (opt_list_next(&list, &one)) {
-        if (slice_starts(one, SL("localhost:")) || slice_starts(one, SL("127.")) ||
-            slice_starts(one, SL("[::1]:")))
+        if (is_own(broker, one))
             continue;
         LOG_WARN(LOG_CONNECT,
                  "bootstrap.servers names " PRI_SL
-                 ": connectors here read and write the broker inside weir, and no other",
-                 ARG_SL(hidden ? strmap_get_c(given, "bootstrap.servers") : one));
+                 ": connectors here read and write the broker inside weir (%s), and no other; "
+                 "--kafka-listen gives it another port",
+                 ARG_SL(hidden ? strmap_get_c(given, "bootstrap.servers") : one),
+                 count ? l[0].advertised : "no listener");
         return;
     }
 }
@@ -85,7 +110,7 @@ enum err connect_start(struct connect **out, const struct strmap *worker_config,
     if (!err)
         err = check_converters(c, e);
     if (!err)
-        tell_bootstrap(c, worker_config);
+        tell_bootstrap(c, worker_config, broker);
     if (!err)
         err = herder_start(&c->herder, db, c->kclient, &c->registry, &c->worker, e);
     if (!err)

@@ -132,9 +132,12 @@ static bool is_converter_option(const struct strmap *config, struct slice key)
 
 static void warn_unknown(enum mysql_flavour f, const struct strmap *config, struct slice key)
 {
-    if (is_family(key) || opt_find(mysql_rows(f), key) || is_converter_option(config, key))
+    if (opt_find(mysql_rows(f), key) || is_converter_option(config, key))
         return;
     const char *near = opt_nearest(mysql_rows(f), key);
+    /* Drivers have options that look like ours: database.useSSL is no database.user. */
+    if (is_family(key) && (!near || strlen(near) > key.n + 1 || strlen(near) + 1 < key.n))
+        return;
     LOG_WARN(LOG_CDC_MYSQL, "unknown configuration property '" PRI_SL "' is ignored%s%s%s",
              ARG_SL(key), near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }

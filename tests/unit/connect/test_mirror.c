@@ -127,8 +127,15 @@ static void test_deleted_topics(void)
     expect_all();
     ASK(&w, "DELETE", "/connectors/x", NULL, 204, NULL);
     ASK(&w, "DELETE", "/connectors/y", NULL, 204, NULL);
+    /* All of it, so that nothing is on its way any more. */
     expect(0, "connector-x", "null");
+    expect(0, "connector-y", "null");
+    expect(2, "status-connector-x", "null");
+    expect(2, "status-connector-y", "null");
+    expect(2, "status-task-x-0", "null");
     expect(2, "status-task-y-0", "null");
+    expect(2, "status-topic-to-x:connector-x", "null");
+    expect(2, "status-topic-to-y:connector-y", "null");
 }
 
 /* Without connectors there is nothing to say but offsets, which outlive their connectors. */

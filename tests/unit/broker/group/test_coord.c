@@ -595,14 +595,36 @@ static void test_a_refused_join_upgrades_no_group(void)
 }
 
 /* The timer of the group is never later than the first deadline in it; nor is it set anew for calls
- * that put deadlines off. */
-static bool timer_is_right(const char *group)
+ * that put deadlines off. Groups are the loop's: it looks. */
+struct timer_look {
+    const char *group;
+    bool right;
+    int64_t at;
+};
+
+static void look_at_timer(void *arg)
 {
-    const struct coord_group *cg = coord_entry(coord, slice_cstr(group));
+    struct timer_look *look = arg;
+    const struct coord_group *cg = coord_entry(coord, slice_cstr(look->group));
     int64_t at = group_deadline(cg->g);
     if (cg->next)
         at = MIN(at, group_next_deadline(cg->next));
-    return at != INT64_MAX && cg->timer_at <= at;
+    look->at = cg->timer_at;
+    look->right = at != INT64_MAX && cg->timer_at <= at;
+}
+
+static bool timer_is_right(const char *group)
+{
+    struct timer_look look = {group, false, 0};
+    loop_call(coord->loop, look_at_timer, &look);
+    return look.right;
+}
+
+static int64_t timer_at(const char *group)
+{
+    struct timer_look look = {group, false, 0};
+    loop_call(coord->loop, look_at_timer, &look);
+    return look.at;
 }
 
 static void test_timers(void)
@@ -614,10 +636,10 @@ static void test_timers(void)
     CHECK(timer_is_right("s"));
     struct slice id = classic_consumer("g");
     CHECK(timer_is_right("g"));
-    int64_t at = coord_entry(coord, SL("g"))->timer_at;
+    int64_t at = timer_at("g");
     usleep(5000);
     CHECK_INT(heartbeat("g", id, 1), KERR_NONE);
-    CHECK_INT(coord_entry(coord, SL("g"))->timer_at, at);
+    CHECK_INT(timer_at("g"), at);
     CHECK_INT(beat("g", NULL)->error_code, KERR_NONE); /* an upgrade */
     CHECK(timer_is_right("g"));
     CHECK_INT(heartbeat("g", id, 1), KERR_REBALANCE_IN_PROGRESS);

@@ -1,27 +1,36 @@
 /* broker/group/blocking.c - see blocking.h. */
 #include "broker/group/blocking.h"
 
-#include <errno.h>
 #include <time.h>
 
 static void on_done(struct group_call *call)
 {
-    sem_post(&((struct blocking *)call->arg)->done);
+    struct blocking *k = call->arg;
+    pthread_mutex_lock(&k->lock);
+    k->done = true;
+    pthread_cond_signal(&k->changed); /* with the lock held: who waits may end k at once */
+    pthread_mutex_unlock(&k->lock);
 }
 
 void blocking_init(struct blocking *k)
 {
+    pthread_condattr_t monotonic;
     memset(k, 0, sizeof *k);
     k->call.client_id = SL("weir");
     k->call.client_host = SL("/127.0.0.1");
     arena_init(&k->a, 0, ARENA_NO_BUDGET);
-    sem_init(&k->done, 0, 0);
+    pthread_mutex_init(&k->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&k->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
 }
 
 void blocking_release(struct blocking *k)
 {
     arena_release(&k->a);
-    sem_destroy(&k->done);
+    pthread_cond_destroy(&k->changed);
+    pthread_mutex_destroy(&k->lock);
 }
 
 void blocking_start(struct coord *c, struct blocking *k, coord_fn fn, const void *in, void *out,
@@ -39,7 +48,7 @@ void blocking_start(struct coord *c, struct blocking *k, coord_fn fn, const void
 bool blocking_wait(struct blocking *k, int64_t ms)
 {
     struct timespec until;
-    int rc;
+    int rc = 0;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += ms / 1000;
     until.tv_nsec += ms % 1000 * 1000000;
@@ -47,10 +56,14 @@ bool blocking_wait(struct blocking *k, int64_t ms)
         until.tv_sec++;
         until.tv_nsec -= 1000000000;
     }
-    do
-        rc = ms < 0 ? sem_wait(&k->done) : sem_clockwait(&k->done, CLOCK_MONOTONIC, &until);
-    while (rc != 0 && errno == EINTR);
-    return rc == 0;
+    pthread_mutex_lock(&k->lock);
+    while (!k->done && rc == 0)
+        rc = ms < 0 ? pthread_cond_wait(&k->changed, &k->lock)
+                    : pthread_cond_timedwait(&k->changed, &k->lock, &until);
+    bool done = k->done;
+    k->done = false;
+    pthread_mutex_unlock(&k->lock);
+    return done;
 }
 
 void blocking_run(struct coord *c, struct blocking *k, coord_fn fn, const void *in, void *out,

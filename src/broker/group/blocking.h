@@ -5,14 +5,16 @@
 
 #include "base/base.h"
 
-#include <semaphore.h>
+#include <pthread.h>
 
 #include "broker/group/coord.h"
 
 struct blocking {
     struct group_call call;
     struct arena a; /* of in and out */
-    sem_t done;
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* by the monotonic clock */
+    bool done;              /* answered, and not waited for yet */
 };
 void blocking_init(struct blocking *k);
 void blocking_release(struct blocking *k);

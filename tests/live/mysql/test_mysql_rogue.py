@@ -110,9 +110,9 @@ def test_a_server_that_asks_for_a_file(kind, mariadb, tmp_path):
         weir.wait_running("rogue")
         for every in (3, 5, 8, 12, 17, 23):  # then ever later commands of a task's start are answered so
             server.every = every
-            before = len(server.asked)
+            before, streams = len(server.asked), weir.log().count("Connected to binlog")
             weir.rest("POST", "/connectors/rogue/restart?includeTasks=true")
-            wait_until(lambda: len(server.asked) > before or weir.rest("GET", "/connectors/rogue/status")[1]["tasks"][0]["state"] == "RUNNING", 60)
+            wait_until(lambda: len(server.asked) > before or weir.log().count("Connected to binlog") > streams, 60)
         server.every, server.dumps = 1 << 30, True
         weir.rest("POST", "/connectors/rogue/restart?includeTasks=true")
         wait_until(lambda: any(a.startswith("dump") for a in server.asked))

@@ -32,7 +32,7 @@ stage unit $make $jobs DEVELOPER=1 unit
 stage asan-unit $make $jobs VARIANT=asan unit
 stage fuzz-replay $make $jobs VARIANT=asan fuzz-replay
 stage tsan-unit env TSAN_OPTIONS="suppressions=$PWD/tools/tsan.supp halt_on_error=1" $make $jobs VARIANT=tsan unit
-stage live tools/live.sh -m 'not torture and not slow' -n 2 --dist loadfile # most of them wait most of the time
+stage live tools/live.sh -m 'not torture and not slow' -n 3 --dist loadfile # most of them wait most of the time
 stage torture tools/torture.sh "${ROUNDS:-50}"
 stage asan-live $make $jobs VARIANT=asan all
 stage asan-run env WEIR="$PWD/build/asan/weir" ASAN_OPTIONS=detect_leaks=1 tools/live.sh -m sanitizer

@@ -5,4 +5,4 @@
 # acknowledged, or what a table holds, with what is stored. Closes with 'N passed, N failed'.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-ROUNDS=${1:-50} LIVE_TIMEOUT=${LIVE_TIMEOUT:-36000} exec tools/live.sh -m torture
+ROUNDS=${1:-50} LIVE_TIMEOUT=${LIVE_TIMEOUT:-36000} exec tools/live.sh -m torture -n "${WORKERS:-3}" --dist loadfile # they wait, most of the time

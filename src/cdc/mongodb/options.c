@@ -7,48 +7,8 @@
 
 /* --- rows --------------------------------------------------------------------------------------- */
 
-#define ROW(n, t, d, f, imp, grp, ord, w, disp, text)                                              \
-    {.name = n,                                                                                    \
-     .type = OPT_##t,                                                                              \
-     .def = d,                                                                                     \
-     .offset = offsetof(struct mongo_options, f),                                                  \
-     .flags = OPT_OWN_CHECKS,                                                                      \
-     .importance = OPT_##imp,                                                                      \
-     .group = grp,                                                                                 \
-     .order = ord,                                                                                 \
-     .width = OPT_W_##w,                                                                           \
-     .display = disp,                                                                              \
-     .doc = text},
-#define NOP(n, t, d, imp, grp, ord, w, disp, text)                                                 \
-    {.name = n,                                                                                    \
-     .type = OPT_##t,                                                                              \
-     .def = d,                                                                                     \
-     .offset = OPT_NO_FIELD,                                                                       \
-     .flags = OPT_OWN_CHECKS | OPT_NO_STORE,                                                       \
-     .importance = OPT_##imp,                                                                      \
-     .group = grp,                                                                                 \
-     .order = ord,                                                                                 \
-     .width = OPT_W_##w,                                                                           \
-     .display = disp,                                                                              \
-     .doc = text},
-#define HID(n, t, d, f, text)                                                                      \
-    {.name = n,                                                                                    \
-     .type = OPT_##t,                                                                              \
-     .def = d,                                                                                     \
-     .offset = offsetof(struct mongo_options, f),                                                  \
-     .flags = OPT_OWN_CHECKS | OPT_INTERNAL,                                                       \
-     .importance = OPT_LOW,                                                                        \
-     .order = -1,                                                                                  \
-     .doc = text},
-#define HNO(n, t, d, text)                                                                         \
-    {.name = n,                                                                                    \
-     .type = OPT_##t,                                                                              \
-     .def = d,                                                                                     \
-     .offset = OPT_NO_FIELD,                                                                       \
-     .flags = OPT_OWN_CHECKS | OPT_INTERNAL | OPT_NO_STORE,                                        \
-     .importance = OPT_LOW,                                                                        \
-     .order = -1,                                                                                  \
-     .doc = text},
+#define OPTION_STRUCT struct mongo_options
+#include "cdc/option_rows.h"
 
 const struct opt_row mongo_option_rows[] = {
 #include "cdc/mongodb/options.def"

@@ -7,48 +7,8 @@
 
 /* --- rows ------------------------------------------------------------------------------------- */
 
-#define ROW(n, t, d, f, imp, grp, ord, w, disp, text)                                              \
-    {.name = n,                                                                                    \
-     .type = OPT_##t,                                                                              \
-     .def = d,                                                                                     \
-     .offset = offsetof(struct mysql_options, f),                                                  \
-     .flags = OPT_OWN_CHECKS,                                                                      \
-     .importance = OPT_##imp,                                                                      \
-     .group = grp,                                                                                 \
-     .order = ord,                                                                                 \
-     .width = OPT_W_##w,                                                                           \
-     .display = disp,                                                                              \
-     .doc = text},
-#define NOP(n, t, d, imp, grp, ord, w, disp, text)                                                 \
-    {.name = n,                                                                                    \
-     .type = OPT_##t,                                                                              \
-     .def = d,                                                                                     \
-     .offset = OPT_NO_FIELD,                                                                       \
-     .flags = OPT_OWN_CHECKS | OPT_NO_STORE,                                                       \
-     .importance = OPT_##imp,                                                                      \
-     .group = grp,                                                                                 \
-     .order = ord,                                                                                 \
-     .width = OPT_W_##w,                                                                           \
-     .display = disp,                                                                              \
-     .doc = text},
-#define HID(n, t, d, f, text)                                                                      \
-    {.name = n,                                                                                    \
-     .type = OPT_##t,                                                                              \
-     .def = d,                                                                                     \
-     .offset = offsetof(struct mysql_options, f),                                                  \
-     .flags = OPT_OWN_CHECKS | OPT_INTERNAL,                                                       \
-     .importance = OPT_LOW,                                                                        \
-     .order = -1,                                                                                  \
-     .doc = text},
-#define HNO(n, t, d, text)                                                                         \
-    {.name = n,                                                                                    \
-     .type = OPT_##t,                                                                              \
-     .def = d,                                                                                     \
-     .offset = OPT_NO_FIELD,                                                                       \
-     .flags = OPT_OWN_CHECKS | OPT_INTERNAL | OPT_NO_STORE,                                        \
-     .importance = OPT_LOW,                                                                        \
-     .order = -1,                                                                                  \
-     .doc = text},
+#define OPTION_STRUCT struct mysql_options
+#include "cdc/option_rows.h"
 
 const struct opt_row mysql_option_rows[] = {
 #define PICK(mysql, mariadb) mysql
@@ -101,7 +61,7 @@ static struct slice renamed_to(struct slice key, struct strbuf *tmp)
     return strbuf_slice(tmp);
 }
 
-/* Option families whose names carry user text, options of Connect itself, and pass-through keys. */
+/* Option families whose names carry user text, and keys for the driver. */
 static bool is_family(struct slice key)
 {
     static const struct slice prefixes[] = {
@@ -116,7 +76,7 @@ static bool is_family(struct slice key)
     for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
         if (slice_starts(key, prefixes[i]))
             return true;
-    return option_is_foreign(key);
+    return false;
 }
 
 static bool is_converter_option(const struct strmap *config, struct slice key)
@@ -132,7 +92,7 @@ static bool is_converter_option(const struct strmap *config, struct slice key)
 
 static void warn_unknown(enum mysql_flavour f, const struct strmap *config, struct slice key)
 {
-    if (opt_find(mysql_rows(f), key) || is_converter_option(config, key))
+    if (option_is_foreign(key) || opt_find(mysql_rows(f), key) || is_converter_option(config, key))
         return;
     const char *near = opt_nearest(mysql_rows(f), key);
     /* Drivers have options that look like ours: database.useSSL is no database.user. */

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 
+#include "base/log_tap.h"
 #include "helpers.h"
 
 static void put(struct strmap *m, const char *name, const char *value)
@@ -53,6 +54,51 @@ static void test_old_names(void)
     CHECK_SLICE(strmap_get_c(&out, "some.other"), SL("kept"));
     strmap_release(&in);
     strmap_release(&out);
+}
+
+/* --- keys that are no options ------------------------------------------------------------------ */
+
+static char told[400];
+
+static void on_warning(enum log_level level, const struct log_ctx *ctx, const char *text)
+{
+    (void)level, (void)ctx;
+    snprintf(told, sizeof told, "%s", text);
+}
+
+/* What the log says of a configuration with this key; "": nothing. */
+static const char *told_of(const char *key)
+{
+    struct strmap in, out;
+    strmap_init(&in);
+    put(&in, key, "x");
+    told[0] = 0;
+    log_tap(on_warning);
+    mysql_options_canonical(FLAVOUR_MYSQL, &in, true, &out);
+    log_tap(NULL);
+    strmap_release(&in);
+    strmap_release(&out);
+    return told;
+}
+
+static void test_unknown_keys(void)
+{
+    CHECK(strstr(told_of("database.includelist"), "did you mean 'database.include.list'?"));
+    CHECK(strstr(told_of("table.include.lst"), "did you mean 'table.include.list'?"));
+    CHECK(strstr(told_of("no.such.thing.anywhere"), "'no.such.thing.anywhere' is ignored"));
+    /* The driver's, the worker's, families'. */
+    static const char *const fine[] = {"database.useSSL",
+                                       "database.serverTimezone",
+                                       "driver.socketTimeout",
+                                       "transforms.unwrap.type",
+                                       "errors.tolerance",
+                                       "key.converter.schemas.enable",
+                                       "column.mask.with.5.chars",
+                                       "signal.kafka.consumer.x",
+                                       "snapshot.select.statement.overrides.a.b",
+                                       "topic.creation.x.partition"};
+    for (size_t i = 0; i < ARRAY_LEN(fine); i++)
+        CHECK_STR(told_of(fine[i]), "");
 }
 
 static void test_load(void)
@@ -189,6 +235,7 @@ static void test_rows_are_read(void)
 }
 
 static const struct test_case tests[] = {
-    {"rows", test_rows},         {"old names", test_old_names},         {"values", test_load},
-    {"defaults", test_defaults}, {"rows are read", test_rows_are_read}, {NULL, NULL}};
+    {"rows", test_rows},   {"old names", test_old_names}, {"unknown keys", test_unknown_keys},
+    {"values", test_load}, {"defaults", test_defaults},   {"rows are read", test_rows_are_read},
+    {NULL, NULL}};
 const struct test_suite test_mysql_options = {"cdc/mysql/options", tests};

@@ -92,7 +92,7 @@ static void snapshot(struct metrics_context *c, const struct mongo_task *t, int 
     add(c, "NumberOfDisconnects", "Change streams that were lost.", load(&t->disconnects));
     queue(c, t);
     metrics_context_scans(c, &t->scanned);
-    metrics_context_notes(c, t->signals ? &t->signals->notes : NULL);
+    metrics_context_notes(c, t->signals ? &t->signals->work.notes : NULL);
 }
 
 void mongo_metrics(const struct mongo_task *t, struct metrics_table *out)

@@ -237,8 +237,8 @@ static void note(struct mongo_snapshot *s, const char *type)
 {
     struct note_member m[] = {{"connector_name", SLICE_NULL}};
     if (s->t->signals)
-        notify(&s->t->signals->notes, NOTE_INITIAL, type, s->request ? s->request->id : SLICE_NULL,
-               m, ARRAY_LEN(m));
+        notify(&s->t->signals->work.notes, NOTE_INITIAL, type,
+               s->request ? s->request->id : SLICE_NULL, m, ARRAY_LEN(m));
 }
 
 void mongo_snapshot_aborted(struct mongo_snapshot *s)
@@ -256,7 +256,8 @@ static void note_collection(struct mongo_snapshot *s, const struct snap_collecti
                                   {"scanned_collection", x->c->id},
                                   {"status", SL("SUCCEEDED")}};
     if (s->t->signals)
-        notify(&s->t->signals->notes, NOTE_INITIAL, end ? "TABLE_SCAN_COMPLETED" : "IN_PROGRESS",
+        notify(&s->t->signals->work.notes, NOTE_INITIAL,
+               end ? "TABLE_SCAN_COMPLETED" : "IN_PROGRESS",
                s->request ? s->request->id : SLICE_NULL, end ? end_m : begin_m,
                end ? ARRAY_LEN(end_m) : ARRAY_LEN(begin_m));
 }
@@ -424,7 +425,7 @@ static enum err complete(struct mongo_snapshot *s, struct record_batch *b, struc
         return rc;
     s->completed = true;
     if (s->request) /* in the offset of this batch */
-        snapshot_queue_done(&s->t->signals->blocking);
+        snapshot_queue_done(&s->t->signals->work.blocking);
     duration(clock_mono_ms() - s->began_ms, took);
     LOG_INFO(LOG_CDC_MONGO, "Snapshot completed: %llu documents of %zu collections in %s",
              (unsigned long long)s->documents, s->list.count, took);
@@ -467,8 +468,8 @@ enum err mongo_snapshot_poll(struct mongo_snapshot *s, struct record_batch *b, b
         }
     }
     log_progress(s);
-    if (!rc && s->t->signals && notifier_pending(&s->t->signals->notes) &&
-        notifier_flush(&s->t->signals->notes, b))
+    if (!rc && s->t->signals && notifier_pending(&s->t->signals->work.notes) &&
+        notifier_flush(&s->t->signals->work.notes, b))
         rc = error_set(e, E_NOMEM, "no memory for notifications");
     if (!rc && (b->count || s->completed))
         rc = put_offset(s, b, e);

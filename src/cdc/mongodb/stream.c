@@ -64,7 +64,7 @@ enum err mongo_stream_put_offset(struct mongo_stream *s, struct record_batch *b,
         record_batch_offset(b, strbuf_slice(&t->partition), strbuf_slice(&s->text)))
         return no_memory(e);
     if (t->signals)
-        signal_channels_stored(&t->signals->channels);
+        signal_channels_stored(&t->signals->work.channels);
     s->unstored = s->wants_offset = false;
     s->stored_ms = clock_mono_ms();
     return E_OK;

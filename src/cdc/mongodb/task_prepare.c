@@ -197,6 +197,6 @@ enum err mongo_task_prepare(struct mongo_task *t, struct error *e)
     else if (!rc)
         begin_stream(t);
     if (!rc)
-        signal_channels_begin(&t->signals->channels);
+        signal_channels_begin(&t->signals->work.channels);
     return rc;
 }

@@ -86,7 +86,7 @@ static void snapshot(struct metrics_context *c, const struct mysql_task *t, int 
         atomic_load_explicit(&t->holds_lock, memory_order_relaxed));
     queue(c, t);
     metrics_context_scans(c, &t->scanned);
-    metrics_context_notes(c, t->signals ? &t->signals->notes : NULL);
+    metrics_context_notes(c, t->signals ? &t->signals->work.notes : NULL);
 }
 
 static void schema_history(struct metrics_context *c, const struct mysql_task *t)

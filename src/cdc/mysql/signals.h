@@ -1,5 +1,5 @@
-/* cdc/mysql/signals.h - signals to a running MySQL connector and what they start: incremental
- * snapshots beside the stream, blocking ones in its place, notes about both.
+/* cdc/mysql/signals.h - MySQL's side of signals to a running connector (cdc/signal_work.h has what all
+ * databases share).
  *
  * The stream tells rows of the signal table and of the table that is being read (signals_row); the
  * task asks before each poll of the stream whether something else comes first (signals_poll).
@@ -8,13 +8,10 @@
 #define WEIR_CDC_MYSQL_SIGNALS_H
 
 #include "base/base.h"
-#include "cdc/incremental.h"
 #include "cdc/mysql/event.h"
 #include "cdc/mysql/row.h"
 #include "cdc/mysql/schemas.h"
-#include "cdc/notification.h"
-#include "cdc/signal_channel.h"
-#include "cdc/snapshot_queue.h"
+#include "cdc/signal_work.h"
 
 struct mysql_conn;
 struct mysql_task;
@@ -27,29 +24,36 @@ struct window_position {
 };
 struct mysql_signals {
     struct mysql_task *t;
-    struct notifier notes;
-    struct signal_channels channels;
-    struct incremental inc;
+    struct signal_work work;
     struct chunk_reader *reader;
     bool by_position; /* windows have no marks in the binlog */
     struct window_position position;
-    struct snapshot_queue blocking;
-    uint64_t stored_changes; /* inc.changes as of the last offset */
     bool told_fields;
 };
 struct mysql_signals *signals_new(struct mysql_task *t);
 void signals_free(struct mysql_signals *g); /* NULL allowed */
 
 /* --- the task --------------------------------------------------------------------------------- */
-/* What the stored offset (JSON) says about signals; and a new snapshot makes that void. */
-void signals_restore(struct mysql_signals *g, struct slice offset);
-void signals_forget(struct mysql_signals *g);
 /* Before the stream is polled: *taken when the batch is filled, or nothing of the stream may come
  * now. */
 enum err signals_poll(struct mysql_signals *g, struct record_batch *b, bool *taken,
                       struct error *e) MUST_CHECK;
-/* Appends the members of the offset, each with a comma before it. g NULL: nothing. */
-void signals_print(const struct mysql_signals *g, struct strbuf *out);
+/* As signal_work_* do; g NULL: nothing. */
+static inline void signals_restore(struct mysql_signals *g, struct slice offset)
+{
+    if (g)
+        signal_work_restore(&g->work, offset);
+}
+static inline void signals_forget(struct mysql_signals *g)
+{
+    if (g)
+        signal_work_forget(&g->work);
+}
+static inline void signals_print(const struct mysql_signals *g, struct strbuf *out)
+{
+    if (g)
+        signal_work_print(&g->work, out);
+}
 
 /* --- the stream ------------------------------------------------------------------------------- */
 /* Whether rows of this table have to be told now: it is the signal table, or in an open window. */
@@ -66,7 +70,7 @@ void signals_table_changed(struct mysql_signals *g, struct slice db, struct slic
 /* The stream stops here: something else comes first. g NULL: no. */
 static inline bool signals_hold(const struct mysql_signals *g)
 {
-    return g && (incremental_holds(&g->inc) || g->blocking.count);
+    return g && signal_work_holds(&g->work);
 }
 
 /* --- signals_chunk.c: chunks of a table ------------------------------------------------------- */

@@ -415,9 +415,9 @@ void chunk_streamed(struct mysql_signals *g, const struct shape *s,
         return; /* is_valid will say so */
     arena_init(&a, 1024, ARENA_NO_BUDGET);
     if (chunk_key_cells(&r->keys, map, cells, older, &a, &key))
-        incremental_doubt(&g->inc);
+        incremental_doubt(&g->work.inc);
     else
-        incremental_streamed(&g->inc, strbuf_slice(&key));
+        incremental_streamed(&g->work.inc, strbuf_slice(&key));
     strbuf_release(&key);
     arena_release(&a);
 }

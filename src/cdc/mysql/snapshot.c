@@ -422,7 +422,7 @@ static enum err poll_rows(struct snapshot *s, struct record_batch *b, bool *done
         if (rc)
             return rc;
         if (s->request)
-            snapshot_queue_done(&s->t->signals->blocking);
+            snapshot_queue_done(&s->t->signals->work.blocking);
         s->settled = true;
     }
     rc = put_offset(s, b, *done);
@@ -436,7 +436,7 @@ static enum err poll_rows(struct snapshot *s, struct record_batch *b, bool *done
 enum err snapshot_poll(struct snapshot *s, struct record_batch *b, bool *done, struct error *e)
 {
     enum err rc = poll_rows(s, b, done, e);
-    if (rc == E_OK && s->t->signals && notifier_flush(&s->t->signals->notes, b))
+    if (rc == E_OK && s->t->signals && notifier_flush(&s->t->signals->work.notes, b))
         return error_set(e, E_NOMEM, "no memory for notifications");
     return rc;
 }
@@ -447,7 +447,7 @@ static void note(struct snapshot *s, const char *type)
 {
     struct note_member m[] = {{"connector_name", SLICE_NULL}};
     if (s->t->signals)
-        notify(&s->t->signals->notes, NOTE_INITIAL, type, SLICE_NULL, m, ARRAY_LEN(m));
+        notify(&s->t->signals->work.notes, NOTE_INITIAL, type, SLICE_NULL, m, ARRAY_LEN(m));
 }
 
 void snapshot_aborted(struct snapshot *s)
@@ -476,7 +476,7 @@ void snapshot_note_table(struct snapshot *s, const struct table_read *r, bool do
 {
     struct strbuf id = STRBUF_INIT, all = STRBUF_INIT;
     char rows[24];
-    if (!s->t->signals || !notifier_wants(&s->t->signals->notes))
+    if (!s->t->signals || !notifier_wants(&s->t->signals->work.notes))
         return;
     snprintf(rows, sizeof rows, "%llu", (unsigned long long)r->rows);
     strbuf_addf(&id, PRI_SL "." PRI_SL, ARG_SL(r->table->db), ARG_SL(r->table->name));
@@ -487,7 +487,7 @@ void snapshot_note_table(struct snapshot *s, const struct table_read *r, bool do
         {"status", done ? SL("SUCCEEDED") : SLICE_NULL},
         {"data_collections", list_tables(s, done, &all)},
     };
-    notify(&s->t->signals->notes, NOTE_INITIAL, done ? "TABLE_SCAN_COMPLETED" : "IN_PROGRESS",
+    notify(&s->t->signals->work.notes, NOTE_INITIAL, done ? "TABLE_SCAN_COMPLETED" : "IN_PROGRESS",
            SLICE_NULL, m, ARRAY_LEN(m));
     strbuf_release(&id);
     strbuf_release(&all);

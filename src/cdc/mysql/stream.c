@@ -591,7 +591,7 @@ enum err stream_put_offset(struct stream *s, struct record_batch *b)
     strbuf_release(&text);
     mysql_offset_release(&at);
     if (rc == E_OK && s->t->signals)
-        signal_channels_stored(&s->t->signals->channels);
+        signal_channels_stored(&s->t->signals->work.channels);
     return rc;
 }
 

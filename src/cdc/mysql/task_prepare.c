@@ -142,7 +142,7 @@ static void begin_snapshot(struct mysql_task *t, bool data)
 static void note_skipped(struct mysql_task *t)
 {
     struct note_member m[] = {{"connector_name", SLICE_NULL}};
-    notify(&t->signals->notes, NOTE_INITIAL, "SKIPPED", SLICE_NULL, m, ARRAY_LEN(m));
+    notify(&t->signals->work.notes, NOTE_INITIAL, "SKIPPED", SLICE_NULL, m, ARRAY_LEN(m));
 }
 
 static enum err without_offset(struct mysql_task *t, struct mode m, struct error *e)
@@ -262,8 +262,8 @@ enum err mysql_task_prepare(struct mysql_task *t, struct error *e)
         rc = load_offset(t, e);
     if (rc)
         return rc;
-    signal_channels_begin(&t->signals->channels);
-    if (t->has_offset && t->offset.snapshot == OFFSET_BLOCKING && !t->signals->blocking.count)
+    signal_channels_begin(&t->signals->work.channels);
+    if (t->has_offset && t->offset.snapshot == OFFSET_BLOCKING && !t->signals->work.blocking.count)
         LOG_WARN(LOG_CDC_MYSQL, "A blocking snapshot was cut off and is not taken again; send its "
                                 "signal once more if its rows are needed.");
     if (t->has_offset && is_interrupted(&t->offset)) {

@@ -12,6 +12,7 @@
 #endif
 
 #include "base/bytes.h"
+#include "base/civil.h"
 #include "base/json.h"
 #include "cdc/bson/bson_chars.h"
 #include "cdc/bson/bson_decimal.h"
@@ -266,16 +267,12 @@ static void put_padded(struct out *o, unsigned v, int digits)
 static void put_instant(struct out *o, int64_t ms)
 {
     unsigned day = (unsigned)(ms / 86400000), of_day = (unsigned)(ms % 86400000);
-    unsigned shifted = day + 719468; /* days since March 1st of the year 0 */
-    unsigned era = shifted / 146097, of_era = shifted % 146097;
-    unsigned year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    unsigned of_year = of_era - (365 * year + year / 4 - year / 100);
-    unsigned month = (5 * of_year + 2) / 153; /* 0 is March */
-    put_padded(o, year + era * 400 + (month >= 10), 4);
+    struct civil_day d = civil_of_days_from_1970(day);
+    put_padded(o, (unsigned)d.year, 4);
     *o->p++ = '-';
-    put_padded(o, month < 10 ? month + 3 : month - 9, 2);
+    put_padded(o, (unsigned)d.month, 2);
     *o->p++ = '-';
-    put_padded(o, of_year - (153 * month + 2) / 5 + 1, 2);
+    put_padded(o, (unsigned)d.day, 2);
     *o->p++ = 'T';
     put_padded(o, of_day / 3600000, 2);
     *o->p++ = ':';

@@ -2,6 +2,7 @@
 #include "cdc/bson/bson_value.h"
 
 #include "base/bytes.h"
+#include "base/civil.h"
 #include "cdc/bson/bson_decimal.h"
 #include "cdc/bson/bson_parse.h"
 
@@ -131,15 +132,6 @@ static bool pick(const char **at, const char *end, int min, int max, int *out)
     return ok;
 }
 
-/* Days since 1970 of a date of the Gregorian calendar. */
-static int64_t days_of(int64_t year, int month, int day)
-{
-    year -= month <= 2;
-    int64_t era = (year >= 0 ? year : year - 399) / 400, of_era = year - era * 400;
-    int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
-
 static bool zone(const char **at, const char *end, int64_t *seconds)
 {
     *seconds = 0;
@@ -186,15 +178,12 @@ static bool clock_of(const char **at, const char *end, int64_t *ms)
 
 bool bson_parse_instant(struct slice text, int64_t *ms)
 {
-    static const int lengths[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     const char *at = text.p, *end = text.p + text.n;
     int year, month, day;
     int64_t of_day = 0, offset = 0;
     if (!text.n || !pick(&at, end, 4, 4, &year) || at == end || *at++ != '-' ||
         !pick(&at, end, 2, 2, &month) || at == end || *at++ != '-' || !pick(&at, end, 2, 2, &day) ||
-        month < 1 || month > 12 || day < 1 || day > lengths[month - 1])
-        return false;
-    if (month == 2 && day == 29 && (year % 4 || (year % 100 == 0 && year % 400)))
+        month < 1 || month > 12 || day < 1 || day > civil_days_in_month(year, month))
         return false;
     if (at < end) {
         if (*at != 'T' && *at != 't' && *at != ' ')
@@ -203,7 +192,7 @@ bool bson_parse_instant(struct slice text, int64_t *ms)
         if (!clock_of(&at, end, &of_day) || !zone(&at, end, &offset) || at < end)
             return false;
     }
-    *ms = days_of(year, month, day) * 86400000 + of_day - offset * 1000;
+    *ms = civil_to_days(year, month, day) * 86400000 + of_day - offset * 1000;
     return true;
 }
 

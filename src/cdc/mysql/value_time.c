@@ -9,14 +9,6 @@
 #define MICROS_A_SECOND 1000000LL
 #define SECONDS_A_DAY 86400LL
 
-static unsigned days_in_month(uint32_t year, uint32_t month)
-{
-    static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    if (month == 2 && year % 4 == 0 && (year % 100 != 0 || year % 400 == 0))
-        return 29;
-    return days[month - 1];
-}
-
 /* Two-digit years, then the calendar. Zero and partial dates are E_INVALID. */
 static enum err check_date(const struct codec *c, struct mysql_time_parts *t)
 {
@@ -24,7 +16,7 @@ static enum err check_date(const struct codec *c, struct mysql_time_parts *t)
         return E_INVALID;
     if (c->modes->time_adjuster && t->year < 100)
         t->year += t->year < 70 ? 2000 : 1900;
-    return t->day > days_in_month(t->year, t->month) ? E_INVALID : E_OK;
+    return t->day > (uint32_t)civil_days_in_month(t->year, (int32_t)t->month) ? E_INVALID : E_OK;
 }
 
 static int64_t epoch_seconds(const struct mysql_time_parts *t)

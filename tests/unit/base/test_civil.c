@@ -16,8 +16,23 @@ static void test_there_and_back(void)
         gmtime_r(&t, &tm);
         wrong += d.year != tm.tm_year + 1900 || d.month != tm.tm_mon + 1 || d.day != tm.tm_mday ||
                  civil_to_days(d.year, d.month, d.day) != next;
+        wrong += d.day == 1 && civil_to_days(d.year + d.month / 12, d.month % 12 + 1, 1) - next !=
+                                   civil_days_in_month(d.year, d.month);
     }
     CHECK_INT(wrong, 0);
+}
+
+/* To the last day of the year 9999. */
+static void test_from_1970(void)
+{
+    size_t wrong = 0;
+    for (uint32_t day = 0; day <= 2932896; day++) {
+        struct civil_day d = civil_of_days_from_1970(day), same = civil_of_days(day);
+        wrong += d.year != same.year || d.month != same.month || d.day != same.day;
+    }
+    CHECK_INT(wrong, 0);
+    CHECK_INT(civil_of_days_from_1970(2932896).year, 9999);
+    CHECK_INT(civil_of_days_from_1970(2932897).year, 10000);
 }
 
 static void test_edges(void)
@@ -34,6 +49,7 @@ static void test_edges(void)
 
 static const struct test_case tests[] = {
     {"there and back", test_there_and_back},
+    {"from 1970 on", test_from_1970},
     {"edges", test_edges},
     {NULL, NULL},
 };

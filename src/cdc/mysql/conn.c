@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <mysql.h>
+#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -36,6 +37,10 @@ struct mysql_conn {
     pthread_mutex_t lock;   /* guards fd against cancel */
     int fd;                 /* -1: none yet */
     bool waits_here;        /* TLS: the socket does not block, so that reading comes to io_wait */
+    char peer[NI_MAXHOST];  /* the server's address in digits, "": not known */
+    char running
+        [STATEMENT_KEPT]; /* beginning of what the server has not answered yet, "": nothing */
+    bool dumps;
 };
 
 static _Thread_local struct mysql_conn *working_for;
@@ -90,15 +95,59 @@ static void set_waits_here(struct mysql_conn *c, bool here)
         c->waits_here = here;
 }
 
+/* The server has answered, if only with an error of its own. */
+static void answered(struct mysql_conn *c)
+{
+    unsigned vendor = mysql_errno(c->mysql);
+    if (vendor < CR_MIN_ERROR || vendor > CR_MAX_ERROR)
+        c->running[0] = '\0';
+}
+
+static void runs(struct mysql_conn *c, const char *sql)
+{
+    size_t n = strnlen(sql, sizeof c->running - 1);
+    memcpy(c->running, sql, n);
+    c->running[n] = '\0';
+    c->dumps = false;
+}
+
+void mysql_conn_dumps(struct mysql_conn *c)
+{
+    runs(c, "dump");
+    c->dumps = true;
+}
+
+static void note_peer(struct mysql_conn *c)
+{
+    struct sockaddr_storage a;
+    socklen_t n = sizeof a;
+    if (c->fd < 0 || getpeername(c->fd, (struct sockaddr *)&a, &n) ||
+        getnameinfo((struct sockaddr *)&a, n, c->peer, sizeof c->peer, NULL, 0, NI_NUMERICHOST))
+        c->peer[0] = '\0';
+}
+
+/* A reader of the binlog that only lost its connection is ended by the server itself when the next one comes
+ * with its number. */
 static void disconnect(struct mysql_conn *c)
 {
+    const atomic_bool *stop = c->options.stop;
     if (!c->mysql)
         return;
+    bool left = c->running[0] && (!c->dumps || (stop && atomic_load(stop)));
+    uint64_t thread = mysql_thread_id(c->mysql);
     set_fd(c, -1);
     working_for = c;
     mysql_close(c->mysql);
     working_for = NULL;
     c->mysql = NULL;
+    if (left)
+        mysql_kill_left(&c->options, c->peer, thread, c->running, c->dumps);
+    c->running[0] = '\0';
+}
+
+void mysql_conn_hang_up(struct mysql_conn *c)
+{
+    disconnect(c);
 }
 
 static void free_text(const char *s)
@@ -139,7 +188,8 @@ bool mysql_conn_cancelled(const struct mysql_conn *c)
 {
     const atomic_bool *stop = c->options.stop;
     return atomic_load_explicit(&c->cancelled, memory_order_relaxed) ||
-           (stop && atomic_load_explicit(stop, memory_order_relaxed));
+           (stop && atomic_load_explicit(stop, memory_order_relaxed)) ||
+           (c->options.deadline_ms && clock_mono_ms() >= c->options.deadline_ms);
 }
 
 /* --- errors --------------------------------------------------------------------------------- */
@@ -340,13 +390,14 @@ enum err mysql_conn_connect(struct mysql_conn *c, struct error *e)
     if (err)
         return err;
     set_fd(c, (int)mysql_get_socket(c->mysql));
+    note_peer(c);
     read_server(c);
     if (o->ssl >= MYSQL_SSL_REQUIRED && !c->server.tls) {
         disconnect(c);
         return error_set(e, E_IO, "TLS is required, but the server at %s:%u does not offer it",
                          o->host, o->port);
     }
-    err = mysql_session_set_up(c, o->initial, e);
+    err = o->bare ? E_OK : mysql_session_set_up(c, o->initial, e);
     if (err)
         disconnect(c); /* half a session is none */
     return err;
@@ -390,6 +441,7 @@ static enum err send_query(struct mysql_conn *c, const char *sql, struct error *
 {
     if (!c->mysql || mysql_conn_cancelled(c))
         return mysql_conn_error(c, e);
+    runs(c, sql);
     working_for = c;
     set_waits_here(c, false);
     int rc = mysql_send_query(c->mysql, sql, strlen(sql));
@@ -397,6 +449,8 @@ static enum err send_query(struct mysql_conn *c, const char *sql, struct error *
     if (rc == 0)
         rc = mysql_read_query_result(c->mysql);
     working_for = NULL;
+    if (rc != 0 || mysql_field_count(c->mysql) == 0)
+        answered(c);
     return rc == 0 ? E_OK : mysql_conn_error(c, e);
 }
 
@@ -413,6 +467,7 @@ enum err mysql_conn_exec(struct mysql_conn *c, const char *sql, struct error *e)
     else if (mysql_errno(c->mysql))
         err = mysql_conn_error(c, e);
     working_for = NULL;
+    answered(c);
     return err;
 }
 
@@ -473,6 +528,7 @@ enum err mysql_result_next(struct mysql_result *r, struct error *e)
     MYSQL_ROW row = mysql_fetch_row(r->res);
     working_for = NULL;
     if (!row) {
+        answered(r->conn);
         if (mysql_errno(r->conn->mysql))
             return mysql_conn_error(r->conn, e);
         return E_NOT_FOUND;
@@ -485,11 +541,14 @@ enum err mysql_result_next(struct mysql_result *r, struct error *e)
 void mysql_result_end(struct mysql_result *r)
 {
     if (r->res) {
-        if (mysql_conn_cancelled(r->conn)) /* nothing is read away */
+        bool cancelled = mysql_conn_cancelled(r->conn);
+        if (cancelled) /* nothing is read away */
             mysql_conn_cancel(r->conn);
         working_for = r->conn;
         mysql_free_result(r->res);
         working_for = NULL;
+        if (!cancelled)
+            answered(r->conn);
     }
     mem_free(r->names);
     *r = (struct mysql_result){.conn = r->conn};

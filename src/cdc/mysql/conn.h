@@ -34,6 +34,8 @@ struct mysql_conn_options {
     const atomic_bool *stop;  /* NULL: none; true works like mysql_conn_cancel within 250 ms */
     const char *program_name; /* connection attribute; NULL: "weir" */
     struct slice initial; /* statements for each new session, separated by ';' (';;': one ';') */
+    int64_t deadline_ms;  /* clock_mono_ms at which every wait ends as if cancelled; 0: none */
+    bool bare;            /* the session stays as the server made it: no statements of set-up */
 };
 
 /* Opens a session: utf8mb4, autocommit, and without the parts of sql_mode that give quotes and
@@ -48,6 +50,9 @@ enum err mysql_conn_open(const struct mysql_conn_options *o, struct mysql_conn *
 struct mysql_conn *mysql_conn_new(const struct mysql_conn_options *o); /* copies the options */
 enum err mysql_conn_connect(struct mysql_conn *c, struct error *e) MUST_CHECK; /* may be repeated */
 void mysql_conn_close(struct mysql_conn *c); /* and frees; NULL allowed; wipes the password */
+/* Ends the session only. As in close, a statement that was left in its middle is ended on the server too,
+ * which waits for that at most a second (conn_kill.c). */
+void mysql_conn_hang_up(struct mysql_conn *c);
 /* Makes the running and every later call on c return E_CANCELLED soon. Thread: any; c must still
  * exist. */
 void mysql_conn_cancel(struct mysql_conn *c);
@@ -102,6 +107,15 @@ enum err mysql_conn_variable(struct mysql_conn *c, const char *name, char **out,
 void mysql_quote_name(struct strbuf *b, struct slice name);
 void mysql_quote_text(struct strbuf *b, struct slice text);
 
+/* --- shared by conn*.c, session.c, dump.c ----------------------------------------------------- */
+enum { STATEMENT_KEPT = 64 }; /* bytes of a statement by which it is known again */
+/* For close: the session `thread` of the server that `like` and peer (its address in digits, "": not known) lead to is ended,
+ * if it still runs `statement` (its first bytes; dump: a replication stream). Best effort. */
+void mysql_kill_left(const struct mysql_conn_options *like, const char *peer, uint64_t thread,
+                     const char *statement, bool dump);
+/* From now on the session sends its binlog: when the stop flag is set by the time it is closed, it is
+ * ended on the server. */
+void mysql_conn_dumps(struct mysql_conn *c);
 /* For connect: runs the initial statements, then corrects what our statements rely on. */
 enum err mysql_session_set_up(struct mysql_conn *c, struct slice initial,
                               struct error *e) MUST_CHECK;

@@ -287,6 +287,7 @@ enum err mysql_dump_start(struct mysql_dump *d, struct error *e)
                   : dump_by_gtids(d, e);
     if (err)
         return err;
+    mysql_conn_dumps(d->conn);
     d->fd = (int)mysql_get_socket(mysql_conn_handle(d->conn));
     if (mysql_conn_server(d->conn)->tls)
         return dump_tls_start(d->conn, d->wake_fd, &d->tls, e);

@@ -219,6 +219,8 @@ static void *run(void *arg)
     pthread_cond_signal(&t->filled);
     pthread_cond_broadcast(&t->room);
     pthread_mutex_unlock(&t->lock);
+    if (rc) /* each its own, so that their time does not add up */
+        mysql_conn_hang_up(r->conn);
     return NULL;
 }
 

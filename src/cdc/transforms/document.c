@@ -11,7 +11,9 @@
  *   t       date, timestamp                                  Timestamp
  *   r c     regular expression, code with scope              struct
  *   { [     document, array
- *   -       undefined, MinKey, MaxKey, symbol, DBPointer     none: left out */
+ *   -       undefined, MinKey, MaxKey, symbol, DBPointer     none: left out
+ *
+ * With DOCUMENTS_WIDEN i, l and d of one array are the widest of them. */
 #include "cdc/transforms/document.h"
 
 #include "base/hash.h"
@@ -68,6 +70,17 @@ void document_adjust(const struct documents *d, struct slice name, struct strbuf
         naming_adjust(name, d->adjust, true, out);
 }
 
+void document_refused_in(struct documents *d, struct slice name)
+{
+    struct strbuf path = STRBUF_INIT;
+    strbuf_add_slice(&path, name);
+    if (d->path.n)
+        strbuf_addc(&path, '.');
+    strbuf_add_slice(&path, strbuf_slice(&d->path));
+    strbuf_release(&d->path);
+    d->path = path;
+}
+
 /* --- shapes ----------------------------------------------------------------------------------- */
 
 static void add_shape(const struct documents *d, const struct bson_item *i, struct strbuf *out);
@@ -119,7 +132,7 @@ static void add_shape(const struct documents *d, const struct bson_item *i, stru
 /* --- values ----------------------------------------------------------------------------------- */
 
 struct filler {
-    const struct documents *d;
+    struct documents *d;
     struct arena *a;
     struct strbuf name; /* scratch */
     struct error *e;
@@ -147,17 +160,18 @@ static int field_at(struct filler *f, const struct schema *s, size_t expected, s
 
 /* The value of that class goes into a field of that schema: not when a document has two members of one
  * name and the first is of another type, or when documents in documents in an array differ. */
-static bool fits(const struct schema *s, char class)
+static bool fits(const struct documents *d, const struct schema *s, char class)
 {
+    bool whole = s->type == SCHEMA_INT64 && s->logical == LOGICAL_NONE;
     switch (class) {
     case 's':
         return s->type == SCHEMA_STRING;
     case 'd':
         return s->type == SCHEMA_FLOAT64;
     case 'i':
-        return s->type == SCHEMA_INT32;
+        return s->type == SCHEMA_INT32 || (d->widen && (whole || s->type == SCHEMA_FLOAT64));
     case 'l':
-        return s->type == SCHEMA_INT64 && s->logical == LOGICAL_NONE;
+        return whole || (d->widen && s->type == SCHEMA_FLOAT64);
     case 't':
         return s->type == SCHEMA_INT64 && s->logical == LOGICAL_TIMESTAMP;
     case 'b':
@@ -171,8 +185,8 @@ static bool fits(const struct schema *s, char class)
     }
 }
 
-static enum err fill_member(struct filler *f, const struct schema *s, struct slice doc,
-                            const struct bson_item *i, size_t *expected, struct value *out)
+static enum err fill_field(struct filler *f, const struct schema *s, struct slice doc,
+                           const struct bson_item *i, size_t *expected, struct value *out)
 {
     char class = document_class(i->kind);
     struct bson_item first;
@@ -184,7 +198,7 @@ static enum err fill_member(struct filler *f, const struct schema *s, struct sli
                          ARG_SL(i->name));
     *expected = (size_t)at + 1;
     const struct schema *field = s->fields[at].schema;
-    if (fits(field, class))
+    if (fits(f->d, field, class))
         return fill(f, field, i, &out->u.v[at]);
     if (doc.p && bson_find(doc, i->name, &first) && first.raw.p != i->raw.p)
         return E_OK; /* a second one of that name */
@@ -192,6 +206,15 @@ static enum err fill_member(struct filler *f, const struct schema *s, struct sli
                      DATA_EXCEPTION "Invalid value for field " PRI_SL
                                     ": documents in an array differ in its type",
                      ARG_SL(i->name));
+}
+
+static enum err fill_member(struct filler *f, const struct schema *s, struct slice doc,
+                            const struct bson_item *i, size_t *expected, struct value *out)
+{
+    enum err err = fill_field(f, s, doc, i, expected, out);
+    if (UNLIKELY(err))
+        document_refused_in(f->d, i->name);
+    return err;
 }
 
 static enum err fill_document(struct filler *f, const struct schema *s, struct slice doc,
@@ -234,6 +257,8 @@ static enum err fill_array(struct filler *f, const struct schema *s, struct slic
     while (!err && bson_walk_next(&w, &i))
         if (document_class(i.kind) != '-')
             err = fill(f, s->value, &i, &out->u.v[n++]);
+    if (UNLIKELY(err))
+        document_refused_in(f->d, i.name);
     return err;
 }
 
@@ -254,6 +279,8 @@ static enum err fill_indexes(struct filler *f, const struct schema *s, struct sl
             err = fill(f, s->fields[at].schema, &i, &out->u.v[at]);
             at++;
         }
+    if (UNLIKELY(err))
+        document_refused_in(f->d, i.name);
     return err;
 }
 
@@ -301,6 +328,8 @@ static enum err fill(struct filler *f, const struct schema *s, const struct bson
         return E_OK;
     case BSON_INT32:
     case BSON_INT64:
+        *out = s->type == SCHEMA_FLOAT64 ? value_double(bson_double(i)) : value_int(bson_int(i));
+        return E_OK;
     case BSON_DATE:
         *out = value_int(bson_int(i));
         return E_OK;
@@ -333,12 +362,14 @@ static enum err fill(struct filler *f, const struct schema *s, const struct bson
 
 /* --- entry ------------------------------------------------------------------------------------ */
 
-struct documents *documents_new(bool as_structs, enum name_adjustment adjust)
+struct documents *documents_new(unsigned how, enum name_adjustment adjust)
 {
     struct documents *d = xcalloc(1, sizeof *d);
-    d->as_structs = as_structs;
+    d->as_structs = how & DOCUMENTS_AS_STRUCTS;
+    d->widen = how & DOCUMENTS_WIDEN;
     d->adjust = adjust;
     strbuf_init(&d->text, 0);
+    strbuf_init(&d->path, 0);
     document_schemas_init(d);
     return d;
 }
@@ -368,7 +399,13 @@ void documents_free(struct documents *d)
     schema_unref(d->regex);
     schema_unref(d->empty);
     strbuf_release(&d->text);
+    strbuf_release(&d->path);
     mem_free(d);
+}
+
+struct document_fault documents_fault(const struct documents *d)
+{
+    return (struct document_fault){.path = strbuf_slice(&d->path), .numbers = d->numbers};
 }
 
 void document_shape_put(struct document_shape *s, struct record_batch *b,
@@ -426,6 +463,8 @@ enum err document_convert(struct documents *d, struct record_batch *b, struct sl
 {
     struct filler f = {.d = d, .a = &b->arena, .name = STRBUF_INIT, .e = e};
     size_t expected = 0;
+    strbuf_reset(&d->path);
+    d->numbers = false;
     enum err err = find_shape(d, b, name, doc, extra, extra_count, shape, e);
     if (err)
         return err;

@@ -9,8 +9,13 @@
 #include "connect/record.h"
 
 struct documents; /* the shapes that were met */
-/* as_structs: an array is a struct with fields _0, _1 ... (array.encoding=document). */
-struct documents *documents_new(bool as_structs, enum name_adjustment adjust);
+enum documents_how {
+    DOCUMENTS_AS_ARRAYS = 0,  /* elements of one type */
+    DOCUMENTS_AS_STRUCTS = 1, /* an array is a struct of _0, _1 ... (array.encoding=document) */
+    DOCUMENTS_WIDEN = 2       /* numbers of an array have the widest type (weir.array.widen) */
+};
+/* how: bits of it. */
+struct documents *documents_new(unsigned how, enum name_adjustment adjust);
 void documents_free(struct documents *d);
 
 /* A shape. All schemas live at least as long as the batch. */
@@ -21,11 +26,17 @@ struct document_shape {
 };
 /* The document and then the extra members, as a struct named `name` (null: without name; structs in it
  * begin with "null."). Texts are borrowed from the document, which is to live as long as the batch.
- * E_INVALID: in Java's words, why not: arrays of several types; E_NOMEM. */
+ * E_INVALID: in Java's words, why not: arrays of several types; E_NOMEM. See documents_fault. */
 enum err document_convert(struct documents *d, struct record_batch *b, struct slice name,
                           struct slice doc, const struct bson_item *extra, size_t extra_count,
                           struct document_shape **shape, struct value *v,
                           struct error *e) MUST_CHECK;
+/* Where document_convert found what it refused. */
+struct document_fault {
+    struct slice path; /* of the field, as MongoDB writes it: "a.1.b"; until the next call */
+    bool numbers;      /* types of numbers differ, nothing else: DOCUMENTS_WIDEN takes it */
+};
+struct document_fault documents_fault(const struct documents *d);
 /* Sets shape->made; takes over the reference. */
 void document_shape_put(struct document_shape *s, struct record_batch *b,
                         const struct schema *made_for, const struct schema *made);

@@ -11,7 +11,9 @@ struct document_kept {
     size_t n;
 };
 struct documents {
-    bool as_structs, warned;
+    bool as_structs, widen, warned;
+    bool numbers;       /* of the last refusal: widen would have taken it */
+    struct strbuf path; /* of the last refusal */
     enum name_adjustment adjust;
     const struct schema *timestamp, *regex, *empty; /* optional */
     struct strbuf text;                             /* scratch: the shape */
@@ -23,6 +25,8 @@ struct documents {
 char document_class(enum bson_kind kind);
 /* A member's name as field.name.adjustment.mode wants it; out is reset. */
 void document_adjust(const struct documents *d, struct slice name, struct strbuf *out);
+/* A refusal on its way out: it happened in the member of that name. */
+void document_refused_in(struct documents *d, struct slice name);
 /* Fills d->timestamp, regex, empty. */
 void document_schemas_init(struct documents *d);
 /* The schema of a document (see document_convert), a reference. */

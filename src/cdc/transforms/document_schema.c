@@ -1,7 +1,8 @@
 /* cdc/transforms/document_schema.c - the schema that a document tells.
  *
  * An array's elements are of one class. Documents in it make one struct of all their fields, where a
- * document in them has the form of the last one (as in the original, where another one fails). */
+ * document in them has the form of the last one (as in the original, where another one fails).
+ * With DOCUMENTS_WIDEN numbers of several types have the widest: int32, int64, float64. */
 #include "base/bytes.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -115,6 +116,8 @@ static enum err add_member(struct maker *m, struct fields *f, const struct bson_
             add_field(f, strbuf_slice(&name), s, document_class(i->kind), false);
     }
     strbuf_release(&name);
+    if (err)
+        document_refused_in(m->d, i->name);
     return err;
 }
 
@@ -154,6 +157,54 @@ static const struct schema *scope_schema(struct maker *m, const struct bson_item
     add_field(&f, SL("code"), schema_plain(SCHEMA_STRING, true), 's', false);
     add_field(&f, SL("scope"), s, '{', true);
     return struct_of(&f, strbuf_slice(&m->name), true);
+}
+
+/* --- numbers of several types ------------------------------------------------------------------- */
+
+/* 'i' < 'l' < 'd'; 0: no number. */
+static int width_of_class(char class)
+{
+    return class == 'i' ? 1 : class == 'l' ? 2 : class == 'd' ? 3 : 0;
+}
+
+static int width(const struct schema *s)
+{
+    return s->logical != LOGICAL_NONE  ? 0
+           : s->type == SCHEMA_INT32   ? 1
+           : s->type == SCHEMA_INT64   ? 2
+           : s->type == SCHEMA_FLOAT64 ? 3
+                                       : 0;
+}
+
+/* A reference to a schema that takes the values of both, or NULL. Structs have the form of the later one. */
+static const struct schema *widest(const struct schema *old, const struct schema *later)
+{
+    if (schema_eq(old, later))
+        return schema_ref(later);
+    if (width(old) && width(later))
+        return schema_ref(width(old) > width(later) ? old : later);
+    if (old->type != later->type)
+        return NULL;
+    if (old->type == SCHEMA_ARRAY) {
+        const struct schema *element = widest(old->value, later->value);
+        if (!element)
+            return NULL;
+        struct schema_builder *b = schema_builder_new(SCHEMA_ARRAY);
+        schema_builder_optional(b);
+        schema_builder_element(b, NULL, element);
+        return schema_build(b);
+    }
+    if (old->type != SCHEMA_STRUCT || !slice_eq(old->name, later->name))
+        return NULL;
+    struct fields all = {0};
+    for (size_t i = 0; i < later->fields_count; i++) {
+        const struct schema *field = later->fields[i].schema, *wide = NULL;
+        int at = schema_field_index(old, later->fields[i].name);
+        if (at >= 0)
+            wide = widest(old->fields[at].schema, field);
+        add_field(&all, later->fields[i].name, wide ? wide : schema_ref(field), 0, false);
+    }
+    return struct_of(&all, later->name, true);
 }
 
 /* --- arrays ----------------------------------------------------------------------------------- */
@@ -201,12 +252,17 @@ static void add_java_text(const struct bson_item *i, struct strbuf *out)
     }
 }
 
-static enum err mixed_values(struct maker *m, struct slice array)
+/* class: of the elements before. */
+static enum err mixed_values(struct maker *m, struct slice array, char class)
 {
     struct strbuf list = STRBUF_INIT;
     struct bson_walk w;
     struct bson_item i;
     bool first = true;
+    m->d->numbers = width_of_class(class);
+    bson_walk_init(&w, array);
+    while (bson_walk_next(&w, &i))
+        m->d->numbers &= width_of_class(document_class(i.kind)) != 0;
     bson_walk_init(&w, array);
     for (; list.n < 1500 && bson_walk_next(&w, &i); first = false) {
         if (!first)
@@ -230,6 +286,9 @@ static enum err mixed_fields(struct maker *m, const struct fields *f, const stru
                              const struct schema *other)
 {
     struct strbuf list = STRBUF_INIT;
+    const struct schema *wide = widest(at->schema, other);
+    m->d->numbers = wide != NULL;
+    schema_unref(wide);
     for (size_t i = 0; list.n < 1500 && i < f->count; i++) {
         strbuf_addf(&list, "%s" PRI_SL "=[", i ? ", " : "", ARG_SL(f->v[i].name));
         add_schema_text(&list, f->v[i].schema);
@@ -242,6 +301,20 @@ static enum err mixed_fields(struct maker *m, const struct fields *f, const stru
     enum err err = error_set(m->e, E_INVALID, MIXED "{%s}", list.p);
     strbuf_release(&list);
     return err;
+}
+
+/* Makes an old field one that takes values of s, too (whose reference it takes over), if numbers may be
+ * widened. */
+static bool widen(struct maker *m, struct found *old, const struct schema *s, bool filled)
+{
+    const struct schema *wide = m->d->widen ? widest(old->schema, s) : NULL;
+    if (!wide)
+        return false;
+    schema_unref(s);
+    schema_unref(old->schema);
+    old->schema = wide;
+    old->filled |= filled;
+    return true;
 }
 
 /* A member of one of an array's documents. */
@@ -263,6 +336,8 @@ static enum err merge_member(struct maker *m, struct fields *f, const struct bso
     } else if (s && (schema_eq(old->schema, s) || (old->class == class && old->filled && !filled &&
                                                    (class == '{' || class == '[')))) {
         schema_unref(s);
+    } else if (s && widen(m, old, s, filled)) {
+        ;
     } else if (s && old->class == class && (class == '{' || (class == '[' && !old->filled))) {
         schema_unref(old->schema);
         old->schema = s;
@@ -272,14 +347,28 @@ static enum err merge_member(struct maker *m, struct fields *f, const struct bso
         schema_unref(s);
     }
     strbuf_release(&name);
+    if (err)
+        document_refused_in(m->d, i->name);
     return err;
 }
 
-struct elements { /* of an array, or of all arrays in an array ... */
-    char class;   /* of the first; 0: there are none */
-    bool mixed;
+struct elements {         /* of an array, or of all arrays in an array ... */
+    char class;           /* of the first, or the widest of numbers; 0: there are none */
     struct fields fields; /* when they are documents */
 };
+
+/* Whether an element of that class may stand beside those before; their class becomes the wider one. */
+static bool joins(const struct maker *m, struct elements *all, char class)
+{
+    int was = width_of_class(all->class), is = width_of_class(class);
+    if (all->class == class)
+        return true;
+    if (!m->d->widen || !was || !is)
+        return false;
+    if (is > was)
+        all->class = class;
+    return true;
+}
 
 /* level: how many arrays deep the elements are. */
 static enum err collect(struct maker *m, struct slice array, unsigned level, struct elements *all)
@@ -293,6 +382,8 @@ static enum err collect(struct maker *m, struct slice array, unsigned level, str
         if (level) {
             if (class == '[')
                 err = collect(m, i.raw, level - 1, all);
+            if (err)
+                document_refused_in(m->d, i.name);
             continue;
         }
         if (class == '-') {
@@ -301,8 +392,8 @@ static enum err collect(struct maker *m, struct slice array, unsigned level, str
         }
         if (!all->class)
             all->class = class;
-        if (all->class != class)
-            err = mixed_values(m, array);
+        if (!joins(m, all, class))
+            err = mixed_values(m, array, all->class);
         else if (class == '{') {
             struct bson_walk members;
             struct bson_item member;
@@ -310,6 +401,8 @@ static enum err collect(struct maker *m, struct slice array, unsigned level, str
             while (!err && bson_walk_next(&members, &member))
                 err = merge_member(m, &all->fields, &member);
         }
+        if (err)
+            document_refused_in(m->d, i.name);
     }
     return err;
 }
@@ -370,6 +463,8 @@ static const struct schema *array_struct(struct maker *m, struct slice array, en
         const struct schema *s = value_schema(m, &i, slice_cstr(name), err);
         if (s)
             add_field(&f, slice_cstr(name), s, 0, false);
+        if (*err)
+            document_refused_in(m->d, i.name);
     }
     if (!*err)
         return struct_of(&f, strbuf_slice(&m->name), true);

@@ -56,7 +56,8 @@ static enum err configure(void **smt, const struct strmap *config, const char *c
 {
     struct unwrap *s = *smt = smt_new(sizeof *s, config, class_name);
     const struct smt *o = &s->smt;
-    bool as_structs = slice_ieq(smt_text(o, "array.encoding"), SL("document"));
+    unsigned how = slice_ieq(smt_text(o, "array.encoding"), SL("document")) ? DOCUMENTS_AS_STRUCTS
+                                                                            : DOCUMENTS_AS_ARRAYS;
     struct slice fields = smt_text(o, "add.fields"), headers = smt_text(o, "add.headers");
     strbuf_init(&s->text, 0);
     bson_build_init(&s->build);
@@ -65,8 +66,10 @@ static enum err configure(void **smt, const struct strmap *config, const char *c
     s->delimiter = smt_text(o, "flatten.struct.delimiter");
     if (!s->delimiter.p)
         s->delimiter = SL("_");
-    s->keys = documents_new(as_structs, adjustment(o));
-    s->values = documents_new(as_structs, adjustment(o));
+    if (smt_flag(o, "weir.array.widen", false))
+        how |= DOCUMENTS_WIDEN;
+    s->keys = documents_new(how, adjustment(o));
+    s->values = documents_new(how, adjustment(o));
     if (!fields.n)
         fields = smt_text(o, "add.source.fields");
     if (!headers.n && smt_flag(o, "operation.header", false))
@@ -223,6 +226,40 @@ static void flat_values(const struct schema *schema, struct value v, struct valu
     }
 }
 
+/* --- refusals --------------------------------------------------------------------------------- */
+
+#define SHOWN_MAX 200 /* bytes of a key and of a path that an error tells */
+
+static const char *cut_mark(struct slice text)
+{
+    return text.n > SHOWN_MAX ? "..." : "";
+}
+
+/* Adds where it was and what helps, below the original's words: indented like a frame of Java's trace. Those
+ * words are cut where there would be no room for it. */
+static enum err refused(const struct documents *d, const struct record *r, struct slice key,
+                        enum err err, struct error *e)
+{
+    struct document_fault at = documents_fault(d);
+    struct slice k = slice_sub(key, 0, SHOWN_MAX), path = slice_sub(at.path, 0, SHOWN_MAX);
+    struct strbuf more = STRBUF_INIT;
+    if (!e || err != E_INVALID)
+        return err;
+    strbuf_addf(&more,
+                "\n\tin the field " PRI_SL "%s of the record with the key " PRI_SL
+                "%s for the topic " PRI_SL "\n\t",
+                ARG_SL(path), cut_mark(at.path), ARG_SL(k), cut_mark(key), ARG_SL(r->topic));
+    if (at.numbers)
+        strbuf_adds(&more, "weir.array.widen=true gives all numbers of an array one type; ");
+    strbuf_adds(&more,
+                "array.encoding=document takes arrays of any elements, as fields _0, _1 ...");
+    int room = (int)(sizeof e->msg - 128 - more.n); /* 128: what is put before it on its way */
+    if (!strbuf_err(&more))
+        error_set(e, E_INVALID, "%.*s%s", room, e->msg, more.p);
+    strbuf_release(&more);
+    return E_INVALID;
+}
+
 /* --- the value -------------------------------------------------------------------------------- */
 
 /* The document's fields and what add.fields adds. */
@@ -298,6 +335,7 @@ static enum err finish(struct unwrap *s, struct record_batch *b, struct document
 }
 
 struct event {
+    struct slice key; /* its text */
     struct dbz_field before, after, update;
     struct bson_item id; /* of the key */
     bool deleted;
@@ -333,7 +371,7 @@ static enum err set_value(struct unwrap *s, struct record_batch *b, struct recor
     struct value v;
     err = document_convert(s->values, b, document_name(r->value_schema), doc, extra, extras, &shape,
                            &v, e);
-    return err ? err : finish(s, b, shape, v, r, e);
+    return err ? refused(s->values, r, ev->key, err, e) : finish(s, b, shape, v, r, e);
 }
 
 /* --- records ---------------------------------------------------------------------------------- */
@@ -356,9 +394,9 @@ static void set_null(struct record *r)
 }
 
 static enum err apply_event(struct unwrap *s, struct record_batch *b, struct record *r,
-                            const struct bson_item *id, struct error *e)
+                            struct slice key, const struct bson_item *id, struct error *e)
 {
-    struct event ev = {.id = *id};
+    struct event ev = {.key = key, .id = *id};
     const struct record_header *shared = r->headers.items;
     enum err err = unwrap_headers(&s->headers, b, r, e);
     if (err)
@@ -394,13 +432,13 @@ static enum err apply(void *smt, struct record_batch *b, struct record *r, struc
         return E_OK;
     err = document_convert(s->keys, b, SLICE_NULL, doc, NULL, 0, &shape, &key, e);
     if (err)
-        return err;
+        return refused(s->keys, r, text, err, e);
     const struct schema *key_schema = shape->schema;
     if (tombstone) {
         err = unwrap_headers(&s->headers, b, r, e);
         r->dropped = !s->deletes.keep_tombstones;
     } else {
-        err = apply_event(s, b, r, &id, e);
+        err = apply_event(s, b, r, text, &id, e);
     }
     r->key_schema = key_schema; /* flatten.struct leaves it as it is */
     r->key = key;
@@ -422,6 +460,8 @@ static const struct opt_row rows[] = {
             "Whether documents in the document become fields of their own: address_city."),
     DBZ_ROW(OPT_W_SHORT, "Delimiter for flattened struct", "flatten.struct.delimiter", OPT_STRING,
             "_", 0, OPT_LOW, "Stands between the parts of such a name."),
+    SMT_ROW("weir.array.widen", OPT_BOOLEAN, "false", OPT_INTERNAL, OPT_LOW,
+            "Whether int, long and double of one array become its widest type: int64, float64."),
     SMT_ROW("delete.tombstone.handling.mode.rewrite-with-id", OPT_BOOLEAN, "false", OPT_INTERNAL,
             OPT_LOW, "Whether a rewritten delete without a document has its _id."),
     SMT_CHOICE_ROW("field.name.adjustment.mode", "none", OPT_INTERNAL | OPT_ANY_CASE, OPT_LOW,

@@ -57,7 +57,7 @@ static enum err configure(void **smt, const struct strmap *config, const char *c
     };
     bson_build_init(&s->build);
     strbuf_init(&s->text, 0);
-    s->documents = documents_new(false, NAME_AS_IS);
+    s->documents = documents_new(DOCUMENTS_AS_ARRAYS, NAME_AS_IS);
     s->expand = smt_flag(
         o, name_of(o, "collection.expand.json.payload", "table.expand.json.payload"), false);
     s->outbox.plain_ms = true;

@@ -25,7 +25,8 @@ void mongo_stop(struct mongo_world *w);
 /* A record of the batch; value NULL: a tombstone. id: the text in the key. */
 struct record *mongo_add(struct mongo_world *w, const char *id, const char *value);
 /* In a new batch through the transform; want: topic, schema and value of the key, " | ", those of the
- * value, headers; or "dropped", or the message. `schemas`: not without them. */
+ * value, headers; or "dropped", or the message, of which want may leave out what stands indented below the
+ * original's words. `schemas`: not without them. */
 void mongo_apply(struct mongo_world *w, const char *id, const char *value, bool schemas,
                  const char *want);
 

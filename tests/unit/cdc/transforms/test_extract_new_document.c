@@ -68,6 +68,16 @@ static void test_partial(void)
 
 #define INSERT(text) VALUE("\"" text "\"", "null", "c")
 
+/* What an error adds to the original's words. */
+#define WHERE(path) "\n\tin the field " path " of the record with the key 1 for the topic t\n\t"
+#define MIXED                                                                                      \
+    "io.debezium.DebeziumException: Array elements with different Bson types are not supported: "
+#define DIFFER(field)                                                                              \
+    "org.apache.kafka.connect.errors.DataException: Invalid value for field " field                \
+    ": documents in an array differ in its type"
+#define CURE "array.encoding=document takes arrays of any elements, as fields _0, _1 ..."
+#define WIDEN "weir.array.widen=true gives all numbers of an array one type; "
+
 static void test_arrays(void)
 {
     static const char *const rows[][2] = {
@@ -75,13 +85,14 @@ static void test_arrays(void)
          "{\"id\":1} | {\"a\":[null,\"x\",\"0123456789abcdef01234567\"]}"},
         {"{\\\"a\\\": [null, 1]}", "io.debezium.DebeziumException: Array elements with different "
                                    "Bson types are not supported: "
-                                   "[BsonNull, BsonInt32{value=1}]"},
-        {"{\\\"a\\\": [1, {\\\"b\\\": 1}, [2]]}", "io.debezium.DebeziumException: Array elements "
-                                                  "with different Bson types are not supported: "
-                                                  "[BsonInt32{value=1}, {\"b\": 1}, [2]]"},
+                                   "[BsonNull, BsonInt32{value=1}]" WHERE("a.1") CURE},
+        {"{\\\"a\\\": [1, {\\\"b\\\": 1}, [2]]}",
+         "io.debezium.DebeziumException: Array elements "
+         "with different Bson types are not supported: "
+         "[BsonInt32{value=1}, {\"b\": 1}, [2]]" WHERE("a.1") CURE},
         {"{\\\"a\\\": [[1], [\\\"x\\\"]]}", "io.debezium.DebeziumException: Array elements with "
                                             "different Bson types are not supported: "
-                                            "[BsonString{value='x'}]"},
+                                            "[BsonString{value='x'}]" WHERE("a.1.0") CURE},
         {"{\\\"a\\\": [[], [1]]}", "{\"id\":1} | {\"a\":[[],[1]]}"},
         {"{\\\"a\\\": [[], []]}", "{\"id\":1} | {\"a\":[[],[]]}"},
         {"{\\\"a\\\": [{}, {}]}", "{\"id\":1} | {\"a\":[{},{}]}"},
@@ -94,7 +105,7 @@ static void test_arrays(void)
         {"{\\\"a\\\": [{\\\"b\\\": {\\\"c\\\": 1}}, {\\\"b\\\": {\\\"c\\\": \\\"x\\\"}}]}",
          "org.apache.kafka.connect.errors.DataException: Invalid value for field c: documents in "
          "an array "
-         "differ in its type"},
+         "differ in its type" WHERE("a.0.b.c") CURE},
         {"{\\\"a\\\": [{\\\"$minKey\\\": 1}, 1], \\\"b\\\": {\\\"$undefined\\\": true}, \\\"c\\\": "
          "2}",
          "{\"id\":1} | {\"a\":[1],\"c\":2}"},
@@ -116,6 +127,132 @@ static void test_arrays(void)
         "\"a\"},{\"type\":\"struct\",\"fields\":[],\"optional\":true,\"name\":\"t.e\",\"field\":"
         "\"e\"}],\"optional\":false,\"name\":\"t\"} {\"a\":{\"_0\":1,\"_1\":{\"b\":{\"_0\":true}}},"
         "\"e\":{}}");
+}
+
+static void add_types(struct strbuf *out, const struct schema *s)
+{
+    static const char *const names[] = {[SCHEMA_INT32] = "int32 ",
+                                        [SCHEMA_INT64] = "int64 ",
+                                        [SCHEMA_FLOAT64] = "double ",
+                                        [SCHEMA_STRUCT] = "struct ",
+                                        [SCHEMA_ARRAY] = "array "};
+    strbuf_adds(out, names[s->type]);
+    if (s->type == SCHEMA_ARRAY)
+        add_types(out, s->value);
+    for (size_t i = 0; i < s->fields_count; i++) {
+        strbuf_addf(out, PRI_SL " ", ARG_SL(s->fields[i].name));
+        add_types(out, s->fields[i].schema);
+    }
+}
+
+/* want: the types of the elements of the array a, and its value. */
+static void shown(const char *config, const char *value, const char *want)
+{
+    struct mongo_world w;
+    struct strbuf got = STRBUF_INIT;
+    struct json_out_options o = {.null_to_default = false};
+    struct error e = {0};
+    mongo_start(&w, &smt_extract_new_document, config, "t");
+    struct record *r = mongo_add(&w, "1", value);
+    CHECK_OK(smt_extract_new_document.apply(w.state, &w.batch, r, &e));
+    CHECK_STR(e.msg, "");
+    if (r->value_schema) {
+        add_types(&got, r->value_schema->fields[0].schema->value);
+        CHECK_OK(
+            json_out_value(&got, r->value_schema->fields[0].schema, r->value.u.v[0], &o, NULL));
+    }
+    CHECK_STR(got.p, want);
+    strbuf_release(&got);
+    mongo_stop(&w);
+}
+
+/* weir.array.widen, and what is told without it. */
+static void test_widen(void)
+{
+    static const char *const rows[][3] = {
+        /* after, without the option, with it */
+        {"[1, {\\\"$numberLong\\\": \\\"5\\\"}]",
+         MIXED "[BsonInt32{value=1}, BsonInt64{value=5}]" WHERE("a.1") WIDEN CURE, "int64 [1,5]"},
+        {"[{\\\"$numberLong\\\": \\\"5\\\"}, 2.5, 1]",
+         MIXED "[BsonInt64{value=5}, BsonDouble{value=2.5}, BsonInt32{value=1}]" WHERE("a.1")
+             WIDEN CURE,
+         "double [5.0,2.5,1.0]"},
+        {"[2.5, 1]", MIXED "[BsonDouble{value=2.5}, BsonInt32{value=1}]" WHERE("a.1") WIDEN CURE,
+         "double [2.5,1.0]"},
+        {"[1, 2.5, 1, 2.5]",
+         MIXED "[BsonInt32{value=1}, BsonDouble{value=2.5}, BsonInt32{value=1}, "
+               "BsonDouble{value=2.5}]" WHERE("a.1") WIDEN CURE,
+         "double [1.0,2.5,1.0,2.5]"},
+        {"[[1], [], [2.5]]", MIXED "[BsonDouble{value=2.5}]" WHERE("a.2.0") WIDEN CURE,
+         "array double [[1.0],[],[2.5]]"},
+        {"[{\\\"p\\\": 1}, {\\\"p\\\": 2.5}, {\\\"p\\\": 3}]",
+         MIXED "{p=[Schema{INT32}, Schema{FLOAT64}]}" WHERE("a.1.p") WIDEN CURE,
+         "struct p double [{\"p\":1.0},{\"p\":2.5},{\"p\":3.0}]"},
+        {"[{\\\"p\\\": [1]}, {\\\"p\\\": [2.5]}]",
+         MIXED "{p=[Schema{ARRAY}, Schema{ARRAY}]}" WHERE("a.1.p") WIDEN CURE,
+         "struct p array double [{\"p\":[1.0]},{\"p\":[2.5]}]"},
+        {"[{\\\"p\\\": [[1]]}, {\\\"p\\\": [[2.5], [1]]}]",
+         MIXED "[BsonInt32{value=1}]" WHERE("a.1.p.1.0") WIDEN CURE,
+         "struct p array array double [{\"p\":[[1.0]]},{\"p\":[[2.5],[1.0]]}]"},
+        {"[{\\\"p\\\": {\\\"q\\\": 2.5}}, {\\\"p\\\": {\\\"q\\\": 1, \\\"r\\\": 1}}]",
+         DIFFER("q") WHERE("a.0.p.q") CURE,
+         "struct p struct q double r int32 [{\"p\":{\"q\":2.5,\"r\":null}},"
+         "{\"p\":{\"q\":1.0,\"r\":1}}]"},
+        {"[{\\\"p\\\": 1}, {\\\"p\\\": \\\"x\\\"}]",
+         MIXED "{p=[Schema{INT32}, Schema{STRING}]}" WHERE("a.1.p") CURE, NULL},
+        {"[1, 2.5, \\\"x\\\"]",
+         MIXED "[BsonInt32{value=1}, BsonDouble{value=2.5}, BsonString{value='x'}]" WHERE("a.1")
+             CURE,
+         MIXED "[BsonInt32{value=1}, BsonDouble{value=2.5}, BsonString{value='x'}]" WHERE("a.2")
+             CURE},
+        /* a decimal is a text, a null a text of no value */
+        {"[1, {\\\"$numberDecimal\\\": \\\"1.5\\\"}]",
+         MIXED "[BsonInt32{value=1}, BsonDecimal128{value=1.5}]" WHERE("a.1") CURE, NULL},
+        {"[null, 1]", MIXED "[BsonNull, BsonInt32{value=1}]" WHERE("a.1") CURE, NULL},
+        {"[{\\\"p\\\": {\\\"q\\\": 1}}, {\\\"p\\\": {\\\"r\\\": 2}}]",
+         "org.apache.kafka.connect.errors.DataException: q is not a valid field name" WHERE(
+             "a.0.p.q") CURE,
+         NULL},
+        {"[{\\\"$date\\\": 5}, {\\\"$numberLong\\\": \\\"5\\\"}]",
+         MIXED "[BsonDateTime{value=5}, BsonInt64{value=5}]" WHERE("a.1") CURE, NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char value[2048];
+        snprintf(value, sizeof value, VALUE("\"{\\\"a\\\": %s}\"", "null", "c"), rows[i][0]);
+        once("", "1", value, false, rows[i][1]);
+        once("weir.array.widen=false", "1", value, false, rows[i][1]);
+        if (!rows[i][2] || !strncmp(rows[i][2], "io.", 3))
+            once("weir.array.widen=true", "1", value, false, rows[i][rows[i][2] ? 2 : 1]);
+        else
+            shown("weir.array.widen=true", value, rows[i][2]);
+    }
+    /* keys too: relaxed JSON makes small longs int32 */
+    once("weir.array.widen=true", "{\"k\": [1, 3000000000]}", INSERT("{\\\"x\\\": 1}"), false,
+         "{\"id\":{\"k\":[1,3000000000]}} | {\"x\":1}");
+    once("array.encoding=document\nweir.array.widen=true", "1", INSERT("{\\\"a\\\": [1, 2.5]}"),
+         false, "{\"id\":1} | {\"a\":{\"_0\":1,\"_1\":2.5}}");
+}
+
+/* Where the original's words are long they give way. */
+static void test_long_refusal(void)
+{
+    struct mongo_world w;
+    struct error e = {0};
+    char value[8192], text[4001], path[301];
+    memset(text, 'x', sizeof text - 1);
+    memset(path, 'p', sizeof path - 1);
+    text[sizeof text - 1] = path[sizeof path - 1] = 0;
+    snprintf(value, sizeof value, VALUE("\"{\\\"%s\\\": [1, \\\"%s\\\"]}\"", "null", "c"), path,
+             text);
+    mongo_start(&w, &smt_extract_new_document, "", "t");
+    struct record *r = mongo_add(&w, "1", value);
+    CHECK(smt_extract_new_document.apply(w.state, &w.batch, r, &e) == E_INVALID);
+    CHECK(!strncmp(e.msg, MIXED "[BsonInt32{value=1}, BsonString{value='xxx",
+                   sizeof MIXED "[BsonInt32{value=1}, BsonString{value='xxx" - 1));
+    CHECK(strstr(e.msg, "x\n\tin the field ppp") != NULL);
+    CHECK(strstr(e.msg, "p... of the record with the key 1 for the topic t\n\t" CURE) != NULL);
+    CHECK(strlen(e.msg) < sizeof e.msg - 100);
+    mongo_stop(&w);
 }
 
 static void test_values(void)
@@ -248,6 +385,8 @@ static const struct test_case tests[] = {
     {"recorded", test_recorded},
     {"partial", test_partial},
     {"arrays", test_arrays},
+    {"widen", test_widen},
+    {"long refusal", test_long_refusal},
     {"values", test_values},
     {"old options", test_old_options},
     {"pass", test_pass},

@@ -1,6 +1,6 @@
 /* connect/file_source.c - the file source: reads a file line by line, waits for more. Partition
  * {"filename":F}, offset {"position":bytes read}. Without `file`: nothing to read in a server, so
- * the task is idle. A file that is not there yet is waited for. Thread: the task's. */
+ * the task is idle. A file that is not there yet is waited for, which is told once. Thread: the task's. */
 #include "connect/file_source.h"
 
 #include <errno.h>
@@ -57,6 +57,7 @@ struct file_task {
     struct slice topic;
     int64_t batch_size;
     int fd;
+    bool missed;          /* it was told that the file is not there */
     int64_t position;     /* of the first byte that is not in a record yet */
     struct strbuf buffer; /* bytes from position on */
     size_t seen;          /* of them without a line's end */
@@ -108,13 +109,28 @@ static enum err file_start(void **task, struct task_ctx *ctx, struct error *e)
     return err;
 }
 
-static bool open_file(struct file_task *t)
+/* fd stays -1 while the file is not there. E_IO: it is there and cannot be opened; the task fails of it, as
+ * the original does. */
+static enum err open_file(struct file_task *t, struct error *e)
 {
-    if (t->fd >= 0)
-        return true;
-    if (t->path)
-        t->fd = open(t->path, O_RDONLY | O_CLOEXEC);
-    return t->fd >= 0;
+    if (t->fd >= 0 || !t->path)
+        return E_OK;
+    t->fd = open(t->path, O_RDONLY | O_CLOEXEC);
+    if (t->fd < 0 && errno != ENOENT) {
+        error_sys(e, errno, "org.apache.kafka.connect.errors.ConnectException: opening %s",
+                  t->path);
+        error_hint(e, "weir must be allowed to read the file; then restart the task");
+        return E_IO;
+    }
+    if (t->fd < 0 && !t->missed)
+        LOG_WARN(
+            LOG_CONNECT_TASK,
+            "Couldn't find file %s for FileStreamSourceTask, sleeping to wait for it to be created",
+            t->path);
+    if (t->fd >= 0 && t->missed)
+        LOG_INFO(LOG_CONNECT_TASK, "the file %s is there now and is read", t->path);
+    t->missed = t->fd < 0;
+    return E_OK;
 }
 
 /* A line without its end: "\n", "\r\n" or "\r"; a "\r" at the very end may be half of "\r\n". */
@@ -172,8 +188,10 @@ static enum err take_lines(struct file_task *t, struct record_batch *out)
 static enum err file_poll(void *task, struct record_batch *out, struct error *e)
 {
     struct file_task *t = task;
-    enum err err = E_OK;
-    if (!open_file(t)) {
+    enum err err = open_file(t, e);
+    if (err)
+        return err;
+    if (t->fd < 0) {
         (void)task_sleep(t->ctx, IDLE_MS);
         return E_OK;
     }

@@ -30,6 +30,25 @@ def test_lines_become_records(weir, tmp_path):
     assert status == 200 and body["not.known"] == "1.5" and body["tasks.max"] == "1"
 
 
+def test_a_file_that_is_not_there_is_told_once_and_waited_for(weir, tmp_path):
+    source = tmp_path / "late.txt"
+    weir.create_connector("late", config(source, "late"))
+    wait_until(lambda: weir.log().count("Couldn't find file") > 0)
+    assert f"WARN  connect.task Couldn't find file {source} for FileStreamSourceTask, sleeping to wait for it to be created" in weir.log()
+    time.sleep(1)  # some polls
+    source.write_text("one\n")
+    assert values(weir, "late", 1) == ["one"]
+    assert weir.log().count("Couldn't find file") == 1
+    assert f"the file {source} is there now and is read" in weir.log()
+
+
+def test_a_file_that_cannot_be_opened_fails_the_task(weir, tmp_path):
+    (tmp_path / "plain").write_text("")
+    weir.create_connector("refused", config(tmp_path / "plain" / "x", "refused"))
+    task = wait_until(lambda: next((t for t in weir.rest("GET", "/connectors/refused/status")[1]["tasks"] if t["state"] == "FAILED"), None))
+    assert "x: Not a directory" in task["trace"] and "\tweir must be allowed to read the file" in task["trace"]
+
+
 def test_default_converter_writes_schemas(weir, tmp_path):
     source = tmp_path / "in.txt"
     source.write_text('with "quotes"\n')

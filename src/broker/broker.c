@@ -16,6 +16,7 @@
 #include "broker/metrics_view.h"
 #include "broker/partition_life.h"
 #include "broker/security/quota.h"
+#include "broker/security/tls.h"
 #include "broker/topic.h"
 #include "broker/txn/txn_coord.h"
 
@@ -302,6 +303,8 @@ static void fill_infos(struct broker *b)
                                                     .port = l->port,
                                                     .advertised = l->adv_text,
                                                     .node_id = l->node_id};
+        b->infos[i].guarded =
+            l->sasl || (l->tls && tls_requires_certificate(l->tls)) || b->security.acls;
     }
 }
 

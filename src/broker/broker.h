@@ -127,6 +127,7 @@ struct broker_listener_info {
     int port;               /* bound */
     const char *advertised; /* "localhost:9092": what a client on this machine is told */
     int32_t node_id;
+    bool guarded; /* clients prove who they are, or an authorizer says what ANONYMOUS may */
 };
 const struct broker_listener_info *broker_listeners(const struct broker *b, size_t *count);
 

@@ -26,6 +26,7 @@
 #include "base/pool.h"
 #include "base/sdnotify.h"
 #include "broker/broker.h"
+#include "cli/exposure.h"
 #include "cli/listen_address.h"
 #include "connect/connect.h"
 #include "web/web.h"
@@ -47,7 +48,8 @@ struct runtime {
     struct metrics_server *metrics[METRICS_PORTS_MAX];
     size_t metrics_count;
     struct listen_claims claims;
-    char **allowed_hosts; /* ends with NULL */
+    enum exposure_option listen_option; /* that gave the broker's listeners */
+    char **allowed_hosts;               /* ends with NULL */
     struct runtime_addresses where;
 };
 
@@ -186,8 +188,10 @@ static enum err start_broker(struct runtime *r, struct server_config *c, struct 
     if (!err && c->o.lab_brokers.n)
         err = broker_config_set(&c->broker, SL("lab.brokers"), c->o.lab_brokers, e);
     const char *option = "listeners";
+    r->listen_option = EXPOSURE_LISTENERS;
     if (!err && !strmap_has(&c->broker.values.texts, SL("listeners"))) {
         option = "--kafka-listen";
+        r->listen_option = EXPOSURE_KAFKA;
         struct http_listen at;
         err = listen_address_parse(c->o.kafka_listen, &at, e);
         if (!err) {
@@ -207,6 +211,22 @@ static enum err start_broker(struct runtime *r, struct server_config *c, struct 
     r->where.kafka_port = n ? l[0].port : 0;
     snprintf(r->where.kafka, sizeof r->where.kafka, "%s", n ? l[0].advertised : "");
     return claim_listeners(r, option, e);
+}
+
+/* option: what gave the broker's listeners. */
+static void tell_exposure(const struct runtime *r, enum exposure_option option,
+                          const struct http_listen *rest, const struct http_listen *web)
+{
+    struct exposure x = EXPOSURE_INIT;
+    size_t n;
+    const struct broker_listener_info *l = broker_listeners(r->broker, &n);
+    for (size_t i = 0; i < n; i++)
+        if (!l[i].guarded)
+            exposure_add(&x, "Kafka", option, l[i].host, l[i].port);
+    exposure_add(&x, "Connect", EXPOSURE_CONNECT, rest->host, rest->port);
+    exposure_add(&x, "the web page", EXPOSURE_WEB, web->host, web->port);
+    exposure_tell(&x);
+    exposure_release(&x);
 }
 
 static void url_of(const struct http_listen *at, char *out, size_t room)
@@ -271,6 +291,7 @@ static enum err start_http(struct runtime *r, struct server_config *c,
         return err;
     url_of(&web, r->where.web, sizeof r->where.web);
     r->where.web_port = web.port;
+    tell_exposure(r, r->listen_option, &rest, &web);
     return start_metrics(r, c->o.metrics_listen, e);
 }
 

@@ -48,6 +48,33 @@ def test_settings_that_look_like_known_ones_are_warned_of(tmp_path):
         assert re.search(r" INFO  main settings without a meaning here are ignored: zookeeper.connect$", w.log(), re.M)
 
 
+def exposed(*options):
+    with Weir(*options) as w:
+        return re.findall(r" WARN  main everyone in the network can use (.*)", w.log())
+
+
+def test_what_the_network_reaches_is_warned_of_once():
+    assert exposed() == []
+    assert exposed("--web-listen", "localhost:0", "--kafka-listen", "[::1]:0", "--metrics-listen", "0.0.0.0:0") == []
+    all_open, = exposed("--kafka-listen", ":0", "--connect-listen", "0.0.0.0:0", "--web-listen", "[::]:0")
+    assert re.match(r"Kafka on 0\.0\.0\.0:\d+, Connect on 0\.0\.0\.0:\d+, the web page on \[::\]:\d+: nobody is asked for a password\. "
+                    r"For this machine alone: --kafka-listen 127\.0\.0\.1:9092, --connect-listen 127\.0\.0\.1:8083, "
+                    r"--web-listen 127\.0\.0\.1:8080; in a container publish the ports as -p 127\.0\.0\.1:9092:9092 or not at all\.", all_open)
+    web, = exposed("--web-listen", "0.0.0.0:0")
+    assert web.startswith("the web page on 0.0.0.0:") and "Kafka" not in web and "--connect-listen" not in web
+
+
+def test_a_listener_that_asks_who_it_is_is_not_open():
+    plain = "org.apache.kafka.common.security.plain.PlainLoginModule required user_a=\"b\";"
+    listeners = ("--set", "listeners=PLAINTEXT://127.0.0.1:0,SASL://:0", "--set", "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT",
+                 "--set", "sasl.enabled.mechanisms=PLAIN", "--set", f"listener.name.sasl.plain.sasl.jaas.config={plain}")
+    assert exposed(*listeners) == []
+    text, = exposed(*listeners, "--set", "listeners=PLAINTEXT://0.0.0.0:0,SASL://:0")
+    assert re.match(r"Kafka on 0\.0\.0\.0:\d+: nobody .* For this machine alone: listeners=PLAINTEXT://127\.0\.0\.1:9092; ", text)
+    assert exposed(*listeners, "--set", "listeners=PLAINTEXT://0.0.0.0:0,SASL://:0",
+                   "--set", "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer", "--set", "super.users=User:a") == []
+
+
 @pytest.mark.parametrize("arguments, words", [
     (["nonsense"], "there is no command 'nonsense'"),
     (["server", "--data-dri", "x"], "data-dir"),

@@ -454,6 +454,11 @@ bool tls_attach(struct conn *c, struct tls_context *context)
     return true;
 }
 
+bool tls_requires_certificate(const struct tls_context *t)
+{
+    return slice_ieq(t->o.client_auth, SL("required"));
+}
+
 const char *tls_server_name(const struct conn *c)
 {
     const struct tls_conn *t = c->ops == &tls_ops ? c->transport : NULL;

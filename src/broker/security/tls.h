@@ -36,6 +36,7 @@ void tls_context_free(struct tls_context *t); /* after its connections; NULL all
 
 /* Puts TLS below a connection that was just opened. False: no memory. */
 bool tls_attach(struct conn *c, struct tls_context *t) MUST_CHECK;
+bool tls_requires_certificate(const struct tls_context *t); /* of clients */
 /* The name that the client asked for (SNI), or NULL. */
 const char *tls_server_name(const struct conn *c);
 

@@ -134,6 +134,43 @@ static void warn_values(const struct strmap *out)
             "Deprecated field 'mongodb.connection.string.shard.params' is used; it is ignored");
 }
 
+/* Old options that are no mere names of others; the check refuses some values of them. */
+static void warn_old_form(const struct strmap *config, struct slice key, struct slice value)
+{
+    static const struct {
+        const char *name, *truth; /* of a boolean: the value that means something; NULL: any */
+        const char *now;          /* NULL: nothing */
+    } rows[] = {
+        {"mongodb.hosts", NULL, "'mongodb.connection.string'"},
+        {"mongodb.members.auto.discover", "false",
+         "directConnection=true in 'mongodb.connection.string'"},
+        {"sanitize.field.names", "true", "'field.name.adjustment.mode=avro'"},
+        {"mongodb.connection.mode", NULL, NULL},
+        {"mongodb.poll.interval.sec", NULL, NULL},
+        {"connect.backoff.initial.delay.ms", NULL, NULL},
+        {"connect.backoff.max.delay.ms", NULL, NULL},
+        {"connect.max.attempts", NULL, NULL},
+    };
+    size_t i = 0;
+    while (i < ARRAY_LEN(rows) && !slice_eq_c(key, rows[i].name))
+        i++;
+    value = slice_trim(value);
+    if (i == ARRAY_LEN(rows) || !value.n)
+        return;
+    bool beside = i == 0 && slice_trim(strmap_get_c(config, "mongodb.connection.string")).n;
+    if (beside)
+        LOG_WARN(LOG_CDC_MONGO,
+                 "Configuration property 'mongodb.hosts' is ignored: its form of today, "
+                 "'mongodb.connection.string', is given");
+    else if (rows[i].now && (!rows[i].truth || slice_ieq(value, slice_cstr(rows[i].truth))))
+        LOG_WARN(LOG_CDC_MONGO, "Configuration property '%s' is deprecated; using it as %s",
+                 rows[i].name, rows[i].now);
+    else
+        LOG_WARN(LOG_CDC_MONGO,
+                 "Configuration property '%s' is deprecated and has no effect: delete it",
+                 rows[i].name);
+}
+
 void mongo_options_canonical(const struct strmap *config, bool warn, struct strmap *out)
 {
     strmap_init(out);
@@ -142,8 +179,10 @@ void mongo_options_canonical(const struct strmap *config, bool warn, struct strm
         struct slice now = renamed_to(key);
         if (slice_is_null(now)) {
             strmap_set(out, key, value);
-            if (warn)
+            if (warn) {
                 warn_unknown(key);
+                warn_old_form(config, key, value);
+            }
             continue;
         }
         if (strmap_has(config, now))

@@ -1,6 +1,7 @@
 /* Option rows, old names, values. SPEC: cdc-mongodb 2 */
 #include "cdc/mongodb/options.h"
 
+#include "base/log_tap.h"
 #include "helpers.h"
 
 static void put(struct strmap *m, const char *name, const char *value)
@@ -123,11 +124,72 @@ static void test_load(void)
     mongo_options_release(&o);
 }
 
+static char told[400];
+static int told_count;
+
+static void on_warning(enum log_level level, const struct log_ctx *ctx, const char *text)
+{
+    (void)level, (void)ctx;
+    snprintf(told, sizeof told, "%s", text);
+    told_count++;
+}
+
+/* What the log says of these options, in one line; "": nothing. */
+static void check_told(const char *const *pairs, const char *want)
+{
+    struct strmap in, out;
+    strmap_init(&in);
+    for (; *pairs; pairs += 2)
+        put(&in, pairs[0], pairs[1]);
+    told[0] = 0;
+    told_count = 0;
+    log_tap(on_warning);
+    mongo_options_canonical(&in, true, &out);
+    log_tap(NULL);
+    CHECK_STR(told, want);
+    CHECK_INT(told_count, *want ? 1 : 0);
+    strmap_release(&in);
+    strmap_release(&out);
+}
+
+#define TOLD(want, ...) check_told((const char *const[]){__VA_ARGS__, NULL}, want)
+#define PROPERTY(name) "Configuration property '" name "' is "
+
+static void test_old_names_are_told(void)
+{
+    TOLD(PROPERTY("mongodb.name") "deprecated; using it as 'topic.prefix'", "mongodb.name", "x");
+    TOLD(PROPERTY("mongodb.hosts") "deprecated; using it as 'mongodb.connection.string'",
+         "mongodb.hosts", "rs0/a:1");
+    TOLD(PROPERTY(
+             "mongodb.hosts") "ignored: its form of today, 'mongodb.connection.string', is given",
+         "mongodb.hosts", "rs0/a:1", "mongodb.connection.string", "mongodb://b:1/");
+    TOLD(PROPERTY(
+             "mongodb.members.auto.discover") "deprecated; using it as directConnection=true in "
+                                              "'mongodb.connection.string'",
+         "mongodb.members.auto.discover", " False ");
+    TOLD(PROPERTY("mongodb.members.auto.discover") "deprecated and has no effect: delete it",
+         "mongodb.members.auto.discover", "true");
+    TOLD(PROPERTY(
+             "sanitize.field.names") "deprecated; using it as 'field.name.adjustment.mode=avro'",
+         "sanitize.field.names", "true");
+    TOLD(PROPERTY("initial.sync.max.threads") "deprecated; using it as 'snapshot.max.threads'",
+         "initial.sync.max.threads", "2");
+    static const char *const retired[] = {"mongodb.connection.mode", "mongodb.poll.interval.sec",
+                                          "connect.backoff.initial.delay.ms",
+                                          "connect.backoff.max.delay.ms", "connect.max.attempts"};
+    for (size_t i = 0; i < ARRAY_LEN(retired); i++) {
+        char want[200];
+        snprintf(want, sizeof want, PROPERTY("%s") "deprecated and has no effect: delete it",
+                 retired[i]);
+        TOLD(want, retired[i], "1");
+    }
+    TOLD("", "mongodb.hosts", " ", "mongodb.connection.string", "mongodb://b:1/");
+    TOLD("", "topic.prefix", "x", "mongodb.connection.string", "mongodb://b:1/");
+}
+
 static const struct test_case tests[] = {
-    {"rows", test_rows},
-    {"old hosts", test_old_hosts},
-    {"old names", test_old_names},
-    {"load", test_load},
-    {NULL, NULL},
+    {"rows", test_rows},           {"old hosts", test_old_hosts},
+    {"old names", test_old_names}, {"old names are told", test_old_names_are_told},
+    {"load", test_load},           {NULL, NULL},
 };
 const struct test_suite test_mongo_options = {"cdc/mongodb/options", tests};

@@ -2,9 +2,9 @@
 #include "cdc/mongodb/diagnose.h"
 
 #include <stdarg.h>
-#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/container.h"
 #include "base/mem.h"
 
 #define LIMIT_MS 3000
@@ -72,11 +72,6 @@ static bool is_loopback(const struct mongo_host *h)
            strcmp(h->name, "::1") == 0;
 }
 
-static bool in_container(void)
-{
-    return access("/.dockerenv", F_OK) == 0 || access("/run/.containerenv", F_OK) == 0;
-}
-
 /* --- nobody answers ----------------------------------------------------------------------------- */
 
 static const char *state_text(const struct mongo_probe *p)
@@ -105,11 +100,13 @@ static void unreachable(const struct mongo_probe *seeds, size_t count, struct mo
     }
     fact(v, FINDING_UNREACHABLE, "no MongoDB server answers at %s", b.p);
     v->seed = seeds[0].host;
-    if (loopback && in_container())
-        cure(v, "connection string",
-             "weir runs in a container, where %s is the container itself: name the server "
-             "host.docker.internal:%u, or by its service in the compose file",
-             seeds[0].host.name, seeds[0].host.port);
+    if (loopback && container_around(""))
+        cure(v, "connection string, or a shell where MongoDB runs",
+             "weir runs in a container, where %s is the container itself: name the server by its "
+             "service in the compose file, or host.docker.internal:%u for one on the host. If "
+             "MongoDB runs in this container, too, it is not started: mongod --replSet %s "
+             "--bind_ip_all --port %u",
+             seeds[0].host.name, seeds[0].host.port, DEFAULT_SET, seeds[0].host.port);
     else if (nameless)
         cure(v, "a shell", "getent hosts %s || echo '<address>  %s' | sudo tee -a /etc/hosts",
              seeds[0].host.name, seeds[0].host.name);

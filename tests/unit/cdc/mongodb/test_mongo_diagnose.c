@@ -2,6 +2,7 @@
  * tests/live/mongodb/test_mongo_doctor.py. SPEC: cdc-mongodb 3.4 */
 #include "cdc/mongodb/diagnose.h"
 
+#include "base/container.h"
 #include "helpers.h"
 
 static struct mongo_target target;
@@ -77,6 +78,27 @@ static void test_election(void)
     CHECK_ERR(mongo_verdict_error(&verdict, &e), E_IO);
 }
 
+/* In a container there are two guesses, elsewhere one. */
+static void test_nobody_on_localhost(void)
+{
+    struct mongo_probe p = silent("localhost:27018", PROBE_REFUSED, "Connection refused");
+    int inside = container_around("");
+    aim("mongodb://localhost:27018/?replicaSet=rs0");
+    CHECK_INT(judge(&p, 1, NULL, 0), FINDING_UNREACHABLE);
+    CHECK_STR(verdict.fact, "no MongoDB server answers at localhost:27018 (Connection refused)");
+    CHECK_INT(strstr(verdict.cure, "is the container itself: name the server by its service") !=
+                  NULL,
+              inside);
+    CHECK_INT(strstr(verdict.cure, "host.docker.internal:27018 for one on the host") != NULL,
+              inside);
+    CHECK(strstr(verdict.cure, "mongod --replSet rs0 --bind_ip_all --port 27018") != NULL);
+    p = silent("db:27018", PROBE_REFUSED, "Connection refused");
+    aim("mongodb://db:27018/?replicaSet=rs0");
+    CHECK_INT(judge(&p, 1, NULL, 0), FINDING_UNREACHABLE);
+    CHECK(!strstr(verdict.cure, "container"));
+    CHECK(strstr(verdict.cure, "is mongod running") != NULL);
+}
+
 static void test_lost_primary(void)
 {
     /* Others can be reached, the primary cannot: its name is what is wrong. */
@@ -112,6 +134,7 @@ static const struct test_case tests[] = {
     {"fine", test_fine},
     {"old", test_old},
     {"election", test_election},
+    {"nobody on localhost", test_nobody_on_localhost},
     {"lost primary", test_lost_primary},
     {"credentials", test_credentials},
     {NULL, NULL},

@@ -12,10 +12,12 @@
 
 #include "base/base.h"
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "cli/runtime.h"
 #include "cli/server.h"
 #include "connect/connect.h"
+#include "connect/herder.h"
 
 struct command_line {
     const char *name; /* "connect-distributed" */
@@ -81,13 +83,50 @@ static enum err background_log(struct server_config *c, const char *file, struct
     return err;
 }
 
+static bool is_in(const json_t *names, const char *name)
+{
+    size_t i;
+    json_t *x;
+    json_array_foreach(names, i, x) if (strcmp(json_string_value(x), name) == 0) return true;
+    return false;
+}
+
+/* Kafka's standalone worker has no memory of connectors: who expects that must be told of those that come
+ * out of the data directory. */
+static void tell_remembered(const struct runtime *r, const json_t *before, const json_t *given)
+{
+    const struct runtime_addresses *at = runtime_addresses(r);
+    struct strbuf text = STRBUF_INIT;
+    const char *first = NULL;
+    size_t i;
+    json_t *x;
+    json_array_foreach(before, i, x)
+    {
+        if (is_in(given, json_string_value(x)))
+            continue;
+        strbuf_addf(&text, "%s%s", first ? ", " : "", json_string_value(x));
+        first = first ? first : json_string_value(x);
+    }
+    if (first)
+        LOG_INFO(LOG_MAIN,
+                 "connectors of an earlier start are there, too: %s. To leave them out: curl -X "
+                 "DELETE %s/connectors/%s, or another directory than %s by --data-dir",
+                 text.p, at->connect, first, at->data_dir);
+    strbuf_release(&text);
+}
+
 /* What connect-standalone does after the start. */
 static enum err add_connectors(struct runtime *r, void *arg, struct error *e)
 {
     char **file = arg;
+    json_t *before = herder_list(connect_herder(runtime_connect(r))), *given = json_array();
     enum err err = E_OK;
     for (; *file && !err; file++)
-        err = connect_add_file(runtime_connect(r), *file, e);
+        err = connect_add_file(runtime_connect(r), *file, given, e);
+    if (!err)
+        tell_remembered(r, before, given);
+    json_decref(before);
+    json_decref(given);
     return err;
 }
 
@@ -120,7 +159,7 @@ static int run(struct command_line *l, int argc, char **argv, const char *usage,
     const struct server_run how = {.plugins = plugins,
                                    .daemon = l->daemon,
                                    .command = l->name,
-                                   .started = add_connectors,
+                                   .started = takes_connectors ? add_connectors : NULL,
                                    .arg = l->connectors};
     return server_run(&c, &how);
 }

@@ -42,9 +42,11 @@ struct herder *connect_herder(struct connect *c);
  * "WARN", "task": 0, "text": "..."}]. New reference. Thread: any. */
 json_t *connect_recent(struct slice connector);
 /* What connect-standalone does with a file: properties, the JSON body of POST /connectors, or a bare
- * JSON configuration. Makes the connector or changes it. Thread: any but loops (blocks on databases).
+ * JSON configuration. Makes the connector or changes it. Its name is added to names, if that is not NULL.
+ * Thread: any but loops (blocks on databases).
  * E_INVALID: the message begins with the path and may have several lines. */
-enum err connect_add_file(struct connect *c, const char *path, struct error *e) MUST_CHECK;
+enum err connect_add_file(struct connect *c, const char *path, json_t *names,
+                          struct error *e) MUST_CHECK;
 extern const struct db_migrations connect_migrations;
 /* Tables of all connectors in the plugin arrays, for db_open: appended to out (NULL-terminated). */
 size_t connect_plugin_migrations(const struct connect_plugins *const *plugins,

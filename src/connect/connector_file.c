@@ -3,6 +3,7 @@
 #include "connect/connect.h"
 
 #include "base/fs.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "connect/herder.h"
 #include "connect/rest/rest.h"
@@ -50,7 +51,7 @@ static enum err submit(struct connect *c, const struct described *d, struct slic
     return err;
 }
 
-enum err connect_add_file(struct connect *c, const char *path, struct error *e)
+enum err connect_add_file(struct connect *c, const char *path, json_t *names, struct error *e)
 {
     struct strbuf text = STRBUF_INIT;
     struct create_request request = {.config = STRMAP_INIT};
@@ -72,6 +73,8 @@ enum err connect_add_file(struct connect *c, const char *path, struct error *e)
     }
     if (!err)
         err = submit(c, &d, name, e);
+    if (!err && names)
+        (void)json_array_append_new(names, json_slice(name));
     if (err)
         (void)error_wrap(e, "%s", path);
     mem_wipe(text.p, text.n);

@@ -118,6 +118,20 @@ def test_standalone_with_connectors(place):
     assert done.returncode == 0, done.stderr
     assert place.ask("/connectors/local-file-source/config")["topic"] == "changed"
     assert sorted(place.ask("/connectors")) == ["bare", "local-file-source", "sink"]
+    told = re.findall(" INFO  main (connectors of an earlier start.*)", (place.path / "data/connectStandalone.out").read_text())
+    first, second = told[0].split(": ")[1].split(".")[0].split(", ")
+    assert {first, second} == {"bare", "sink"}
+    assert told == [f"connectors of an earlier start are there, too: {first}, {second}. To leave them out: curl -X DELETE "
+                    f"http://127.0.0.1:{place.port}/connectors/{first}, or another directory than {place.path}/data by --data-dir"]
+    place.end()
+    # Neither is a connector told that is named, nor any of a distributed worker, whose connectors always stay.
+    for command in (("connect-standalone", "-daemon", place.worker("connect-standalone.properties"), source, sink, bare), ("connect-distributed.sh", "-daemon", place.worker())):
+        done = place.run(*command)
+        assert done.returncode == 0, done.stderr
+        assert sorted(place.ask("/connectors")) == ["bare", "local-file-source", "sink"]
+        place.end()
+    assert "earlier start" not in (place.path / "data/connectDistributed.out").read_text()
+    assert (place.path / "data/connectStandalone.out").read_text().count("earlier start") == 1
 
 
 def test_what_is_wrong_is_told(place):

@@ -376,15 +376,17 @@ void check_first_binlog(struct mysql_conn *c)
     mysql_result_end(&r);
 }
 
+bool check_same_id(const struct error *e) /* 1236: MySQL, 4052: MariaDB */
+{
+    return (e->sys == 1236 || e->sys == 4052) && strstr(e->msg, "same server_uuid/server_id");
+}
+
 void check_dump_hint(struct error *e)
 {
     static const struct {
         int code;
         const char *text, *hint;
     } rows[] = {
-        {1236, "same server_uuid/server_id",
-         "another reader of this server uses the same number: give this connector another "
-         "database.server.id"},
         {1236, "max_allowed_packet",
          "SET GLOBAL max_allowed_packet=1073741824; then restart the connector"},
         {1236, "",
@@ -393,6 +395,11 @@ void check_dump_hint(struct error *e)
          "both take a new snapshot"},
         {1227, "", "GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* to the connector's user"},
     };
+    if (check_same_id(e)) {
+        error_hint(e, "another reader of this server uses the same number: give this connector "
+                      "another database.server.id");
+        return;
+    }
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (e->sys == rows[i].code && strstr(e->msg, rows[i].text)) {
             error_hint(e, "%s", rows[i].hint);

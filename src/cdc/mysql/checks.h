@@ -33,6 +33,8 @@ enum err check_gtid_mode(struct mysql_conn *c, bool *on, struct error *e) MUST_C
 
 /* Warns when binlogs are missing or begin late; for starts without a stored position. */
 void check_first_binlog(struct mysql_conn *c);
+/* The server threw a reader out because another one has its number. */
+bool check_same_id(const struct error *e);
 /* Why a server refuses its binlog, and the cure, as hint of its error. */
 void check_dump_hint(struct error *e);
 

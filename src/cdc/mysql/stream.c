@@ -188,7 +188,8 @@ static enum err connection_fault(struct stream *s, enum err rc, struct error *e)
     }
     if (server && e->sys != 1053 && e->sys != 1158 && e->sys != 1159 && e->sys != 1160 &&
         e->sys != 1161) {
-        check_dump_hint(e);
+        if (!check_same_id(e) || !neighbours_hint(&s->t->neighbour, e))
+            check_dump_hint(e);
         return failure_from_server(e, rc,
                                    e->sys == 1227   ? "42000"
                                    : e->sys == 1045 ? "28000"

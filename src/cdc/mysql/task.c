@@ -59,6 +59,8 @@ static enum err task_init(struct mysql_task *t, struct task_ctx *ctx, enum mysql
     rc = mysql_access_init(&t->access, &t->o, e);
     if (rc)
         return rc;
+    neighbours_warn(slice_cstr(ctx->connector), &t->o);
+    neighbours_join(&t->neighbour, ctx->connector, &t->o);
     t->topic = slice_dup(t->o.topic_prefix);
     mysql_partition_print(t->o.topic_prefix, &t->partition);
     source_info_init(&t->em.source, f, t->o.topic_prefix);
@@ -86,6 +88,7 @@ static void task_stop(void *task)
     struct mysql_task *t = task;
     if (!t)
         return;
+    neighbours_leave(&t->neighbour);
     snapshot_free(t->snapshot);
     stream_free(t->stream);
     signals_free(t->signals);

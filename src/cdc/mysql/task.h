@@ -18,6 +18,7 @@
 #include "cdc/mysql/emit.h"
 #include "cdc/mysql/gtid_filter.h"
 #include "cdc/mysql/history.h"
+#include "cdc/mysql/neighbours.h"
 #include "cdc/mysql/offset.h"
 #include "cdc/mysql/options.h"
 #include "cdc/mysql/schema.h"
@@ -42,6 +43,7 @@ struct mysql_task {
     struct gtid_filter gtid_filter;
     struct schema_change_schemas change_schemas;
     struct value_env env;
+    struct neighbour neighbour;
     struct history history;
     bool history_open;
     struct mysql_access access;

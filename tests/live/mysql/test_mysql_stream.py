@@ -338,16 +338,23 @@ def test_an_idle_connection_stays(server, weir):
 
 
 def test_two_connectors_with_one_server_id(server, weir):
-    """Told with its reason, and nothing is lost once the second one is gone or has another id."""
+    """Told with its reason and the other's name, and nothing is lost once the second one is gone or has another id."""
     name = fresh(server, "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(600))")
     start(weir, server, name)
-    other = {**server.connector(f"{name}b", database_include_list=name)}
+    other = {**server.connector(f"{name}b", database_include_list=name), "name": f"{name}b"}
+    warning = f"connectors '{name}b' and '{name}' read 127.0.0.1:{server.port} with the same database.server.id"
+    status, answer = weir.rest("PUT", "/connector-plugins/" + other["connector.class"].rsplit(".", 1)[1] + "/config/validate", other)
+    assert (status, answer["error_count"]) == (200, 0)
+    assert warning in weir.log()
     weir.create_connector(f"{name}b", other)
 
     def told():
-        states = [weir.rest("GET", f"/connectors/{n}/status")[1] for n in (name, f"{name}b")]
-        traces = [t.get("trace", "") for s in states for t in s["tasks"]]
-        return any(" with the same server_uuid/server_id " in t for t in traces)
+        for own, of in ((name, f"{name}b"), (f"{name}b", name)):
+            for task in weir.rest("GET", f"/connectors/{own}/status")[1]["tasks"]:
+                trace = task.get("trace", "")
+                if " with the same server_uuid/server_id " in trace:
+                    return f"connector '{of}' of this worker reads with database.server.id" in trace or pytest.fail(trace)
+        return False
     session(server, name, ["INSERT INTO t VALUES (0, 'a')"])
     try:
         wait_until(told, 30)
@@ -356,6 +363,15 @@ def test_two_connectors_with_one_server_id(server, weir):
     weir.rest("POST", f"/connectors/{name}/restart?includeTasks=true&onlyFailed=true")
     session(server, name, ["INSERT INTO t VALUES (1, 'b')"])
     assert [r["id"] for _, r in rows(weir, name, 2)] == [0, 1]
+
+
+def test_two_connectors_with_one_prefix(server, weir):
+    name = fresh(server, "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(600))")
+    start(weir, server, name)
+    other = {**server.connector(name, database_include_list=name), "name": f"{name}b", "database.server.id": "4711"}
+    weir.rest("PUT", "/connector-plugins/" + other["connector.class"].rsplit(".", 1)[1] + "/config/validate", other)
+    assert f"connectors '{name}b' and '{name}' have the same topic.prefix" in weir.log()
+    assert f"connectors '{name}b' and '{name}' read" not in weir.log()
 
 
 # --- statements ------------------------------------------------------------------------------------------------------

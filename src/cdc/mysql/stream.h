@@ -122,7 +122,13 @@ void stream_unit_begins(struct stream *s, const struct record_batch *b);
 /* True: the fault was the torn end of a file, and the next dump goes on behind it. */
 bool stream_passes_torn(struct stream *s, struct record_batch *b,
                         const struct error *fault) MUST_CHECK;
-/* One decoded event. */
+/* stream_conn.c: opens the dump at the restart point; closes it. */
+enum err stream_open(struct stream *s, struct error *e) MUST_CHECK;
+void stream_close(struct stream *s);
+/* The connection failed, and is closed: E_AGAIN: it may pass, and is opened again at a later poll; else it ends
+ * the task, and the message is its trace. SPEC: cdc-mysql 2.6 */
+enum err stream_fault(struct stream *s, enum err rc, struct error *e) MUST_CHECK;
+/* stream_event.c: one decoded event. */
 enum err stream_event(struct stream *s, const struct mysql_event *ev, struct record_batch *b,
                       struct error *e) MUST_CHECK;
 /* Rows events. SPEC: cdc-mysql 4.2, 4.7 */

@@ -61,6 +61,14 @@ void *xcalloc(size_t count, size_t size)
     return p;
 }
 
+void *xcalloc_aligned(size_t align, size_t size)
+{
+    void *p = size <= PTRDIFF_MAX ? aligned_alloc(align, size) : NULL;
+    if (UNLIKELY(!p))
+        no_memory(size);
+    return memset(p, 0, size);
+}
+
 void *xrealloc(void *p, size_t n)
 {
     void *q = n <= PTRDIFF_MAX ? realloc(p, n ? n : 1) : NULL;

@@ -102,7 +102,7 @@ static enum err run(struct mongo_cursor *c, struct slice command, bool more, str
         return mongo_fault(c->pool, c->client, NULL, &be, NULL, NULL, e);
     }
     libbson.append_int32(&opts, "serverId", -1, (int32_t)c->server);
-    c->reply = xcalloc(1, sizeof *c->reply);
+    c->reply = xcalloc_aligned(_Alignof(struct mongo_reply), sizeof *c->reply);
     bool ok = more ? libmongoc.client_command_with_opts(c->client, c->db, &doc, NULL, &opts,
                                                         &c->reply->bson, &be)
                    : libmongoc.client_read_command_with_opts(c->client, c->db, &doc, NULL, &opts,

@@ -213,6 +213,10 @@ enum err bson_check(struct slice doc, struct error *e)
 
 void bson_walk_init(struct bson_walk *w, struct slice doc)
 {
+    if (UNLIKELY(!doc.p)) {
+        *w = (struct bson_walk){0};
+        return;
+    }
     w->at = doc.p + 4;
     w->end = doc.p + doc.n - 1;
 }

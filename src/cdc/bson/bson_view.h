@@ -47,6 +47,7 @@ enum err bson_check(struct slice doc, struct error *e) MUST_CHECK;
 struct bson_walk {
     const char *at, *end;
 };
+/* The null slice has no members: what bson_doc gives for an item of another kind. */
 void bson_walk_init(struct bson_walk *w, struct slice doc);
 bool bson_walk_next(struct bson_walk *w, struct bson_item *out);
 /* The first member of that name; false: none. */

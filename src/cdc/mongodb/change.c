@@ -173,6 +173,10 @@ enum err change_read(struct slice event, struct change *out, struct error *e)
         return error_set(e, E_INVALID,
                          "a change event has no operationType: a stage of "
                          "cursor.pipeline removes it");
+    if (change_is_data(out) && !out->fragments && (!out->db.p || !out->coll.p))
+        return error_set(e, E_INVALID,
+                         "a change event has no ns.db or ns.coll: a stage of cursor.pipeline "
+                         "removes it");
     return E_OK;
 }
 

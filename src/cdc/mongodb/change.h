@@ -40,8 +40,8 @@ static inline bool change_is_data(const struct change *c)
 {
     return c->kind <= CHANGE_DELETE;
 }
-/* The event was checked (bson_check) with the answer it came in. E_INVALID: without `_id` or operationType, which a stage of
- * cursor.pipeline has taken out. */
+/* The event was checked (bson_check) with the answer it came in. E_INVALID: without `_id` or operationType, or (a change
+ * of data) without the names in `ns`, which a stage of cursor.pipeline has taken out. */
 enum err change_read(struct slice event, struct change *out, struct error *e) MUST_CHECK;
 
 /* --- split events ----------------------------------------------------------------------------- */

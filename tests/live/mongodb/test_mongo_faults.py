@@ -50,6 +50,18 @@ def test_a_stage_that_changes_the_position(client, db, stage):
         assert w.log().count("Snapshot completed") == 1
 
 
+@pytest.mark.parametrize("stage, told", [('{"$unset": "ns"}', "no ns.db or ns.coll"), ('{"$set": {"ns": "c"}}', "no ns.db or ns.coll"),
+                                         ('{"$unset": "ns.coll"}', "no ns.db or ns.coll"), ('{"$unset": "operationType"}', "no operationType"),
+                                         ('{"$set": {"documentKey": 1, "fullDocument": "x"}}', "no documentKey")])
+def test_a_stage_that_changes_what_an_event_is(client, db, stage, told):
+    with Weir() as w:
+        w.create_connector("e", db.connector("e", cursor_pipeline=f"[{stage}]"))
+        wait_until(lambda: "Reading change stream" in w.log())
+        client.e.c.insert_one({"_id": 2})
+        trace = wait_until(lambda: failed(w, "e"), 30)
+        assert told in trace and "a stage of cursor.pipeline removes it" in trace
+
+
 def test_a_lost_position_without_the_check(client, db):
     """The position is not looked at when the task starts, the stream cannot be opened there: one snapshot, after a pause."""
     client.l.c.insert_one({"_id": 1})

@@ -47,6 +47,24 @@ static void test_missing(void)
     add_id(&b, "82AA");
     CHECK_ERR(change_read(bson_build_finish(&b), &c, &e), E_INVALID);
     CHECK(strstr(e.msg, "operationType") != NULL);
+    for (int have = 0; have < 3; have++) { /* whose document it is has to be told whole */
+        bson_build_reset(&b);
+        add_id(&b, "82AA");
+        bson_build_text(&b, SL("operationType"), SL("insert"));
+        if (have == 1) {
+            bson_build_begin(&b, SL("ns"), BSON_DOCUMENT);
+            bson_build_text(&b, SL("db"), SL("d"));
+            bson_build_end(&b);
+        } else if (have == 2) {
+            bson_build_text(&b, SL("ns"), SL("d.c"));
+        }
+        CHECK_ERR(change_read(bson_build_finish(&b), &c, &e), E_INVALID);
+        CHECK(strstr(e.msg, "ns.coll") != NULL);
+    }
+    bson_build_reset(&b);
+    add_id(&b, "82AA");
+    bson_build_text(&b, SL("operationType"), SL("invalidate"));
+    CHECK_OK(change_read(bson_build_finish(&b), &c, &e));
     bson_build_release(&b);
 }
 

@@ -133,6 +133,17 @@ static struct slice keep(struct collection *x, struct strbuf *b)
     return text;
 }
 
+static struct slice utf8(struct collection *x, struct slice name)
+{
+    struct strbuf b = STRBUF_INIT;
+    if (slice_is_utf8(name))
+        return name;
+    strbuf_add_utf8(&b, name);
+    struct slice text = keep(x, &b);
+    strbuf_release(&b);
+    return text;
+}
+
 static struct slice head(struct collection *x, const struct schema *s, const struct json_form *form,
                          struct strbuf *b)
 {
@@ -155,11 +166,11 @@ static void make_texts(const struct collections *c, struct collection *x)
     strbuf_adds(&b, ",\"ts_ms\":");
     x->source = keep(x, &b);
     strbuf_adds(&b, ",\"db\":");
-    json_add_string(&b, x->db);
+    json_add_string(&b, x->source_db);
     strbuf_adds(&b, ",\"sequence\":null,\"ts_us\":");
     x->db_part = keep(x, &b);
     strbuf_adds(&b, ",\"collection\":");
-    json_add_string(&b, x->name);
+    json_add_string(&b, x->source_name);
     strbuf_adds(&b, ",\"ord\":");
     x->coll_part = keep(x, &b);
     strbuf_release(&b);
@@ -224,6 +235,8 @@ static struct collection *collection_new(struct collections *c, struct slice db,
     x->db = arena_dup(&x->arena, db);
     x->name = arena_dup(&x->arena, name);
     x->id = arena_dup(&x->arena, id);
+    x->source_db = utf8(x, x->db);
+    x->source_name = utf8(x, x->name);
     x->is_signals = mongo_filter_is_signals(c->o.filter, db, name);
     x->captured = mongo_filter_collection(c->o.filter, db, name);
     map_put(&c->by_id, x->id, x);

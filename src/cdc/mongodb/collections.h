@@ -46,7 +46,8 @@ enum mongo_update_field {
 };
 
 struct collection {
-    struct slice db, name, id; /* id: "db.name" */
+    struct slice db, name, id;           /* id: "db.name" */
+    struct slice source_db, source_name; /* as records tell them: the server's need not be UTF-8 */
     bool captured, is_signals;
     struct slice topic;
     const struct schema *key, *envelope;

@@ -424,10 +424,10 @@ static enum err source_value(struct mongo_emitter *em, struct record_batch *b,
     v[MONGO_SOURCE_NAME] = value_string(em->prefix);
     v[MONGO_SOURCE_TS_MS] = value_int(ev->source_ms);
     v[MONGO_SOURCE_SNAPSHOT] = value_string(ev->marker);
-    v[MONGO_SOURCE_DB] = value_string(c->db);
+    v[MONGO_SOURCE_DB] = value_string(c->source_db);
     v[MONGO_SOURCE_TS_US] = value_int(finer(ev->source_ms, 1000));
     v[MONGO_SOURCE_TS_NS] = value_int(finer(ev->source_ms, 1000000));
-    v[MONGO_SOURCE_COLLECTION] = value_string(c->name);
+    v[MONGO_SOURCE_COLLECTION] = value_string(c->source_name);
     v[MONGO_SOURCE_ORD] = value_int(ev->ord);
     if (ev->wall_ms != CHANGE_NO_TIME)
         v[MONGO_SOURCE_WALL] = value_int(ev->wall_ms);
@@ -533,7 +533,7 @@ enum err mongo_emit_change(struct mongo_emitter *em, struct record_batch *b, str
                    : change->has_time                ? (int64_t)change->seconds * 1000
                                                      : now_ms;
     if (UNLIKELY(em->transactions != NULL) &&
-        transactions_event(em->transactions, b, c->db, c->name, &ev.block))
+        transactions_event(em->transactions, b, c->source_db, c->source_name, &ev.block))
         return no_memory(e);
     bool tombstone = change->kind == CHANGE_DELETE && em->tombstones;
     enum err rc = emit(em, b, c, &ev, tombstone, e);

@@ -1,5 +1,5 @@
-/* cdc/envelope.c - schemas of envelopes and heartbeats, context headers. SPEC:
- * cdc-mysql 5.3, 5.8, 5.11 */
+/* cdc/envelope.c - schemas of envelopes, context headers. SPEC:
+ * cdc-mysql 5.3, 5.8 */
 #include "cdc/envelope.h"
 
 #include "base/clock.h"
@@ -105,37 +105,4 @@ struct record_headers context_headers_with(const struct context_headers *h, stru
     items[0] = (struct record_header){.name = name, .schema = schema, .value = value};
     memcpy(items + 1, h->items, h->count * sizeof *items);
     return (struct record_headers){.items = items, .count = h->count + 1};
-}
-
-/* --- heartbeats ------------------------------------------------------------------------------- */
-
-const struct schema *heartbeat_key_schema(void)
-{
-    struct schema_builder *b = named_struct("io.debezium.connector.common.ServerNameKey", 1);
-    field(b, "serverName", SCHEMA_STRING, false);
-    return schema_build(b);
-}
-
-const struct schema *heartbeat_value_schema(void)
-{
-    struct schema_builder *b = named_struct("io.debezium.connector.common.Heartbeat", 1);
-    field(b, "ts_ms", SCHEMA_INT64, false);
-    return schema_build(b);
-}
-
-enum err heartbeat_add(struct record_batch *b, struct slice topic, struct slice server,
-                       const struct schema *key, const struct schema *value)
-{
-    struct record *r = record_batch_add(b);
-    if (!r)
-        return E_NOMEM;
-    r->topic = topic;
-    r->partition = 0;
-    r->key_schema = key;
-    r->value_schema = value;
-    r->key = value_struct_new(&b->arena, 1);
-    r->key.u.v[0] = value_string(server);
-    r->value = value_struct_new(&b->arena, 1);
-    r->value.u.v[0] = value_int(clock_wall_ms());
-    return E_OK;
 }

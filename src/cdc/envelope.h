@@ -1,6 +1,5 @@
-/* cdc/envelope.h - the outer structs that all change records share: envelope, keys of the topics of
- * the connector itself, context headers. SPEC: cdc-mysql 5.1, 5.3, 5.8, 5.11, 5.12. Thread: any;
- * schemas are immutable. */
+/* cdc/envelope.h - the outer structs that all change records share: envelope, context headers. SPEC:
+ * cdc-mysql 5.1, 5.3, 5.8, 5.12. Thread: any; schemas are immutable. */
 #ifndef WEIR_CDC_ENVELOPE_H
 #define WEIR_CDC_ENVELOPE_H
 
@@ -50,12 +49,5 @@ static inline struct record_headers context_headers_plain(const struct context_h
 struct record_headers context_headers_with(const struct context_headers *h, struct arena *a,
                                            struct slice name, const struct schema *schema,
                                            struct value value);
-
-/* Heartbeat topic: key {serverName}, value {ts_ms}. One reference each. */
-const struct schema *heartbeat_key_schema(void);
-const struct schema *heartbeat_value_schema(void);
-/* Adds one heartbeat record to the batch. */
-enum err heartbeat_add(struct record_batch *b, struct slice topic, struct slice server,
-                       const struct schema *key, const struct schema *value) MUST_CHECK;
 
 #endif

@@ -63,6 +63,16 @@ void transactions_init(struct transactions *t, bool enabled, struct slice topic)
     t->value = value_schema();
 }
 
+void transactions_init_topic(struct transactions *t, bool enabled, struct slice prefix,
+                             struct slice delimiter, struct slice name)
+{
+    struct strbuf topic = STRBUF_INIT;
+    strbuf_addf(&topic, PRI_SL PRI_SL PRI_SL, ARG_SL(prefix),
+                ARG_SL(delimiter.p ? delimiter : SL(".")), ARG_SL(name));
+    transactions_init(t, enabled, strbuf_slice(&topic));
+    strbuf_release(&topic);
+}
+
 static void forget(struct transactions *t)
 {
     for (size_t i = 0; i < t->count; i++) {

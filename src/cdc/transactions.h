@@ -27,6 +27,9 @@ struct transactions {
 };
 /* topic is copied. enabled false: every call below does nothing. */
 void transactions_init(struct transactions *t, bool enabled, struct slice topic);
+/* The same with the topic PREFIX DELIMITER NAME; delimiter null: a dot. */
+void transactions_init_topic(struct transactions *t, bool enabled, struct slice prefix,
+                             struct slice delimiter, struct slice name);
 void transactions_release(struct transactions *t);
 /* Before the first record of a batch. */
 void transactions_batch(struct transactions *t);

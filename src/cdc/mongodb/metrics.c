@@ -76,7 +76,7 @@ static void snapshot(struct metrics_context *c, const struct mongo_task *t, int 
     double all = load(&t->collections_total), done = load(&t->collections_done);
     int64_t began = load_ms(&t->snapshot_began_ms), ended = load_ms(&t->snapshot_ended_ms);
     begin(c, t, "snapshot");
-    add(c, "SnapshotRunning", "Whether the snapshot is being read.", phase == MONGO_SNAPSHOT);
+    add(c, "SnapshotRunning", "Whether the snapshot is being read.", phase == PHASE_SNAPSHOT);
     add(c, "SnapshotCompleted", "Whether it was read to its end.", ended != 0);
     add(c, "SnapshotSkipped", "Whether there was none to take.",
         atomic_load_explicit(&t->snapshot_skipped, memory_order_relaxed));
@@ -98,7 +98,7 @@ static void snapshot(struct metrics_context *c, const struct mongo_task *t, int 
 void mongo_metrics(const struct mongo_task *t, struct metrics_table *out)
 {
     struct metrics_context c = {out, STRBUF_INIT};
-    int phase = atomic_load_explicit(&t->phase, memory_order_relaxed);
+    int phase = task_life_phase(&t->life);
     streaming(&c, t);
     snapshot(&c, t, phase);
     strbuf_release(&c.labels);

@@ -1,9 +1,5 @@
-/* cdc/mongodb/task.h - one running connector: what its phases share.
- *
- *   CONNECT --prepare--> SNAPSHOT --done--> STREAM
- *      ^        |  \___________________________^        (a stored offset that the server still knows)
- *      |        \__> IDLE (initial_only)
- *      \___ a lost connection in CONNECT or SNAPSHOT (STREAM opens its cursor again itself)
+/* cdc/mongodb/task.h - one running connector: what its phases (cdc/task_life.h) share. CONNECT goes to STREAM
+ * when there is a stored offset that the server still knows; STREAM opens its cursor again itself.
  *
  * Thread: the task's, except the counters (atomic) that describe and metrics read; a snapshot's readers
  * are its own (snapshot.c). SPEC: cdc-mongodb 4, 5 */
@@ -20,16 +16,16 @@
 #include "cdc/mongodb/offset.h"
 #include "cdc/mongodb/options.h"
 #include "cdc/scan_counts.h"
+#include "cdc/task_life.h"
 #include "cdc/transactions.h"
 #include "connect/connector.h"
-
-enum mongo_phase { MONGO_CONNECT, MONGO_SNAPSHOT, MONGO_STREAM, MONGO_IDLE };
 
 struct mongo_snapshot;
 struct mongo_signals;
 struct mongo_stream;
 struct mongo_task {
     struct task_ctx *ctx;
+    struct task_life life;
     struct mongo_options o;
     struct arena arena; /* of texts that live as long as the task */
     struct mongo_filter filter;
@@ -45,18 +41,10 @@ struct mongo_task {
         offset;           /* as loaded, later as the snapshot left it: where streaming begins */
     struct strbuf stored; /* the offset's JSON as loaded */
     bool has_offset;
-    _Atomic int phase; /* enum mongo_phase; written by the task, read by describe (relaxed) */
     struct mongo_snapshot *snapshot;
     struct mongo_signals *signals;
     struct mongo_stream *stream;
-    int64_t retries;
-    int64_t next_try_ms;
-    bool delay_stream; /* a snapshot is done, and streaming.delay.ms has not passed */
-    bool lost;         /* the server no longer had the position of the running stream */
-
-    char *heartbeat_topic; /* NULL: no heartbeats */
-    const struct schema *heartbeat_key, *heartbeat_value;
-    int64_t next_heartbeat_ms;
+    bool lost; /* the server no longer had the position of the running stream */
 
     /* For describe and metrics; relaxed. */
     _Atomic uint64_t rows_read, events_seen, events_filtered, events_failed;
@@ -75,9 +63,11 @@ extern const struct source_task_ops mongo_source_ops;
 /* Connects, loads the offset, asks the server whether it still has it, chooses the phase. Plain
  * messages. */
 enum err mongo_task_prepare(struct mongo_task *t, struct error *e) MUST_CHECK;
-void mongo_task_set_phase(struct mongo_task *t, enum mongo_phase p);
 /* Most records of a poll; and bytes. */
-size_t mongo_task_batch_limit(const struct mongo_task *t);
+static inline size_t mongo_task_batch_limit(const struct mongo_task *t)
+{
+    return task_life_batch_limit(t->ctx, &t->o.config, t->o.max_batch_size);
+}
 static inline bool mongo_task_batch_full(const struct record_batch *b)
 {
     return b->arena.used >= (size_t)8 << 20 || b->bytes >= (size_t)4 << 20;

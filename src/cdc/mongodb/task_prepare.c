@@ -160,7 +160,7 @@ static enum err begin_snapshot(struct mongo_task *t, struct error *e)
         t->snapshot = mongo_snapshot_new(t, &at, NULL);
         atomic_store_explicit(&t->snapshot_began_ms, clock_mono_ms(), memory_order_relaxed);
         atomic_store_explicit(&t->snapshot_ended_ms, 0, memory_order_relaxed);
-        mongo_task_set_phase(t, MONGO_SNAPSHOT);
+        task_life_go(&t->life, PHASE_SNAPSHOT);
     }
     mongo_offset_release(&at);
     return rc;
@@ -168,8 +168,6 @@ static enum err begin_snapshot(struct mongo_task *t, struct error *e)
 
 static void begin_stream(struct mongo_task *t)
 {
-    bool only = t->o.snapshot == MONGO_SNAPSHOT_INITIAL_ONLY ||
-                (t->o.snapshot == MONGO_SNAPSHOT_CONFIGURED && !t->o.conf_start_stream);
     atomic_store_explicit(&t->snapshot_skipped, true, memory_order_relaxed);
     LOG_INFO(LOG_CDC_MONGO, "According to the connector configuration, no snapshot will occur.");
     if (t->has_offset)
@@ -177,7 +175,7 @@ static void begin_stream(struct mongo_task *t)
     transactions_load(&t->transactions, strbuf_slice(&t->stored));
     if (t->transactions.id.n) /* told to have begun: events of it or its end come next */
         transactions_resume(&t->transactions, strbuf_slice(&t->transactions.id));
-    mongo_task_set_phase(t, only ? MONGO_IDLE : MONGO_STREAM);
+    task_life_go(&t->life, t->life.o.snapshot_only ? PHASE_IDLE : PHASE_STREAM);
 }
 
 enum err mongo_task_prepare(struct mongo_task *t, struct error *e)

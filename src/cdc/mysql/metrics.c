@@ -110,7 +110,7 @@ static void schema_history(struct metrics_context *c, const struct mysql_task *t
 void mysql_metrics(const struct mysql_task *t, struct metrics_table *out)
 {
     struct metrics_context c = {out, STRBUF_INIT};
-    int phase = atomic_load_explicit(&t->phase, memory_order_relaxed);
+    int phase = task_life_phase(&t->life);
     streaming(&c, t, phase);
     snapshot(&c, t, phase);
     schema_history(&c, t);

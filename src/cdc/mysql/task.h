@@ -1,9 +1,5 @@
-/* cdc/mysql/task.h - one running connector: what its phases share.
- *
- *   CONNECT --prepare--> SNAPSHOT --done--> STREAM
- *      ^        |  \___________________________^        (a stored offset, history recovered)
- *      |        \__> IDLE (initial_only)
- *      \___ a lost connection in CONNECT or SNAPSHOT (STREAM opens its own again)
+/* cdc/mysql/task.h - one running connector: what its phases (cdc/task_life.h) share. CONNECT goes to STREAM
+ * when there is a stored offset and the history could be recovered; STREAM opens its own connection again.
  *
  * Thread: the task's, except the counters (atomic) that describe reads. SPEC: cdc-mysql 2.5, 3, 4
  */
@@ -25,9 +21,8 @@
 #include "cdc/mysql/schema_change.h"
 #include "cdc/mysql/schemas.h"
 #include "cdc/scan_counts.h"
+#include "cdc/task_life.h"
 #include "connect/connector.h"
-
-enum task_phase { PHASE_CONNECT, PHASE_SNAPSHOT, PHASE_STREAM, PHASE_IDLE };
 
 struct mysql_signals;
 struct snapshot;
@@ -35,6 +30,7 @@ struct stream;
 
 struct mysql_task {
     struct task_ctx *ctx;
+    struct task_life life;
     struct mysql_options o;
     struct shape_rules rules;
     struct shapes shapes;
@@ -56,16 +52,9 @@ struct mysql_task {
     struct mysql_offset
         offset; /* as loaded, later as the snapshot left it: where streaming begins */
     bool has_offset;
-    _Atomic int phase; /* enum task_phase; written by the task, read by describe (relaxed) */
     struct snapshot *snapshot;
     struct mysql_signals *signals; /* NULL in tests of the stream alone */
     struct stream *stream;
-    int64_t retries;
-    int64_t next_try_ms;
-
-    char *heartbeat_topic; /* NULL: no heartbeats */
-    const struct schema *heartbeat_key, *heartbeat_value;
-    int64_t next_heartbeat_ms;
 
     /* For describe and metrics; relaxed. */
     _Atomic uint64_t rows_read, events_seen, tables_total, tables_done;
@@ -98,9 +87,11 @@ struct ddl_report {
 enum err mysql_task_report_changes(struct mysql_task *t, const struct mysql_changes *c,
                                    const struct ddl_report *how, struct record_batch *b,
                                    struct error *e) MUST_CHECK;
-/* Most records of a poll: what max.batch.size says; records that are text are cheap, so that without
- * it more of them make a batch. */
-size_t mysql_task_batch_limit(const struct mysql_task *t);
+/* Most records of a poll. */
+static inline size_t mysql_task_batch_limit(const struct mysql_task *t)
+{
+    return task_life_batch_limit(t->ctx, &t->o.config, t->o.max_batch_size);
+}
 /* And enough bytes: some megabytes, or fewer that max.queue.size.in.bytes says. */
 static inline bool mysql_task_batch_full(const struct mysql_task *t, const struct record_batch *b)
 {

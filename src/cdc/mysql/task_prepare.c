@@ -123,11 +123,6 @@ static bool is_interrupted(const struct mysql_offset *o)
     return o->snapshot == OFFSET_INITIAL && !o->snapshot_completed;
 }
 
-static void go(struct mysql_task *t, enum task_phase p)
-{
-    atomic_store_explicit(&t->phase, p, memory_order_relaxed);
-}
-
 static void begin_snapshot(struct mysql_task *t, bool data)
 {
     signals_forget(t->signals);
@@ -135,7 +130,7 @@ static void begin_snapshot(struct mysql_task *t, bool data)
     t->snapshot = snapshot_new(t, data);
     atomic_store_explicit(&t->snapshot_began_ms, clock_mono_ms(), memory_order_relaxed);
     atomic_store_explicit(&t->snapshot_ended_ms, 0, memory_order_relaxed);
-    go(t, PHASE_SNAPSHOT);
+    task_life_go(&t->life, PHASE_SNAPSHOT);
 }
 
 /* No snapshot at this start. */
@@ -159,7 +154,7 @@ static enum err without_offset(struct mysql_task *t, struct mode m, struct error
         return E_OK;
     }
     if (!m.stream) {
-        go(t, PHASE_IDLE);
+        task_life_go(&t->life, PHASE_IDLE);
         return E_OK;
     }
     /* never: from here on, with the structure of now. */
@@ -168,7 +163,7 @@ static enum err without_offset(struct mysql_task *t, struct mode m, struct error
         rc = snapshot_adopt_schema(t, e);
     if (rc == E_OK) {
         note_skipped(t);
-        go(t, PHASE_STREAM);
+        task_life_go(&t->life, PHASE_STREAM);
     }
     return rc;
 }
@@ -227,7 +222,7 @@ static enum err with_offset(struct mysql_task *t, struct mode m, struct error *e
     }
     if (rc == E_OK) {
         note_skipped(t);
-        go(t, m.stream ? PHASE_STREAM : PHASE_IDLE);
+        task_life_go(&t->life, m.stream ? PHASE_STREAM : PHASE_IDLE);
     }
     return rc;
 }

@@ -1,0 +1,158 @@
+/* cdc/task_life.c - see task_life.h. */
+#include "cdc/task_life.h"
+
+#include "base/clock.h"
+#include "cdc/failure.h"
+
+enum { NAP_MS = 400 }; /* a task looks every 500 ms whether it is to stop */
+
+void task_life_init(struct task_life *l, const struct task_life_ops *ops, void *db,
+                    struct task_ctx *ctx, const struct task_life_options *o)
+{
+    memset(l, 0, sizeof *l);
+    l->ops = ops;
+    l->db = db;
+    l->ctx = ctx;
+    l->o = *o;
+    heartbeat_init(&l->heartbeat, &o->heartbeat);
+}
+
+void task_life_release(struct task_life *l)
+{
+    heartbeat_release(&l->heartbeat);
+}
+
+void task_life_go(struct task_life *l, enum task_phase p)
+{
+    atomic_store_explicit(&l->phase, p, memory_order_relaxed);
+}
+
+void task_life_again(struct task_life *l)
+{
+    l->next_try_ms = clock_mono_ms() + l->o.retry_wait_ms;
+    task_life_go(l, PHASE_CONNECT);
+}
+
+/* A fault that may pass: the connection is dropped and tried again later. False when the retries are
+ * used up. */
+static bool may_retry(struct task_life *l, const struct error *e)
+{
+    long long wait_s = l->o.retry_wait_ms / 1000;
+    if (!l->ops->passes(e) || (l->o.max_retries >= 0 && l->retries >= l->o.max_retries))
+        return false;
+    l->retries++;
+    if (l->ops->restart) {
+        LOG_ERR(l->ops->log, LOG_L_WARN, e, "%s", l->ops->restart);
+        LOG_WARN(l->ops->log,
+                 "Going to restart connector after %lld sec. after a retriable exception", wait_s);
+    } else {
+        LOG_ERR(l->ops->log, LOG_L_WARN, e,
+                "Going to restart connector after %lld sec. after a retriable exception", wait_s);
+    }
+    l->ops->disconnect(l->db);
+    task_life_again(l);
+    return true;
+}
+
+enum err task_life_start(struct task_life *l, struct error *e)
+{
+    enum err rc = l->ops->prepare(l->db, e);
+    return rc == E_OK || rc == E_CANCELLED || may_retry(l, e) ? E_OK : rc;
+}
+
+/* --- phases ------------------------------------------------------------------------------------- */
+
+static enum err poll_connect(struct task_life *l, struct error *e)
+{
+    int64_t wait = l->next_try_ms - clock_mono_ms();
+    if (wait > 0) {
+        task_sleep(l->ctx, MIN(wait, (int64_t)NAP_MS));
+        return E_OK;
+    }
+    LOG_INFO(l->ops->log, "Attempting to restart task.");
+    enum err rc = l->ops->prepare(l->db, e);
+    if (rc == E_OK) {
+        LOG_INFO(l->ops->log, "Successfully restarted task");
+        l->retries = 0;
+        return E_OK;
+    }
+    if (rc == E_CANCELLED)
+        return E_OK;
+    return may_retry(l, e) ? E_AGAIN : failure_at_start(e, rc);
+}
+
+static enum err poll_snapshot(struct task_life *l, struct record_batch *b, struct error *e)
+{
+    bool done = false;
+    enum err rc = l->ops->poll_snapshot(l->db, b, &done, e);
+    if (rc == E_CANCELLED)
+        return E_OK;
+    if (rc && may_retry(l, e))
+        return E_AGAIN;
+    if (rc) {
+        if (l->ops->snapshot_failed)
+            l->ops->snapshot_failed(l->db);
+        return failure_in_snapshot(e, rc);
+    }
+    if (!done)
+        return E_OK;
+    l->retries = 0;
+    l->ops->snapshot_done(l->db);
+    l->delay_stream = l->o.streaming_delay_ms > 0;
+    if (l->o.snapshot_only)
+        LOG_INFO(l->ops->log, "Streaming is disabled for snapshot mode initial_only");
+    task_life_go(l, l->o.snapshot_only ? PHASE_IDLE : PHASE_STREAM);
+    return E_OK;
+}
+
+static enum err poll_stream(struct task_life *l, struct record_batch *b, struct error *e)
+{
+    bool beat = false;
+    enum err rc = E_OK;
+    if (!l->delay_stream || !task_sleep(l->ctx, l->o.streaming_delay_ms)) {
+        l->delay_stream = false;
+        rc = l->ops->poll_stream(l->db, b, e);
+    }
+    if (rc == E_OK)
+        rc = heartbeat_poll(&l->heartbeat, b, &beat, e);
+    return rc || !beat ? rc : l->ops->beat(l->db, b, e);
+}
+
+enum err task_life_poll(struct task_life *l, struct record_batch *b, struct error *e)
+{
+    switch (task_life_phase(l)) {
+    case PHASE_CONNECT:
+        return poll_connect(l, e);
+    case PHASE_SNAPSHOT:
+        return poll_snapshot(l, b, e);
+    case PHASE_STREAM:
+        return poll_stream(l, b, e);
+    case PHASE_IDLE:
+        task_sleep(l->ctx, NAP_MS);
+        return E_OK;
+    }
+    return E_OK;
+}
+
+/* --- state and size ----------------------------------------------------------------------------- */
+
+void task_life_describe(const struct task_life *l, const struct task_progress *p,
+                        struct strbuf *out)
+{
+    static const char *const names[] = {"CONNECTING", "SNAPSHOT", "STREAMING", "IDLE"};
+    strbuf_addf(out,
+                "\"phase\":\"%s\",\"tables_total\":%llu,\"tables_done\":%llu,\"rows_read\":%llu,"
+                "\"events_seen\":%llu,\"source_ts_ms\":%lld",
+                names[task_life_phase(l)], (unsigned long long)p->tables_total,
+                (unsigned long long)p->tables_done, (unsigned long long)p->rows_read,
+                (unsigned long long)p->events_seen, (long long)p->source_ts_ms);
+}
+
+size_t task_life_batch_limit(const struct task_ctx *ctx, const struct strmap *config,
+                             int32_t max_batch_size)
+{
+    enum { DIRECT_RECORDS = 8192, RECORDS = 2048 };
+    if (ctx && ctx->direct && !strmap_get_c(config, "max.batch.size").p)
+        return DIRECT_RECORDS;
+    return max_batch_size > 0 ? (size_t)max_batch_size : RECORDS;
+}

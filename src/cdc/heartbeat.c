@@ -13,14 +13,16 @@ static const struct schema *one_field(const char *name, const char *field, enum 
     return schema_build(b);
 }
 
-void heartbeat_init(struct heartbeat *h, const struct heartbeat_options *o)
+void heartbeat_init(struct heartbeat *h, const struct capture_options *o)
 {
-    struct slice name = slice_trim(o->topic);
-    *h = (struct heartbeat){.interval_ms = o->interval_ms};
-    if (o->interval_ms <= 0)
+    struct slice name = slice_trim(o->heartbeat_topic);
+    *h = (struct heartbeat){.interval_ms = o->heartbeat_interval_ms};
+    if (h->interval_ms <= 0)
         return;
-    h->server = slice_dup(o->server);
-    h->topic = name.n ? slice_dup(name) : xasprintf(PRI_SL ".%s", ARG_SL(o->prefix), h->server);
+    h->server = o->topic_prefix;
+    h->topic = name.n
+                   ? slice_dup(name)
+                   : xasprintf(PRI_SL "." PRI_SL, ARG_SL(o->heartbeat_prefix), ARG_SL(h->server));
     h->key = one_field("io.debezium.connector.common.ServerNameKey", "serverName", SCHEMA_STRING);
     h->value = one_field("io.debezium.connector.common.Heartbeat", "ts_ms", SCHEMA_INT64);
     h->next_ms = clock_mono_ms() + h->interval_ms;
@@ -29,7 +31,6 @@ void heartbeat_init(struct heartbeat *h, const struct heartbeat_options *o)
 void heartbeat_release(struct heartbeat *h)
 {
     mem_free(h->topic);
-    mem_free(h->server);
     schema_unref(h->key);
     schema_unref(h->value);
 }
@@ -49,7 +50,7 @@ enum err heartbeat_poll(struct heartbeat *h, struct record_batch *b, bool *added
     r->key_schema = h->key;
     r->value_schema = h->value;
     r->key = value_struct_new(&b->arena, 1);
-    r->key.u.v[0] = value_string(slice_cstr(h->server));
+    r->key.u.v[0] = value_string(h->server);
     r->value = value_struct_new(&b->arena, 1);
     r->value.u.v[0] = value_int(clock_wall_ms());
     *added = true;

@@ -4,21 +4,17 @@
 #define WEIR_CDC_HEARTBEAT_H
 
 #include "base/base.h"
+#include "cdc/options.h"
 #include "connect/record.h"
 
-struct heartbeat_options {
-    int64_t interval_ms;         /* 0: none are sent */
-    struct slice topic;          /* its whole name; blank: the prefix, a dot and the server */
-    struct slice prefix, server; /* server: topic.prefix */
-};
 struct heartbeat {
-    char *topic; /* NULL: none are sent */
-    char *server;
+    char *topic;         /* NULL: none are sent */
+    struct slice server; /* topic.prefix; borrowed from the options */
     const struct schema *key, *value;
     int64_t interval_ms, next_ms; /* monotonic */
 };
-/* Copies. The first one comes when an interval has passed. */
-void heartbeat_init(struct heartbeat *h, const struct heartbeat_options *o);
+/* The first one comes when an interval has passed. */
+void heartbeat_init(struct heartbeat *h, const struct capture_options *o);
 void heartbeat_release(struct heartbeat *h);
 /* Adds a record when it is time: *added. E_NOMEM. */
 enum err heartbeat_poll(struct heartbeat *h, struct record_batch *b, bool *added,

@@ -3,21 +3,6 @@
 
 #include "cdc/filter.h"
 
-void option_checks_run(struct option_checker *k, const struct option_check_row *rows, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        k->row = &rows[i];
-        k->value = slice_trim(strmap_get_c(k->config, rows[i].name));
-        if (!k->value.n) {
-            if (rows[i].absent)
-                rows[i].absent(k);
-            continue;
-        }
-        for (size_t c = 0; c < ARRAY_LEN(rows[i].checks) && rows[i].checks[c]; c++)
-            rows[i].checks[c](k);
-    }
-}
-
 void option_problem_at(struct option_checker *k, const char *option, const char *text)
 {
     config_error(k->errs, option, "The '%s' value is invalid: %s", option, text);
@@ -194,4 +179,50 @@ void option_queue(struct option_checker *k)
         option_problem(k, "A positive queue size is required");
     if ((!b.n || slice_to_i64(b, &batch) == E_OK) && size <= batch)
         option_problem(k, "Must be larger than the maximum batch size");
+}
+
+/* --- tables ------------------------------------------------------------------------------------- */
+
+/* Rows that are the same for all. */
+static const struct option_check_row shared[] = {
+    {"topic.prefix", {option_name}, .absent = option_required},
+    {"event.processing.failure.handling.mode",
+     {option_choice},
+     .choices = "warn, fail, ignore, skip"},
+    {"max.batch.size", {option_positive_int}},
+    {"max.queue.size", {option_queue}},
+    {"poll.interval.ms", {option_positive_int}},
+    {"max.queue.size.in.bytes", {option_natural_long}},
+    {"provide.transaction.metadata", {option_bool}},
+    {"skipped.operations", {option_operations}},
+    {"snapshot.delay.ms", {option_natural_long}},
+    {"streaming.delay.ms", {option_natural_long}},
+    {"snapshot.include.collection.list", {option_regexes}},
+    {"snapshot.max.threads", {option_positive_int}},
+    {"errors.max.retries", {option_int}},
+    {"extended.headers.enabled", {option_bool}},
+    {"heartbeat.interval.ms", {option_natural_int}},
+    {"signal.data.collection", {option_one_collection}},
+    {"notification.sink.topic.name", .absent = option_sink_topic},
+};
+
+static void run(struct option_checker *k, const struct option_check_row *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        k->row = &rows[i];
+        k->value = slice_trim(strmap_get_c(k->config, rows[i].name));
+        if (!k->value.n) {
+            if (rows[i].absent)
+                rows[i].absent(k);
+            continue;
+        }
+        for (size_t c = 0; c < ARRAY_LEN(rows[i].checks) && rows[i].checks[c]; c++)
+            rows[i].checks[c](k);
+    }
+}
+
+void option_checks_run(struct option_checker *k, const struct option_check_row *rows, size_t count)
+{
+    run(k, shared, ARRAY_LEN(shared));
+    run(k, rows, count);
 }

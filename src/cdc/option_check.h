@@ -28,6 +28,7 @@ struct option_checker {
     int count;          /* of problems */
 };
 
+/* The rows that are the same for all connectors, then the connector's own. */
 void option_checks_run(struct option_checker *k, const struct option_check_row *rows, size_t count);
 /* Adds "The '<option>' value is invalid: <text>" to the row's option, or to another one. */
 void option_problem(struct option_checker *k, const char *text);

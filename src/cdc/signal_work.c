@@ -9,12 +9,22 @@
 /* --- life --------------------------------------------------------------------------------------- */
 
 void signal_work_init(struct signal_work *w, const struct signal_work_ops *ops, void *db,
-                      const struct task_ctx *ctx, const struct signal_work_options *o)
+                      const struct task_ctx *ctx, const struct capture_options *o,
+                      struct scan_counts *scanned)
 {
-    *w = (struct signal_work){
-        .ops = ops, .db = db, .ctx = ctx, .batch_limit = o->batch_limit, .scanned = o->scanned};
+    struct signal_channel_options channels = {
+        .channels = o->signal_channels,
+        .topic = o->signal_topic,
+        .file = o->signal_file,
+        .interval_ms = o->signal_interval_ms,
+    };
+    *w = (struct signal_work){.ops = ops,
+                              .db = db,
+                              .ctx = ctx,
+                              .batch_limit = capture_batch_limit(o, ctx),
+                              .scanned = scanned};
     notifier_init(&w->notes, o->notification_channels, o->notification_topic, o->topic_prefix);
-    signal_channels_init(&w->channels, &o->channels, ctx->kclient, o->topic_prefix);
+    signal_channels_init(&w->channels, &channels, ctx->kclient, o->topic_prefix);
     incremental_init(&w->inc, ops->incremental, db, &w->notes);
     snapshot_queue_init(&w->blocking);
 }

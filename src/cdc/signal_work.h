@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "cdc/incremental.h"
 #include "cdc/notification.h"
+#include "cdc/options.h"
 #include "cdc/scan_counts.h"
 #include "cdc/signal_channel.h"
 #include "cdc/snapshot_queue.h"
@@ -44,12 +45,6 @@ struct signal_work_ops {
     enum err (*blocking_end)(void *db, struct record_batch *b, bool failed, bool again,
                              struct error *e);
 };
-struct signal_work_options {
-    struct signal_channel_options channels;
-    struct slice notification_channels, notification_topic, topic_prefix;
-    size_t batch_limit;          /* records of a batch */
-    struct scan_counts *scanned; /* borrowed */
-};
 struct signal_work {
     const struct signal_work_ops *ops;
     void *db;
@@ -62,9 +57,10 @@ struct signal_work {
     struct scan_counts *scanned;
     uint64_t stored_changes; /* inc.changes as of the last offset */
 };
-/* Copies the texts of o. */
+/* scanned: how far incremental snapshots are; borrowed. */
 void signal_work_init(struct signal_work *w, const struct signal_work_ops *ops, void *db,
-                      const struct task_ctx *ctx, const struct signal_work_options *o);
+                      const struct task_ctx *ctx, const struct capture_options *o,
+                      struct scan_counts *scanned);
 void signal_work_release(struct signal_work *w);
 
 /* --- offset ------------------------------------------------------------------------------------- */

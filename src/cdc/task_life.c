@@ -7,14 +7,15 @@
 enum { NAP_MS = 400 }; /* a task looks every 500 ms whether it is to stop */
 
 void task_life_init(struct task_life *l, const struct task_life_ops *ops, void *db,
-                    struct task_ctx *ctx, const struct task_life_options *o)
+                    struct task_ctx *ctx, const struct capture_options *o, bool snapshot_only)
 {
     memset(l, 0, sizeof *l);
     l->ops = ops;
     l->db = db;
     l->ctx = ctx;
-    l->o = *o;
-    heartbeat_init(&l->heartbeat, &o->heartbeat);
+    l->o = o;
+    l->snapshot_only = snapshot_only;
+    heartbeat_init(&l->heartbeat, o);
 }
 
 void task_life_release(struct task_life *l)
@@ -29,7 +30,7 @@ void task_life_go(struct task_life *l, enum task_phase p)
 
 void task_life_again(struct task_life *l)
 {
-    l->next_try_ms = clock_mono_ms() + l->o.retry_wait_ms;
+    l->next_try_ms = clock_mono_ms() + l->o->retry_wait_ms;
     task_life_go(l, PHASE_CONNECT);
 }
 
@@ -37,8 +38,8 @@ void task_life_again(struct task_life *l)
  * used up. */
 static bool may_retry(struct task_life *l, const struct error *e)
 {
-    long long wait_s = l->o.retry_wait_ms / 1000;
-    if (!l->ops->passes(e) || (l->o.max_retries >= 0 && l->retries >= l->o.max_retries))
+    long long wait_s = l->o->retry_wait_ms / 1000;
+    if (!l->ops->passes(e) || (l->o->max_retries >= 0 && l->retries >= l->o->max_retries))
         return false;
     l->retries++;
     if (l->ops->restart) {
@@ -98,10 +99,10 @@ static enum err poll_snapshot(struct task_life *l, struct record_batch *b, struc
         return E_OK;
     l->retries = 0;
     l->ops->snapshot_done(l->db);
-    l->delay_stream = l->o.streaming_delay_ms > 0;
-    if (l->o.snapshot_only)
+    l->delay_stream = l->o->streaming_delay_ms > 0;
+    if (l->snapshot_only)
         LOG_INFO(l->ops->log, "Streaming is disabled for snapshot mode initial_only");
-    task_life_go(l, l->o.snapshot_only ? PHASE_IDLE : PHASE_STREAM);
+    task_life_go(l, l->snapshot_only ? PHASE_IDLE : PHASE_STREAM);
     return E_OK;
 }
 
@@ -109,7 +110,7 @@ static enum err poll_stream(struct task_life *l, struct record_batch *b, struct 
 {
     bool beat = false;
     enum err rc = E_OK;
-    if (!l->delay_stream || !task_sleep(l->ctx, l->o.streaming_delay_ms)) {
+    if (!l->delay_stream || !task_sleep(l->ctx, l->o->streaming_delay_ms)) {
         l->delay_stream = false;
         rc = l->ops->poll_stream(l->db, b, e);
     }
@@ -134,7 +135,7 @@ enum err task_life_poll(struct task_life *l, struct record_batch *b, struct erro
     return E_OK;
 }
 
-/* --- state and size ----------------------------------------------------------------------------- */
+/* --- state ------------------------------------------------------------------------------------- */
 
 void task_life_describe(const struct task_life *l, const struct task_progress *p,
                         struct strbuf *out)
@@ -146,13 +147,4 @@ void task_life_describe(const struct task_life *l, const struct task_progress *p
                 names[task_life_phase(l)], (unsigned long long)p->tables_total,
                 (unsigned long long)p->tables_done, (unsigned long long)p->rows_read,
                 (unsigned long long)p->events_seen, (long long)p->source_ts_ms);
-}
-
-size_t task_life_batch_limit(const struct task_ctx *ctx, const struct strmap *config,
-                             int32_t max_batch_size)
-{
-    enum { DIRECT_RECORDS = 8192, RECORDS = 2048 };
-    if (ctx && ctx->direct && !strmap_get_c(config, "max.batch.size").p)
-        return DIRECT_RECORDS;
-    return max_batch_size > 0 ? (size_t)max_batch_size : RECORDS;
 }

@@ -13,8 +13,8 @@
 #include <stdatomic.h>
 
 #include "base/log.h"
-#include "base/strmap.h"
 #include "cdc/heartbeat.h"
+#include "cdc/options.h"
 #include "connect/connector.h"
 
 enum task_phase { PHASE_CONNECT, PHASE_SNAPSHOT, PHASE_STREAM, PHASE_IDLE };
@@ -35,26 +35,20 @@ struct task_life_ops {
     /* A heartbeat is in the batch: what goes with it. */
     enum err (*beat)(void *db, struct record_batch *b, struct error *e);
 };
-struct task_life_options {
-    int64_t max_retries; /* -1: no limit */
-    int64_t retry_wait_ms, streaming_delay_ms;
-    bool snapshot_only;
-    struct heartbeat_options heartbeat;
-};
 struct task_life {
     const struct task_life_ops *ops;
     void *db;
     struct task_ctx *ctx;
-    struct task_life_options o; /* its texts are not used */
+    const struct capture_options *o; /* borrowed */
+    bool snapshot_only;
     struct heartbeat heartbeat;
     _Atomic int phase; /* enum task_phase; relaxed */
     int64_t retries;
     int64_t next_try_ms; /* monotonic: not before it in CONNECT */
     bool delay_stream;   /* a snapshot is done, and streaming.delay.ms has not passed */
 };
-/* Copies the texts of o. */
 void task_life_init(struct task_life *l, const struct task_life_ops *ops, void *db,
-                    struct task_ctx *ctx, const struct task_life_options *o);
+                    struct task_ctx *ctx, const struct capture_options *o, bool snapshot_only);
 void task_life_release(struct task_life *l);
 
 /* The first prepare. A fault that may pass is none: it is tried again by polls. */
@@ -76,9 +70,5 @@ struct task_progress {
 };
 void task_life_describe(const struct task_life *l, const struct task_progress *p,
                         struct strbuf *out);
-/* Most records of a poll: what max.batch.size says; records that are text are cheap, so that without it
- * more of them make a batch. ctx NULL: values. */
-size_t task_life_batch_limit(const struct task_ctx *ctx, const struct strmap *config,
-                             int32_t max_batch_size);
 
 #endif

@@ -63,13 +63,13 @@ void transactions_init(struct transactions *t, bool enabled, struct slice topic)
     t->value = value_schema();
 }
 
-void transactions_init_topic(struct transactions *t, bool enabled, struct slice prefix,
-                             struct slice delimiter, struct slice name)
+void transactions_init_options(struct transactions *t, const struct capture_options *o)
 {
     struct strbuf topic = STRBUF_INIT;
-    strbuf_addf(&topic, PRI_SL PRI_SL PRI_SL, ARG_SL(prefix),
-                ARG_SL(delimiter.p ? delimiter : SL(".")), ARG_SL(name));
-    transactions_init(t, enabled, strbuf_slice(&topic));
+    strbuf_addf(&topic, PRI_SL PRI_SL PRI_SL, ARG_SL(o->topic_prefix),
+                ARG_SL(o->topic_delimiter.p ? o->topic_delimiter : SL(".")),
+                ARG_SL(o->transaction_topic));
+    transactions_init(t, o->transaction_metadata, strbuf_slice(&topic));
     strbuf_release(&topic);
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/base.h"
 #include "base/map.h"
+#include "cdc/options.h"
 #include "connect/record.h"
 
 struct transaction_count {
@@ -27,9 +28,7 @@ struct transactions {
 };
 /* topic is copied. enabled false: every call below does nothing. */
 void transactions_init(struct transactions *t, bool enabled, struct slice topic);
-/* The same with the topic PREFIX DELIMITER NAME; delimiter null: a dot. */
-void transactions_init_topic(struct transactions *t, bool enabled, struct slice prefix,
-                             struct slice delimiter, struct slice name);
+void transactions_init_options(struct transactions *t, const struct capture_options *o);
 void transactions_release(struct transactions *t);
 /* Before the first record of a batch. */
 void transactions_batch(struct transactions *t);

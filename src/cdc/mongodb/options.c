@@ -8,6 +8,7 @@
 /* --- rows --------------------------------------------------------------------------------------- */
 
 #define OPTION_STRUCT struct mongo_options
+#define BY(tables, collections) collections
 #include "cdc/option_rows.h"
 
 const struct opt_row mongo_option_rows[] = {
@@ -21,14 +22,9 @@ static const struct {
     const char *old, *now;
 } renamed[] = {
     {"mongodb.name", "topic.prefix"},
-    {"database.server.name", "topic.prefix"},
-    {"database.whitelist", "database.include.list"},
-    {"database.blacklist", "database.exclude.list"},
     {"collection.whitelist", "collection.include.list"},
     {"collection.blacklist", "collection.exclude.list"},
     {"field.blacklist", "field.exclude.list"},
-    {"heartbeat.topics.prefix", "topic.heartbeat.prefix"},
-    {"transaction.topic", "topic.transaction"},
     {"initial.sync.max.threads", "snapshot.max.threads"},
 };
 
@@ -37,7 +33,7 @@ static struct slice renamed_to(struct slice key)
     for (size_t i = 0; i < ARRAY_LEN(renamed); i++)
         if (slice_eq_c(key, renamed[i].old))
             return slice_cstr(renamed[i].now);
-    return SLICE_NULL;
+    return capture_option_renamed(key);
 }
 
 /* A configuration that names a filter as today's releases do was written for one of those, and they
@@ -73,8 +69,7 @@ static void warn_unknown(struct slice key)
     if (is_family(key) || opt_find(mongo_option_rows, key))
         return;
     const char *near = opt_nearest(mongo_option_rows, key);
-    LOG_WARN(LOG_CDC_MONGO, "unknown configuration property '" PRI_SL "' is ignored%s%s%s",
-             ARG_SL(key), near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    capture_option_tell_unknown(LOG_CDC_MONGO, key, near);
 }
 
 /* set/h1:27017,h2:27017 -> mongodb://h1:27017,h2:27017/?replicaSet=set. Several sets (;) stay as they
@@ -197,16 +192,11 @@ void mongo_options_canonical(const struct strmap *config, bool warn, struct strm
         }
         strmap_set(out, now, value);
         if (warn)
-            LOG_WARN(LOG_CDC_MONGO,
-                     "Configuration property '" PRI_SL "' is deprecated; using it as '" PRI_SL "'",
-                     ARG_SL(key), ARG_SL(now));
+            capture_option_tell_renamed(LOG_CDC_MONGO, key, now);
     }
     hosts_to_uri(out);
     discover_to_direct(out);
-    struct slice sanitize = strmap_get_c(out, "sanitize.field.names");
-    if (sanitize.p && slice_ieq(slice_trim(sanitize), SL("true")) &&
-        !strmap_has(out, SL("field.name.adjustment.mode")))
-        strmap_set(out, SL("field.name.adjustment.mode"), SL("avro"));
+    capture_options_sanitize(out);
     if (warn)
         warn_values(out);
 }
@@ -290,43 +280,22 @@ static void options_derive(struct mongo_options *o)
                                                                MONGO_INTERNAL_FIRST);
     o->oversize =
         (enum mongo_oversize)option_word(oversize_words, o->oversize_text, MONGO_OVERSIZE_FAIL);
-    o->on_event_error =
-        (enum failure_mode)option_word(option_failure_words, o->event_failure_mode, FAILURE_FAIL);
-    o->adjust_schema = (enum adjustment_mode)option_word(option_adjustment_words,
-                                                         o->schema_name_adjustment, ADJUST_NONE);
-    o->adjust_field = option_field_adjustment(&o->config, o->field_name_adjustment);
     o->guardrail_fail = slice_ieq(slice_trim(o->guardrail_action), SL("fail"));
-    o->insert_delete = slice_ieq(slice_trim(o->watermarking), SL("INSERT_DELETE"));
-    o->skipped = option_skipped(o->skipped_operations);
 }
 
 enum err mongo_options_load(struct mongo_options *o, const struct strmap *config, struct error *e)
 {
     memset(o, 0, sizeof *o);
-    o->values.values = o;
-    strmap_init(&o->values.texts);
     mongo_options_canonical(config, true, &o->config);
-    opt_defaults(mongo_option_rows, o);
-    for (size_t i = 0; i < o->config.count; i++) {
-        const struct strmap_entry *entry = &o->config.entries[i];
-        const struct opt_row *row = opt_find(mongo_option_rows, entry->key);
-        if (!row || row->offset == OPT_NO_FIELD || !entry->value.p)
-            continue;
-        struct slice text = slice_trim(entry->value);
-        if (text.n == 0 && row->type != OPT_STRING && row->type != OPT_PASSWORD)
-            continue;
-        enum err rc = opt_set(row, &o->values, text, e);
-        if (rc)
-            return rc;
-    }
-    options_derive(o);
-    return E_OK;
+    enum err rc = capture_options_load(&o->shared, mongo_option_rows, e);
+    if (rc == E_OK)
+        options_derive(o);
+    return rc;
 }
 
 void mongo_options_release(struct mongo_options *o)
 {
-    strmap_release(&o->config);
-    opt_values_release(&o->values);
+    capture_options_release(&o->shared);
 }
 
 struct slice mongo_options_query(const struct mongo_options *o, struct slice collection)

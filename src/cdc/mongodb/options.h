@@ -10,8 +10,7 @@
 #include "base/err.h"
 #include "base/opt.h"
 #include "base/strmap.h"
-#include "cdc/option_words.h"
-#include "connect/connector.h"
+#include "cdc/options.h"
 
 enum mongo_snapshot_mode {
     MONGO_SNAPSHOT_INITIAL,
@@ -32,8 +31,8 @@ enum mongo_pipeline_order { MONGO_INTERNAL_FIRST, MONGO_USER_FIRST, MONGO_USER_O
 enum mongo_oversize { MONGO_OVERSIZE_FAIL, MONGO_OVERSIZE_SKIP, MONGO_OVERSIZE_SPLIT };
 
 struct mongo_options {
+    CAPTURE_OPTIONS;
     /* One field per row of options.def that is read. */
-    struct slice topic_prefix;
     struct slice connection_string;
     bool allow_offset_invalidation;
     struct slice user;
@@ -45,42 +44,11 @@ struct mongo_options {
     int32_t selection_timeout_ms;
     bool ssl_enabled;
     bool ssl_any_hostname;
-    int32_t max_await_ms; /* 0: the server's own */
-    struct slice event_failure_mode;
-    int32_t max_batch_size;
-    int32_t max_queue_size;
-    bool transaction_metadata;
-    struct slice skipped_operations;
-    int64_t snapshot_delay_ms;
-    int64_t streaming_delay_ms;
-    struct slice snapshot_include;
+    int32_t max_await_ms;        /* 0: the server's own */
     int32_t snapshot_fetch_size; /* 0: the server's own */
-    int32_t snapshot_max_threads;
-    bool conf_snapshot_data;
-    bool conf_start_stream;
-    bool conf_on_data_error;
-    int64_t retry_wait_ms;
-    int32_t max_retries;
-    struct slice watermarking;
     bool position_check;
-    int64_t validation_timeout_ms;
-    bool extended_headers;
-    int32_t guardrail_max;
-    struct slice guardrail_action;
-    struct slice snapshot_mode;
     struct slice capture_mode;
-    struct slice schema_name_adjustment;
-    struct slice converters;
-    bool tombstones;
-    int32_t heartbeat_interval_ms;
     struct slice signal_collection;
-    int64_t signal_interval_ms;
-    struct slice signal_channels;
-    struct slice naming_strategy;
-    struct slice notification_channels;
-    struct slice notification_topic;
-    struct slice database_include;
-    struct slice database_exclude;
     struct slice collection_include;
     struct slice collection_exclude;
     struct slice field_exclude;
@@ -100,14 +68,6 @@ struct mongo_options {
     struct slice pipeline_order_text;
     struct slice oversize_text;
     int32_t oversize_threshold; /* bytes */
-    struct slice field_name_adjustment;
-    struct slice heartbeat_prefix;
-    struct slice heartbeat_topic;
-    struct slice topic_delimiter;
-    struct slice transaction_topic;
-    struct slice signal_topic;
-    struct slice signal_file;
-    int32_t chunk_size;
     bool direct_fallback;
     bool auto_initiate;
     /* What the texts above mean; set by mongo_options_load. */
@@ -121,14 +81,7 @@ struct mongo_options {
     enum mongo_json_mode json;
     enum mongo_pipeline_order pipeline_order;
     enum mongo_oversize oversize;
-    enum failure_mode on_event_error;
-    enum adjustment_mode adjust_schema, adjust_field;
     bool guardrail_fail;
-    bool insert_delete; /* how windows are marked */
-    unsigned skipped;   /* enum skipped_ops */
-    struct strmap
-        config; /* canonical configuration; the slices above point into it or into texts */
-    struct opt_values values;
 };
 
 extern const struct opt_row mongo_option_rows[]; /* ends with name NULL */

@@ -175,20 +175,8 @@ static const struct signal_work_ops work_ops = {
 struct mongo_signals *mongo_signals_new(struct mongo_task *t)
 {
     struct mongo_signals *g = xcalloc(1, sizeof *g);
-    const struct mongo_options *o = &t->o;
-    struct signal_work_options wo = {
-        .channels = {.channels = o->signal_channels,
-                     .topic = o->signal_topic,
-                     .file = o->signal_file,
-                     .interval_ms = o->signal_interval_ms},
-        .notification_channels = o->notification_channels,
-        .notification_topic = o->notification_topic,
-        .topic_prefix = o->topic_prefix,
-        .batch_limit = mongo_task_batch_limit(t),
-        .scanned = &t->scanned,
-    };
     g->t = t;
-    signal_work_init(&g->work, &work_ops, g, t->ctx, &wo);
+    signal_work_init(&g->work, &work_ops, g, t->ctx, &t->o.shared, &t->scanned);
     strbuf_init(&g->key, 0);
     return g;
 }

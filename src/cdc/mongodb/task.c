@@ -144,17 +144,9 @@ static const struct task_life_ops life_ops = {
 static void init_life(struct mongo_task *t)
 {
     const struct mongo_options *o = &t->o;
-    struct task_life_options lo = {
-        .max_retries = o->max_retries,
-        .retry_wait_ms = o->retry_wait_ms,
-        .streaming_delay_ms = o->streaming_delay_ms,
-        .snapshot_only = o->snapshot == MONGO_SNAPSHOT_INITIAL_ONLY ||
-                         (o->snapshot == MONGO_SNAPSHOT_CONFIGURED && !o->conf_start_stream),
-        .heartbeat = {.interval_ms = o->heartbeat_interval_ms,
-                      .topic = o->heartbeat_topic,
-                      .prefix = o->heartbeat_prefix,
-                      .server = o->topic_prefix}};
-    task_life_init(&t->life, &life_ops, t, t->ctx, &lo);
+    bool only = o->snapshot == MONGO_SNAPSHOT_INITIAL_ONLY ||
+                (o->snapshot == MONGO_SNAPSHOT_CONFIGURED && !o->conf_start_stream);
+    task_life_init(&t->life, &life_ops, t, t->ctx, &o->shared, only);
 }
 
 static void init_forms(struct mongo_task *t)
@@ -234,8 +226,7 @@ static enum err task_init(struct mongo_task *t, struct task_ctx *ctx, struct err
     if (rc)
         return rc;
     init_collections(t);
-    transactions_init_topic(&t->transactions, t->o.transaction_metadata, t->o.topic_prefix,
-                            t->o.topic_delimiter, t->o.transaction_topic);
+    transactions_init_options(&t->transactions, &t->o.shared);
     t->em.transactions = t->o.transaction_metadata ? &t->transactions : NULL;
     init_forms(t);
     init_life(t);

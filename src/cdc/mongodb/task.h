@@ -66,7 +66,7 @@ enum err mongo_task_prepare(struct mongo_task *t, struct error *e) MUST_CHECK;
 /* Most records of a poll; and bytes. */
 static inline size_t mongo_task_batch_limit(const struct mongo_task *t)
 {
-    return task_life_batch_limit(t->ctx, &t->o.config, t->o.max_batch_size);
+    return capture_batch_limit(&t->o.shared, t->ctx);
 }
 static inline bool mongo_task_batch_full(const struct record_batch *b)
 {

@@ -175,7 +175,7 @@ static void begin_stream(struct mongo_task *t)
     transactions_load(&t->transactions, strbuf_slice(&t->stored));
     if (t->transactions.id.n) /* told to have begun: events of it or its end come next */
         transactions_resume(&t->transactions, strbuf_slice(&t->transactions.id));
-    task_life_go(&t->life, t->life.o.snapshot_only ? PHASE_IDLE : PHASE_STREAM);
+    task_life_go(&t->life, t->life.snapshot_only ? PHASE_IDLE : PHASE_STREAM);
 }
 
 enum err mongo_task_prepare(struct mongo_task *t, struct error *e)

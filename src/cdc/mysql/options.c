@@ -8,6 +8,7 @@
 /* --- rows ------------------------------------------------------------------------------------- */
 
 #define OPTION_STRUCT struct mysql_options
+#define BY(tables, collections) tables
 #include "cdc/option_rows.h"
 
 const struct opt_row mysql_option_rows[] = {
@@ -28,9 +29,6 @@ const struct opt_row mariadb_option_rows[] = {
 static const struct {
     const char *old, *now;
 } renamed[] = {
-    {"database.server.name", "topic.prefix"},
-    {"database.whitelist", "database.include.list"},
-    {"database.blacklist", "database.exclude.list"},
     {"table.whitelist", "table.include.list"},
     {"table.blacklist", "table.exclude.list"},
     {"column.whitelist", "column.include.list"},
@@ -39,8 +37,6 @@ static const struct {
     {"database.history.store.only.monitored.tables.ddl",
      "schema.history.internal.store.only.captured.tables.ddl"},
     {"event.deserialization.failure.handling.mode", "event.processing.failure.handling.mode"},
-    {"heartbeat.topics.prefix", "topic.heartbeat.prefix"},
-    {"transaction.topic", "topic.transaction"},
     {"buffer.size.for.binlog.reader", "binlog.buffer.size"},
 };
 #define OLD_HISTORY "database.history."
@@ -54,7 +50,7 @@ static struct slice renamed_to(struct slice key, struct strbuf *tmp)
         if (slice_eq_c(key, renamed[i].old))
             return slice_cstr(renamed[i].now);
     if (!slice_starts(key, SL(OLD_HISTORY)))
-        return SLICE_NULL;
+        return capture_option_renamed(key);
     strbuf_reset(tmp);
     strbuf_adds(tmp, NEW_HISTORY);
     strbuf_add_slice(tmp, slice_sub(key, sizeof OLD_HISTORY - 1, key.n));
@@ -98,8 +94,7 @@ static void warn_unknown(enum mysql_flavour f, const struct strmap *config, stru
     /* Drivers have options that look like ours: database.useSSL is no database.user. */
     if (is_family(key) && (!near || strlen(near) > key.n + 1 || strlen(near) + 1 < key.n))
         return;
-    LOG_WARN(LOG_CDC_MYSQL, "unknown configuration property '" PRI_SL "' is ignored%s%s%s",
-             ARG_SL(key), near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    capture_option_tell_unknown(LOG_CDC_MYSQL, key, near);
 }
 
 void mysql_options_canonical(enum mysql_flavour f, const struct strmap *config, bool warn,
@@ -123,18 +118,13 @@ void mysql_options_canonical(enum mysql_flavour f, const struct strmap *config, 
         if (opt_find(mysql_rows(f), key))
             strmap_set(out, key, value);
         if (warn)
-            LOG_WARN(LOG_CDC_MYSQL,
-                     "Configuration property '" PRI_SL "' is deprecated; using it as '" PRI_SL "'",
-                     ARG_SL(key), ARG_SL(now));
+            capture_option_tell_renamed(LOG_CDC_MYSQL, key, now);
     }
     struct slice minimal = strmap_get_c(out, "snapshot.minimal.locking");
     if (minimal.p && !strmap_has(out, SL("snapshot.locking.mode")))
         strmap_set(out, SL("snapshot.locking.mode"),
                    slice_ieq(slice_trim(minimal), SL("false")) ? SL("extended") : SL("minimal"));
-    struct slice sanitize = strmap_get_c(out, "sanitize.field.names");
-    if (sanitize.p && slice_ieq(slice_trim(sanitize), SL("true")) &&
-        !strmap_has(out, SL("field.name.adjustment.mode")))
-        strmap_set(out, SL("field.name.adjustment.mode"), SL("avro"));
+    capture_options_sanitize(out);
     strbuf_release(&tmp);
 }
 
@@ -195,18 +185,11 @@ static void options_derive(struct mysql_options *o)
     o->bigint_precise = slice_ieq(slice_trim(o->bigint_mode), SL("precise"));
     o->time = (enum time_mode)option_word(time_words, o->time_mode, TIME_ADAPTIVE);
     o->binary = (enum binary_mode)option_word(binary_words, o->binary_mode, BINARY_BYTES);
-    o->on_event_error =
-        (enum failure_mode)option_word(option_failure_words, o->event_failure_mode, FAILURE_FAIL);
     o->on_value_error =
         (enum failure_mode)option_word(option_failure_words, o->value_failure_mode, FAILURE_WARN);
     o->on_schema_error = (enum failure_mode)option_word(option_failure_words,
                                                         o->inconsistent_schema_mode, FAILURE_FAIL);
-    o->adjust_schema = (enum adjustment_mode)option_word(option_adjustment_words,
-                                                         o->schema_name_adjustment, ADJUST_NONE);
-    o->adjust_field = option_field_adjustment(&o->config, o->field_name_adjustment);
     o->table_order = (enum row_count_order)option_word(order_words, o->snapshot_order, ORDER_NONE);
-    o->insert_delete = slice_ieq(slice_trim(o->watermarking), SL("INSERT_DELETE"));
-    o->skipped = option_skipped(o->skipped_operations);
 }
 
 enum err mysql_options_load(struct mysql_options *o, enum mysql_flavour f,
@@ -214,24 +197,11 @@ enum err mysql_options_load(struct mysql_options *o, enum mysql_flavour f,
 {
     memset(o, 0, sizeof *o);
     o->flavour = f;
-    o->values.values = o;
-    strmap_init(&o->values.texts);
     mysql_options_canonical(f, config, true, &o->config);
-    opt_defaults(mysql_rows(f), o);
-    for (size_t i = 0; i < o->config.count; i++) {
-        const struct strmap_entry *entry = &o->config.entries[i];
-        const struct opt_row *row = opt_find(mysql_rows(f), entry->key);
-        if (!row || row->offset == OPT_NO_FIELD || !entry->value.p)
-            continue;
-        struct slice text = slice_trim(entry->value);
-        if (text.n == 0 && row->type != OPT_STRING && row->type != OPT_PASSWORD)
-            continue;
-        enum err rc = opt_set(row, &o->values, text, e);
-        if (rc)
-            return rc;
-    }
-    options_derive(o);
-    return E_OK;
+    enum err rc = capture_options_load(&o->shared, mysql_rows(f), e);
+    if (rc == E_OK)
+        options_derive(o);
+    return rc;
 }
 
 struct capture_lists mysql_capture_lists(const struct mysql_options *o)
@@ -250,6 +220,5 @@ struct capture_lists mysql_capture_lists(const struct mysql_options *o)
 
 void mysql_options_release(struct mysql_options *o)
 {
-    strmap_release(&o->config);
-    opt_values_release(&o->values);
+    capture_options_release(&o->shared);
 }

@@ -11,8 +11,7 @@
 #include "base/opt.h"
 #include "base/strmap.h"
 #include "cdc/filter.h"
-#include "cdc/option_words.h"
-#include "connect/connector.h"
+#include "cdc/options.h"
 
 enum mysql_flavour {
     FLAVOUR_MYSQL,
@@ -43,8 +42,8 @@ enum binary_mode { BINARY_BYTES, BINARY_BASE64, BINARY_BASE64_URL, BINARY_HEX };
 enum row_count_order { ORDER_NONE, ORDER_ASCENDING, ORDER_DESCENDING };
 
 struct mysql_options {
+    CAPTURE_OPTIONS;
     /* One field per row of options.def that is read. */
-    struct slice topic_prefix;
     struct slice hostname;
     int32_t port;
     struct slice user;
@@ -57,28 +56,10 @@ struct mysql_options {
     struct slice ssl_truststore;
     struct slice ssl_truststore_password;
     struct slice ssl_mode;
-    struct slice event_failure_mode;
     struct slice value_failure_mode;
-    int32_t max_batch_size;
-    int32_t max_queue_size;
     int64_t max_queue_bytes;
-    bool transaction_metadata;
-    struct slice skipped_operations;
-    int64_t snapshot_delay_ms;
-    int64_t streaming_delay_ms;
-    struct slice snapshot_include;
-    int32_t snapshot_max_threads;
-    bool conf_snapshot_data;
     bool conf_snapshot_schema;
-    bool conf_start_stream;
     bool conf_on_schema_error;
-    bool conf_on_data_error;
-    int64_t retry_wait_ms;
-    int32_t max_retries;
-    int64_t validation_timeout_ms;
-    bool extended_headers;
-    int32_t guardrail_max;
-    struct slice guardrail_action;
     struct slice decimal_mode;
     int64_t snapshot_lock_timeout_ms;
     int32_t connect_timeout_ms;
@@ -86,28 +67,14 @@ struct mysql_options {
     int64_t keep_alive_interval_ms;
     int64_t net_write_timeout;
     int64_t net_read_timeout;
-    struct slice snapshot_mode;
     struct slice bigint_mode;
     struct slice time_mode;
     bool time_adjuster;
-    struct slice schema_name_adjustment;
     struct slice locking_mode;
     bool only_captured_tables;
     bool only_captured_databases;
-    struct slice converters;
-    bool tombstones;
-    int32_t heartbeat_interval_ms;
     struct slice signal_table;
-    struct slice watermarking;
-    int32_t chunk_size;
-    int64_t signal_interval_ms;
-    struct slice signal_channels;
-    struct slice signal_topic;
-    struct slice signal_file;
     bool read_only;
-    struct slice naming_strategy;
-    struct slice notification_channels;
-    struct slice notification_topic;
     struct slice column_include;
     struct slice column_exclude;
     struct slice table_include;
@@ -122,8 +89,6 @@ struct mysql_options {
     struct slice heartbeat_query;
     bool include_query;
     bool ignore_builtin;
-    struct slice database_include;
-    struct slice database_exclude;
     struct slice inconsistent_schema_mode;
     bool gtid_filter_dml;
     struct slice gtid_includes;
@@ -131,11 +96,6 @@ struct mysql_options {
     struct slice binary_mode;
     bool skip_unchanged;
     struct slice unavailable;
-    struct slice field_name_adjustment;
-    struct slice heartbeat_prefix;
-    struct slice heartbeat_topic;
-    struct slice topic_delimiter;
-    struct slice transaction_topic;
     struct slice history_topic;
     /* What the texts above mean; set by mysql_options_load. */
     enum mysql_flavour flavour;
@@ -145,14 +105,8 @@ struct mysql_options {
     bool bigint_precise;
     enum time_mode time;
     enum binary_mode binary;
-    enum failure_mode on_event_error, on_schema_error, on_value_error;
-    enum adjustment_mode adjust_schema, adjust_field;
+    enum failure_mode on_schema_error, on_value_error;
     enum row_count_order table_order;
-    bool insert_delete; /* how windows are marked */
-    unsigned skipped;   /* enum skipped_ops */
-    struct strmap
-        config; /* canonical configuration; the slices above point into it or into texts */
-    struct opt_values values;
 };
 
 extern const struct opt_row mysql_option_rows[]; /* ends with name NULL */

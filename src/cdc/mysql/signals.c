@@ -230,21 +230,9 @@ static const struct signal_work_ops work_ops = {
 struct mysql_signals *signals_new(struct mysql_task *t)
 {
     struct mysql_signals *g = xcalloc(1, sizeof *g);
-    const struct mysql_options *o = &t->o;
-    struct signal_work_options wo = {
-        .channels = {.channels = o->signal_channels,
-                     .topic = o->signal_topic,
-                     .file = o->signal_file,
-                     .interval_ms = o->signal_interval_ms},
-        .notification_channels = o->notification_channels,
-        .notification_topic = o->notification_topic,
-        .topic_prefix = o->topic_prefix,
-        .batch_limit = mysql_task_batch_limit(t),
-        .scanned = &t->scanned,
-    };
     g->t = t;
-    signal_work_init(&g->work, &work_ops, g, t->ctx, &wo);
-    g->by_position = o->read_only || !t->rules.filter.signal_table;
+    signal_work_init(&g->work, &work_ops, g, t->ctx, &t->o.shared, &t->scanned);
+    g->by_position = t->o.read_only || !t->rules.filter.signal_table;
     g->reader = chunk_reader_new(t);
     return g;
 }

@@ -108,17 +108,9 @@ static const struct task_life_ops life_ops = {
 static void init_life(struct mysql_task *t)
 {
     const struct mysql_options *o = &t->o;
-    struct task_life_options lo = {
-        .max_retries = o->max_retries,
-        .retry_wait_ms = o->retry_wait_ms,
-        .streaming_delay_ms = o->streaming_delay_ms,
-        .snapshot_only = o->snapshot == SNAPSHOT_INITIAL_ONLY ||
-                         (o->snapshot == SNAPSHOT_CONFIGURED && !o->conf_start_stream),
-        .heartbeat = {.interval_ms = o->heartbeat_interval_ms,
-                      .topic = o->heartbeat_topic,
-                      .prefix = o->heartbeat_prefix,
-                      .server = o->topic_prefix}};
-    task_life_init(&t->life, &life_ops, t, t->ctx, &lo);
+    bool only = o->snapshot == SNAPSHOT_INITIAL_ONLY ||
+                (o->snapshot == SNAPSHOT_CONFIGURED && !o->conf_start_stream);
+    task_life_init(&t->life, &life_ops, t, t->ctx, &o->shared, only);
 }
 
 /* --- start and stop --------------------------------------------------------------------------- */
@@ -147,8 +139,7 @@ static enum err task_init(struct mysql_task *t, struct task_ctx *ctx, enum mysql
     t->em.tombstones = t->o.tombstones;
     t->em.skip_unchanged = t->o.skip_unchanged;
     t->em.skipped = t->o.skipped;
-    transactions_init_topic(&t->transactions, t->o.transaction_metadata, t->o.topic_prefix,
-                            t->o.topic_delimiter, t->o.transaction_topic);
+    transactions_init_options(&t->transactions, &t->o.shared);
     t->em.transactions = t->o.transaction_metadata ? &t->transactions : NULL;
     schema_change_init(&t->change_schemas, f, t->em.source.schema);
     history_init(&t->history, ctx->db, ctx->kclient, ctx->connector, t->o.topic_prefix,

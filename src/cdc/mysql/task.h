@@ -90,7 +90,7 @@ enum err mysql_task_report_changes(struct mysql_task *t, const struct mysql_chan
 /* Most records of a poll. */
 static inline size_t mysql_task_batch_limit(const struct mysql_task *t)
 {
-    return task_life_batch_limit(t->ctx, &t->o.config, t->o.max_batch_size);
+    return capture_batch_limit(&t->o.shared, t->ctx);
 }
 /* And enough bytes: some megabytes, or fewer that max.queue.size.in.bytes says. */
 static inline bool mysql_task_batch_full(const struct mysql_task *t, const struct record_batch *b)

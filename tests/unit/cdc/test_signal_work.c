@@ -8,6 +8,7 @@
 struct world {
     struct signal_work work;
     struct task_ctx ctx;
+    struct capture_options o;
     struct scan_counts scanned;
     struct record_batch b;
     struct strbuf told; /* what the database was asked for, in order */
@@ -136,11 +137,9 @@ static void open_world(const char *channels)
     strbuf_init(&w.told, 0);
     scan_counts_init(&w.scanned);
     record_batch_init(&w.b, ARENA_NO_BUDGET);
-    struct signal_work_options o = {.channels = {.channels = slice_cstr(channels)},
-                                    .topic_prefix = SL("p"),
-                                    .batch_limit = 10,
-                                    .scanned = &w.scanned};
-    signal_work_init(&w.work, &ops, &w, &w.ctx, &o);
+    w.o =
+        (struct capture_options){.signal_channels = slice_cstr(channels), .topic_prefix = SL("p")};
+    signal_work_init(&w.work, &ops, &w, &w.ctx, &w.o, &w.scanned);
 }
 
 static void close_world(void)

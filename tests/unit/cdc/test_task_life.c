@@ -87,7 +87,7 @@ static const struct task_life_ops ops = {
     .beat = beat,
 };
 
-static void open_world(const struct task_life_options *o)
+static void open_world(const struct capture_options *o, bool only)
 {
     memset(&w, 0, sizeof w);
     strbuf_init(&w.told, 0);
@@ -95,7 +95,7 @@ static void open_world(const struct task_life_options *o)
     w.ctx.stop = true; /* no sleeping */
     w.ctx.stop_fd = -1;
     w.next = PHASE_SNAPSHOT;
-    task_life_init(&w.life, &ops, &w, &w.ctx, o);
+    task_life_init(&w.life, &ops, &w, &w.ctx, o, only);
 }
 
 static void close_world(void)
@@ -119,8 +119,8 @@ static void check_told(const char *want)
 
 static void test_phases(void)
 {
-    struct task_life_options o = {.max_retries = -1};
-    open_world(&o);
+    struct capture_options o = {.max_retries = -1};
+    open_world(&o, false);
     CHECK_INT(task_life_phase(&w.life), PHASE_CONNECT);
     CHECK_OK(task_life_start(&w.life, &w.e));
     CHECK_OK(poll());
@@ -137,8 +137,7 @@ static void test_phases(void)
     check_told("stream ");
     close_world();
 
-    o.snapshot_only = true;
-    open_world(&o);
+    open_world(&o, true);
     w.done = true;
     CHECK_OK(task_life_start(&w.life, &w.e));
     CHECK_OK(poll());
@@ -151,8 +150,8 @@ static void test_phases(void)
 /* While it waits between a snapshot and the stream a task can be stopped. */
 static void test_delay(void)
 {
-    struct task_life_options o = {.max_retries = -1, .streaming_delay_ms = 1};
-    open_world(&o);
+    struct capture_options o = {.max_retries = -1, .streaming_delay_ms = 1};
+    open_world(&o, false);
     w.done = true;
     CHECK_OK(task_life_start(&w.life, &w.e));
     CHECK_OK(poll());
@@ -168,8 +167,8 @@ static void test_delay(void)
 
 static void test_retries(void)
 {
-    struct task_life_options o = {.max_retries = 2, .retry_wait_ms = 1000};
-    open_world(&o);
+    struct capture_options o = {.max_retries = 2, .retry_wait_ms = 1000};
+    open_world(&o, false);
     w.fault = E_IO;
     CHECK_OK(task_life_start(&w.life, &w.e));
     check_told("prepare disconnect ");
@@ -194,7 +193,7 @@ static void test_retries(void)
     check_told("snapshot disconnect ");
     close_world();
 
-    open_world(&o);
+    open_world(&o, false);
     w.fault = E_INVALID;
     CHECK_ERR(task_life_start(&w.life, &w.e), E_INVALID);
     CHECK_STR(w.e.msg, "refused");
@@ -209,11 +208,12 @@ static void test_retries(void)
 
 static void test_heartbeats(void)
 {
-    struct task_life_options o = {
-        .max_retries = -1,
-        .heartbeat = {
-            .interval_ms = 3600000, .topic = SL(" "), .prefix = SL("__hb"), .server = SL("p")}};
-    open_world(&o);
+    struct capture_options o = {.max_retries = -1,
+                                .heartbeat_interval_ms = 3600000,
+                                .heartbeat_topic = SL(" "),
+                                .heartbeat_prefix = SL("__hb"),
+                                .topic_prefix = SL("p")};
+    open_world(&o, false);
     w.next = PHASE_STREAM;
     CHECK_OK(task_life_start(&w.life, &w.e));
     CHECK_OK(poll());
@@ -233,18 +233,18 @@ static void test_heartbeats(void)
     check_told("stream ");
     close_world();
 
-    o.heartbeat.topic = SL("own ");
-    open_world(&o);
+    o.heartbeat_topic = SL("own ");
+    open_world(&o, false);
     CHECK_STR(w.life.heartbeat.topic, "own");
     close_world();
 }
 
 static void test_state(void)
 {
-    struct task_life_options o = {0};
+    struct capture_options o = {0};
     struct task_progress p = {1, 2, 3, 4, -5};
     struct strbuf text = STRBUF_INIT;
-    open_world(&o);
+    open_world(&o, false);
     task_life_go(&w.life, PHASE_STREAM);
     task_life_describe(&w.life, &p, &text);
     CHECK_STR(text.p, "\"phase\":\"STREAMING\",\"tables_total\":1,\"tables_done\":2,"
@@ -253,27 +253,13 @@ static void test_state(void)
     close_world();
 }
 
-static void test_batch_limit(void)
-{
-    struct direct_form form;
-    struct task_ctx ctx = {0}, direct = {.direct = &form};
-    struct strmap config;
-    strmap_init(&config);
-    CHECK_INT(task_life_batch_limit(NULL, &config, 0), 2048);
-    CHECK_INT(task_life_batch_limit(&ctx, &config, 2048), 2048);
-    CHECK_INT(task_life_batch_limit(&direct, &config, 2048), 8192);
-    strmap_set(&config, SL("max.batch.size"), SL("10"));
-    CHECK_INT(task_life_batch_limit(&direct, &config, 10), 10);
-    strmap_release(&config);
-}
-
 static const struct test_case tests[] = {
     {"phases", test_phases},
     {"delay of the stream", test_delay},
     {"what is tried again", test_retries},
     {"heartbeats", test_heartbeats},
     {"state", test_state},
-    {"records of a poll", test_batch_limit},
+
     {NULL, NULL},
 };
 const struct test_suite test_task_life = {"cdc/task_life", tests, NULL, NULL};

@@ -210,12 +210,14 @@ static void test_rows_are_read(void)
     static const struct {
         const char *option, *field;
     } rows[] = {
+#define BY(tables, collections) tables
 #define PICK(mysql, mariadb) mysql
 #define ROW(n, t, d, f, imp, grp, ord, w, disp, text) {n, #f},
 #define HID(n, t, d, f, text) {n, #f},
 #define NOP(n, t, d, imp, grp, ord, w, disp, text)
 #define HNO(n, t, d, text)
 #include "cdc/mysql/options.def"
+#undef BY
 #undef PICK
 #undef ROW
 #undef HID

@@ -58,6 +58,8 @@ static enum err no_class(const struct herder *h, struct slice name, json_t **ful
         prefix, ARG_SL(name));
     registry_describe(h->registry, &text);
     const char *near = registry_nearest(h->registry, name);
+    if (near) /* behind the list, on its line: what Kafka says stays as it is */
+        strbuf_addf(&text, "; did you mean %s?", near);
     LOG_WARN(LOG_CONNECT_HERDER, "there is no connector class " PRI_SL "%s%s%s", ARG_SL(name),
              near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     enum err err = answer_long(e, full, status, strbuf_slice(&text));

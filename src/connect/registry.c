@@ -145,14 +145,38 @@ size_t registry_copies(const char *class_name)
                : 1;
 }
 
+static struct slice simple_name(struct slice name)
+{
+    ptrdiff_t dot = slice_rfind_char(name, '.');
+    return dot < 0 ? name : slice_sub(name, (size_t)dot + 1, name.n);
+}
+
+/* By the names without packages and the aliases: packages are long, and would make any two classes alike. */
 const char *registry_nearest(const struct registry *r, struct slice name)
 {
-    struct opt_row *rows = xcalloc(r->connector_count + 1, sizeof *rows);
+    size_t n = 0;
     for (size_t i = 0; i < r->connector_count; i++)
-        rows[i].name = r->connectors[i]->class_name;
-    const char *near = opt_nearest(rows, name);
+        for (const char *const *a = r->connectors[i]->aliases; a && *a; a++)
+            n++;
+    struct opt_row *rows = xcalloc(r->connector_count + n + 1, sizeof *rows);
+    const char **of = xcalloc(r->connector_count + n + 1, sizeof *of); /* the class of each row */
+    n = 0;
+    for (size_t i = 0; i < r->connector_count; i++) {
+        const char *class_name = r->connectors[i]->class_name;
+        rows[n].name = simple_name(slice_cstr(class_name)).p;
+        of[n++] = class_name;
+        for (const char *const *a = r->connectors[i]->aliases; a && *a; a++) {
+            rows[n].name = *a;
+            of[n++] = class_name;
+        }
+    }
+    const char *near = opt_nearest(rows, simple_name(name)), *found = NULL;
+    for (size_t i = 0; near && i < n; i++)
+        if (rows[i].name == near)
+            found = of[i];
     mem_free(rows);
-    return near;
+    mem_free(of);
+    return found;
 }
 
 void registry_describe(const struct registry *r, struct strbuf *out)

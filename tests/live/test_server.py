@@ -177,7 +177,22 @@ def test_what_a_rest_client_did_wrong_is_in_the_log(weir):
     config = {"connector.class": "io.debezium.connector.mysql.MySQLConnector"}
     status, answer = weir.rest("POST", "/connectors", {"name": "x", "config": config})
     assert status == 400 and "Failed to find any class that implements Connector" in answer["message"]  # Kafka Connect's text, all of it
+    assert answer["message"].endswith("location='classpath'}; did you mean io.debezium.connector.mysql.MySqlConnector?")
     assert "did you mean io.debezium.connector.mysql.MySqlConnector?" in weir.log()
+
+
+@pytest.mark.parametrize("typed, meant", [
+    ("FileStreamSorce", "org.apache.kafka.connect.file.FileStreamSourceConnector"),
+    ("MongoDBConnector", "io.debezium.connector.mongodb.MongoDbConnector"),
+    ("io.debezium.mysql.MySqlConnector", "io.debezium.connector.mysql.MySqlConnector"),
+    ("org.apache.kafka.connect.FileStreamSink", "org.apache.kafka.connect.file.FileStreamSinkConnector"),
+    ("io.debezium.connector.postgresql.PostgresConnector", None),  # no near name: weir has nothing like it
+    ("io.debezium.connector.db2.Db2Connector", None),
+    ("io.confluent.connect.jdbc.JdbcSinkConnector", None),
+])
+def test_the_class_that_was_meant_is_in_the_answer(weir, typed, meant):
+    status, answer = weir.rest("POST", "/connectors", {"name": "x", "config": {"connector.class": typed}})
+    assert status == 400 and answer["message"].partition("; did you mean ")[2] == (f"{meant}?" if meant else "")
 
 
 def test_start_up_block_is_short_and_stop_is_quick(weir):

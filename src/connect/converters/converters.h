@@ -34,7 +34,7 @@ enum err converter_no_state(void **conv, const struct strmap *config, bool is_ke
                             struct error *e) MUST_CHECK;
 void converter_no_release(void *conv);
 
-/* --- the reading half of JsonConverter (json_read.c) ------------------------------------------ */
+/* --- the reading half of JsonConverter (json_read.c, json_schema.c) --------------------------- */
 /* A schema from its JSON text ("null" gives NULL). One reference to the caller. E_INVALID: a
  * DataException in e. */
 enum err json_read_schema(struct slice text, const struct schema **out, struct error *e) MUST_CHECK;
@@ -43,6 +43,8 @@ enum err json_read_schema(struct slice text, const struct schema **out, struct e
 enum err json_read_value(struct slice text, const struct schema *s, struct arena *a,
                          bool null_to_default, struct value *out, const char **end,
                          struct error *e) MUST_CHECK;
+/* What Jackson's longValue makes of a number's text: wraps, rounds, never fails. */
+int64_t json_read_i64(struct slice text);
 
 /* --- Java's spellings (javavalue.c) ----------------------------------------------------------- */
 /* What String.valueOf gives for the value: Struct{id=1,name=a}, {a=1, b=null}, [1, 2]. */

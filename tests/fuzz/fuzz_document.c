@@ -58,15 +58,16 @@ static void convert(struct documents *d, struct record_batch *b, struct slice do
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct documents *forms[4];
+    static const unsigned how[] = {DOCUMENTS_AS_ARRAYS, DOCUMENTS_AS_STRUCTS, DOCUMENTS_WIDEN};
+    static struct documents *forms[2 * ARRAY_LEN(how)];
     struct record_batch b;
     struct slice doc;
-    for (int i = 0; i < 4; i++)
+    for (size_t i = 0; i < ARRAY_LEN(forms); i++)
         if (!forms[i])
-            forms[i] = documents_new(i & 1, i & 2 ? NAME_AVRO : NAME_AS_IS);
+            forms[i] = documents_new(how[i / 2], i % 2 ? NAME_AVRO : NAME_AS_IS);
     record_batch_init(&b, (size_t)64 << 20);
     if (bson_parse(slice_of(data, size), BSON_DOCUMENT, &b.arena, &doc, NULL) == E_OK)
-        for (int i = 0; i < 4; i++)
+        for (size_t i = 0; i < ARRAY_LEN(forms); i++)
             convert(forms[i], &b, doc);
     record_batch_release(&b);
     return 0;

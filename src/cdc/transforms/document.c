@@ -180,6 +180,8 @@ static bool fits(const struct documents *d, const struct schema *s, char class)
         return s->type == SCHEMA_BYTES;
     case '[':
         return s->type == SCHEMA_ARRAY || s->type == SCHEMA_STRUCT;
+    case '-':
+        return false;
     default:
         return s->type == SCHEMA_STRUCT;
     }
@@ -255,8 +257,14 @@ static enum err fill_array(struct filler *f, const struct schema *s, struct slic
     n = 0;
     bson_walk_init(&w, array);
     while (!err && bson_walk_next(&w, &i))
-        if (document_class(i.kind) != '-')
+        if (i.kind == BSON_NULL)
+            out->u.v[n++] = value_null();
+        else if (fits(f->d, s->value, document_class(i.kind)))
             err = fill(f, s->value, &i, &out->u.v[n++]);
+        else if (document_class(i.kind) != '-')
+            err = error_set(f->e, E_INVALID,
+                            DATA_EXCEPTION "Invalid value for an element: documents in an array "
+                                           "differ in its type");
     if (UNLIKELY(err))
         document_refused_in(f->d, i.name);
     return err;

@@ -29,6 +29,14 @@ void document_adjust(const struct documents *d, struct slice name, struct strbuf
 void document_refused_in(struct documents *d, struct slice name);
 /* Fills d->timestamp, regex, empty. */
 void document_schemas_init(struct documents *d);
+/* Optional; takes over the element's reference. */
+const struct schema *document_array_of(const struct schema *element);
+/* A reference to a schema that takes the values of both, which differ in types of numbers alone, or NULL. */
+const struct schema *document_widest(const struct schema *old, const struct schema *later);
+/* A reference to the later one's schema, in which what was empty there is as it was before, and numbers are
+ * as wide as before, if they may be. Where it does not take the old values, these are refused. */
+const struct schema *document_last_form(const struct schema *old, const struct schema *later,
+                                        bool widen);
 /* The schema of a document (see document_convert), a reference. */
 enum err document_schema(struct documents *d, struct slice name, struct slice doc,
                          const struct bson_item *extra, size_t extra_count,

@@ -167,46 +167,6 @@ static int width_of_class(char class)
     return class == 'i' ? 1 : class == 'l' ? 2 : class == 'd' ? 3 : 0;
 }
 
-static int width(const struct schema *s)
-{
-    return s->logical != LOGICAL_NONE  ? 0
-           : s->type == SCHEMA_INT32   ? 1
-           : s->type == SCHEMA_INT64   ? 2
-           : s->type == SCHEMA_FLOAT64 ? 3
-                                       : 0;
-}
-
-/* A reference to a schema that takes the values of both, or NULL. Structs have the form of the later one. */
-static const struct schema *widest(const struct schema *old, const struct schema *later)
-{
-    if (schema_eq(old, later))
-        return schema_ref(later);
-    if (width(old) && width(later))
-        return schema_ref(width(old) > width(later) ? old : later);
-    if (old->type != later->type)
-        return NULL;
-    if (old->type == SCHEMA_ARRAY) {
-        const struct schema *element = widest(old->value, later->value);
-        if (!element)
-            return NULL;
-        struct schema_builder *b = schema_builder_new(SCHEMA_ARRAY);
-        schema_builder_optional(b);
-        schema_builder_element(b, NULL, element);
-        return schema_build(b);
-    }
-    if (old->type != SCHEMA_STRUCT || !slice_eq(old->name, later->name))
-        return NULL;
-    struct fields all = {0};
-    for (size_t i = 0; i < later->fields_count; i++) {
-        const struct schema *field = later->fields[i].schema, *wide = NULL;
-        int at = schema_field_index(old, later->fields[i].name);
-        if (at >= 0)
-            wide = widest(old->fields[at].schema, field);
-        add_field(&all, later->fields[i].name, wide ? wide : schema_ref(field), 0, false);
-    }
-    return struct_of(&all, later->name, true);
-}
-
 /* --- arrays ----------------------------------------------------------------------------------- */
 
 /* A BSON value as the driver's toString writes it. */
@@ -286,7 +246,7 @@ static enum err mixed_fields(struct maker *m, const struct fields *f, const stru
                              const struct schema *other)
 {
     struct strbuf list = STRBUF_INIT;
-    const struct schema *wide = widest(at->schema, other);
+    const struct schema *wide = document_widest(at->schema, other);
     m->d->numbers = wide != NULL;
     schema_unref(wide);
     for (size_t i = 0; list.n < 1500 && i < f->count; i++) {
@@ -307,7 +267,7 @@ static enum err mixed_fields(struct maker *m, const struct fields *f, const stru
  * widened. */
 static bool widen(struct maker *m, struct found *old, const struct schema *s, bool filled)
 {
-    const struct schema *wide = m->d->widen ? widest(old->schema, s) : NULL;
+    const struct schema *wide = m->d->widen ? document_widest(old->schema, s) : NULL;
     if (!wide)
         return false;
     schema_unref(s);
@@ -339,9 +299,11 @@ static enum err merge_member(struct maker *m, struct fields *f, const struct bso
     } else if (s && widen(m, old, s, filled)) {
         ;
     } else if (s && old->class == class && (class == '{' || (class == '[' && !old->filled))) {
-        schema_unref(old->schema);
-        old->schema = s;
-        old->filled = filled;
+        const struct schema *was = old->schema;
+        old->schema = document_last_form(was, s, m->d->widen);
+        old->filled |= filled;
+        schema_unref(was);
+        schema_unref(s);
     } else if (s) {
         err = mixed_fields(m, f, old, s);
         schema_unref(s);
@@ -438,10 +400,7 @@ static const struct schema *array_schema(struct maker *m, struct slice array, un
     fields_release(&all.fields);
     if (!element)
         return NULL;
-    struct schema_builder *b = schema_builder_new(SCHEMA_ARRAY);
-    schema_builder_optional(b);
-    schema_builder_element(b, NULL, element);
-    return schema_build(b);
+    return document_array_of(element);
 }
 
 static void index_name(unsigned index, char text[16])

@@ -106,6 +106,12 @@ static void test_arrays(void)
          "org.apache.kafka.connect.errors.DataException: Invalid value for field c: documents in "
          "an array "
          "differ in its type" WHERE("a.0.b.c") CURE},
+        {"{\\\"a\\\": [{\\\"b\\\": {\\\"c\\\": [\\\"x\\\"]}}, {\\\"b\\\": {\\\"c\\\": [1]}}]}",
+         "org.apache.kafka.connect.errors.DataException: Invalid value for an element: documents "
+         "in an array differ in its type" WHERE("a.0.b.c.0") CURE},
+        {"{\\\"a\\\": [{\\\"b\\\": {\\\"c\\\": [1]}}, {\\\"b\\\": {\\\"c\\\": [\\\"x\\\"]}}]}",
+         "org.apache.kafka.connect.errors.DataException: Invalid value for an element: documents "
+         "in an array differ in its type" WHERE("a.1.b.c.0") CURE},
         {"{\\\"a\\\": [{\\\"$minKey\\\": 1}, 1], \\\"b\\\": {\\\"$undefined\\\": true}, \\\"c\\\": "
          "2}",
          "{\"id\":1} | {\"a\":[1],\"c\":2}"},
@@ -231,6 +237,27 @@ static void test_widen(void)
          "{\"id\":{\"k\":[1,3000000000]}} | {\"x\":1}");
     once("array.encoding=document\nweir.array.widen=true", "1", INSERT("{\\\"a\\\": [1, 2.5]}"),
          false, "{\"id\":1} | {\"a\":{\"_0\":1,\"_1\":2.5}}");
+}
+
+/* In documents of documents of an array what is empty has the type that it has beside. */
+static void test_empty_in_nested(void)
+{
+    static const char *const rows[][2] = {
+        {"[{\\\"b\\\": {\\\"c\\\": [1]}}, {\\\"b\\\": {\\\"c\\\": []}}]",
+         "struct b struct c array int32 [{\"b\":{\"c\":[1]}},{\"b\":{\"c\":[]}}]"},
+        {"[{\\\"b\\\": {\\\"c\\\": [null]}}, {\\\"b\\\": {\\\"c\\\": [1]}}]",
+         "struct b struct c array int32 [{\"b\":{\"c\":[null]}},{\"b\":{\"c\":[1]}}]"},
+        {"[{\\\"b\\\": {\\\"c\\\": []}}, {\\\"b\\\": {\\\"c\\\": [1]}}]",
+         "struct b struct c array int32 [{\"b\":{\"c\":[]}},{\"b\":{\"c\":[1]}}]"},
+        {"[{\\\"b\\\": {\\\"c\\\": {\\\"d\\\": 1}}}, {\\\"b\\\": {\\\"c\\\": {}}}]",
+         "struct b struct c struct d int32 "
+         "[{\"b\":{\"c\":{\"d\":1}}},{\"b\":{\"c\":{\"d\":null}}}]"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char value[2048];
+        snprintf(value, sizeof value, VALUE("\"{\\\"a\\\": %s}\"", "null", "c"), rows[i][0]);
+        shown("", value, rows[i][1]);
+    }
 }
 
 /* Where the original's words are long they give way. */
@@ -386,6 +413,7 @@ static const struct test_case tests[] = {
     {"partial", test_partial},
     {"arrays", test_arrays},
     {"widen", test_widen},
+    {"empty in nested", test_empty_in_nested},
     {"long refusal", test_long_refusal},
     {"values", test_values},
     {"old options", test_old_options},

@@ -6,26 +6,22 @@ changes made while the connector was stopped, against a dump of the same binary 
 peak memory of the catch-up, of rows of 16 and 100 MB, and of one transaction of 1 GB (TRANSACTION_MB) of small rows."""
 import os
 import statistics
-import subprocess
 import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "live"))
+from capture_common import forget_peak, high, peak_mb, rate, raw_reader, spread, until  # noqa: E402
 from databases import database  # noqa: E402
 from weirproc import Weir  # noqa: E402
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition  # noqa: E402
+from confluent_kafka import Consumer  # noqa: E402
 from confluent_kafka.admin import AdminClient  # noqa: E402
 
 build = sys.argv[1]
 rows = int(sys.argv[2]) if len(sys.argv) > 2 else 1000000
 rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 3
-raw = os.path.join(build, "bench-raw_mysql")
-
-
-def raw_number(*arguments):
-    return float(subprocess.run([raw, *map(str, arguments)], check=True, capture_output=True, text=True).stdout.split()[0])
+raw_number = raw_reader(os.path.join(build, "bench-raw_mysql"))
 
 
 def log_bytes(w, topic):
@@ -38,36 +34,6 @@ def cpu(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def high(consumer, topic):
-    try:
-        return consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=5, cached=False)[1]
-    except KafkaException:
-        return 0
-
-
-def until(consumer, topic, count, limit=300):
-    """The time at which the topic has `count` records, seen by its high watermark."""
-    end = time.monotonic() + limit
-    while high(consumer, topic) < count:
-        if time.monotonic() > end:
-            sys.exit(f"{topic} has {high(consumer, topic)} of {count} records after {limit} s")
-        time.sleep(0.005)
-    return time.monotonic()
-
-
-def spread(name, ratios, note):
-    print(f"RESULT {name} weir/raw median {statistics.median(ratios):.3f} (min {min(ratios):.3f}, max {max(ratios):.3f}); {note}", flush=True)
-
-
-def forget_peak(pid):
-    with open(f"/proc/{pid}/clear_refs", "w") as f:
-        f.write("5")
-
-
-def peak_mb(pid):
-    return next(int(line.split()[1]) / 1024 for line in open(f"/proc/{pid}/status") if line.startswith("VmHWM"))
-
-
 def snapshots(db, w, consumer, schemas):
     """Rounds of a snapshot into a new topic; the last one of schemas=False stays for the catch-up. Returns its name."""
     ratios, rates, used, sizes = [], [], [], []
@@ -78,13 +44,13 @@ def snapshots(db, w, consumer, schemas):
         w.create_connector(prefix, db.connector(prefix, database_include_list="bench", database_server_id=5000 + n + 100 * schemas,
                                                 key_converter_schemas_enable=str(schemas).lower(),
                                                 value_converter_schemas_enable=str(schemas).lower()))
-        rate = rows / (until(consumer, f"{prefix}.bench.t", rows) - start)
+        found = rows / (until(consumer, f"{prefix}.bench.t", rows) - start)
         used.append((cpu(w.process.pid) - before) / rows * 1e6)
-        ratios.append(rate / peer)
-        rates.append(rate)
+        ratios.append(found / peer)
+        rates.append(found)
         sizes.append(log_bytes(w, f"{prefix}.bench.t") / rows)
-        print(f"snapshot{' with schemas' if schemas else ''} round {n + 1}: weir {rate:,.0f} rows/s ({sizes[-1]:.0f} bytes each), "
-              f"raw {peer:,.0f} rows/s, ratio {rate / peer:.2f}", flush=True)
+        print(f"snapshot{' with schemas' if schemas else ''} round {n + 1}: weir {found:,.0f} rows/s ({sizes[-1]:.0f} bytes each), "
+              f"raw {peer:,.0f} rows/s, ratio {found / peer:.2f}", flush=True)
         if schemas or n + 1 < rounds:
             w.rest("DELETE", f"/connectors/{prefix}")
             admin = AdminClient({"bootstrap.servers": w.bootstrap})
@@ -113,19 +79,17 @@ def catch_up(db, w, consumer, name):
         before = cpu(w.process.pid)
         forget_peak(w.process.pid)
         w.rest("PUT", f"/connectors/{name}/resume")
-        first = until(consumer, topic, before_rows + 1)
-        count = high(consumer, topic)
-        rate = (before_rows + rows - count) / (until(consumer, topic, before_rows + rows) - first)
+        found = rate(consumer, topic, before_rows, rows)
         used.append((cpu(w.process.pid) - before) / rows * 1e6)
         peaks.append(peak_mb(w.process.pid))
         peer = rows / seconds
-        ratios.append(rate / peer)
-        rates.append(rate)
-        to_cells.append(rate / cells)
+        ratios.append(found / peer)
+        rates.append(found)
+        to_cells.append(found / cells)
         written = log_bytes(w, topic) - before_bytes
-        floor.append(rate / (rows / raw_number(db.port, "write", os.path.join(w.dir, "plain"), written)))
-        print(f"catch-up round {n + 1}: weir {rate:,.0f} events/s ({written / rows:.0f} bytes each), raw {peer:,.0f} events/s, "
-              f"ratio {rate / peer:.3f}; raw that looks at the cells {cells:,.0f}, ratio {rate / cells:.3f}; "
+        floor.append(found / (rows / raw_number(db.port, "write", os.path.join(w.dir, "plain"), written)))
+        print(f"catch-up round {n + 1}: weir {found:,.0f} events/s ({written / rows:.0f} bytes each), raw {peer:,.0f} events/s, "
+              f"ratio {found / peer:.3f}; raw that looks at the cells {cells:,.0f}, ratio {found / cells:.3f}; "
               f"a plain write of the same bytes: ratio {floor[-1]:.2f}", flush=True)
     spread("catch-up-cells", to_cells, "the peer looks at each cell, as that of the snapshot does")
     spread("catch-up", ratios, f"weir {statistics.median(rates):,.0f} events/s, {statistics.median(used):.2f} us CPU an event")

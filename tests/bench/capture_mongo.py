@@ -5,65 +5,27 @@ was stopped, against a change stream of the same events. Then the peak memory of
 import base64
 import os
 import statistics
-import subprocess
 import sys
-import time
 
 import bson
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer
 from pymongo import UpdateOne
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "live"))
+from capture_common import forget_peak, high, peak_mb, rate, raw_reader, spread  # noqa: E402
 from mongo import mongo  # noqa: E402
 from weirproc import Weir, wait_until  # noqa: E402
 
 build = sys.argv[1]
 count = int(sys.argv[2]) if len(sys.argv) > 2 else 200000
 rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 3
-raw = os.path.join(build, "bench-raw_mongo")
+raw_number = raw_reader(os.path.join(build, "bench-raw_mongo"))
 
 
-def raw_number(*arguments):
-    return float(subprocess.run([raw, *map(str, arguments)], check=True, capture_output=True, text=True).stdout.split()[0])
-
-
-def high(consumer, topic):
-    try:
-        return consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=5, cached=False)[1]
-    except KafkaException:
-        return 0
-
-
-def until(consumer, topic, wanted, limit=300):
-    end = time.monotonic() + limit
-    while high(consumer, topic) < wanted:
-        if time.monotonic() > end:
-            sys.exit(f"{topic} has {high(consumer, topic)} of {wanted} records after {limit} s")
-        time.sleep(0.005)
-    return time.monotonic()
-
-
-def rate(consumer, topic, before):
-    """Records a second from the first to the last of `count` that come."""
-    first = until(consumer, topic, before + 1)
-    already = high(consumer, topic)
-    return (before + count - already) / (until(consumer, topic, before + count) - first)
-
-
-def forget_peak(pid):
-    with open(f"/proc/{pid}/clear_refs", "w") as f:
-        f.write("5")
-
-
-def peak_mb(pid):
-    return next(int(line.split()[1]) / 1024 for line in open(f"/proc/{pid}/status") if line.startswith("VmHWM"))
-
-
-def spread(name, rates, peers, peak):
-    ratios = [a / b for a, b in zip(rates, peers)]
-    print(f"RESULT {name} weir/raw median {statistics.median(ratios):.3f} (min {min(ratios):.3f}, max {max(ratios):.3f}); weir "
-          f"{statistics.median(rates):,.0f} a second, raw {statistics.median(peers):,.0f}; peak {peak:.0f} MB of the whole process", flush=True)
+def result(name, rates, peers, peak):
+    spread(name, [a / b for a, b in zip(rates, peers)],
+           f"weir {statistics.median(rates):,.0f} a second, raw {statistics.median(peers):,.0f}; peak {peak:.0f} MB of the whole process")
 
 
 def snapshots(db, w, consumer):
@@ -72,9 +34,9 @@ def snapshots(db, w, consumer):
     for n in range(rounds):
         peers.append(raw_number(db.uri(), "find", "bench", "orders"))
         w.create_connector(f"s{n}", db.connector(f"s{n}", database_include_list="bench"))
-        rates.append(rate(consumer, f"s{n}.bench.orders", 0))
+        rates.append(rate(consumer, f"s{n}.bench.orders", 0, count))
         w.rest("PUT", f"/connectors/s{n}/stop")
-    spread("mongodb-snapshot", rates, peers, peak_mb(w.process.pid))
+    result("mongodb-snapshot", rates, peers, peak_mb(w.process.pid))
 
 
 def stopped(w, name):
@@ -97,8 +59,8 @@ def catch_up(db, client, w, consumer, name, plain):
             client.bench.orders.bulk_write([UpdateOne({"_id": i}, {"$inc": {"qty": 1}}) for i in range(k, k + 10000)], ordered=False)
         peers.append(raw_number(db.uri(), "watch", data, count, *(["plain"] if plain else [])))
         w.rest("PUT", f"/connectors/{name}/resume")
-        rates.append(rate(consumer, topic, before))
-    spread("mongodb-catch-up" + ("" if plain else "-lookup"), rates, peers, peak_mb(w.process.pid))
+        rates.append(rate(consumer, topic, before, count))
+    result("mongodb-catch-up" + ("" if plain else "-lookup"), rates, peers, peak_mb(w.process.pid))
 
 
 with mongo() as db, db.client() as client, Weir("--log-level", "warn") as w:

@@ -1,89 +1,46 @@
-"""A load of changes on tables, and what their events must be: column v counts the changes of a row, so that a gap shows."""
+"""A load of changes on tables, and what their events must be."""
 import collections
+import contextlib
 import random
-import threading
-import time
 
 import pymysql
 
-from kafka_io import events
-from weirproc import wait_until
+from change_load import ChangeLoad, arrive_at
 
 CREATE = "CREATE TABLE {} (id INT PRIMARY KEY, v INT NOT NULL, pad VARCHAR(400))"
 
 
-class Changes(threading.Thread):
-    """Transactions of inserts, updates and deletes on all tables; goes on when the server comes back."""
+class Changes(ChangeLoad):
+    faults = (pymysql.Error, OSError)
 
-    def __init__(self, server, database, tables=("t",), pause=0.002):
-        super().__init__(daemon=True)
-        self.server, self.database, self.tables, self.pause = server, database, tables, pause
-        self.done, self.count, self.rows = threading.Event(), 0, {}
+    @contextlib.contextmanager
+    def session(self):
+        with self.server.client(self.database) as client, client.cursor() as c:
+            yield c
 
-    def __enter__(self):
-        self.start()
-        return self
+    def rows_of(self, c, table):
+        c.execute(f"SELECT id, v FROM {table}")
+        return dict(c.fetchall())
 
-    def __exit__(self, *_):
-        self.done.set()
-        self.join()
-
-    def run(self):
-        last = 0
-        while not self.done.is_set():
-            try:
-                with self.server.client(self.database) as client, client.cursor() as c:
-                    for t in self.tables:  # whether the transaction that was cut off was committed
-                        c.execute(f"SELECT id, v FROM {t}")
-                        self.rows[t] = dict(c.fetchall())
-                        last = max([last, *self.rows[t]])
-                    while not self.done.is_set():
-                        last = self.transaction(c, last)
-                        time.sleep(self.pause)
-            except (pymysql.Error, OSError):
-                time.sleep(0.05)
-
-    def transaction(self, c, last):
+    def transaction(self, c):
         c.execute("START TRANSACTION")
         for _ in range(random.randint(1, 20)):
-            t = random.choice(self.tables)
-            rows, kind = self.rows[t], random.random()
-            if kind < 0.4 or not rows:
-                last += 1
-                rows[last] = 1
-                c.execute(f"INSERT INTO {t} VALUES (%s, 1, REPEAT('a', %s))", (last, random.randint(0, 300)))
-            elif kind < 0.9:
-                key = random.choice(list(rows))
-                rows[key] += 1
-                c.execute(f"UPDATE {t} SET v = v + 1 WHERE id = %s", (key,))
-            else:
-                key = random.choice(list(rows))
-                del rows[key]
-                c.execute(f"DELETE FROM {t} WHERE id = %s", (key,))
-            self.count += 1
+            self.change(c)
         c.execute("COMMIT")
-        return last
 
+    def insert(self, c, table, key):
+        c.execute(f"INSERT INTO {table} VALUES (%s, 1, REPEAT('a', %s))", (key, random.randint(0, 300)))
 
-def fold(found):
-    """The rows as a consumer has them that applies all events."""
-    state = {}
-    for key, value in found:
-        if value and value["op"] == "d":
-            state.pop(key["id"], None)
-        elif value:
-            state[key["id"]] = value["after"]["v"]
-    return state
+    def update(self, c, table, key):
+        c.execute(f"UPDATE {table} SET v = v + 1 WHERE id = %s", (key,))
+
+    def delete(self, c, table, key):
+        c.execute(f"DELETE FROM {table} WHERE id = %s", (key,))
 
 
 def arrive(weir, topic, server, table, timeout=120):
     """All events, once they give what the table has (and the table is at rest)."""
-    rows = dict(server.sql(f"SELECT id, v FROM {table}"))
-
-    def complete():
-        found = events(weir.bootstrap, topic, timeout=60)
-        return found if fold(found) == rows else None
-    return wait_until(complete, timeout, 0.5)
+    return arrive_at(weir, topic, dict(server.sql(f"SELECT id, v FROM {table}")), lambda value: value["after"]["v"], timeout)
 
 
 def check(found, may_repeat=False):

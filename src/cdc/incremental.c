@@ -44,6 +44,7 @@ static void clear_window(struct incremental *inc)
     map_init(&inc->by_key);
     arena_reset(&inc->arena);
     replace_text(&inc->end_key, NULL);
+    replace_text(&inc->begin_key, NULL);
 }
 
 static void clear_progress(struct incremental *inc)
@@ -74,6 +75,7 @@ void incremental_release(struct incremental *inc)
     if (!inc->ops)
         return;
     clear_window(inc);
+    capture_texts_pause(inc->texts, false);
     while (inc->count)
         remove_at(inc, inc->count - 1);
     mem_free(inc->items);
@@ -114,21 +116,26 @@ static void note_end(struct incremental *inc, const char *type, struct slice id)
     notify(inc->notes, NOTE_INCREMENTAL, type, id, m, ARRAY_LEN(m));
 }
 
-/* The elements of a key, joined by commas. */
-static struct slice shown(const char *key, struct strbuf *out)
+static void add_elements(const char *key, const char *between, struct strbuf *out)
 {
     json_t *list = NULL;
     if (key && json_load_slice(slice_cstr(key), &list, NULL))
         list = NULL;
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *v = json_array_get(list, i);
-        strbuf_adds(out, i ? "," : "");
+        strbuf_adds(out, i ? between : "");
         if (json_is_string(v))
             strbuf_adds(out, json_string_value(v));
         else
             json_dump_add(out, v);
     }
     json_decref(list);
+}
+
+/* The elements of a key, joined by commas. */
+static struct slice shown(const char *key, struct strbuf *out)
+{
+    add_elements(key, ",", out);
     return strbuf_slice(out);
 }
 
@@ -153,6 +160,12 @@ static void note_progress(struct incremental *inc)
     strbuf_release(&last);
 }
 
+static void unpause(struct incremental *inc)
+{
+    inc->paused = false;
+    capture_texts_pause(inc->texts, false);
+}
+
 /* The first collection is done, in whatever way. */
 static void finish_first(struct incremental *inc, const char *status)
 {
@@ -174,7 +187,7 @@ static void finish_first(struct incremental *inc, const char *status)
     remove_at(inc, 0);
     if (!inc->count) {
         note_end(inc, "COMPLETED", slice_cstr(id));
-        inc->paused = false;
+        unpause(inc);
     }
     mem_free(id);
 }
@@ -244,7 +257,7 @@ void incremental_stop(struct incremental *inc, const struct signal_request *r)
         remove_at(inc, i);
     }
     if (!inc->count)
-        inc->paused = false;
+        unpause(inc);
 }
 
 void incremental_pause(struct incremental *inc, bool paused)
@@ -257,6 +270,7 @@ void incremental_pause(struct incremental *inc, bool paused)
     }
     LOG_INFO(LOG_CDC, "%s incremental snapshot", paused ? "Pausing" : "Resuming");
     inc->paused = paused;
+    capture_texts_pause(inc->texts, paused);
     inc->changes++;
     note_state(inc, paused ? "PAUSED" : "RESUMED");
 }
@@ -302,7 +316,28 @@ static void abort_all(struct incremental *inc, const struct error *e)
     clear_window(inc);
     while (inc->count)
         remove_at(inc, inc->count - 1);
-    inc->paused = false;
+    unpause(inc);
+}
+
+/* A key as Java prints an array: [1, a]. Null slice: there is none. */
+static struct slice as_array(const char *key, struct strbuf *out)
+{
+    if (!key)
+        return SLICE_NULL;
+    strbuf_addc(out, '[');
+    add_elements(key, ", ", out);
+    strbuf_addc(out, ']');
+    return strbuf_slice(out);
+}
+
+static void show_chunk(const struct incremental *inc)
+{
+    struct strbuf from = STRBUF_INIT, to = STRBUF_INIT, max = STRBUF_INIT;
+    capture_texts_chunk(inc->texts, slice_cstr(inc->mark_id), as_array(inc->begin_key, &from),
+                        as_array(inc->end_key, &to), as_array(inc->max_key, &max), !inc->last_key);
+    strbuf_release(&from);
+    strbuf_release(&to);
+    strbuf_release(&max);
 }
 
 enum err incremental_step(struct incremental *inc, struct error *e)
@@ -325,7 +360,9 @@ enum err incremental_step(struct incremental *inc, struct error *e)
     if (rc == E_OK)
         rc = inc->ops->mark(inc->db, inc, false, e);
     if (rc == E_OK) {
-        if (!inc->rows && !inc->later)
+        if (inc->rows)
+            show_chunk(inc);
+        else if (!inc->later)
             clear_window(inc);
         return E_OK;
     }
@@ -366,6 +403,12 @@ enum err incremental_add(struct incremental *inc, struct slice key, void *row)
 void incremental_set_end(struct incremental *inc, struct slice key)
 {
     replace_text(&inc->end_key, slice_dup(key));
+}
+
+void incremental_set_begin(struct incremental *inc, struct slice key)
+{
+    if (!inc->begin_key)
+        inc->begin_key = slice_dup(key);
 }
 
 void incremental_set_max(struct incremental *inc, struct slice key)

@@ -18,6 +18,7 @@
 #include "base/base.h"
 #include "base/bytes.h"
 #include "base/map.h"
+#include "cdc/capture_texts.h"
 #include "cdc/notification.h"
 #include "cdc/signal.h"
 #include "connect/record.h"
@@ -58,6 +59,7 @@ struct incremental {
     const struct incremental_ops *ops;
     void *db;
     struct notifier *notes;
+    struct capture_texts *texts;  /* set after incremental_init; NULL: nothing is shown */
     struct inc_collection *items; /* the first one is being read */
     size_t count;
     bool paused;
@@ -71,7 +73,7 @@ struct incremental {
     struct map by_key;  /* key -> struct inc_row */
     struct inc_row *first, *last;
     uint64_t rows;
-    char *end_key;
+    char *begin_key, *end_key; /* begin_key: to be shown only */
     bool emitting;
     bool later;     /* the window is there to wait only */
     bool doubtful;  /* see incremental_doubt */
@@ -128,6 +130,7 @@ enum err incremental_emit(struct incremental *inc, struct record_batch *b, size_
 enum err incremental_add(struct incremental *inc, struct slice key, void *row) MUST_CHECK;
 /* key: a JSON array of what the rows are read by. */
 void incremental_set_end(struct incremental *inc, struct slice key);
+void incremental_set_begin(struct incremental *inc, struct slice key); /* the first call counts */
 void incremental_set_max(struct incremental *inc, struct slice key);
 /* Before keys are used: what they are values of now (names, types, order). When that is another
  * thing than what last_key and max_key were made of, the table begins anew. */

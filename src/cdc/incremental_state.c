@@ -100,4 +100,5 @@ void incremental_restore(struct incremental *inc, const json_t *offset)
     }
     inc->key_form = inc->max_key ? dup_member(offset, PREFIX "key_form") : NULL;
     inc->paused = json_get_bool(offset, PREFIX "paused", false);
+    capture_texts_pause(inc->texts, inc->paused);
 }

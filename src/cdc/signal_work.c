@@ -10,7 +10,7 @@
 
 void signal_work_init(struct signal_work *w, const struct signal_work_ops *ops, void *db,
                       const struct task_ctx *ctx, const struct capture_options *o,
-                      struct scan_counts *scanned)
+                      struct scan_counts *scanned, struct capture_texts *texts)
 {
     struct signal_channel_options channels = {
         .channels = o->signal_channels,
@@ -26,6 +26,7 @@ void signal_work_init(struct signal_work *w, const struct signal_work_ops *ops, 
     notifier_init(&w->notes, o->notification_channels, o->notification_topic, o->topic_prefix);
     signal_channels_init(&w->channels, &channels, ctx->kclient, o->topic_prefix);
     incremental_init(&w->inc, ops->incremental, db, &w->notes);
+    w->inc.texts = texts;
     snapshot_queue_init(&w->blocking);
 }
 
@@ -55,8 +56,10 @@ void signal_work_restore(struct signal_work *w, struct slice offset)
 
 void signal_work_forget(struct signal_work *w)
 {
+    struct capture_texts *texts = w->inc.texts;
     incremental_release(&w->inc);
     incremental_init(&w->inc, w->ops->incremental, w->db, &w->notes);
+    w->inc.texts = texts;
     snapshot_queue_clear(&w->blocking);
 }
 

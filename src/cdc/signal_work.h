@@ -57,10 +57,10 @@ struct signal_work {
     struct scan_counts *scanned;
     uint64_t stored_changes; /* inc.changes as of the last offset */
 };
-/* scanned: how far incremental snapshots are; borrowed. */
+/* scanned, texts: how far incremental snapshots are, for metrics; borrowed. texts NULL: not shown. */
 void signal_work_init(struct signal_work *w, const struct signal_work_ops *ops, void *db,
                       const struct task_ctx *ctx, const struct capture_options *o,
-                      struct scan_counts *scanned);
+                      struct scan_counts *scanned, struct capture_texts *texts);
 void signal_work_release(struct signal_work *w);
 
 /* --- offset ------------------------------------------------------------------------------------- */

@@ -63,12 +63,7 @@ static inline enum task_phase task_life_phase(const struct task_life *l)
     return (enum task_phase)atomic_load_explicit(&l->phase, memory_order_relaxed);
 }
 
-/* Appends the members of a task's state. tables: of the snapshot. Any thread. */
-struct task_progress {
-    uint64_t tables_total, tables_done, rows_read, events_seen;
-    int64_t source_ts_ms;
-};
-void task_life_describe(const struct task_life *l, const struct task_progress *p,
-                        struct strbuf *out);
+/* Appends the member that says it, without a comma. Any thread. */
+void task_life_describe(const struct task_life *l, struct strbuf *out);
 
 #endif

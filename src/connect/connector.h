@@ -77,8 +77,8 @@ struct source_task_ops {
     enum err (*poll)(void *task, struct record_batch *out, struct error *e);
     /* The batch is in the log and its last offset stored. May be NULL. */
     void (*committed)(void *task);
-    /* Appends progress and state as JSON members for /status pages and metrics. Any thread. May be
-     * NULL. */
+    /* Appends progress and state as JSON members for the page (herder_progress), the first without a comma
+     * before it. Any thread. May be NULL. */
     void (*describe)(void *task, struct strbuf *out);
     /* Adds metrics of its own for /metrics. Any thread. May be NULL. */
     void (*metrics)(void *task, struct metrics_table *out);

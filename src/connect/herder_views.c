@@ -206,6 +206,34 @@ enum err herder_task_status(struct herder *h, struct slice name, int task, json_
     return *out ? E_OK : not_found(e, "No status found for task " PRI_SL "-%d", ARG_SL(name), task);
 }
 
+static json_t *progress_json(const struct hconn *c, size_t i)
+{
+    struct strbuf members = STRBUF_INIT;
+    json_t *o = NULL;
+    strbuf_addc(&members, '{');
+    if (c->tasks[i].run)
+        task_describe(c->tasks[i].run, &members);
+    strbuf_addc(&members, '}');
+    if (strbuf_err(&members) || json_load_slice(strbuf_slice(&members), &o, NULL))
+        o = json_object();
+    json_object_set_new(o, "task", json_integer((json_int_t)i));
+    strbuf_release(&members);
+    return o;
+}
+
+enum err herder_progress(struct herder *h, struct slice name, json_t **out, struct error *e)
+{
+    *out = NULL;
+    pthread_mutex_lock(&h->lock);
+    const struct hconn *c = herder_find(h, name);
+    if (c)
+        *out = json_array();
+    for (size_t i = 0; c && i < c->task_count; i++)
+        json_array_append_new(*out, progress_json(c, i));
+    pthread_mutex_unlock(&h->lock);
+    return *out ? E_OK : not_found(e, "Connector " PRI_SL " not found", ARG_SL(name));
+}
+
 /* --- topics and offsets ----------------------------------------------------------------------- */
 
 static enum err forbidden(struct error *e, const char *msg)

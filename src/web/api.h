@@ -88,8 +88,8 @@ web_handler web_groups, web_group, web_group_delete, web_group_reset, web_group_
 /* api_connect.c */
 web_handler web_connects, web_connectors_all, web_connectors, web_connector_create, web_connector,
     web_connector_delete, web_connector_config, web_connector_put_config, web_connector_tasks,
-    web_connector_warnings, web_connector_action, web_task_restart, web_connector_offsets,
-    web_connector_reset_offsets, web_plugins, web_plugin_validate;
+    web_connector_warnings, web_connector_progress, web_connector_action, web_task_restart,
+    web_connector_offsets, web_connector_reset_offsets, web_plugins, web_plugin_validate;
 
 /* Shared shapes. New references. */
 json_t *web_group_json(struct web *w, const struct broker_group_info *g, bool details);

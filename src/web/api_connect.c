@@ -455,6 +455,18 @@ void web_connector_warnings(struct http_request *r, void *arg)
     json_decref(info);
 }
 
+/* weir's own: what its tasks tell of themselves. */
+void web_connector_progress(struct http_request *r, void *arg)
+{
+    struct web *w = arg;
+    json_t *out = NULL;
+    struct error e = {0};
+    if (herder_progress(w->herder, http_param(r, "name"), &out, &e) == E_OK)
+        http_reply_json(r, 200, out);
+    else
+        web_fail(r, w, &e, WEB_NOT_FOUND);
+}
+
 void web_connector_offsets(struct http_request *r, void *arg)
 {
     struct web *w = arg;

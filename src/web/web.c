@@ -234,6 +234,7 @@ static bool body_ok(struct http_request *r, struct web *w)
     X(HTTP_PUT, C "/connects/{connect}/connectors/{name}/config", web_connector_put_config)        \
     X(HTTP_GET, C "/connects/{connect}/connectors/{name}/tasks", web_connector_tasks)              \
     X(HTTP_GET, C "/connects/{connect}/connectors/{name}/warnings", web_connector_warnings)        \
+    X(HTTP_GET, C "/connects/{connect}/connectors/{name}/progress", web_connector_progress)        \
     X(HTTP_POST, C "/connects/{connect}/connectors/{name}/action/{action}", web_connector_action)  \
     X(HTTP_POST, C "/connects/{connect}/connectors/{name}/tasks/{task}/action/restart", web_task_restart)\
     X(HTTP_GET, C "/connects/{connect}/connectors/{name}/offsets", web_connector_offsets)          \

@@ -356,6 +356,8 @@ export const long = [
       await page.getByRole('link', { name: 'Offsets' }).click()
       await page.getByText(`{"filename":"${file}"}`).waitFor()
       await page.getByText(/^\{"position":\d+\}$/).waitFor()
+      await page.getByRole('link', { name: 'Progress' }).click()
+      await page.getByText('The tasks tell nothing of themselves.').waitFor()
       await act('Stop')
       await page.locator('.tile').getByText('STOPPED').waitFor()
       const removal = async (name) => {

@@ -232,6 +232,7 @@ static enum err read_rows(struct mongo_signals *g, struct incremental *inc,
             bytes += document.n;
             n++;
             print_key(document, &key);
+            incremental_set_begin(inc, strbuf_slice(&key));
         }
         if (rc || n >= limit || bytes >= CHUNK_BYTES || !cursor->id)
             break;

@@ -1,6 +1,5 @@
-/* cdc/mongodb/metrics.c - see metrics.h. Labels as those of MySQL's connectors: plugin, name, context. What
- * has no counterpart here (there is no queue between reader and writer) has the value of an idle
- * Debezium. */
+/* cdc/mongodb/metrics.c - see metrics.h. What has no counterpart here (there is no queue between reader and
+ * writer) has the value of an idle Debezium. */
 #include "cdc/mongodb/metrics.h"
 
 #include "base/clock.h"
@@ -49,14 +48,12 @@ static void events(struct metrics_context *c, const struct mongo_task *t)
 
 static void streaming(struct metrics_context *c, const struct mongo_task *t)
 {
-    int64_t event_ms = load_ms(&t->event_ms), source_ms = load_ms(&t->source_ts_ms);
     begin(c, t, "streaming");
     add(c, "Connected", "Whether it reads the change stream.",
         atomic_load_explicit(&t->connected, memory_order_relaxed));
     add(c, "MilliSecondsSinceLastEvent", "Since the last event was read; -1: none yet.",
-        event_ms ? (double)(clock_wall_ms() - event_ms) : -1);
-    add(c, "MilliSecondsBehindSource", "From the change to its event here; -1: none yet.",
-        event_ms && source_ms ? (double)MAX(event_ms - source_ms, (int64_t)0) : -1);
+        metrics_context_since(&t->event_ms));
+    metrics_context_lag(c, &t->lag);
     events(c, t);
     add(c, "NumberOfCommittedTransactions",
         "Transactions read to their end (with provide.transaction.metadata).", load(&t->commits));
@@ -68,7 +65,31 @@ static void streaming(struct metrics_context *c, const struct mongo_task *t)
     add(c, "LastEmptyPollTime", "When it last had no event, in milliseconds since 1970.",
         (double)load_ms(&t->empty_poll_ms));
     add(c, "NumberOfEmptyPolls", "Answers without an event.", load(&t->empty_polls));
+    metrics_context_add_text(c, "last_event", t->texts, TEXT_LAST_EVENT, "LastEvent",
+                             "The last event: 1 for the text of the label.");
+    metrics_context_add_text(c, "last_transaction_id", t->texts, TEXT_TRANSACTION,
+                             "LastTransactionId",
+                             "The last transaction of several operations: 1 for the id of the "
+                             "label.");
+    metrics_context_position(c, t->texts);
+    metrics_context_tables(c, t->texts);
     queue(c, t);
+}
+
+static void snapshot_events(struct metrics_context *c, const struct mongo_task *t)
+{
+    add(c, "MilliSecondsSinceLastEvent", "Since a document was read; -1: none yet.",
+        metrics_context_since(&t->snapshot_event_ms));
+    add(c, "TotalNumberOfEventsSeen", "Documents of the snapshot.", load(&t->rows_read));
+    add(c, "TotalNumberOfCreateEventsSeen", "Always 0: documents are read.", 0);
+    add(c, "TotalNumberOfUpdateEventsSeen", "Always 0: documents are read.", 0);
+    add(c, "TotalNumberOfDeleteEventsSeen", "Always 0: documents are read.", 0);
+    add(c, "NumberOfEventsFiltered", "Always 0: only what is told is read.", 0);
+    add(c, "NumberOfErroneousEvents", "Always 0: a document that can't be told ends the snapshot.",
+        0);
+    metrics_context_add_text(c, "last_event", t->texts, TEXT_SNAPSHOT_LAST_EVENT, "LastEvent",
+                             "The last event: 1 for the text of the label.");
+    metrics_context_tables(c, t->texts);
 }
 
 static void snapshot(struct metrics_context *c, const struct mongo_task *t, int phase)
@@ -81,25 +102,37 @@ static void snapshot(struct metrics_context *c, const struct mongo_task *t, int 
     add(c, "SnapshotSkipped", "Whether there was none to take.",
         atomic_load_explicit(&t->snapshot_skipped, memory_order_relaxed));
     add(c, "SnapshotAborted", "Snapshots that ended before their end.", load(&t->snapshots_ended));
-    add(c, "SnapshotPaused", "Always 0: it does not pause.", 0);
-    add(c, "SnapshotPausedDurationInSeconds", "Always 0.", 0);
+    metrics_context_pauses(c, t->texts);
     add(c, "SnapshotDurationInSeconds", "How long it took so far.",
         began ? (double)((ended ? ended : clock_mono_ms()) - began) / 1000 : 0);
     add(c, "TotalTableCount", "Collections of the snapshot.", all);
     add(c, "RemainingTableCount", "Collections that are left.", all > done ? all - done : 0);
-    add(c, "TotalNumberOfEventsSeen", "Documents of the snapshot.", load(&t->rows_read));
-    add(c, "NumberOfEventsFiltered", "Always 0: not counted.", 0);
+    snapshot_events(c, t);
     add(c, "NumberOfDisconnects", "Change streams that were lost.", load(&t->disconnects));
     queue(c, t);
     metrics_context_scans(c, &t->scanned);
+    metrics_context_chunk(c, t->texts);
     metrics_context_notes(c, t->signals ? &t->signals->work.notes : NULL);
+}
+
+static void contexts(struct metrics_context *c, const struct mongo_task *t, int phase)
+{
+    streaming(c, t);
+    snapshot(c, t, phase);
+    metrics_context_end(c);
 }
 
 void mongo_metrics(const struct mongo_task *t, struct metrics_table *out)
 {
-    struct metrics_context c = {out, STRBUF_INIT};
-    int phase = task_life_phase(&t->life);
-    streaming(&c, t);
-    snapshot(&c, t, phase);
-    strbuf_release(&c.labels);
+    struct metrics_context c;
+    metrics_context_init(&c, out);
+    contexts(&c, t, task_life_phase(&t->life));
+}
+
+void mongo_describe(const struct mongo_task *t, struct strbuf *out)
+{
+    struct metrics_context c;
+    task_life_describe(&t->life, out);
+    metrics_context_init_json(&c, out);
+    contexts(&c, t, task_life_phase(&t->life));
 }

@@ -1,5 +1,5 @@
-/* cdc/mongodb/metrics.h - what a running connector shows on /metrics, under Debezium's names.
- * SPEC: cdc-mongodb 9. Thread: any (reads the task's atomic counters). */
+/* cdc/mongodb/metrics.h - what a running connector shows, under Debezium's names: debezium_metrics_* on
+ * /metrics, and the same for the page. SPEC: cdc-mongodb 9. Thread: any (reads what the task publishes). */
 #ifndef WEIR_CDC_MONGODB_METRICS_H
 #define WEIR_CDC_MONGODB_METRICS_H
 
@@ -7,5 +7,7 @@
 #include "cdc/mongodb/task.h"
 
 void mongo_metrics(const struct mongo_task *t, struct metrics_table *out);
+/* Members of a JSON object: phase, then "streaming", "snapshot". */
+void mongo_describe(const struct mongo_task *t, struct strbuf *out);
 
 #endif

@@ -176,7 +176,7 @@ struct mongo_signals *mongo_signals_new(struct mongo_task *t)
 {
     struct mongo_signals *g = xcalloc(1, sizeof *g);
     g->t = t;
-    signal_work_init(&g->work, &work_ops, g, t->ctx, &t->o.shared, &t->scanned);
+    signal_work_init(&g->work, &work_ops, g, t->ctx, &t->o.shared, &t->scanned, t->texts);
     strbuf_init(&g->key, 0);
     return g;
 }

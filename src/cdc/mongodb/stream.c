@@ -37,6 +37,7 @@ static void settle(struct mongo_stream *s)
     s->moved = false;
     s->unstored = true;
     mongo_offset_at(&s->at, &s->last);
+    mongo_stream_show_transaction(s);
 }
 
 const struct mongo_offset *mongo_stream_offset(const struct mongo_stream *s)
@@ -73,6 +74,7 @@ enum err mongo_stream_put_offset(struct mongo_stream *s, struct record_batch *b,
 static enum err finish_batch(struct mongo_stream *s, struct record_batch *b, struct error *e)
 {
     settle(s);
+    mongo_stream_show(s, b);
     bool due = s->unstored && clock_mono_ms() - s->stored_ms >= IDLE_STORE_MS;
     if (!b->count && !s->wants_offset && !due)
         return E_OK;
@@ -155,6 +157,8 @@ static enum err data_event(struct mongo_stream *s, struct record_batch *b, const
         return E_OK;
     }
     size_t records = b->count;
+    if (LIKELY(c->has_time || c->wall_ms != CHANGE_NO_TIME))
+        lag_stats_note(&t->lag, source_ms(c));
     enum err rc = follow_transaction(s, b, c, e);
     if (!rc)
         rc = mongo_emit_change(&t->em, b, coll, c, s->now_ms, e);
@@ -180,13 +184,11 @@ static void notice(struct mongo_stream *s, const struct change *c)
     }
 }
 
-static void count_event(struct mongo_stream *s, const struct change *c)
+static void count_event(struct mongo_stream *s)
 {
     struct mongo_task *t = s->t;
     add(&t->events_seen, 1);
     set_ms(&t->event_ms, s->now_ms);
-    if (c->has_time || c->wall_ms != CHANGE_NO_TIME)
-        set_ms(&t->source_ts_ms, source_ms(c));
 }
 
 static enum err one_event(struct mongo_stream *s, struct record_batch *b, struct slice event,
@@ -205,7 +207,7 @@ static enum err one_event(struct mongo_stream *s, struct record_batch *b, struct
     }
     if (rc)
         return rc;
-    count_event(s, &c);
+    count_event(s);
     if (change_is_data(&c))
         rc = data_event(s, b, &c, e);
     else

@@ -20,6 +20,10 @@ struct mongo_stream {
     int64_t retries;
     bool told_pipeline, opened; /* ever */
 };
+/* stream_show.c, for metrics: the transaction of `last`, while its slices hold; and what a poll has
+ * brought, which b still holds, `at` being set behind it. */
+void mongo_stream_show_transaction(struct mongo_stream *s);
+void mongo_stream_show(struct mongo_stream *s, const struct record_batch *b);
 /* Gives errors of the server their meaning for a stream: E_NOT_FOUND (the position is gone),
  * E_INVALID (the pipeline), E_TOO_LARGE, E_UNSUPPORTED (no replica set). */
 void mongo_stream_explain(const struct mongo_stream *s, struct error *e);

@@ -42,7 +42,10 @@ static void cut_off(void *db)
 static enum err poll_snapshot(void *db, struct record_batch *b, bool *done, struct error *e)
 {
     struct mongo_task *t = db;
-    return mongo_snapshot_poll(t->snapshot, b, done, e);
+    enum err rc = mongo_snapshot_poll(t->snapshot, b, done, e);
+    if (b->count && !rc)
+        mongo_snapshot_show(t, b);
+    return rc;
 }
 
 static void snapshot_failed(void *db)
@@ -212,6 +215,7 @@ static enum err task_init(struct mongo_task *t, struct task_ctx *ctx, struct err
     t->ctx = ctx;
     arena_init(&t->arena, 4096, (size_t)16 << 20);
     scan_counts_init(&t->scanned);
+    t->texts = capture_texts_new();
     mongo_offset_init(&t->offset);
     mongo_emitter_init(&t->em);
     strbuf_init(&t->partition, 0);
@@ -261,6 +265,7 @@ static void task_stop(void *task)
     strbuf_release(&t->stored);
     task_life_release(&t->life);
     scan_counts_release(&t->scanned);
+    capture_texts_free(t->texts);
     mongo_options_release(&t->o);
     arena_release(&t->arena);
     mem_free(t);
@@ -296,13 +301,7 @@ static enum err task_poll(void *task, struct record_batch *b, struct error *e)
 
 static void task_describe(void *task, struct strbuf *out)
 {
-    struct mongo_task *t = task;
-    struct task_progress p = {.tables_total = t->collections_total,
-                              .tables_done = t->collections_done,
-                              .rows_read = t->rows_read,
-                              .events_seen = t->events_seen,
-                              .source_ts_ms = t->source_ts_ms};
-    task_life_describe(&t->life, &p, out);
+    mongo_describe(task, out);
 }
 
 static void task_metrics(void *task, struct metrics_table *out)

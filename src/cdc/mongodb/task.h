@@ -9,6 +9,8 @@
 #include <stdatomic.h>
 
 #include "base/base.h"
+#include "cdc/capture_texts.h"
+#include "cdc/lag_stats.h"
 #include "cdc/mongodb/client.h"
 #include "cdc/mongodb/collections.h"
 #include "cdc/mongodb/emit.h"
@@ -51,11 +53,14 @@ struct mongo_task {
     _Atomic uint64_t created, updated, deleted; /* of events */
     _Atomic uint64_t collections_total, collections_done;
     _Atomic uint64_t commits, disconnects, elections, empty_polls;
-    _Atomic int64_t source_ts_ms, event_ms, poll_ms, empty_poll_ms; /* wall clock; 0: none */
-    _Atomic int64_t snapshot_began_ms, snapshot_ended_ms;           /* monotonic; 0: not yet */
+    _Atomic int64_t event_ms, poll_ms, empty_poll_ms, snapshot_event_ms; /* wall clock; 0: none */
+    _Atomic int64_t snapshot_began_ms, snapshot_ended_ms;                /* monotonic; 0: not yet */
     _Atomic bool connected, snapshot_skipped;
     _Atomic uint64_t snapshots_ended; /* before their end */
     struct scan_counts scanned;
+    struct lag_stats lag;
+    struct capture_texts *texts;
+    size_t shown_collections; /* how many were known when they were shown last */
 };
 
 extern const struct source_task_ops mongo_source_ops;
@@ -63,6 +68,10 @@ extern const struct source_task_ops mongo_source_ops;
 /* Connects, loads the offset, asks the server whether it still has it, chooses the phase. Plain
  * messages. */
 enum err mongo_task_prepare(struct mongo_task *t, struct error *e) MUST_CHECK;
+/* What a poll of the snapshot has brought, for metrics: b still holds it, and at least one record. And
+ * which collections are captured, of those that are known. */
+void mongo_snapshot_show(struct mongo_task *t, const struct record_batch *b);
+void mongo_task_show_collections(struct mongo_task *t);
 /* Most records of a poll; and bytes. */
 static inline size_t mongo_task_batch_limit(const struct mongo_task *t)
 {

@@ -120,8 +120,10 @@ static enum err key_change(struct emitter *em, struct record_batch *b, const str
 enum err emit_update(struct emitter *em, struct record_batch *b, const struct shape *s,
                      struct value *before, struct value *after, struct emit_time t, struct error *e)
 {
-    if (UNLIKELY(em->skip_unchanged) && !em->hide_before && shape_same_row(s, before, after))
+    if (UNLIKELY(em->skip_unchanged) && !em->hide_before && shape_same_row(s, before, after)) {
+        em->unchanged++;
         return E_OK;
+    }
     if (UNLIKELY(s->key && !shape_same_key(s, before, after)))
         return key_change(em, b, s, before, after, t, e);
     struct record *r = add_record(em, b, s, after);

@@ -18,6 +18,7 @@ struct emitter {
     bool hide_before;                         /* the next update's: not known (lean.h) */
     unsigned skipped;                         /* enum skipped_ops */
     uint64_t created, updated, deleted, read; /* events handed out, for metrics */
+    uint64_t unchanged;                       /* updates that skip_unchanged left out */
 };
 
 /* Time stamps of the envelope, taken once per binlog event. */

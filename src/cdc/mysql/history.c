@@ -184,8 +184,10 @@ enum err history_store(struct history *h, const struct history_record *records, 
         return error_wrap(e, "storing the schema history");
     atomic_store_explicit(&h->status, HISTORY_RUNNING, memory_order_relaxed);
     atomic_fetch_add_explicit(&h->applied, count, memory_order_relaxed);
-    if (count)
+    if (count) {
         atomic_store_explicit(&h->last_applied_ms, clock_wall_ms(), memory_order_relaxed);
+        capture_text_set(h->texts, TEXT_LAST_APPLIED, records[count - 1].ddl);
+    }
     if (!h->producer || count == 0)
         return E_OK;
     /* The topic is a copy for others: its loss must not stop the capture. */
@@ -203,6 +205,7 @@ struct recovery {
     struct mysql_schema *schema;
     const struct mysql_offset *until;
     size_t seen;
+    struct strbuf last; /* the newest statement */
     enum err rc;
     struct error *e;
 };
@@ -216,6 +219,8 @@ static bool replay(struct recovery *r, struct slice position, struct slice db, s
     r->rc = mysql_offset_parse(&at, position, r->e);
     if (r->rc == E_OK) {
         r->seen++;
+        strbuf_reset(&r->last);
+        strbuf_add_slice(&r->last, ddl);
         if (at.snapshot == OFFSET_INITIAL ||
             mysql_offset_at_or_before(&at, r->until, r->h->mariadb))
             r->rc = mysql_schema_restore(r->schema, changes, db, ddl, r->e);
@@ -280,7 +285,7 @@ static bool on_topic_record(const struct krecord *k, void *arg)
 enum err history_recover(struct history *h, struct mysql_schema *schema,
                          const struct mysql_offset *offset, size_t *count, struct error *e)
 {
-    struct recovery r = {.h = h, .schema = schema, .until = offset, .e = e};
+    struct recovery r = {.h = h, .schema = schema, .until = offset, .last = STRBUF_INIT, .e = e};
     atomic_store_explicit(&h->status, HISTORY_RECOVERING, memory_order_relaxed);
     atomic_store_explicit(&h->recovery_ms, clock_wall_ms(), memory_order_relaxed);
     enum err rc = recover_sqlite(&r);
@@ -295,8 +300,11 @@ enum err history_recover(struct history *h, struct mysql_schema *schema,
     }
     *count = r.seen;
     atomic_store_explicit(&h->recovered, r.seen, memory_order_relaxed);
-    if (r.seen)
+    if (r.seen) {
         atomic_store_explicit(&h->last_recovered_ms, clock_wall_ms(), memory_order_relaxed);
+        capture_text_set(h->texts, TEXT_LAST_RECOVERED, strbuf_slice(&r.last));
+    }
+    strbuf_release(&r.last);
     atomic_store_explicit(&h->status, rc ? HISTORY_STOPPED : HISTORY_RUNNING, memory_order_relaxed);
     return rc;
 }

@@ -10,6 +10,7 @@
 
 #include "base/base.h"
 #include "base/db.h"
+#include "cdc/capture_texts.h"
 #include "cdc/mysql/offset.h"
 #include "cdc/mysql/schema.h"
 #include "connect/kclient.h"
@@ -25,6 +26,7 @@ struct history {
     char *server;               /* topic.prefix */
     char *topic;                /* NULL: none */
     bool mariadb, comments;
+    struct capture_texts *texts; /* borrowed; NULL: nothing is shown */
     /* For metrics: relaxed. Wall clock; 0: never. */
     _Atomic int status; /* enum history_status */
     _Atomic uint64_t recovered, applied;

@@ -231,7 +231,7 @@ struct mysql_signals *signals_new(struct mysql_task *t)
 {
     struct mysql_signals *g = xcalloc(1, sizeof *g);
     g->t = t;
-    signal_work_init(&g->work, &work_ops, g, t->ctx, &t->o.shared, &t->scanned);
+    signal_work_init(&g->work, &work_ops, g, t->ctx, &t->o.shared, &t->scanned, t->texts);
     g->by_position = t->o.read_only || !t->rules.filter.signal_table;
     g->reader = chunk_reader_new(t);
     return g;

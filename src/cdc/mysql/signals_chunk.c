@@ -267,6 +267,7 @@ static enum err take_rows(struct chunk_reader *r, struct incremental *inc,
             break;
         }
         chunk_key_print(&r->keys, result, r->column_count, &end);
+        incremental_set_begin(inc, strbuf_slice(&end));
     }
     if (rc == E_NOT_FOUND)
         rc = E_OK;

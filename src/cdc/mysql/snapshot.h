@@ -21,6 +21,8 @@ void snapshot_aborted(struct snapshot *s);
 enum err snapshot_poll(struct snapshot *s, struct record_batch *b, bool *done,
                        struct error *e) MUST_CHECK;
 void snapshot_free(struct snapshot *s); /* unlocks; NULL allowed */
+/* What a poll has brought, for metrics: b still holds it, and at least one record. */
+void snapshot_show(struct mysql_task *t, const struct record_batch *b);
 
 /* The structure as it is now, adopted without events (recovery). */
 enum err snapshot_adopt_schema(struct mysql_task *t, struct error *e) MUST_CHECK;

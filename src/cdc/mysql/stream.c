@@ -139,6 +139,7 @@ enum err stream_put_offset(struct stream *s, struct record_batch *b)
     mysql_offset_init(&at);
     stream_offset(s, &at);
     mysql_offset_print(&at, false, &text);
+    stream_show_gtids(s, &at);
     enum err rc = record_batch_offset(b, strbuf_slice(&s->t->partition), strbuf_slice(&text));
     strbuf_release(&text);
     mysql_offset_release(&at);
@@ -208,20 +209,10 @@ static enum err read_events(struct stream *s, struct record_batch *b, struct err
     return rc;
 }
 
-/* For metrics: how far this is. */
-static void publish(struct stream *s)
-{
-    struct mysql_task *t = s->t;
-    if (s->events != atomic_load_explicit(&t->events_seen, memory_order_relaxed))
-        atomic_store_explicit(&t->event_ms, clock_wall_ms(), memory_order_relaxed);
-    atomic_store_explicit(&t->events_seen, s->events, memory_order_relaxed);
-    atomic_store_explicit(&t->binlog_pos, s->event_end, memory_order_relaxed);
-    atomic_store_explicit(&t->by_gtid, s->by_gtid, memory_order_relaxed);
-}
-
 enum err stream_poll(struct stream *s, struct record_batch *b, struct error *e)
 {
     s->texts_stale = true;
+    s->t->lag.events = 0; /* what an interrupted poll noted points into a batch that is gone */
     s->t->env.arena = &b->arena;
     transactions_batch(&s->t->transactions);
     s->unit_records = s->unit_text = 0;
@@ -241,6 +232,6 @@ enum err stream_poll(struct stream *s, struct record_batch *b, struct error *e)
         return task_stopping(s->t->ctx) ? E_OK : rc;
     if (rc && rc != E_AGAIN)
         return rc;
-    publish(s);
+    stream_show(s, b);
     return stream_put_offset(s, b);
 }

@@ -111,6 +111,9 @@ struct stream {
     bool started;    /* something has been received */
     bool broken;     /* the history lacks what the model has: only a new start helps */
     uint64_t events;
+    uint64_t filtered, left_out, rolled_back; /* events, transactions; for metrics */
+    uint64_t shown_generation;                /* whose tables are shown */
+    char shown_file[BINLOG_NAME_MAX];
 };
 /* The transaction at hand has been handled in part. */
 static inline bool stream_resuming(const struct stream *s)
@@ -177,6 +180,10 @@ void stream_rewind(struct stream *s);
 /* The event at hand can't be told and is left out: it counts all the same, as it will when a restart
  * skips it. */
 void stream_left_out(struct stream *s);
+/* stream_show.c: what a poll has brought, for metrics; then the GTIDs of the offset that goes with it. b
+ * still holds what was read. */
+void stream_show(struct stream *s, const struct record_batch *b);
+void stream_show_gtids(struct stream *s, const struct mysql_offset *at);
 /* The current offset, of the last record or of the restart point. */
 void stream_offset(struct stream *s, struct mysql_offset *out);
 

@@ -228,6 +228,7 @@ static enum err on_query(struct stream *s, const struct mysql_event *ev, struct 
         LOG_WARN(LOG_CDC_MYSQL,
                  "a transaction that changed non-transactional tables was rolled back; its "
                  "events have been sent");
+        s->rolled_back++;
         return commit(s, b, e);
     case DDL_DML:
         LOG_WARN(LOG_CDC_MYSQL,

@@ -99,6 +99,7 @@ void stream_rewind(struct stream *s)
 
 void stream_left_out(struct stream *s)
 {
+    s->left_out++;
     s->restart.row = 0;
     if (s->in_transaction)
         s->restart.event++;
@@ -149,12 +150,12 @@ static void set_source(struct stream *s, int64_t server_id, struct record_batch 
     f[SOURCE_ROW] = value_int(0);
     f[SOURCE_THREAD] = s->has_thread && s->in_transaction ? value_int(s->thread_id) : value_null();
     f[SOURCE_QUERY] = text_value(s->batch_query);
-    atomic_store_explicit(&s->t->source_ts_ms, micros / 1000, memory_order_relaxed);
 }
 
 void stream_source(struct stream *s, const struct mysql_event *ev, struct record_batch *b)
 {
     set_source(s, ev->server_id, b);
+    lag_stats_note(&s->t->lag, s->t->em.source.fields[SOURCE_TS_MS].u.i);
 }
 
 void stream_source_held(struct stream *s, struct record_batch *b)

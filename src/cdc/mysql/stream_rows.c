@@ -46,6 +46,7 @@ static enum err unknown_table(struct stream *s, const struct mysql_table_map *ma
         "schema history topic. Take a new snapshot in this case.",
         text.p, ARG_SL(map->db), ARG_SL(map->table));
     strbuf_release(&text);
+    s->left_out++;
     if (mode != FAILURE_FAIL)
         return E_OK;
     return error_set(e, E_NOT_FOUND,
@@ -433,8 +434,10 @@ static enum err rows_of_event(struct stream *s, const struct mysql_event *ev,
         return error_set(e, E_CORRUPT, "rows of table id %llu came without its description",
                          (unsigned long long)rows->table_id);
     enum err rc = bind(s, rows->map, &bound, e);
-    if (rc || !bound->shape)
+    if (rc || !bound->shape) {
+        s->filtered += rc == E_OK;
         return rc;
+    }
     struct shape *shape = bound->shape;
     bool silent = is_skipped(s, rows->op);
     if (silent && !signals_listen(s->t->signals, shape, rows->op))

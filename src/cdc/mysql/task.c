@@ -49,7 +49,10 @@ static void disconnect(void *db)
 static enum err poll_snapshot(void *db, struct record_batch *b, bool *done, struct error *e)
 {
     struct mysql_task *t = db;
-    return snapshot_poll(t->snapshot, b, done, e);
+    enum err rc = snapshot_poll(t->snapshot, b, done, e);
+    if (b->count && !rc)
+        snapshot_show(t, b);
+    return rc;
 }
 
 static void snapshot_done(void *db)
@@ -121,6 +124,7 @@ static enum err task_init(struct mysql_task *t, struct task_ctx *ctx, enum mysql
     t->ctx = ctx;
     mysql_offset_init(&t->offset);
     scan_counts_init(&t->scanned);
+    t->texts = capture_texts_new();
     value_env_init(&t->env);
     strbuf_init(&t->partition, 0);
     enum err rc = mysql_options_load(&t->o, f, ctx->config, e);
@@ -145,6 +149,7 @@ static enum err task_init(struct mysql_task *t, struct task_ctx *ctx, enum mysql
     history_init(&t->history, ctx->db, ctx->kclient, ctx->connector, t->o.topic_prefix,
                  t->o.history_topic);
     t->history.comments = t->o.include_schema_comments;
+    t->history.texts = t->texts;
     init_life(t);
     rc = gtid_filter_init(&t->gtid_filter, &t->o, e);
     if (rc == E_OK)
@@ -180,6 +185,7 @@ static void task_stop(void *task)
     mysql_access_release(&t->access);
     mem_free(t->topic);
     scan_counts_release(&t->scanned);
+    capture_texts_free(t->texts);
     mysql_options_release(&t->o);
     mem_free(t);
 }
@@ -226,13 +232,7 @@ static enum err task_poll(void *task, struct record_batch *b, struct error *e)
 
 static void task_describe(void *task, struct strbuf *out)
 {
-    struct mysql_task *t = task;
-    struct task_progress p = {.tables_total = t->tables_total,
-                              .tables_done = t->tables_done,
-                              .rows_read = t->rows_read,
-                              .events_seen = t->events_seen,
-                              .source_ts_ms = t->source_ts_ms};
-    task_life_describe(&t->life, &p, out);
+    mysql_describe(task, out);
 }
 
 static void task_metrics(void *task, struct metrics_table *out)

@@ -9,6 +9,8 @@
 #include <stdatomic.h>
 
 #include "base/base.h"
+#include "cdc/capture_texts.h"
+#include "cdc/lag_stats.h"
 #include "cdc/mysql/access.h"
 #include "cdc/mysql/conn.h"
 #include "cdc/mysql/emit.h"
@@ -59,13 +61,16 @@ struct mysql_task {
     /* For describe and metrics; relaxed. */
     _Atomic uint64_t rows_read, events_seen, tables_total, tables_done;
     _Atomic uint64_t commits, disconnects, binlog_pos;
-    _Atomic int64_t source_ts_ms;
-    _Atomic int64_t event_ms; /* wall clock, of the last event; 0: none */
+    _Atomic uint64_t created, updated, deleted, unchanged; /* of changes */
+    _Atomic uint64_t events_filtered, events_left_out, rolled_back;
+    _Atomic int64_t event_ms, snapshot_event_ms; /* wall clock, of the last change; 0: none */
     _Atomic int64_t snapshot_began_ms, snapshot_ended_ms; /* monotonic; 0: not yet */
-    _Atomic bool by_gtid;
+    _Atomic bool by_gtid, snapshot_skipped;
     _Atomic bool holds_lock;          /* a snapshot keeps others from writing */
     _Atomic uint64_t snapshots_ended; /* before their end */
     struct scan_counts scanned;
+    struct lag_stats lag;
+    struct capture_texts *texts; /* NULL in tests of the stream alone */
 };
 
 extern const struct source_task_ops mysql_source_ops;
@@ -98,6 +103,8 @@ static inline bool mysql_task_batch_full(const struct mysql_task *t, const struc
     size_t most = t->o.max_queue_bytes > 0 ? (size_t)t->o.max_queue_bytes : SIZE_MAX;
     return b->arena.used >= MIN((size_t)8 << 20, most) || b->bytes >= MIN((size_t)4 << 20, most);
 }
+/* Which tables are captured, for metrics. */
+void mysql_task_show_tables(struct mysql_task *t);
 bool mysql_task_captures(const struct mysql_task *t, const struct mysql_table *table);
 static inline bool mysql_task_mariadb(const struct mysql_task *t)
 {

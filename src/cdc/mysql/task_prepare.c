@@ -130,6 +130,7 @@ static void begin_snapshot(struct mysql_task *t, bool data)
     t->snapshot = snapshot_new(t, data);
     atomic_store_explicit(&t->snapshot_began_ms, clock_mono_ms(), memory_order_relaxed);
     atomic_store_explicit(&t->snapshot_ended_ms, 0, memory_order_relaxed);
+    atomic_store_explicit(&t->snapshot_skipped, false, memory_order_relaxed);
     task_life_go(&t->life, PHASE_SNAPSHOT);
 }
 
@@ -137,6 +138,7 @@ static void begin_snapshot(struct mysql_task *t, bool data)
 static void note_skipped(struct mysql_task *t)
 {
     struct note_member m[] = {{"connector_name", SLICE_NULL}};
+    atomic_store_explicit(&t->snapshot_skipped, true, memory_order_relaxed);
     notify(&t->signals->work.notes, NOTE_INITIAL, "SKIPPED", SLICE_NULL, m, ARRAY_LEN(m));
 }
 

@@ -175,6 +175,11 @@ export interface Warning {
   task: number
   text: string
 }
+// Of a connector's own: members are attributes, or groups of them.
+export interface Progress {
+  task: number
+  [member: string]: unknown
+}
 export type ConnectorAction = 'RESTART' | 'RESTART_ALL_TASKS' | 'RESTART_FAILED_TASKS' | 'PAUSE' | 'RESUME' | 'STOP'
 export interface Validation {
   errorCount: number
@@ -251,6 +256,8 @@ export const api = {
   deleteConnector: (c: string, x: string, n: string) => request<void>('DELETE', connectorAt(c, x, n)),
   connectorOffsets: (c: string, x: string, n: string, signal?: Signal) =>
     request<{ offsets: ConnectorOffset[] }>('GET', connectorAt(c, x, n, 'offsets'), { signal }),
+  connectorProgress: (c: string, x: string, n: string, signal?: Signal) =>
+    request<Progress[]>('GET', connectorAt(c, x, n, 'progress'), { signal }),
   resetConnector: (c: string, x: string, n: string) => request<void>('DELETE', connectorAt(c, x, n, 'offsets')),
   plugins: (c: string, x: string, signal?: Signal) => request<{ class: string }[]>('GET', at(c, 'connects', x, 'plugins'), { signal }),
   validate: (c: string, x: string, plugin: string, config: Record<string, string | null>) =>

@@ -1,4 +1,4 @@
-// One connector: its state, its tasks with their errors, its configuration, its topics, where it goes on from.
+// One connector: its state, its tasks with their errors, its configuration, its topics, where it goes on from, how far it is.
 import { Heading, Loaded, State, Tabs, Tile, Tiles, useTitle, type Tab } from '../components/basic'
 import { Icon } from '../components/icon'
 import { Menu } from '../components/menu'
@@ -16,6 +16,7 @@ import { navigate, type Params } from '../lib/router'
 import { urls } from '../lib/urls'
 import { ConnectorConfig } from './connector-config'
 import { ConnectorOffsets } from './connector-offsets'
+import { ConnectorProgress } from './connector-progress'
 import NotFoundPage from './not-found'
 
 const TABS = [
@@ -23,6 +24,7 @@ const TABS = [
   ['config', 'connector.config'],
   ['topics', 'common.topics'],
   ['offsets', 'connector.offsets'],
+  ['progress', 'connector.progress'],
 ] as const
 
 interface TabProps {
@@ -131,6 +133,7 @@ function TabBody({ tab, ...props }: TabProps & { tab: string }) {
   if (tab === 'config') return <ConnectorConfig {...props} />
   if (tab === 'topics') return <TopicsTab {...props} />
   if (tab === 'offsets') return <ConnectorOffsets {...props} />
+  if (tab === 'progress') return <ConnectorProgress {...props} />
   return <TasksTab {...props} />
 }
 

@@ -1,6 +1,5 @@
-"""Metrics of Connect and of capture under the names of the published dashboards (Strimzi's for Connect, Debezium's own)."""
+"""Metrics of Connect under the names of the published dashboards (Strimzi's)."""
 from confluent_kafka import Producer
-from databases import database
 from test_metrics import scrape, value
 from weirproc import wait_until
 
@@ -27,14 +26,6 @@ WORKER = """worker_connector_count worker_task_count worker_connector_startup_at
     worker_rebalance_connect_protocol worker_rebalance_leader_name worker_rebalance_epoch worker_rebalance_rebalancing
     worker_rebalance_rebalance_max_time_ms worker_rebalance_rebalance_avg_time_ms
     worker_rebalance_completed_rebalances_total worker_rebalance_time_since_last_rebalance_ms""".split()
-STREAMING = """Connected MilliSecondsSinceLastEvent MilliSecondsBehindSource TotalNumberOfEventsSeen NumberOfEventsFiltered NumberOfErroneousEvents
-    NumberOfCommittedTransactions NumberOfRolledBackTransactions NumberOfNotWellFormedTransactions NumberOfLargeTransactions NumberOfDisconnects
-    NumberOfSkippedEvents BinlogPosition IsGtidModeEnabled QueueTotalCapacity QueueRemainingCapacity""".split()
-SNAPSHOT = """SnapshotRunning SnapshotCompleted SnapshotAborted SnapshotDurationInSeconds TotalTableCount RemainingTableCount HoldingGlobalLock
-    TotalNumberOfEventsSeen NumberOfEventsFiltered RowsScanned Notifications""".split()
-HISTORY = """Status RecoveryStartTime ChangesRecovered ChangesApplied MilliSecondsSinceLastAppliedChange
-    MilliSecondsSinceLastRecoveredChange""".split()
-
 
 def test_worker_and_tasks(weir, tmp_path):
     source = tmp_path / "in.txt"
@@ -88,48 +79,3 @@ def test_sink(weir, tmp_path):
     names = {name for name, labels in scrape(weir.web + "/metrics")}
     assert not [n for n in SINK if f"kafka_connect_{n}" not in names]
     wait_until(lambda: scrape(weir.web + "/metrics").get(("kafka_connect_sink_task_offset_commit_completion_total", (("connector", "out"), ("task", "0"))), 0) > 0, 90)
-
-
-def test_capture(weir):
-    with database("mariadb") as db:
-        with db.client() as c, c.cursor() as cursor:
-            cursor.execute("CREATE DATABASE met")
-            cursor.execute("CREATE TABLE met.a (id INT PRIMARY KEY)")
-            cursor.execute("CREATE TABLE met.b (id INT PRIMARY KEY)")
-            cursor.execute("INSERT INTO met.a VALUES (1), (2), (3)")
-            weir.create_connector("met-connector", db.connector("met", database_include_list="met", notification_enabled_channels="jmx",
-                                                                signal_enabled_channels="source,jmx"))
-            weir.wait_running("met-connector")
-
-            def v(context, name, **more):
-                labels = {"plugin": "mariadb", "name": "met", "context": context, **more}
-                return scrape(weir.web + "/metrics").get((f"debezium_metrics_{name}", tuple(sorted(labels.items()))))
-            wait_until(lambda: v("streaming", "Connected") == 1, 60)
-            assert v("snapshot", "SnapshotCompleted") == 1 and v("snapshot", "SnapshotRunning") == 0
-            assert v("snapshot", "TotalTableCount") == 2 and v("snapshot", "RemainingTableCount") == 0
-            assert v("snapshot", "TotalNumberOfEventsSeen") == 3
-            assert v("snapshot", "RowsScanned", table="met.a") == 3 and v("snapshot", "RowsScanned", table="met.b") == 0
-            assert v("snapshot", "HoldingGlobalLock") == 0 and v("snapshot", "SnapshotAborted") == 0
-            note = {"aggregate_type": "Initial Snapshot"}
-            assert v("snapshot", "Notifications", type="COMPLETED", **note) == 1 and v("snapshot", "Notifications", type="TABLE_SCAN_COMPLETED", **note) == 2
-            assert v("snapshot", "Notifications", type="ABORTED", **note) == 0
-            assert "signal channel jmx has no effect" in weir.log()
-            stored = v("schema-history", "ChangesApplied")
-            assert stored > 5 and v("schema-history", "Status", status="RUNNING") == 1
-            assert v("schema-history", "RecoveryStartTime") == -1 and v("schema-history", "MilliSecondsSinceLastRecoveredChange") == -1
-            wait_until(lambda: "Connected to binlog" in weir.log())
-            before = v("streaming", "NumberOfCommittedTransactions")
-            cursor.execute("INSERT INTO met.b VALUES (1)")
-            wait_until(lambda: v("streaming", "NumberOfCommittedTransactions") > before, 60)
-            assert v("streaming", "TotalNumberOfEventsSeen") > 0 and v("streaming", "BinlogPosition") > 4
-            wait_until(lambda: v("streaming", "MilliSecondsSinceLastEvent") >= 0)
-            cursor.execute("ALTER TABLE met.b ADD COLUMN x INT")
-            wait_until(lambda: v("schema-history", "ChangesApplied") == stored + 1)
-            assert weir.rest("POST", "/connectors/met-connector/restart?includeTasks=true")[0] in (202, 204)
-            wait_until(lambda: (v("schema-history", "ChangesRecovered") or 0) >= stored + 1, 60)
-            assert v("schema-history", "MilliSecondsSinceLastRecoveredChange") >= 0 and v("schema-history", "RecoveryStartTime") > 1e9
-            wait_until(lambda: v("snapshot", "Notifications", type="SKIPPED", **note) == 1)
-        names = {(name, dict(labels).get("context")) for name, labels in scrape(weir.web + "/metrics")}
-        assert not [n for n in STREAMING if (f"debezium_metrics_{n}", "streaming") not in names]
-        assert not [n for n in SNAPSHOT if (f"debezium_metrics_{n}", "snapshot") not in names and n != "RowsScanned"]  # of this run
-        assert not [n for n in HISTORY if (f"debezium_metrics_{n}", "schema-history") not in names]

@@ -139,7 +139,7 @@ static void open_world(const char *channels)
     record_batch_init(&w.b, ARENA_NO_BUDGET);
     w.o =
         (struct capture_options){.signal_channels = slice_cstr(channels), .topic_prefix = SL("p")};
-    signal_work_init(&w.work, &ops, &w, &w.ctx, &w.o, &w.scanned);
+    signal_work_init(&w.work, &ops, &w, &w.ctx, &w.o, &w.scanned, NULL);
 }
 
 static void close_world(void)

@@ -242,13 +242,11 @@ static void test_heartbeats(void)
 static void test_state(void)
 {
     struct capture_options o = {0};
-    struct task_progress p = {1, 2, 3, 4, -5};
     struct strbuf text = STRBUF_INIT;
     open_world(&o, false);
     task_life_go(&w.life, PHASE_STREAM);
-    task_life_describe(&w.life, &p, &text);
-    CHECK_STR(text.p, "\"phase\":\"STREAMING\",\"tables_total\":1,\"tables_done\":2,"
-                      "\"rows_read\":3,\"events_seen\":4,\"source_ts_ms\":-5");
+    task_life_describe(&w.life, &text);
+    CHECK_STR(text.p, "\"phase\":\"STREAMING\"");
     strbuf_release(&text);
     close_world();
 }

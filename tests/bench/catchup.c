@@ -150,6 +150,7 @@ static enum err bench_start(void **task, struct task_ctx *ctx, struct error *e)
         ctx->direct = NULL;
     enum err err = mysql_options_load(&t->o, FLAVOUR_MARIADB, ctx->config, e);
     t->server.mariadb = true;
+    t->texts = capture_texts_new();
     source_info_init(&t->em.source, t->o.flavour, t->o.topic_prefix);
     context_headers_init(&t->em.headers, true, "p", 0, "mariadb", ctx->run_id);
     t->em.tombstones = true;
@@ -193,6 +194,7 @@ static enum err bench_poll(void *task, struct record_batch *out, struct error *e
     }
     shapes_tick(&b->t.shapes);
     s->texts_stale = true;
+    b->t.lag.events = 0;
     b->t.env.arena = &out->arena;
     while (!err && out->count < 2048 && b->at < binlog.n) {
         size_t n = load_le32(binlog.p + b->at);
@@ -205,8 +207,10 @@ static enum err bench_poll(void *task, struct record_batch *out, struct error *e
     struct mysql_offset at;
     struct strbuf text = STRBUF_INIT;
     mysql_offset_init(&at);
+    stream_show(s, out);
     stream_offset(s, &at);
     mysql_offset_print(&at, false, &text);
+    stream_show_gtids(s, &at);
     if (!err)
         err = record_batch_offset(out, SL("{\"server\":\"p\"}"), strbuf_slice(&text));
     strbuf_release(&text);
@@ -220,6 +224,7 @@ static void bench_stop(void *task)
     struct mysql_task *t = &b->t;
     mysql_binlog_free(b->reader);
     stream_free(t->stream);
+    capture_texts_free(t->texts);
     mysql_schema_free(t->schema);
     shapes_release(&t->shapes);
     shape_rules_release(&t->rules);
@@ -377,6 +382,7 @@ static void one_round(const char *dir, bool direct, bool schemas, double *cpu_ns
                              .task_count = 1,
                              .ops = &bench_connector,
                              .config = &config,
+                             .raw = &config,
                              .worker = &p.worker,
                              .registry = &p.registry,
                              .kclient = p.k,

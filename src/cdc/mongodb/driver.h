@@ -40,6 +40,8 @@
     X(client_write_command_with_opts)                                                              \
     X(client_start_session)                                                                        \
     X(client_session_append)                                                                       \
+    X(client_session_start_transaction)                                                            \
+    X(client_session_commit_transaction)                                                           \
     X(client_session_destroy)                                                                      \
     X(session_opts_new)                                                                            \
     X(session_opts_destroy)                                                                        \
@@ -99,6 +101,7 @@
     X(init_static)                                                                                 \
     X(new)                                                                                         \
     X(new_from_data)                                                                               \
+    X(new_from_json)                                                                               \
     X(copy)                                                                                        \
     X(copy_to)                                                                                     \
     X(concat)                                                                                      \

@@ -1,11 +1,11 @@
 /* lab/demo.c - see demo.h.
  *
- *   private_db ── shop (rows, acts) ─┬─ shop-connector ─── a topic per table ──┬─ demo_view
+ *   private server ── shop (acts) ─┬─ shop-connector ─── a topic per table ──┬─ demo_view
  *                                    └─ outbox-connector ─ outbox.event.order ─┘
  *
  * Both connectors are registered by REST in weir. The one shows every change of a row; the other
- * routes the messages that the shop puts into its outbox table (EventRouter), so that consumers see
- * what the shop means and none of its columns.
+ * routes the messages that the shop puts into its outbox (EventRouter), so that consumers see what the
+ * shop means and nothing of how it keeps it. What differs by database is demo_db.h's.
  *
  * Data stays below DATA-DIR/demo and is used again by the next demo; --fresh begins anew. */
 #include "lab/demo.h"
@@ -19,10 +19,9 @@
 #include "base/mem.h"
 #include "cli/runtime.h"
 #include "cli/server.h"
+#include "lab/demo_db.h"
 #include "lab/demo_view.h"
-#include "lab/private_db.h"
 #include "lab/rest_client.h"
-#include "lab/shop.h"
 
 #define CONNECTOR "shop-connector"
 #define OUTBOX_CONNECTOR "outbox-connector"
@@ -57,9 +56,9 @@ struct demo {
     bool headless, fresh;
     int64_t duration_ms; /* 0: until a signal */
     char *dir;           /* DATA-DIR/demo */
-    struct private_db db;
+    const struct demo_db *db;
+    void *self; /* db's */
     struct runtime *weir;
-    struct shop *shop;
     struct demo_view *view;
     int64_t rows_at_start, seen_at_start, messages_at_start;
     struct shop_count count;
@@ -87,8 +86,9 @@ static enum err parse(struct demo *d, int argc, char **argv, struct error *e)
     if (text.p && (slice_to_i64(text, &seconds) != E_OK || seconds < 0 || seconds > 1000000))
         return error_set(e, E_INVALID, "--duration takes seconds, not '" PRI_SL "'", ARG_SL(text));
     d->duration_ms = seconds * 1000;
+    d->db = &demo_mariadb;
     char *base = server_data_dir(&d->config);
-    d->dir = xasprintf("%s/demo", base);
+    d->dir = xasprintf("%s/%s", base, d->db->folder);
     mem_free(base);
     /* Its own state: a server on the same data directory keeps its topics apart from the demo's. */
     const struct opt_row *row = opt_find(server_option_rows, SL("data-dir"));
@@ -96,8 +96,8 @@ static enum err parse(struct demo *d, int argc, char **argv, struct error *e)
     err = opt_set(row, &d->config.values, slice_cstr(own), e);
     mem_free(own);
     if (!err && !strmap_has(&d->config.values.texts, SL("log-level")))
-        err = opt_set(opt_find(server_option_rows, SL("log-level")), &d->config.values, SL("warn"),
-                      e);
+        err = opt_set(opt_find(server_option_rows, SL("log-level")), &d->config.values,
+                      slice_cstr(d->db->log_level), e);
     return err;
 }
 
@@ -105,54 +105,25 @@ static enum err parse(struct demo *d, int argc, char **argv, struct error *e)
 
 #define JSON_CONVERTER "org.apache.kafka.connect.json.JsonConverter"
 
-/* What both have. */
-static json_t *connector_config(const struct demo *d, const char *prefix, const char *server_id)
+/* What both have, whatever the database. */
+static json_t *connector_config(const struct demo *d, bool outbox)
 {
-    char port[8];
-    snprintf(port, sizeof port, "%d", d->db.port);
-    json_t *config = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "connector.class",
-        "io.debezium.connector.mariadb.MariaDbConnector", "tasks.max", "1", "database.hostname",
-        "127.0.0.1", "database.port", port, "database.user", SHOP_USER, "database.password",
-        SHOP_PASSWORD, "database.server.id", server_id, "topic.prefix", prefix,
-        "database.include.list", SHOP_DATABASE, "schema.history.internal.kafka.bootstrap.servers",
-        runtime_addresses(d->weir)->kafka);
-    json_t *more =
-        json_pack("{s:o, s:s, s:s, s:s, s:s}", "schema.history.internal.kafka.topic",
-                  json_sprintf("schema-changes.%s", prefix), "key.converter", JSON_CONVERTER,
-                  "key.converter.schemas.enable", "false", "value.converter", JSON_CONVERTER,
-                  "value.converter.schemas.enable", "false");
+    json_t *config = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "tasks.max", "1", "topic.prefix",
+                               outbox ? "outbox" : "shop", "key.converter", JSON_CONVERTER,
+                               "key.converter.schemas.enable", "false", "value.converter",
+                               JSON_CONVERTER, "value.converter.schemas.enable", "false");
+    d->db->configure(d->self, outbox, runtime_addresses(d->weir)->kafka, config);
+    if (!outbox)
+        return config;
+    json_t *more = json_pack("{s:s, s:s, s:s, s:s}", "tombstones.on.delete", "false", "transforms",
+                             "outbox", "transforms.outbox.type", d->db->router_class,
+                             "key.converter", "org.apache.kafka.connect.storage.StringConverter");
     json_object_update(config, more);
     json_decref(more);
     return config;
 }
 
-/* Every change of every table but the outbox. */
-static json_t *shop_config(const struct demo *d)
-{
-    json_t *config = connector_config(d, "shop", "184054");
-    json_object_set_new(config, "table.exclude.list", json_string(SHOP_OUTBOX));
-    json_object_set_new(config, "decimal.handling.mode", json_string("double"));
-    return config;
-}
-
-/* Rows of the outbox as the messages that they describe. */
-static json_t *outbox_config(const struct demo *d)
-{
-    json_t *config = connector_config(d, "outbox", "184055");
-    json_t *more =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "table.include.list", SHOP_OUTBOX,
-                  "include.schema.changes", "false", "tombstones.on.delete", "false", "transforms",
-                  "outbox", "transforms.outbox.type", "io.debezium.transforms.outbox.EventRouter",
-                  "transforms.outbox.table.expand.json.payload", "true",
-                  "transforms.outbox.table.fields.additional.placement", "type:header:eventType",
-                  "key.converter", "org.apache.kafka.connect.storage.StringConverter");
-    json_object_update(config, more);
-    json_decref(more);
-    return config;
-}
-
-/* Creates a connector, or points that of an earlier demo at this run's database port. Takes the
+/* Creates a connector, or points that of an earlier demo at this run's server. Takes the
  * configuration over. */
 static enum err register_connector(struct demo *d, const char *name, json_t *config,
                                    struct error *e)
@@ -205,26 +176,20 @@ static enum err start(struct demo *d, const struct connect_plugins *const *plugi
 {
     snprintf(d->mark, sizeof d->mark, "run-%lld", (long long)clock_wall_us());
     enum err err = runtime_check(&d->config, e);
+    if (!err)
+        err = d->db->find(&d->self, &d->config.rest, e);
     if (!err && d->fresh)
         err = fs_remove_tree(d->dir, e);
-    char *db_dir = xasprintf("%s/mariadb", d->dir), *db_data = xasprintf("%s/data", db_dir);
-    if (!err && !fs_exists(db_data) && !d->headless)
-        puts("setting up a private MariaDB, once ...");
-    fflush(stdout);
     if (!err)
-        err = private_db_start(&d->db, db_dir, e);
-    mem_free(db_dir);
-    mem_free(db_data);
+        err = d->db->start(d->self, d->dir, d->mark, d->headless, e);
     if (!err)
-        err = shop_open(&d->shop, d->db.socket, d->mark, e);
-    if (!err)
-        err = shop_rows(d->shop, &d->rows_at_start, e);
+        err = d->db->count(d->self, &d->rows_at_start, e);
     if (!err)
         err = runtime_start(&d->weir, &d->config, plugins, e);
     if (!err)
-        err = register_connector(d, CONNECTOR, shop_config(d), e);
+        err = register_connector(d, CONNECTOR, connector_config(d, false), e);
     if (!err)
-        err = register_connector(d, OUTBOX_CONNECTOR, outbox_config(d), e);
+        err = register_connector(d, OUTBOX_CONNECTOR, connector_config(d, true), e);
     if (!err)
         err = wait_until_running(d, CONNECTOR, e);
     if (!err)
@@ -258,8 +223,9 @@ static enum err wait_for_snapshot(struct demo *d, struct error *e)
         if (now > 0 && whole && clock_mono_ms() - quiet_since > 300)
             return E_OK;
     }
-    return error_set(e, E_TIMEOUT, "the snapshot's %lld rows did not come back; %lld did, %s",
-                     (long long)d->rows_at_start, (long long)demo_view_snapshot(d->view),
+    return error_set(e, E_TIMEOUT, "the snapshot's %lld %s did not come back; %lld did, %s",
+                     (long long)d->rows_at_start, d->db->rows,
+                     (long long)demo_view_snapshot(d->view),
                      demo_view_opened(d->view) ? "and the outbox's first message"
                                                : "without the outbox's first message");
 }
@@ -269,21 +235,20 @@ static void print_banner(const struct demo *d)
     const struct runtime_addresses *at = runtime_addresses(d->weir);
     struct strbuf b = STRBUF_INIT;
     runtime_banner(d->weir, &b);
-    strbuf_addf(&b,
-                "  MariaDB  127.0.0.1:%d, user root, database " SHOP_DATABASE
-                ": change a row and watch\n",
-                d->db.port);
+    d->db->tell(d->self, &b);
     strbuf_addf(&b, "  try      kcat -C -b %s -t shop.shop.orders -o end\n", at->kafka);
     strbuf_addf(&b, "           curl %s/connectors/" CONNECTOR "/status\n", at->connect);
-    strbuf_adds(&b, "  outbox   what the shop itself says goes to " OUTBOX_TOPIC
-                    " (" OUTBOX_CONNECTOR ", EventRouter)\n");
+    strbuf_addf(&b,
+                "  outbox   what the shop itself says goes to " OUTBOX_TOPIC " (" OUTBOX_CONNECTOR
+                ", %s)\n",
+                d->db->router);
     int64_t snapshot = demo_view_snapshot(d->view);
     if (snapshot == d->rows_at_start)
-        strbuf_addf(&b, "snapshot: %lld rows are %lld events; now every change",
-                    (long long)snapshot, (long long)snapshot);
+        strbuf_addf(&b, "snapshot: %lld %s are %lld events; now every change", (long long)snapshot,
+                    d->db->rows, (long long)snapshot);
     else
-        strbuf_addf(&b, "going on where the last demo stopped, with %lld rows; now every change",
-                    (long long)d->rows_at_start);
+        strbuf_addf(&b, "going on where the last demo stopped, with %lld %s; now every change",
+                    (long long)d->rows_at_start, d->db->rows);
     strbuf_adds(&b, d->headless ? " is counted\n" : ", until Ctrl-C:\n");
     fwrite(b.p, 1, b.n, stdout);
     fflush(stdout);
@@ -295,7 +260,7 @@ static enum err keep_shop_open(struct demo *d, struct error *e)
 {
     int64_t until = d->duration_ms ? clock_mono_ms() + d->duration_ms : INT64_MAX;
     while (clock_mono_ms() < until) {
-        enum err err = shop_act(d->shop, &d->count, e);
+        enum err err = d->db->act(d->self, &d->count, e);
         if (err)
             return err;
         if (runtime_wait_signal(MIN(400, MAX(until - clock_mono_ms(), 1))))
@@ -314,10 +279,10 @@ static enum err check_streamed(struct demo *d, struct error *e)
         if (got >= d->count.changes && messages >= d->count.messages)
             break;
     }
-    printf("snapshot: %lld rows consumed; streamed: %lld of %lld changes consumed; outbox: %lld of "
+    printf("snapshot: %lld %s consumed; streamed: %lld of %lld changes consumed; outbox: %lld of "
            "%lld messages consumed\n",
-           (long long)demo_view_snapshot(d->view), (long long)got, (long long)d->count.changes,
-           (long long)messages, (long long)d->count.messages);
+           (long long)demo_view_snapshot(d->view), d->db->rows, (long long)got,
+           (long long)d->count.changes, (long long)messages, (long long)d->count.messages);
     if (demo_view_snapshot(d->view) > 0 && got == d->count.changes && got > 0 &&
         messages == d->count.messages && messages > 0)
         return E_OK;
@@ -347,11 +312,10 @@ int demo_main(int argc, char **argv, const struct connect_plugins *const *plugin
     if (d.weir)
         runtime_hurry_signals();
     demo_view_stop(d.view);
-    shop_close(d.shop);
     if (d.weir)
         runtime_stop(d.weir);
-    if (d.db.pid > 0)
-        private_db_stop(&d.db);
+    if (d.self)
+        d.db->stop(d.self);
     server_config_release(&d.config);
     mem_free(d.dir);
     if (!err && !d.headless)

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/wire.h"
+#include "lab/demo_event.h"
 
 struct demo_view {
     struct wire_reader *reader;
@@ -20,61 +21,10 @@ struct demo_view {
     _Atomic int64_t snapshot, streamed, messages;
 };
 
-/* A column as a person reads it. */
-static void add_value(struct strbuf *b, const json_t *v)
-{
-    if (json_is_string(v))
-        strbuf_adds(b, json_string_value(v));
-    else if (json_is_integer(v))
-        strbuf_add_i64(b, json_integer_value(v));
-    else if (json_is_real(v))
-        strbuf_addf(b, "%.2f", json_real_value(v));
-    else
-        strbuf_adds(b, json_is_true(v) ? "true" : json_is_false(v) ? "false" : "null");
-}
-
-static void add_changes(struct strbuf *b, const json_t *before, json_t *after)
-{
-    const char *name;
-    json_t *now;
-    json_object_foreach(after, name, now)
-    {
-        const json_t *was = json_object_get(before, name);
-        if (!was || json_equal(was, now))
-            continue;
-        strbuf_addf(b, " %s ", name);
-        add_value(b, was);
-        strbuf_adds(b, " → ");
-        add_value(b, now);
-    }
-}
-
-static void add_row(struct strbuf *b, json_t *row)
-{
-    const char *name;
-    json_t *v;
-    json_object_foreach(row, name, v)
-    {
-        if (strcmp(name, "id") == 0 || strcmp(name, "created_at") == 0)
-            continue;
-        strbuf_addf(b, " %s=", name);
-        add_value(b, v);
-    }
-}
-
-static void print_event(struct slice topic, char op, const json_t *event)
+static void print_event(const struct wire_record *r, char op, const json_t *event)
 {
     struct strbuf b = STRBUF_INIT;
-    json_t *before = json_object_get(event, "before"), *after = json_object_get(event, "after");
-    const json_t *id = json_object_get(op == 'd' ? before : after, "id");
-    ptrdiff_t dot = slice_rfind_char(topic, '.');
-    strbuf_add_slice(&b, slice_sub(topic, (size_t)(dot + 1), topic.n));
-    strbuf_addf(&b, ": %s id=", op == 'c' ? "INSERT" : op == 'u' ? "UPDATE" : "DELETE");
-    add_value(&b, id);
-    if (op == 'c')
-        add_row(&b, after);
-    else if (op == 'u')
-        add_changes(&b, before, after);
+    demo_event_print(r->topic, r->key, op, event, &b);
     puts(b.p);
     fflush(stdout);
     strbuf_release(&b);
@@ -108,7 +58,7 @@ static void on_record(const struct wire_record *r, void *arg)
     } else if (op && strchr("cud", *op)) {
         atomic_fetch_add(&v->streamed, 1);
         if (atomic_load(&v->live) && !v->o.quiet)
-            print_event(r->topic, *op, event);
+            print_event(r, *op, event);
     }
     json_decref(event);
 }

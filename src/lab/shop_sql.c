@@ -1,6 +1,6 @@
-/* lab/shop.c - see shop.h. Statuses go NEW -> PAID -> SHIPPED -> DELIVERED; some orders are
+/* lab/shop_sql.c - see shop_sql.h. Statuses go NEW -> PAID -> SHIPPED -> DELIVERED; some orders are
  * cancelled and removed, so that updates, deletes and inserts are all to be seen. */
-#include "lab/shop.h"
+#include "lab/shop_sql.h"
 
 #include <stdlib.h>
 
@@ -10,7 +10,7 @@
 
 #include <mysql.h>
 
-struct shop {
+struct shop_sql {
     MYSQL *db;
     unsigned seed;
     unsigned count; /* acts so far: the first ones show each kind */
@@ -54,7 +54,7 @@ static const char *const rows[] = {
     "(102,3,1,'SHIPPED',24.90),(103,2,10,'PAID',8.00),(104,4,1,'NEW',39.00),(105,7,1,'NEW',59.99)",
 };
 
-static enum err run(struct shop *s, const char *sql, int64_t *changed, struct error *e)
+static enum err run(struct shop_sql *s, const char *sql, int64_t *changed, struct error *e)
 {
     if (mysql_query(s->db, sql) != 0) {
         error_set(e, E_REMOTE, "the shop's database: %s", mysql_error(s->db));
@@ -66,7 +66,7 @@ static enum err run(struct shop *s, const char *sql, int64_t *changed, struct er
     return E_OK;
 }
 
-static enum err ask(struct shop *s, const char *sql, int64_t *out, struct error *e)
+static enum err ask(struct shop_sql *s, const char *sql, int64_t *out, struct error *e)
 {
     enum err err = run(s, sql, NULL, e);
     if (err)
@@ -78,9 +78,9 @@ static enum err ask(struct shop *s, const char *sql, int64_t *out, struct error 
     return E_OK;
 }
 
-enum err shop_open(struct shop **out, const char *socket, const char *mark, struct error *e)
+enum err shop_sql_open(struct shop_sql **out, const char *socket, const char *mark, struct error *e)
 {
-    struct shop *s = xcalloc(1, sizeof *s);
+    struct shop_sql *s = xcalloc(1, sizeof *s);
     s->seed = 20260101;
     s->db = mysql_init(NULL);
     enum err err = E_OK;
@@ -104,21 +104,21 @@ enum err shop_open(struct shop **out, const char *socket, const char *mark, stru
     if (!err)
         err = run(s, sql, NULL, e);
     if (err) {
-        shop_close(s);
+        shop_sql_close(s);
         return err;
     }
     *out = s;
     return E_OK;
 }
 
-void shop_close(struct shop *s)
+void shop_sql_close(struct shop_sql *s)
 {
     if (s && s->db)
         mysql_close(s->db);
     mem_free(s);
 }
 
-enum err shop_rows(struct shop *s, int64_t *out, struct error *e)
+enum err shop_sql_count(struct shop_sql *s, int64_t *out, struct error *e)
 {
     return ask(s,
                "SELECT (SELECT COUNT(*) FROM customers) + (SELECT COUNT(*) FROM products) + "
@@ -126,7 +126,7 @@ enum err shop_rows(struct shop *s, int64_t *out, struct error *e)
                out, e);
 }
 
-static unsigned dice(struct shop *s, unsigned sides)
+static unsigned dice(struct shop_sql *s, unsigned sides)
 {
     return (unsigned)rand_r(&s->seed) % sides;
 }
@@ -134,7 +134,7 @@ static unsigned dice(struct shop *s, unsigned sides)
 /* One transaction: the statements, and for `event` a message about order @id. The message's row is
  * deleted at once: the binary log has it, and that is where it is read. Nothing happened when the
  * first statement found no order. */
-static enum err transact(struct shop *s, const char *const *statements, const char *event,
+static enum err transact(struct shop_sql *s, const char *const *statements, const char *event,
                          struct shop_count *count, struct error *e)
 {
     char sql[500];
@@ -162,7 +162,7 @@ static enum err transact(struct shop *s, const char *const *statements, const ch
 }
 
 /* An order of a random customer; its stock goes down in the same transaction: two events. */
-static enum err new_order(struct shop *s, struct shop_count *count, struct error *e)
+static enum err new_order(struct shop_sql *s, struct shop_count *count, struct error *e)
 {
     unsigned product = 1 + dice(s, 8), quantity = 1 + dice(s, 3);
     char insert[400], stock[200];
@@ -178,7 +178,7 @@ static enum err new_order(struct shop *s, struct shop_count *count, struct error
     return transact(s, statements, "OrderCreated", count, e);
 }
 
-static enum err move_on(struct shop *s, const char *from, const char *to, const char *event,
+static enum err move_on(struct shop_sql *s, const char *from, const char *to, const char *event,
                         struct shop_count *count, struct error *e)
 {
     char find[200], update[200];
@@ -188,7 +188,7 @@ static enum err move_on(struct shop *s, const char *from, const char *to, const 
     return transact(s, statements, event, count, e);
 }
 
-enum err shop_act(struct shop *s, struct shop_count *count, struct error *e)
+enum err shop_sql_act(struct shop_sql *s, struct shop_count *count, struct error *e)
 {
     unsigned act = s->count < 6 ? s->count : dice(s, 12);
     s->count++;

@@ -139,7 +139,7 @@ $(B)/bench-%: $(B)/tests/bench/%.o $(patsubst %.c,$(B)/%.o,$(SRC)) $(B)/gen/asse
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lrdkafka
 
 # --- the main job ---------------------------------------------------------------------------------
-demo: ## installs what it needs, builds, runs the demo (HEADLESS=1 DURATION=20: check itself and end; FRESH=1: begin anew; DEMO="--web-listen 127.0.0.1:PORT": its options)
+demo: ## installs what it needs, builds, runs the demo (HEADLESS=1 DURATION=20: check itself and end; FRESH=1: begin anew; DEMO="--mongodb": its options)
 	@tools/deps.sh demo
 	@$(MAKE) --no-print-directory all
 	@$(BUILD)/weir demo $(if $(HEADLESS),--headless) $(if $(DURATION),--duration $(DURATION)) $(if $(FRESH),--fresh) $(DEMO)

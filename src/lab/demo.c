@@ -7,7 +7,8 @@
  * routes the messages that the shop puts into its outbox (EventRouter), so that consumers see what the
  * shop means and nothing of how it keeps it. What differs by database is demo_db.h's.
  *
- * Data stays below DATA-DIR/demo and is used again by the next demo; --fresh begins anew. */
+ * Data stays below DATA-DIR/demo (MongoDB: DATA-DIR/demo-mongodb) and is used again by the next demo;
+ * --fresh begins anew. */
 #include "lab/demo.h"
 
 #include <stdlib.h>
@@ -48,6 +49,16 @@ static const struct opt_row demo_rows[] = {
      .def = "false",
      .offset = OPT_NO_FIELD,
      .doc = "forgets what earlier demos left"},
+    {.name = "mongodb",
+     .type = OPT_BOOLEAN,
+     .def = "false",
+     .offset = OPT_NO_FIELD,
+     .doc = "the shop is in a private MongoDB instead of a MariaDB; wants a mongod, 6.0 or newer"},
+    {.name = "mongod",
+     .type = OPT_STRING,
+     .offset = OPT_NO_FIELD,
+     .display = "PATH",
+     .doc = "the mongod for --mongodb (default: the one in PATH)"},
     {.name = NULL},
 };
 
@@ -74,7 +85,8 @@ static enum err parse(struct demo *d, int argc, char **argv, struct error *e)
 {
     enum err err =
         server_config_parse(&d->config, argc, argv, demo_rows,
-                            "weir demo - a shop in a private MariaDB, captured, to look at\n\n"
+                            "weir demo - a shop in a private MariaDB (or MongoDB), captured, to "
+                            "look at\n\n"
                             "usage: weir demo [OPTIONS]",
                             e);
     if (err)
@@ -86,7 +98,10 @@ static enum err parse(struct demo *d, int argc, char **argv, struct error *e)
     if (text.p && (slice_to_i64(text, &seconds) != E_OK || seconds < 0 || seconds > 1000000))
         return error_set(e, E_INVALID, "--duration takes seconds, not '" PRI_SL "'", ARG_SL(text));
     d->duration_ms = seconds * 1000;
-    d->db = &demo_mariadb;
+    d->db = flag(d, "mongodb") ? &demo_mongodb : &demo_mariadb;
+    if (d->db != &demo_mongodb && strmap_has(&d->config.rest, SL("mongod")) &&
+        !getenv("WEIR_MONGOD"))
+        return error_set(e, E_INVALID, "--mongod goes with --mongodb");
     char *base = server_data_dir(&d->config);
     d->dir = xasprintf("%s/%s", base, d->db->folder);
     mem_free(base);

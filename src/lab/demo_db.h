@@ -45,6 +45,6 @@ struct demo_db {
     void (*tell)(const void *self, struct strbuf *out);
     void (*stop)(void *self); /* frees */
 };
-extern const struct demo_db demo_mariadb;
+extern const struct demo_db demo_mariadb, demo_mongodb;
 
 #endif

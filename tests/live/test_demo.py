@@ -1,0 +1,103 @@
+"""`weir demo --mongodb`: what it says when there is no server, and that nothing of it stays behind. That all changes come back
+is tools/demo-check.sh's."""
+import os
+import shutil
+import signal
+import socket
+import subprocess
+
+import pytest
+
+from mongo import mongo
+from weirproc import BINARY, wait_until
+
+ANY_PORTS = ("--kafka-listen", "127.0.0.1:0", "--connect-listen", "127.0.0.1:0", "--web-listen", "127.0.0.1:0")
+EVERYWHERE = "/usr/sbin:/usr/local/sbin:/usr/local/bin:/usr/bin"  # where weir looks besides PATH
+
+
+@pytest.fixture(scope="module")
+def mongod():
+    path = os.environ.get("WEIR_MONGOD") or shutil.which("mongod")
+    if path:
+        return path
+    with mongo("mongodb-alone") as db:  # fetches one
+        return db.commands[0][0]
+
+
+def demo(directory, *options, **how):
+    return subprocess.run([BINARY, "demo", "--data-dir", str(directory), *ANY_PORTS, *options], capture_output=True, text=True, timeout=120, **how)
+
+
+def headless(directory, mongod):
+    result = demo(directory, "--mongodb", "--mongod", mongod, "--headless", "--duration", "1")
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+class Running:
+    """A demo that shows changes, and its mongod."""
+
+    def __init__(self, directory, mongod):
+        self.out = open(os.path.join(directory, "out"), "w+")
+        self.process = subprocess.Popen([BINARY, "demo", "--mongodb", "--mongod", mongod, "--data-dir", str(directory), *ANY_PORTS],
+                                        stdout=self.out, stderr=subprocess.STDOUT)
+        try:
+            wait_until(lambda: "orders: UPDATE" in self.text() and "  -> outbox.event.order key=" in self.text(), 90)
+            children = open(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read().split()
+            assert len(children) == 1 and os.readlink(f"/proc/{children[0]}/exe") == os.path.realpath(mongod)
+            self.server = int(children[0])
+        except BaseException:
+            self.process.kill()
+            raise
+
+    def text(self):
+        return open(self.out.name).read()
+
+    def end(self, how):
+        self.process.send_signal(how)
+        return self.process.wait(60)
+
+    def server_is_gone(self):
+        return not os.path.exists(f"/proc/{self.server}")
+
+
+def test_without_a_mongod_one_line_says_what_to_do(tmp_path):
+    if any(os.path.exists(os.path.join(d, "mongod")) for d in EVERYWHERE.split(":")):
+        pytest.skip("there is a mongod")
+    env = {k: v for k, v in os.environ.items() if k != "WEIR_MONGOD"} | {"PATH": "/nowhere"}
+    result = demo(tmp_path, "--mongodb", env=env)
+    assert result.returncode == 2 and result.stdout == "" and os.listdir(tmp_path) == []
+    assert result.stderr.startswith("weir: --mongodb needs MongoDB's server, and there is no mongod") and result.stderr.count("\n") == 1
+    for words in ("Debian has none", "https://www.mongodb.com/", "--mongod PATH", "plain `weir demo` needs none"):
+        assert words in result.stderr
+    result = demo(tmp_path, "--mongodb", env=env | {"WEIR_MONGOD": "/nowhere/mongod"})
+    assert result.returncode != 0 and result.stderr == "weir: --mongod: /nowhere/mongod: No such file or directory\n"
+    result = demo(tmp_path, "--mongod", "/bin/true", env=env)
+    assert result.returncode == 2 and "--mongod goes with --mongodb" in result.stderr and os.listdir(tmp_path) == []
+
+
+def test_a_killed_demo_leaves_no_mongod_and_the_next_goes_on(tmp_path, mongod):
+    first = Running(tmp_path, mongod)
+    first.end(signal.SIGKILL)
+    assert "orders: UPDATE id=1004 total 39.00 → " in first.text()  # a pre-image
+    assert "going on where the last demo stopped" in headless(tmp_path, mongod)  # at once: the killed one's mongod may still be ending
+    wait_until(first.server_is_gone, 30)
+
+    with socket.socket() as taken:  # nobody answers there; its port is another now, which the replica set must learn
+        port = (tmp_path / "demo-mongodb/mongodb/port").read_text()
+        taken.bind(("127.0.0.1", int(port)))
+        assert "going on where the last demo stopped" in headless(tmp_path, mongod)
+    assert (tmp_path / "demo-mongodb/mongodb/port").read_text() != port
+
+    (tmp_path / "demo-mongodb/mongodb/data/WiredTiger.turtle").write_text("no such thing\n")
+    result = demo(tmp_path, "--mongodb", "--mongod", mongod)
+    assert result.returncode == 1 and "weir: the private MongoDB did not start; the last lines of " in result.stderr, result.stderr
+    assert '\n  "msg":"' in result.stderr and len(result.stderr) < 2100
+    result = demo(tmp_path, "--mongodb", "--mongod", mongod, "--fresh", "--headless", "--duration", "1")
+    assert result.returncode == 0 and "snapshot: 19 documents are 19 events" in result.stdout, result.stderr
+
+
+def test_ctrl_c_stops_all(tmp_path, mongod):
+    running = Running(tmp_path, mongod)
+    assert running.end(signal.SIGINT) == 0 and running.server_is_gone()
+    assert running.text().endswith("stopped\n")

@@ -55,23 +55,35 @@ struct runtime {
 
 /* --- small things ----------------------------------------------------------------------------- */
 
+/* "info", or "broker.group=debug". */
+static enum err set_level(struct slice part, struct error *e)
+{
+    ptrdiff_t eq = slice_find_char(part, '=');
+    char *name = eq < 0 ? xstrdup("root") : slice_dup(slice_sub(part, 0, (size_t)eq));
+    char *level_text = slice_dup(slice_sub(part, (size_t)(eq + 1), part.n));
+    enum log_level level;
+    enum err err = log_parse_level(level_text, &level);
+    if (!err)
+        err = log_set_level(name, level);
+    mem_free(name);
+    mem_free(level_text);
+    if (err) {
+        error_set(e, E_INVALID, "log-level: '" PRI_SL "' is not a level", ARG_SL(part));
+        error_hint(e, "one of error, warn, info, debug, trace, or CATEGORY=LEVEL");
+        err = E_INVALID;
+    }
+    return err;
+}
+
+/* The level of all first, wherever it stands: it would take back those of parts. */
 static enum err set_log_level(struct slice text, struct error *e)
 {
-    struct slice part;
-    while (opt_list_next(&text, &part)) {
-        ptrdiff_t eq = slice_find_char(part, '=');
-        char *name = eq < 0 ? xstrdup("root") : slice_dup(slice_sub(part, 0, (size_t)eq));
-        char *level_text = slice_dup(slice_sub(part, (size_t)(eq + 1), part.n));
-        enum log_level level;
-        enum err err = log_parse_level(level_text, &level);
-        if (!err)
-            err = log_set_level(name, level);
-        mem_free(name);
-        mem_free(level_text);
-        if (err) {
-            error_set(e, E_INVALID, "log-level: '" PRI_SL "' is not a level", ARG_SL(part));
-            error_hint(e, "one of error, warn, info, debug, trace, or CATEGORY=LEVEL");
-            return E_INVALID;
+    for (int parts = 0; parts < 2; parts++) {
+        struct slice rest = text, part;
+        while (opt_list_next(&rest, &part)) {
+            enum err err = (slice_find_char(part, '=') >= 0) == parts ? set_level(part, e) : E_OK;
+            if (err)
+                return err;
         }
     }
     return E_OK;

@@ -158,6 +158,13 @@ def test_the_last_of_several_options_counts():
         assert open(os.path.join(w.dir, "weir.out")).read().count("/metrics") == 2
 
 
+@pytest.mark.parametrize("levels, told", [("main=info,error", True), ("error,main=info", True), ("main=error,info", False), ("info", True)])
+def test_the_level_of_a_part_holds_beside_that_of_all(levels, told):
+    with Weir("--log-level", levels) as w:
+        w.stop()
+        assert (" INFO  main stopping" in w.log()) == told
+
+
 def test_who_asks_the_page_for_connect_hears_its_address(weir):
     for method, body in (("POST", {"name": "x", "config": {}}), ("GET", None)):
         status, answer = weir.rest(method, "/connectors", body, base=weir.web)

@@ -5,6 +5,7 @@
  * and exits. */
 #include <mysql.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -12,6 +13,8 @@
 #include "cdc/mysql/dump_int.h"
 
 #define AHEAD_BYTES ((size_t)4 << 20)
+#define BUFFER_KEPT (8ul << 20)
+#define BUFFER_SMALL (64ul << 10)
 
 struct dump_tls {
     struct mysql_conn *conn;
@@ -55,6 +58,20 @@ static bool add_packet(struct dump_tls *t, const void *p, size_t n)
     return go_on;
 }
 
+/* The library's buffer keeps the size of its largest packet, up to 1 GB. Between two packets it holds nothing and may
+ * shrink; the library makes it larger again in the same way. */
+static void give_back(NET *net)
+{
+    if (net->max_packet <= BUFFER_KEPT)
+        return;
+    unsigned char *small = realloc(net->buff, BUFFER_SMALL + NET_HEADER_SIZE + COMP_HEADER_SIZE);
+    if (!small)
+        return;
+    net->buff = net->write_pos = net->read_pos = small;
+    net->max_packet = BUFFER_SMALL;
+    net->buff_end = small + BUFFER_SMALL;
+}
+
 static void *reader(void *arg)
 {
     struct dump_tls *t = arg;
@@ -65,6 +82,7 @@ static void *reader(void *arg)
         if (n != packet_error) {
             if (!add_packet(t, mysql->net.read_pos, n))
                 break;
+            give_back(&mysql->net);
             continue;
         }
         /* An error packet of the server and a lost connection both end here: the library has parsed

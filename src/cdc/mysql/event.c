@@ -455,6 +455,13 @@ void mysql_binlog_free(struct mysql_binlog *b)
     mem_free(b);
 }
 
+void mysql_binlog_done(struct mysql_binlog *b)
+{
+    if (b->plain.cap > EVENT_BYTES_KEPT)
+        strbuf_release(&b->plain);
+    event_trim_payload(b);
+}
+
 void mysql_binlog_restart(struct mysql_binlog *b, bool checksums)
 {
     event_forget_maps(b);

@@ -253,6 +253,8 @@ struct mysql_binlog *mysql_binlog_new(const struct mysql_binlog_options *o);
 void mysql_binlog_free(struct mysql_binlog *b);
 /* A new connection: forgets table maps and goes back to the negotiated checksum. */
 void mysql_binlog_restart(struct mysql_binlog *b, bool checksums);
+/* The event in hand is over: large ones are rare, what they took is given back. */
+void mysql_binlog_done(struct mysql_binlog *b);
 
 /* Header only, for skipping: E_TRUNCATED, E_CORRUPT (size does not match). */
 enum err mysql_event_header(struct slice raw, struct mysql_event *out, struct error *e) MUST_CHECK;

@@ -18,6 +18,8 @@ struct mysql_binlog {
     struct payload_reader *payload; /* open TRANSACTION_PAYLOAD, or kept for the next */
 };
 
+enum { EVENT_BYTES_KEPT = 8 << 20 }; /* of buffers, between events */
+
 typedef enum err (*event_decoder_fn)(struct mysql_binlog *b, struct mysql_event *ev,
                                      struct error *e);
 
@@ -33,6 +35,8 @@ enum err event_decode_body(struct mysql_binlog *b, struct mysql_event *ev,
 enum err event_decompress(struct mysql_binlog *b, struct slice in, struct error *e) MUST_CHECK;
 enum err event_open_payload(struct mysql_binlog *b, struct mysql_event *ev,
                             struct error *e) MUST_CHECK;
+/* Between two events of it, or behind it. */
+void event_trim_payload(struct mysql_binlog *b);
 void event_free_payload(struct mysql_binlog *b);
 /* MySQL's packed integer (1, 3, 4 or 9 bytes); 0 with a failed reader on 251 and 255. */
 uint64_t event_packed(struct reader *r);

@@ -62,6 +62,17 @@ void event_free_payload(struct mysql_binlog *b)
     b->payload = NULL;
 }
 
+void event_trim_payload(struct mysql_binlog *b)
+{
+    struct payload_reader *p = b->payload;
+    if (p && p->event.cap > EVENT_BYTES_KEPT)
+        strbuf_release(&p->event);
+    if (p && !p->open && ZSTD_sizeof_DStream(p->zstd) > EVENT_BYTES_KEPT) {
+        ZSTD_freeDStream(p->zstd); /* its window was large */
+        p->zstd = NULL;
+    }
+}
+
 static enum err open_reader(struct mysql_binlog *b, struct error *e)
 {
     if (!b->payload) {

@@ -94,11 +94,13 @@ static enum err inner_events(struct stream *s, struct record_batch *b, size_t li
            !signals_hold(s->t->signals)) {
         enum err rc = mysql_binlog_inner(s->binlog, &ev, e);
         if (rc == E_NOT_FOUND) {
+            mysql_binlog_done(s->binlog);
             s->in_payload = false;
             return E_OK;
         }
         if (rc == E_OK)
             rc = stream_event(s, &ev, b, e);
+        mysql_binlog_done(s->binlog);
         if (rc) {
             rc = stream_failed(s, rc, e);
             if (rc)
@@ -115,6 +117,7 @@ static enum err one_event(struct stream *s, struct slice raw, struct record_batc
     enum err rc = mysql_binlog_decode(s->binlog, raw, &ev, e);
     if (rc == E_OK)
         rc = stream_event(s, &ev, b, e);
+    mysql_binlog_done(s->binlog);
     if (rc)
         rc = stream_failed(s, rc, e);
     if (rc == E_OK && s->in_payload)

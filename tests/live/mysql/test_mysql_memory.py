@@ -1,4 +1,6 @@
 """How much memory streaming takes: 64 MB, and four times the largest row (short forms; tests/bench/capture.py has the long ones)."""
+import os
+
 import pytest
 
 from databases import database
@@ -19,6 +21,15 @@ def peak(weir):
     return next(int(line.split()[1]) * 1024 for line in open(f"/proc/{weir.process.pid}/status") if line.startswith("VmHWM"))
 
 
+def resident(weir):
+    return next(int(line.split()[1]) * 1024 for line in open(f"/proc/{weir.process.pid}/status") if line.startswith("VmRSS"))
+
+
+def given_back(weir):
+    wait_until(lambda: resident(weir) <= BASE, 20)
+    print(f"{resident(weir) / MB:.0f} MB afterwards")
+
+
 def arrived(weir, topic, count):
     """Until the topic has so many records, counted without reading them."""
     from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -37,8 +48,8 @@ def arrived(weir, topic, count):
 
 @pytest.fixture(params=["mariadb", "mysql"], scope="module")
 def roomy(request):
-    with database(request.param, ["--max-allowed-packet=256M"]) as db:
-        db.sql("SET GLOBAL max_allowed_packet = 268435456")
+    with database(request.param, ["--max-allowed-packet=1G"]) as db:
+        db.sql("SET GLOBAL max_allowed_packet = 1073741824")
         yield db
 
 
@@ -87,3 +98,60 @@ def test_a_large_transaction_of_small_rows(roomy):
         took = peak(weir)
         print(f"{roomy.kind}: {took / MB:.0f} MB with a transaction of {rows} rows ({arrived_before / MB:.0f} MB before)")
         assert took <= BASE
+
+
+@pytest.mark.parametrize("compress", ["OFF", "ON"])
+def test_nothing_stays_of_a_large_row(roomy, compress):
+    """As it comes, and as a compressed event; on MySQL over TLS."""
+    name, row = f"stays{compress.lower()}", 80 * MB
+    roomy.sql(f"CREATE DATABASE {name};\nCREATE TABLE {name}.t (id INT PRIMARY KEY, v LONGTEXT)")
+    try:
+        if roomy.kind == "mariadb":
+            roomy.sql(f"SET GLOBAL log_bin_compress = {compress}")
+        with Weir() as weir, roomy.client(name) as c, c.cursor() as cursor:
+            weir.create_connector(name, roomy.connector(name, database_include_list=name))
+            weir.wait_running(name)
+            wait_until(lambda: "Connected to binlog" in weir.log())
+            forget_peak(weir)
+            if roomy.kind == "mysql":
+                cursor.execute(f"SET SESSION binlog_transaction_compression = {compress}")
+            cursor.execute(f"INSERT INTO t VALUES (1, REPEAT('a', {row}))")
+            arrived(weir, f"{name}.{name}.t", 1)
+            took = peak(weir)
+            print(f"{roomy.kind}, compression {compress}: {took / MB:.0f} MB with a row of {row / MB:.0f} MB")
+            assert took <= BASE + 4 * row
+            given_back(weir)
+    finally:
+        if roomy.kind == "mariadb":
+            roomy.sql("SET GLOBAL log_bin_compress = OFF")
+
+
+@pytest.mark.parametrize("roomy", ["mysql"], indirect=True)
+@pytest.mark.parametrize("ssl", ["preferred", "disabled"])
+@pytest.mark.parametrize("value", ["RANDOM_BYTES(200)", "REPEAT('v', 200)"], ids=["dense", "thin"])
+def test_a_large_compressed_transaction(roomy, ssl, value):
+    """MySQL's TRANSACTION_PAYLOAD is read as it is decompressed: what counts is the size of the payload, of one event of it."""
+    rows, name = int(os.environ.get("PAYLOAD_ROWS", "400000")), f"payload{ssl}{'dense' if 'RANDOM' in value else 'thin'}"
+    roomy.sql(f"CREATE DATABASE {name};\nCREATE TABLE {name}.t (id INT PRIMARY KEY AUTO_INCREMENT, v VARBINARY(200), n INT)")
+    with Weir() as weir:
+        weir.create_connector(name, roomy.connector(name, database_include_list=name, database_ssl_mode=ssl))
+        weir.wait_running(name)
+        wait_until(lambda: "Connected to binlog" in weir.log())
+
+        def logged():
+            return sum(int(row[1]) for row in roomy.sql("SHOW BINARY LOGS"))
+        with roomy.client(name) as c, c.cursor() as cursor:
+            cursor.execute("SET SESSION binlog_transaction_compression = ON")
+            cursor.execute("START TRANSACTION")
+            for _ in range(rows // 2000):
+                cursor.execute("INSERT INTO t (v, n) VALUES " + ",".join([f"({value}, 7)"] * 2000))
+            before = logged()
+            forget_peak(weir)
+            cursor.execute("COMMIT")
+        payload = logged() - before
+        arrived(weir, f"{name}.{name}.t", rows)
+        took = peak(weir)
+        print(f"TLS {ssl}: {took / MB:.0f} MB with a payload of {payload / MB:.1f} MB")
+        assert (payload > rows * 100) == ("RANDOM" in value)  # it is compressed
+        assert took <= BASE + 4 * payload
+        given_back(weir)

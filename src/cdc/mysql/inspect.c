@@ -1,6 +1,8 @@
 /* cdc/mysql/inspect.c - see inspect.h. */
 #include "cdc/mysql/inspect.h"
 
+#include "base/container.h"
+#include "base/http_url.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cdc/filter.h"
@@ -260,6 +262,26 @@ static void tables(struct mysql_conn *c, const struct mysql_options *o, struct i
 
 /* --- all of it -------------------------------------------------------------------------------- */
 
+/* Nobody answers: what may be the reason, seen from here. */
+static void unreachable(const struct mysql_access *a, struct inspection *out)
+{
+    struct strbuf text = STRBUF_INIT;
+    bool local = http_name_is_loopback(a->host);
+    if (local && container_around(""))
+        strbuf_addf(
+            &text,
+            "weir runs in a container, where %s is the container itself: name the server by "
+            "its service in the compose file, or host.docker.internal for one on the host. "
+            "If it runs in this container, too, it is not started",
+            a->host);
+    else
+        strbuf_addf(&text, "is the server started, does it listen on port %u%s%s?", a->port,
+                    local ? "" : " beyond its own machine (bind_address)",
+                    local ? "" : ", and does no firewall stand between");
+    inspection_cure(out, "database.hostname, or the server", text.p);
+    strbuf_release(&text);
+}
+
 static void refused(const struct mysql_access *a, const struct error *e, uint32_t limit,
                     struct inspection *out)
 {
@@ -270,6 +292,8 @@ static void refused(const struct mysql_access *a, const struct error *e, uint32_
         inspection_add(out, INSPECT_FAULT, "connection", "%.*s (%s)", (int)line, text.p, e->msg);
     else
         inspection_add(out, INSPECT_FAULT, "connection", "%s", text.p);
+    if (e->code == E_IO || e->code == E_TIMEOUT)
+        unreachable(a, out);
     if (e->sys == 1045 || e->sys == 1130 || e->sys == 1698) {
         strbuf_adds(&sql, "CREATE USER ");
         mysql_quote_text(&sql, slice_cstr(a->user));

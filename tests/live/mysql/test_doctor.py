@@ -135,3 +135,10 @@ def test_questions_that_are_none():
     assert doctor("--help")[0] == 0
     status, text = doctor(f"mysql://doc:{QUOTED}@127.0.0.1:1/")
     assert status == 1 and "Communications link failure" in text
+    if os.path.exists("/.dockerenv"):
+        assert "127.0.0.1 is the container itself" in text and "host.docker.internal for one on the host" in text and "it is not started" in text
+    else:
+        assert "is the server started, does it listen on port 1?" in text
+    assert "firewall" not in text
+    status, text = doctor("mysql://doc:x@a.invalid:3306/")
+    assert status == 1 and "is the server started, does it listen on port 3306 beyond its own machine (bind_address)" in text, text

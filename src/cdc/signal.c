@@ -200,6 +200,24 @@ struct slice signal_filter(const struct signal_request *r, struct slice collecti
     return SLICE_NULL;
 }
 
+void signal_tell_unknown(const struct signal_request *r, enum log_category log, const char *kind,
+                         const struct slice *ids, size_t count)
+{
+    struct strbuf names = STRBUF_INIT; /* one line: lines in a row may be held back */
+    for (size_t k = 0; k < r->collection_count; k++) {
+        size_t i = 0;
+        while (i < count && !signal_names(r->collections[k], ids[i]))
+            i++;
+        if (i == count)
+            strbuf_addf(&names, "%s'" PRI_SL "'", names.n ? ", " : "", ARG_SL(r->collections[k]));
+    }
+    if (names.n)
+        LOG_WARN(log,
+                 "signal '" PRI_SL "': no captured %s matches %s; names have the form database.%s",
+                 ARG_SL(r->id), kind, names.p, kind);
+    strbuf_release(&names);
+}
+
 void signal_message(const struct signal_request *r, struct slice offset, struct strbuf *out)
 {
     struct slice text = r->message;

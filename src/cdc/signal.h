@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/base.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/str.h"
 
 /* As it came; borrowed. */
@@ -55,6 +56,9 @@ void signal_to_json(const struct signal *s, struct strbuf *out);
 struct slice signal_filter(const struct signal_request *r, struct slice collection);
 /* Whether the pattern matches the whole name, in any case; what is no pattern is compared. */
 bool signal_names(struct slice pattern, struct slice collection);
+/* Warns of names of the signal that stand for none of the ids. kind: "table", "collection". */
+void signal_tell_unknown(const struct signal_request *r, enum log_category log, const char *kind,
+                         const struct slice *ids, size_t count);
 /* The message of a `log` signal with {} replaced by the offset. */
 void signal_message(const struct signal_request *r, struct slice offset, struct strbuf *out);
 

@@ -110,17 +110,16 @@ static void expand(struct signal_work *w, const struct signal_request *r, struct
     names_init(&all);
     w->ops->list(w->db, r, &all);
     for (size_t k = 0; k < r->collection_count; k++) {
-        size_t before = out->count;
+        bool any = false;
         for (size_t i = 0; i < all.count; i++)
-            if (signal_names(r->collections[k], all.items[i]))
+            if (signal_names(r->collections[k], all.items[i])) {
                 add_once(out, all.items[i]);
-        if (out->count > before)
-            continue;
-        LOG_WARN(w->ops->log,
-                 "signal: no captured %s matches '" PRI_SL "'; names have the form database.%s",
-                 w->ops->kind, ARG_SL(r->collections[k]), w->ops->kind);
-        add_once(out, r->collections[k]);
+                any = true;
+            }
+        if (!any)
+            add_once(out, r->collections[k]);
     }
+    signal_tell_unknown(r, w->ops->log, w->ops->kind, all.items, all.count);
     names_release(&all);
 }
 

@@ -380,6 +380,16 @@ static bool take(struct mongo_snapshot *s, struct error *e, enum err *rc)
     return true;
 }
 
+/* Names of the signal that are no collections here. */
+static void tell_unknown(const struct mongo_snapshot *s)
+{
+    struct slice *ids = xcalloc(s->list.count + 1, sizeof *ids);
+    for (size_t i = 0; i < s->list.count; i++)
+        ids[i] = s->list.items[i].c->id;
+    signal_tell_unknown(s->request, LOG_CDC_MONGO, "collection", ids, s->list.count);
+    mem_free(ids);
+}
+
 /* --- poll ------------------------------------------------------------------------------------- */
 
 static enum err begin(struct mongo_snapshot *s, struct error *e)
@@ -396,7 +406,9 @@ static enum err begin(struct mongo_snapshot *s, struct error *e)
     scan_counts_clear(&s->t->scanned);
     atomic_store_explicit(&s->t->collections_total, s->list.count, memory_order_relaxed);
     atomic_store_explicit(&s->t->collections_done, 0, memory_order_relaxed);
-    if (!s->list.count)
+    if (s->request)
+        tell_unknown(s);
+    else if (!s->list.count)
         LOG_WARN(LOG_CDC_MONGO, "After applying the include/exclude list filters, no changes will "
                                 "be captured. Please check your configuration!");
     note(s, "STARTED");

@@ -82,6 +82,18 @@ static void warn_nothing(const struct snapshot *s)
         LOG_WARN(LOG_CDC_MYSQL, "table.include.list: table names need the form database.table");
 }
 
+/* Names of the signal that are no tables here. */
+static void tell_unknown(const struct snapshot *s)
+{
+    struct slice *ids = xcalloc(s->count + 1, sizeof *ids);
+    for (size_t i = 0; i < s->count; i++)
+        ids[i] = slice_cstr(xasprintf("%s.%s", s->tables[i].db, s->tables[i].name));
+    signal_tell_unknown(s->request, LOG_CDC_MYSQL, "table", ids, s->count);
+    for (size_t i = 0; i < s->count; i++)
+        mem_free((char *)(uintptr_t)ids[i].p);
+    mem_free(ids);
+}
+
 enum err snapshot_list_tables(struct snapshot *s, struct error *e)
 {
     struct strmap databases;
@@ -108,9 +120,8 @@ enum err snapshot_list_tables(struct snapshot *s, struct error *e)
         qsort(s->tables, s->count, sizeof *s->tables, by_name);
     if (rc == E_OK && !s->request)
         warn_nothing(s);
-    if (rc == E_OK && s->request && !s->count)
-        LOG_WARN(LOG_CDC_MYSQL, "signal '" PRI_SL "' names no captured table",
-                 ARG_SL(s->request->id));
+    if (rc == E_OK && s->request)
+        tell_unknown(s);
     return rc;
 }
 

@@ -126,6 +126,20 @@ def test_blocking_survives_a_crash(client, db):
         assert w.log()[before:].count("Snapshot completed") == 1
 
 
+def test_names_that_are_none_are_told(client, db):
+    """Also among others that are: one is not there, one is not captured."""
+    client.s.t.insert_one({"_id": 1})
+    client.s.ex.insert_one({"_id": 1})
+    with Weir() as w:
+        w.create_connector("u", connector(db, "u", collection_exclude_list="s.ex"))
+        wait_until(lambda: "Reading change stream" in w.log())
+        for kind in ("incremental", "blocking"):
+            ask(client, kind, "s.t", "s.none", "s.ex", kind=kind)
+            line = f"WARN  cdc.mongo signal '{kind}': no captured collection matches 's.none', 's.ex'; names have the form database.collection"
+            wait_until(lambda: line in w.log())
+        assert [v["op"] for _, v in events(w.bootstrap, "u.s.t", 2)] == ["r", "r"]
+
+
 def test_scope_without_signals(client, db):
     """Where marks would not come by, the snapshot is refused with a reason instead of waiting for ever."""
     client.s.t.insert_one({"_id": 1})

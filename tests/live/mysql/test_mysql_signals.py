@@ -413,6 +413,17 @@ def test_blocking_snapshot(server, weir, threads):
     weir.wait_running(name)
 
 
+def test_names_that_are_none_are_told(mariadb, weir):
+    name = "sig_none"
+    make(mariadb, name, "CREATE TABLE a (id INT PRIMARY KEY);\nINSERT INTO a VALUES (1);\nCREATE TABLE ex (id INT PRIMARY KEY)")
+    start(mariadb, weir, name, table_exclude_list=f"{name}.ex")
+    for kind in ("incremental", "blocking"):
+        execute(mariadb, name, kind, ["a", "none", "ex"], type=kind)
+        line = f"WARN  cdc.mysql signal '{kind}': no captured table matches '{name}.none', '{name}.ex'; names have the form database.table"
+        wait_until(lambda: line in weir.log())
+    assert [v["op"] for _, v in events(weir.bootstrap, f"{name}.{name}.a", 2)] == ["r", "r"]
+
+
 def test_signals_that_say_nothing(mariadb, weir):
     name = "sig_bad"
     make(mariadb, name, "CREATE TABLE t (id INT PRIMARY KEY)")

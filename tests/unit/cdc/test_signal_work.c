@@ -2,6 +2,7 @@
  * how blocking snapshots end. The database says what it was asked. SPEC: cdc-mysql 3.6, 3.8 */
 #include "cdc/signal_work.h"
 
+#include "base/log_tap.h"
 #include "base/mem.h"
 #include "helpers.h"
 
@@ -171,6 +172,32 @@ static bool poll(bool connected)
     return taken;
 }
 
+static char warned[200];
+
+static void on_warning(enum log_level level, const struct log_ctx *ctx, const char *text)
+{
+    (void)level, (void)ctx;
+    snprintf(warned, sizeof warned, "%s", text);
+}
+
+/* It is told which names are none; not those whose table another one named. A blocking snapshot tells it
+ * itself, when it has listed what is there. */
+static void test_unknown_names(void)
+{
+    static const char data[] = "{\"data-collections\":[\"d.a\",\"d.none\",\"d\\\\.a\",\"x\"]}";
+    open_world("source");
+    log_tap(on_warning);
+    row("1", "execute-snapshot", data);
+    log_tap(NULL);
+    CHECK_STR(warned, "signal '1': no captured table matches 'd.none', 'x'; names have the form "
+                      "database.table");
+    CHECK_INT(w.work.inc.count, 3);
+    CHECK_STR(w.work.inc.items[0].id, "d.a");
+    CHECK_STR(w.work.inc.items[1].id, "d.none");
+    CHECK_STR(w.work.inc.items[2].id, "x");
+    close_world();
+}
+
 static void test_names(void)
 {
     open_world("source");
@@ -287,6 +314,7 @@ static void test_offset(void)
 }
 
 static const struct test_case tests[] = {
+    {"unknown names", test_unknown_names}, /* first: lines in a row may be held back */
     {"names that signals stand for", test_names},
     {"channels and marks", test_channels},
     {"chunks", test_chunks},

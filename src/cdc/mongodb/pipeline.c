@@ -101,6 +101,38 @@ static void text(struct builder *x, const char *name, struct slice value)
     bson_build_text(x->b, slice_cstr(name), value);
 }
 
+/* {$expr: {$regexMatch: {input, regex, options}}}, perhaps under $not. input: "$ns.db", or that with
+ * ".", "$ns.coll". The server takes $expr to the oplog as it stands; of {"ns.db": {$regex}} it would make nine of them, one for
+ * each kind of entry there is. */
+static void at_the_oplog(struct builder *x, struct slice pattern, bool collections, bool exclude)
+{
+    begin(x, "$expr");
+    if (exclude)
+        begin_array(x, "$not");
+    if (exclude)
+        begin_item(x, 0);
+    begin(x, "$regexMatch");
+    if (collections) {
+        begin(x, "input");
+        begin_array(x, "$concat");
+        text_item(x, 0, SL("$ns.db"));
+        text_item(x, 1, SL("."));
+        text_item(x, 2, SL("$ns.coll"));
+        end(x);
+        end(x);
+    } else {
+        text(x, "input", SL("$ns.db"));
+    }
+    text(x, "regex", pattern);
+    text(x, "options", SL("i"));
+    end(x);
+    if (exclude)
+        end(x);
+    if (exclude)
+        end(x);
+    end(x);
+}
+
 /* {"ns.db": {$regex, $options}}, under $not for an exclude list. */
 static void database_pattern(struct builder *x, struct slice pattern, bool exclude)
 {
@@ -114,29 +146,21 @@ static void database_pattern(struct builder *x, struct slice pattern, bool exclu
     end(x);
 }
 
-/* {$expr: {$regexMatch: {input: {$concat: ["$ns.db", ".", "$ns.coll"]}, ...}}}, perhaps under $not. */
-static void collection_pattern(struct builder *x, struct slice pattern, bool exclude)
+/* {$or: [condition, {weir: 1}]}: the server knows no oplog for the second, which is never true, and looks at both behind
+ * the event that it has made. */
+static void behind_the_event(struct builder *x, struct slice pattern, bool collections,
+                             bool exclude)
 {
-    begin(x, "$expr");
-    if (exclude)
-        begin_array(x, "$not");
-    if (exclude)
-        begin_item(x, 0);
-    begin(x, "$regexMatch");
-    begin(x, "input");
-    begin_array(x, "$concat");
-    text_item(x, 0, SL("$ns.db"));
-    text_item(x, 1, SL("."));
-    text_item(x, 2, SL("$ns.coll"));
+    begin_array(x, "$or");
+    begin_item(x, 0);
+    if (collections)
+        at_the_oplog(x, pattern, true, exclude);
+    else
+        database_pattern(x, pattern, exclude);
     end(x);
+    begin_item(x, 1);
+    bson_build_int(x->b, SL("weir"), 1);
     end(x);
-    text(x, "regex", pattern);
-    text(x, "options", SL("i"));
-    end(x);
-    if (exclude)
-        end(x);
-    if (exclude)
-        end(x);
     end(x);
 }
 
@@ -180,10 +204,10 @@ static void list_condition(struct builder *x, unsigned *n, struct slice include,
         end(x);
     } else if (join_patterns(list, &pattern)) {
         begin_item(x, (*n)++);
-        if (collections)
-            collection_pattern(x, strbuf_slice(&pattern), is_exclude);
+        if (x->o->others)
+            at_the_oplog(x, strbuf_slice(&pattern), collections, is_exclude);
         else
-            database_pattern(x, strbuf_slice(&pattern), is_exclude);
+            behind_the_event(x, strbuf_slice(&pattern), collections, is_exclude);
         end(x);
     }
     strbuf_release(&pattern);

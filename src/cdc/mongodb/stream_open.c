@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cdc/mongodb/listing.h"
+#include "cdc/mongodb/others.h"
 #include "cdc/mongodb/pipeline.h"
 
 enum { /* codes of the server */
@@ -87,8 +88,8 @@ static void add_change_stream(struct mongo_task *t, struct bson_build *b,
     bson_build_end(b);
 }
 
-static enum err stages_of(struct mongo_task *t, struct bson_build *b, struct slice *stages,
-                          struct error *e)
+static enum err stages_of(struct mongo_task *t, mongoc_client_t *c, struct bson_build *b,
+                          struct slice *stages, struct error *e)
 {
     struct pipeline_options o = {
         .filter = &t->filter,
@@ -97,6 +98,7 @@ static enum err stages_of(struct mongo_task *t, struct bson_build *b, struct sli
         .order = t->o.pipeline_order,
         .oversize = t->o.oversize,
         .threshold = t->o.oversize_threshold,
+        .others = mongo_has_others(t, c),
         .notices = true,
     };
     return pipeline_make(&o, b, stages, e);
@@ -152,7 +154,7 @@ static enum err open_cursor(struct mongo_task *t, mongoc_client_t *c, struct bso
                          "pre-images and post-images need MongoDB 6.0 or newer; "
                          "see capture.mode and capture.mode.full.update.type");
     bson_build_init(&pipeline);
-    enum err rc = stages_of(t, &pipeline, &stages, e);
+    enum err rc = stages_of(t, c, &pipeline, &stages, e);
     if (!rc && told && !*told) {
         log_pipeline(stages);
         *told = true;

@@ -31,13 +31,21 @@ static void test_patterns(void)
 {
     struct mongo_lists l = {.database_include = SL("db1, db\\d"),
                             .collection_exclude = SL("db1[.]x")};
+#define DATA "{'operationType': {'$in': ['insert','update','replace','delete']}}"
+#define NOT_X                                                                                      \
+    "{'$expr': {'$not': [{'$regexMatch': {'input': {'$concat': ['$ns.db','.','$ns.coll']},"        \
+    "'regex': '^(?:db1[.]x)$','options': 'i'}}]}}"
+    check_stages(&l, (struct pipeline_options){.others = true},
+                 "[{'$match': {'$or': [{'$and': [" DATA
+                 ",{'$expr': {'$regexMatch': {'input': '$ns.db','regex': '^(?:db1|db\\\\d)$',"
+                 "'options': 'i'}}}," NOT_X "]}]}}]");
     check_stages(&l, (struct pipeline_options){0},
-                 "[{'$match': {'$or': [{'$and': [{'operationType': {'$in': ['insert','update',"
-                 "'replace','delete']}},{'ns.db': {'$regex': '^(?:db1|db\\\\d)$','$options': "
-                 "'i'}},{'$expr': {'$not': [{'$regexMatch': {'input': {'$concat': ['$ns.db','.',"
-                 "'$ns.coll']},'regex': '^(?:db1[.]x)$','options': 'i'}}]}}]}]}}]");
+                 "[{'$match': {'$or': [{'$and': [" DATA
+                 ",{'$or': [{'ns.db': {'$regex': '^(?:db1|db\\\\d)$','$options': 'i'}},{'weir': "
+                 "1}]},{'$or': [" NOT_X ",{'weir': 1}]}]}]}}]");
     l = (struct mongo_lists){.database_exclude = SL("a\\p{Lu}"), .collection_include = SL("d.c")};
-    check_stages(&l, (struct pipeline_options){.skipped = SKIP_UPDATE | SKIP_DELETE},
+    check_stages(&l,
+                 (struct pipeline_options){.skipped = SKIP_UPDATE | SKIP_DELETE, .others = true},
                  "[{'$match': {'$or': [{'$and': [{'operationType': {'$in': ['insert']}},{'$expr': "
                  "{'$regexMatch': {'input': {'$concat': ['$ns.db','.','$ns.coll']},'regex': "
                  "'^(?:d.c)$','options': 'i'}}}]}]}}]");

@@ -2,9 +2,24 @@
  * Answers are kept small: the server would fill 16 MiB. */
 #include "cdc/mongodb/cursor.h"
 
+#include <pthread.h>
+
 #include "base/mem.h"
 
 enum { ANSWER_BYTES = 2 << 20, FIRST_SIZE = 1000, SIZE_MAX_DOCUMENTS = 20000 };
+
+/* The thread that asks ahead. While state is ASKED it alone uses the cursor's client and session. */
+struct mongo_ahead {
+    pthread_t thread;
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t changed;
+    enum { AHEAD_IDLE, AHEAD_ASKED, AHEAD_DONE, AHEAD_END } state;
+    int64_t wait_ms;
+    int32_t size;
+    struct mongo_reply *reply; /* with DONE, and rc E_OK */
+    enum err rc;
+    struct error e;
+};
 
 void mongo_reply_free(struct mongo_reply *r)
 {
@@ -24,7 +39,7 @@ static void drop_reply(struct mongo_cursor *c)
 
 /* --- answers ---------------------------------------------------------------------------------- */
 
-static void measure(struct mongo_cursor *c)
+static void measure(struct mongo_cursor *c, size_t asked)
 {
     struct bson_walk w;
     struct bson_item i;
@@ -34,6 +49,7 @@ static void measure(struct mongo_cursor *c)
         count++;
     if (count)
         c->average = MAX(c->reply->documents.n / count, (size_t)1);
+    c->full = asked && (count >= asked || c->reply->documents.n >= ANSWER_BYTES);
 }
 
 static void read_namespace(struct mongo_cursor *c, struct slice ns)
@@ -63,17 +79,14 @@ static void read_cursor(struct mongo_cursor *c, struct slice cursor)
     }
 }
 
-/* Takes the answer's bytes over. */
-static enum err read_reply(struct mongo_cursor *c, struct error *e)
+/* The answer, which was checked, becomes the one at hand. asked: most documents; 0: not said. */
+static enum err read_reply(struct mongo_cursor *c, struct mongo_reply *r, size_t asked,
+                           struct error *e)
 {
     struct bson_walk w;
     struct bson_item i;
-    struct slice all = slice_of(libbson.get_data(&c->reply->bson), c->reply->bson.len);
-    enum err rc = bson_check(all, e);
-    if (rc)
-        return rc;
-    c->reply->bytes = all.n;
-    bson_walk_init(&w, all);
+    c->reply = r;
+    bson_walk_init(&w, slice_of(libbson.get_data(&r->bson), r->bytes));
     while (bson_walk_next(&w, &i)) {
         if (slice_eq(i.name, SL("cursor")) && i.kind == BSON_DOCUMENT)
             read_cursor(c, bson_doc(&i));
@@ -82,18 +95,21 @@ static enum err read_reply(struct mongo_cursor *c, struct error *e)
             c->has_time = true;
         }
     }
-    if (!c->reply->documents.p)
+    if (!r->documents.p) {
+        drop_reply(c);
         return error_set(e, E_CORRUPT, "the server's answer has no batch");
-    bson_walk_init(&c->walk, c->reply->documents);
-    measure(c);
+    }
+    bson_walk_init(&c->walk, r->documents);
+    measure(c, asked);
     return E_OK;
 }
 
-static enum err run(struct mongo_cursor *c, struct slice command, bool more, struct error *e)
+/* Of the cursor, changes nothing but what its client and session hold. */
+static enum err run(const struct mongo_cursor *c, struct slice command, bool more,
+                    struct mongo_reply **out, struct error *e)
 {
     bson_t doc, opts;
     bson_error_t be = {0};
-    drop_reply(c);
     if (!libbson.init_static(&doc, (const uint8_t *)command.p, command.n))
         return error_set(e, E_CORRUPT, "a command of weir's is no BSON document");
     libbson.init(&opts);
@@ -102,17 +118,141 @@ static enum err run(struct mongo_cursor *c, struct slice command, bool more, str
         return mongo_fault(c->pool, c->client, NULL, &be, NULL, NULL, e);
     }
     libbson.append_int32(&opts, "serverId", -1, (int32_t)c->server);
-    c->reply = xcalloc_aligned(_Alignof(struct mongo_reply), sizeof *c->reply);
+    struct mongo_reply *r = xcalloc_aligned(_Alignof(struct mongo_reply), sizeof *r);
     bool ok = more ? libmongoc.client_command_with_opts(c->client, c->db, &doc, NULL, &opts,
-                                                        &c->reply->bson, &be)
+                                                        &r->bson, &be)
                    : libmongoc.client_read_command_with_opts(c->client, c->db, &doc, NULL, &opts,
-                                                             &c->reply->bson, &be);
+                                                             &r->bson, &be);
     libbson.destroy(&opts);
-    enum err rc = ok ? read_reply(c, e)
-                     : mongo_fault(c->pool, c->client, NULL, &be, &c->reply->bson, NULL, e);
+    r->bytes = r->bson.len;
+    enum err rc = ok ? bson_check(slice_of(libbson.get_data(&r->bson), r->bytes), e)
+                     : mongo_fault(c->pool, c->client, NULL, &be, &r->bson, NULL, e);
     if (rc)
-        drop_reply(c);
+        mongo_reply_free(r);
+    else
+        *out = r;
     return rc;
+}
+
+static enum err get_more(const struct mongo_cursor *c, int64_t wait_ms, int32_t size,
+                         struct mongo_reply **out, struct error *e)
+{
+    bson_t command;
+    libbson.init(&command);
+    libbson.append_int64(&command, "getMore", -1, c->id);
+    libbson.append_utf8(&command, "collection", -1, c->collection ? c->collection : "", -1);
+    libbson.append_int32(&command, "batchSize", -1, size);
+    if (wait_ms)
+        libbson.append_int64(&command, "maxTimeMS", -1, wait_ms);
+    enum err rc = run(c, slice_of(libbson.get_data(&command), command.len), true, out, e);
+    libbson.destroy(&command);
+    return rc;
+}
+
+static int32_t good_size(const struct mongo_cursor *c)
+{
+    return c->average
+               ? (int32_t)MIN((size_t)SIZE_MAX_DOCUMENTS, MAX((size_t)1, ANSWER_BYTES / c->average))
+               : FIRST_SIZE;
+}
+
+/* --- ahead ------------------------------------------------------------------------------------ */
+
+static void *ask_ahead(void *cursor)
+{
+    struct mongo_cursor *c = cursor;
+    struct mongo_ahead *a = c->ahead;
+    pthread_mutex_lock(&a->lock);
+    for (;;) {
+        while (a->state == AHEAD_IDLE || a->state == AHEAD_DONE)
+            pthread_cond_wait(&a->changed, &a->lock);
+        if (a->state == AHEAD_END)
+            break;
+        pthread_mutex_unlock(&a->lock);
+        enum err rc = get_more(c, a->wait_ms, a->size, &a->reply, &a->e);
+        pthread_mutex_lock(&a->lock);
+        a->rc = rc;
+        a->state = AHEAD_DONE;
+        pthread_cond_broadcast(&a->changed);
+    }
+    pthread_mutex_unlock(&a->lock);
+    return NULL;
+}
+
+static struct mongo_ahead *ahead_start(struct mongo_cursor *c)
+{
+    struct mongo_ahead *a = xcalloc(1, sizeof *a);
+    pthread_mutex_init(&a->lock, NULL);
+    pthread_cond_init(&a->changed, NULL);
+    c->ahead = a;
+    if (pthread_create(&a->thread, NULL, ask_ahead, c) == 0) {
+        pthread_setname_np(a->thread, "mongo-ahead");
+        return a;
+    }
+    c->ahead = NULL;
+    pthread_cond_destroy(&a->changed);
+    pthread_mutex_destroy(&a->lock);
+    mem_free(a);
+    return NULL;
+}
+
+/* Waits for what was asked for. False: nothing was. */
+static bool ahead_collect(struct mongo_ahead *a, struct mongo_reply **out, enum err *rc,
+                          struct error *e)
+{
+    bool asked;
+    if (!a)
+        return false;
+    pthread_mutex_lock(&a->lock);
+    asked = a->state != AHEAD_IDLE;
+    while (a->state == AHEAD_ASKED)
+        pthread_cond_wait(&a->changed, &a->lock);
+    if (asked) {
+        a->state = AHEAD_IDLE;
+        *rc = a->rc;
+        *out = a->reply;
+        if (a->rc && e)
+            *e = a->e;
+        a->reply = NULL;
+        error_clear(&a->e);
+    }
+    pthread_mutex_unlock(&a->lock);
+    return asked;
+}
+
+static void ahead_end(struct mongo_cursor *c)
+{
+    struct mongo_ahead *a = c->ahead;
+    struct mongo_reply *r = NULL;
+    enum err rc;
+    if (!a)
+        return;
+    if (ahead_collect(a, &r, &rc, NULL))
+        mongo_reply_free(r);
+    pthread_mutex_lock(&a->lock);
+    a->state = AHEAD_END;
+    pthread_cond_broadcast(&a->changed);
+    pthread_mutex_unlock(&a->lock);
+    pthread_join(a->thread, NULL);
+    pthread_cond_destroy(&a->changed);
+    pthread_mutex_destroy(&a->lock);
+    mem_free(a);
+    c->ahead = NULL;
+}
+
+void mongo_cursor_ask(struct mongo_cursor *c, int64_t wait_ms)
+{
+    struct mongo_ahead *a = c->ahead ? c->ahead : ahead_start(c);
+    if (!a)
+        return;
+    pthread_mutex_lock(&a->lock);
+    if (a->state == AHEAD_IDLE) {
+        a->state = AHEAD_ASKED;
+        a->wait_ms = wait_ms;
+        a->size = good_size(c);
+        pthread_cond_broadcast(&a->changed);
+    }
+    pthread_mutex_unlock(&a->lock);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -140,8 +280,11 @@ enum err mongo_cursor_open(struct mongo_cursor **out, struct mongo_client_pool *
     struct mongo_cursor *c = xcalloc(1, sizeof *c);
     *c = (struct mongo_cursor){.pool = p, .client = client, .db = slice_dup(db)};
     enum err rc = choose_server(c, primary, e);
+    struct mongo_reply *r = NULL;
     if (!rc)
-        rc = run(c, command, false, e);
+        rc = run(c, command, false, &r, e);
+    if (!rc)
+        rc = read_reply(c, r, 0, e);
     if (rc) {
         c->id = 0;
         mongo_cursor_close(c);
@@ -175,6 +318,7 @@ void mongo_cursor_close(struct mongo_cursor *c)
 {
     if (!c)
         return;
+    ahead_end(c);
     if (c->id)
         kill_cursor(c);
     if (c->session)
@@ -187,19 +331,15 @@ void mongo_cursor_close(struct mongo_cursor *c)
 
 enum err mongo_cursor_more(struct mongo_cursor *c, int64_t wait_ms, int32_t size, struct error *e)
 {
-    bson_t command;
+    struct mongo_reply *r = NULL;
+    enum err rc;
+    drop_reply(c);
     if (!size)
-        size = c->average ? (int32_t)MIN((size_t)SIZE_MAX_DOCUMENTS,
-                                         MAX((size_t)1, ANSWER_BYTES / c->average))
-                          : FIRST_SIZE;
-    libbson.init(&command);
-    libbson.append_int64(&command, "getMore", -1, c->id);
-    libbson.append_utf8(&command, "collection", -1, c->collection ? c->collection : "", -1);
-    libbson.append_int32(&command, "batchSize", -1, size);
-    if (wait_ms)
-        libbson.append_int64(&command, "maxTimeMS", -1, wait_ms);
-    enum err rc = run(c, slice_of(libbson.get_data(&command), command.len), true, e);
-    libbson.destroy(&command);
+        size = good_size(c);
+    if (!ahead_collect(c->ahead, &r, &rc, e))
+        rc = get_more(c, wait_ms, size, &r, e);
+    if (!rc)
+        rc = read_reply(c, r, (size_t)size, e);
     if (rc)
         c->id = 0; /* gone, or not to be reached */
     return rc;

@@ -17,9 +17,11 @@ struct mongo_reply {
 };
 void mongo_reply_free(struct mongo_reply *r); /* NULL allowed */
 
+struct mongo_ahead;
 struct mongo_cursor {
     struct mongo_client_pool *pool;
-    mongoc_client_t *client; /* both borrowed */
+    mongoc_client_t
+        *client; /* both borrowed; while an answer is asked for ahead, used by that thread */
     mongoc_client_session_t *session;
     uint32_t server;
     char *db, *collection; /* as the server calls it */
@@ -30,6 +32,8 @@ struct mongo_cursor {
     bool has_time;
     uint32_t time_seconds, time_increment; /* of the answer: operationTime */
     size_t average;                        /* bytes of a document; 0: not known yet */
+    bool full;                 /* the answer holds as much as was asked for: there is more */
+    struct mongo_ahead *ahead; /* NULL: never asked ahead */
 };
 /* Runs `find`, `aggregate`, `listCollections` ...: a BSON document; on the primary, or where the
  * connection string wants reads. *out only on E_OK. Errors: see mongo_fault; E_CORRUPT. */
@@ -51,6 +55,10 @@ static inline bool mongo_cursor_next(struct mongo_cursor *c, struct slice *docum
  * with id 0. */
 enum err mongo_cursor_more(struct mongo_cursor *c, int64_t wait_ms, int32_t size,
                            struct error *e) MUST_CHECK;
+/* Asks for the next answer now, on a thread of the cursor's, so that the server makes it while this one is
+ * worked on; the next mongo_cursor_more waits for it and takes it. Until then nobody may use the client.
+ * Does nothing where no thread is to be had. Not with id 0. At most one is asked for. */
+void mongo_cursor_ask(struct mongo_cursor *c, int64_t wait_ms);
 /* The answer at hand now belongs to the caller; the cursor has none. */
 struct mongo_reply *mongo_cursor_take(struct mongo_cursor *c);
 

@@ -338,6 +338,8 @@ static enum err fetch(struct mongo_stream *s, bool *empty, struct error *e)
     struct bson_walk w = s->cursor->walk;
     struct bson_item i;
     *empty = !bson_walk_next(&w, &i);
+    if (s->cursor->full && s->cursor->id) /* far behind: the server makes the next meanwhile */
+        mongo_cursor_ask(s->cursor, MIN(wait, (int64_t)WAIT_MS));
     return E_OK;
 }
 

@@ -266,11 +266,30 @@ static enum err choose_server(struct mongo_cursor *c, bool primary, struct error
         return mongo_fault(c->pool, c->client, NULL, &be, NULL, NULL, e);
     c->server = libmongoc.server_description_id(s);
     libmongoc.server_description_destroy(s);
+    return E_OK;
+}
+
+static enum err begin(struct mongo_cursor *c, struct slice command, struct error *e)
+{
+    bson_error_t be = {0};
+    struct mongo_reply *r = NULL;
     mongoc_session_opt_t *o = libmongoc.session_opts_new();
     libmongoc.session_opts_set_causal_consistency(o, false);
     c->session = libmongoc.client_start_session(c->client, o, &be); /* NULL: not with this server */
     libmongoc.session_opts_destroy(o);
-    return E_OK;
+    enum err rc = run(c, command, false, &r, e);
+    return rc ? rc : read_reply(c, r, 0, e);
+}
+
+static enum err give(struct mongo_cursor *c, enum err rc, struct mongo_cursor **out)
+{
+    if (!rc) {
+        *out = c;
+        return E_OK;
+    }
+    c->id = 0;
+    mongo_cursor_close(c);
+    return rc;
 }
 
 enum err mongo_cursor_open(struct mongo_cursor **out, struct mongo_client_pool *p,
@@ -280,18 +299,18 @@ enum err mongo_cursor_open(struct mongo_cursor **out, struct mongo_client_pool *
     struct mongo_cursor *c = xcalloc(1, sizeof *c);
     *c = (struct mongo_cursor){.pool = p, .client = client, .db = slice_dup(db)};
     enum err rc = choose_server(c, primary, e);
-    struct mongo_reply *r = NULL;
     if (!rc)
-        rc = run(c, command, false, &r, e);
-    if (!rc)
-        rc = read_reply(c, r, 0, e);
-    if (rc) {
-        c->id = 0;
-        mongo_cursor_close(c);
-        return rc;
-    }
-    *out = c;
-    return E_OK;
+        rc = begin(c, command, e);
+    return give(c, rc, out);
+}
+
+enum err mongo_cursor_open_at(struct mongo_cursor **out, struct mongo_client_pool *p,
+                              mongoc_client_t *client, struct slice db, struct slice command,
+                              uint32_t server, struct error *e)
+{
+    struct mongo_cursor *c = xcalloc(1, sizeof *c);
+    *c = (struct mongo_cursor){.pool = p, .client = client, .db = slice_dup(db), .server = server};
+    return give(c, begin(c, command, e), out);
 }
 
 /* Best effort: a server that does not hear it closes the cursor with its session. */

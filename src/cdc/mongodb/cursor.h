@@ -40,6 +40,10 @@ struct mongo_cursor {
 enum err mongo_cursor_open(struct mongo_cursor **out, struct mongo_client_pool *p,
                            mongoc_client_t *c, struct slice db, struct slice command, bool primary,
                            struct error *e) MUST_CHECK;
+/* The same, of the member with this number in the driver (another cursor's `server`). */
+enum err mongo_cursor_open_at(struct mongo_cursor **out, struct mongo_client_pool *p,
+                              mongoc_client_t *c, struct slice db, struct slice command,
+                              uint32_t server, struct error *e) MUST_CHECK;
 void mongo_cursor_close(struct mongo_cursor *c); /* NULL allowed */
 /* The next document of the answer at hand; valid until the next mongo_cursor_more. */
 static inline bool mongo_cursor_next(struct mongo_cursor *c, struct slice *document)

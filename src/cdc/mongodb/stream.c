@@ -120,6 +120,9 @@ static enum err end_transaction(struct mongo_stream *s, struct record_batch *b, 
     return transactions_end(&s->t->transactions, b, clock_wall_ms(), e);
 }
 
+static enum err judge(struct mongo_stream *s, struct error *e);
+static void lose(struct mongo_stream *s);
+
 /* --- events ----------------------------------------------------------------------------------- */
 
 static void show_position(const struct change *c, struct strbuf *out)
@@ -191,6 +194,25 @@ static void count_event(struct mongo_stream *s)
     set_ms(&t->event_ms, s->now_ms);
 }
 
+/* The document of an update. When it is not to be had, the cursor is lost, and this event comes again. */
+static enum err look_up(struct mongo_stream *s, struct slice event, struct change *c,
+                        struct error *e)
+{
+    enum err rc = mongo_lookup_find(s->lookup, event, s->cursor->walk, c, e);
+    if (!rc)
+        return E_OK;
+    if (rc != E_UNSUPPORTED)
+        return judge(s, e);
+    LOG_ERR(LOG_CDC_MONGO, LOG_L_WARN, e,
+            "the documents of updates are looked up by the server from now on");
+    error_clear(e);
+    lose(s);
+    mongo_lookup_free(s->lookup);
+    s->lookup = NULL;
+    s->t->server_looks_up = true;
+    return E_OK;
+}
+
 static enum err one_event(struct mongo_stream *s, struct record_batch *b, struct slice event,
                           struct error *e)
 {
@@ -207,6 +229,11 @@ static enum err one_event(struct mongo_stream *s, struct record_batch *b, struct
     }
     if (rc)
         return rc;
+    if (s->lookup && c.kind == CHANGE_UPDATE) {
+        rc = look_up(s, event, &c, e);
+        if (rc || !s->cursor)
+            return rc;
+    }
     count_event(s);
     if (change_is_data(&c))
         rc = data_event(s, b, &c, e);
@@ -226,6 +253,8 @@ static enum err one_event(struct mongo_stream *s, struct record_batch *b, struct
 static void lose(struct mongo_stream *s)
 {
     settle(s);
+    if (s->lookup)
+        mongo_lookup_answer(s->lookup, 0);
     mongo_cursor_close(s->cursor);
     s->cursor = NULL;
     change_merge_reset(&s->merge);
@@ -327,6 +356,8 @@ static enum err fetch(struct mongo_stream *s, bool *empty, struct error *e)
 {
     int64_t wait = s->t->o.max_await_ms > 0 ? s->t->o.max_await_ms : WAIT_MS;
     settle(s);
+    if (s->lookup)
+        mongo_lookup_answer(s->lookup, s->cursor->server);
     enum err rc = mongo_cursor_more(s->cursor, MIN(wait, (int64_t)WAIT_MS), 0, e);
     if (rc) {
         mongo_stream_explain(s, e);

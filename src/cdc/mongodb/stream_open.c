@@ -37,6 +37,7 @@ void mongo_stream_free(struct mongo_stream *s)
     if (!s)
         return;
     mongo_cursor_close(s->cursor);
+    mongo_lookup_free(s->lookup);
     if (s->client)
         mongo_client_give(s->t->pool, s->client);
     mongo_offset_release(&s->at);
@@ -78,7 +79,7 @@ static void add_change_stream(struct mongo_task *t, struct bson_build *b,
     begin(b, SL("$changeStream"));
     if (t->o.scope == MONGO_SCOPE_DEPLOYMENT)
         bson_build_bool(b, SL("allChangesForCluster"), true);
-    if (at && t->o.full_update)
+    if (at && t->o.full_update && !mongo_lookup_serves(t))
         bson_build_text(b, SL("fullDocument"),
                         t->o.post_image ? SL("whenAvailable") : SL("updateLookup"));
     if (at && t->o.pre_image)
@@ -274,6 +275,10 @@ enum err mongo_stream_open(struct mongo_stream *s, struct error *e)
         rc = open_by_time(s, e);
     if (rc)
         return e ? e->code : rc;
+    if (!s->lookup && mongo_lookup_serves(s->t))
+        s->lookup = mongo_lookup_new(s->t);
+    if (s->lookup)
+        mongo_lookup_answer(s->lookup, s->cursor->server);
     s->opened = true;
     atomic_store_explicit(&s->t->connected, true, memory_order_relaxed);
     /* Behind nothing yet: what comes from here on is not lost when the cursor is. */

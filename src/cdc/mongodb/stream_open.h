@@ -3,12 +3,14 @@
 #ifndef WEIR_CDC_MONGODB_STREAM_OPEN_H
 #define WEIR_CDC_MONGODB_STREAM_OPEN_H
 
+#include "cdc/mongodb/lookup.h"
 #include "cdc/mongodb/stream.h"
 
 struct mongo_stream {
     struct mongo_task *t;
     mongoc_client_t *client;     /* NULL: not taken yet */
     struct mongo_cursor *cursor; /* NULL: to be opened */
+    struct mongo_lookup *lookup; /* NULL: the server looks up what is asked for */
     struct mongo_offset at;
     struct change last; /* the newest event: `at` is to be set behind it when `moved` */
     bool moved, unstored, wants_offset, invalidated;

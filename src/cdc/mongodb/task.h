@@ -46,7 +46,8 @@ struct mongo_task {
     struct mongo_snapshot *snapshot;
     struct mongo_signals *signals;
     struct mongo_stream *stream;
-    bool lost; /* the server no longer had the position of the running stream */
+    bool server_looks_up; /* what lookup.h does is left to the server: it has refused */
+    bool lost;            /* the server no longer had the position of the running stream */
 
     /* For describe and metrics; relaxed. */
     _Atomic uint64_t rows_read, events_seen, events_filtered, events_failed;

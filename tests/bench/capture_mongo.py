@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """capture_mongo.py BUILD-DIR [DOCUMENTS [ROUNDS]]: capture of a MongoDB collection against loops of the C driver that only read,
 interleaved. Snapshot: documents a second until all are in the topic, against a find. Catch-up: the updates made while the connector
-was stopped, against a change stream of the same events. Then the peak memory of both."""
+was stopped, against a change stream of the same events. Each with the peak memory of weir, and with the CPU that the server took for a
+document or event beside both: it is steadier than rates where other programs run."""
 import base64
 import os
 import statistics
@@ -23,20 +24,53 @@ rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 3
 raw_number = raw_reader(os.path.join(build, "bench-raw_mongo"))
 
 
-def result(name, rates, peers, peak):
+def used(pid):
+    """CPU seconds."""
+    with open(f"/proc/{pid}/stat") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Cpu:
+    """Microseconds a document that the server took beside weir and beside the loops, and weir itself, by rounds."""
+
+    def __init__(self, server, weir):
+        self.server, self.weir, self.beside_raw, self.beside_weir, self.own = server, weir, [], [], []
+
+    def raw(self, run, *arguments):
+        before = used(self.server)
+        result = run(*arguments)
+        self.beside_raw.append((used(self.server) - before) / count * 1e6)
+        return result
+
+    def begin(self):
+        self.before = used(self.server), used(self.weir)
+
+    def end(self):
+        self.beside_weir.append((used(self.server) - self.before[0]) / count * 1e6)
+        self.own.append((used(self.weir) - self.before[1]) / count * 1e6)
+
+    def __str__(self):
+        beside_weir, beside_raw, own = (statistics.median(x) for x in (self.beside_weir, self.beside_raw, self.own))
+        return f"CPU of the server {beside_weir:.1f} us beside weir, {beside_raw:.1f} beside raw, of weir {own:.1f}"
+
+
+def result(name, rates, peers, peak, cpu):
     spread(name, [a / b for a, b in zip(rates, peers)],
-           f"weir {statistics.median(rates):,.0f} a second, raw {statistics.median(peers):,.0f}; peak {peak:.0f} MB of the whole process")
+           f"weir {statistics.median(rates):,.0f} a second, raw {statistics.median(peers):,.0f}; peak {peak:.0f} MB of the whole process; {cpu}")
 
 
 def snapshots(db, w, consumer):
-    rates, peers = [], []
+    rates, peers, cpu = [], [], Cpu(db.pid(), w.process.pid)
     forget_peak(w.process.pid)
     for n in range(rounds):
-        peers.append(raw_number(db.uri(), "find", "bench", "orders"))
+        peers.append(cpu.raw(raw_number, db.uri(), "find", "bench", "orders"))
+        cpu.begin()
         w.create_connector(f"s{n}", db.connector(f"s{n}", database_include_list="bench"))
         rates.append(rate(consumer, f"s{n}.bench.orders", 0, count))
+        cpu.end()
         w.rest("PUT", f"/connectors/s{n}/stop")
-    result("mongodb-snapshot", rates, peers, peak_mb(w.process.pid))
+    result("mongodb-snapshot", rates, peers, peak_mb(w.process.pid), cpu)
 
 
 def stopped(w, name):
@@ -47,7 +81,7 @@ def stopped(w, name):
 
 
 def catch_up(db, client, w, consumer, name, plain):
-    rates, peers = [], []
+    rates, peers, cpu = [], [], Cpu(db.pid(), w.process.pid)
     topic = f"{name}.bench.orders"
     w.create_connector(name, db.connector(name, database_include_list="bench", snapshot_mode="no_data",
                                           **({"capture_mode": "change_streams"} if plain else {})))
@@ -57,10 +91,12 @@ def catch_up(db, client, w, consumer, name, plain):
         data, before = stopped(w, name), high(consumer, topic)
         for k in range(0, count, 10000):
             client.bench.orders.bulk_write([UpdateOne({"_id": i}, {"$inc": {"qty": 1}}) for i in range(k, k + 10000)], ordered=False)
-        peers.append(raw_number(db.uri(), "watch", data, count, *(["plain"] if plain else [])))
+        peers.append(cpu.raw(raw_number, db.uri(), "watch", data, count, *(["plain"] if plain else [])))
+        cpu.begin()
         w.rest("PUT", f"/connectors/{name}/resume")
         rates.append(rate(consumer, topic, before, count))
-    result("mongodb-catch-up" + ("" if plain else "-lookup"), rates, peers, peak_mb(w.process.pid))
+        cpu.end()
+    result("mongodb-catch-up" + ("" if plain else "-lookup"), rates, peers, peak_mb(w.process.pid), cpu)
 
 
 with mongo() as db, db.client() as client, Weir("--log-level", "warn") as w:

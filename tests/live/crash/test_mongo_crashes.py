@@ -22,15 +22,19 @@ def test_weir_is_killed(length):
     rounds = 6 if length == "short" else max(20, ROUNDS * 2 // 5)
     with mongo() as db, Weir() as w:
         w.create_connector("k9", db.connector("k9", database_include_list="up", capture_mode="change_streams"))
+        w.create_connector("l9", db.connector("l9", database_include_list="up"))  # looks documents up
         w.wait_running("k9")
+        w.wait_running("l9")
         with MongoChanges(db, "up") as writer:
             for _ in range(rounds):
                 time.sleep(random.uniform(0.02, 0.5))
                 w.kill()
                 w.start()
         w.wait_running("k9")
+        w.wait_running("l9")
         found = arrive(w, "k9.up.t", db, "up")
         check(found)
+        check(arrive(w, "l9.up.t", db, "up"))
         print(f"{rounds} rounds, {writer.count} changes, {len(found)} events")
 
 
@@ -58,11 +62,15 @@ def test_the_database_restarts(length):
             restart()
         with MongoChanges(db, "up") as writer:
             wait_until(lambda: "Reading change stream" in w.log(), 120)
+            w.create_connector("lu", db.connector("lu", database_include_list="up", retriable_restart_connector_wait_ms=200))  # looks documents up
+            wait_until(lambda: w.log().count("Snapshot completed") == 2, 120)
             for _ in range(restarts):
                 before = writer.count
                 restart()
                 wait_until(lambda: writer.count > before + 20, 60)
         w.wait_running("up")
+        w.wait_running("lu")
         found = arrive(w, "up.up.t", db, "up", timeout=240)
         check(found)
+        check(arrive(w, "lu.up.t", db, "up", timeout=240))
         print(f"{restarts} restarts while streaming, {snapshots} in the snapshot, {writer.count} changes, {len(found)} events")

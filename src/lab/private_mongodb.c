@@ -4,12 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "cdc/mongo_shell.h"
 
 #define OLDEST 6 /* collections with pre-images */
@@ -98,20 +100,6 @@ static enum err is_primary(void *arg, struct error *e)
     return err;
 }
 
-static enum err check_version(struct member *m, const char *mongod, struct error *e)
-{
-    json_t *reply = NULL;
-    enum err err =
-        mongo_shell_run(m->shell, "admin", json_pack("{s:i}", "buildInfo", 1), &reply, e);
-    const char *version = json_string_value(json_object_get(reply, "version"));
-    const json_t *major = json_array_get(json_object_get(reply, "versionArray"), 0);
-    if (!err && json_integer_value(major) < OLDEST)
-        err = error_set(e, E_UNSUPPORTED, "%s is MongoDB %s; the demo wants %d.0 or newer", mongod,
-                        version ? version : "?", OLDEST);
-    json_decref(reply);
-    return err;
-}
-
 /* --- the process -------------------------------------------------------------------------------- */
 
 /* A server whose weir was killed takes a moment to end; until then it holds its data and its port. */
@@ -126,6 +114,26 @@ static void wait_for_last(const char *data)
         close(fd);
     }
     mem_free(path);
+}
+
+/* Before it makes data that a newer one cannot read. The log has nothing else yet. */
+static enum err check_version(const struct private_server *s, const char *mongod, struct error *e)
+{
+    struct strbuf said = STRBUF_INIT;
+    char *program = xstrdup(mongod), option[] = "--version", *argv[] = {program, option, NULL};
+    int major = 0, minor = 0;
+    enum err err = private_server_run(s, argv, e);
+    if (!err)
+        err = fs_read_all(s->log, 1 << 20, &said, e);
+    if (!err && (!said.n || sscanf(said.p, "db version v%d.%d", &major, &minor) != 2))
+        err = error_set(e, E_INVALID, "%s is no mongod: `%s --version` says no version", mongod,
+                        mongod);
+    else if (!err && major < OLDEST)
+        err = error_set(e, E_UNSUPPORTED, "%s is MongoDB %d.%d; the demo wants %d.0 or newer",
+                        mongod, major, minor, OLDEST);
+    strbuf_release(&said);
+    mem_free(program);
+    return err;
 }
 
 static enum err start(struct private_mongodb *d, const char *mongod, struct error *e)
@@ -148,8 +156,6 @@ static enum err start(struct private_mongodb *d, const char *mongod, struct erro
                     set,     name,     no_socket, no_script, quiet,         oplog,   oplog_mb,
                     cache,   cache_gb, engine,    journal,   set_parameter, no_ftdc, NULL};
     enum err err = private_server_start(s, argv, is_primary, &m, e);
-    if (!err)
-        err = check_version(&m, mongod, e);
     mongo_shell_close(m.shell);
     mem_free(program);
     mem_free(port);
@@ -164,6 +170,8 @@ enum err private_mongodb_start(struct private_mongodb *d, const char *mongod, co
     char *data = xasprintf("%s/data", dir);
     wait_for_last(data);
     enum err err = private_server_init(&d->server, dir, e);
+    if (!err)
+        err = check_version(&d->server, mongod, e);
     if (!err)
         err = fs_mkdirs(data, e);
     if (!err)

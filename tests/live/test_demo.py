@@ -76,6 +76,19 @@ def test_without_a_mongod_one_line_says_what_to_do(tmp_path):
     assert result.returncode == 2 and "--mongod goes with --mongodb" in result.stderr and os.listdir(tmp_path) == []
 
 
+def test_what_is_no_mongod_or_an_old_one_is_refused(tmp_path):
+    program = tmp_path / "mongod"  # none that is so old runs here
+    for says, status, words in (("echo db version v4.4.29", 1, "is MongoDB 4.4; the demo wants 6.0 or newer\n"),
+                                ("echo something else", 2, "mongod --version` says no version\n"),
+                                ("echo no such library; exit 1", 1, "mongod failed; the last lines of ")):
+        program.write_text(f"#!/bin/sh\n{says}\n")
+        program.chmod(0o755)
+        result = demo(tmp_path, "--mongodb", "--mongod", str(program))
+        assert result.returncode == status and words in result.stderr and result.stdout == "", result.stderr
+        assert not (tmp_path / "demo-mongodb/mongodb/data").exists()
+    assert result.stderr.endswith("\n  no such library\n")
+
+
 def test_a_killed_demo_leaves_no_mongod_and_the_next_goes_on(tmp_path, mongod):
     first = Running(tmp_path, mongod)
     first.end(signal.SIGKILL)

@@ -46,8 +46,14 @@ enum err snapshot_queue_first(struct snapshot_queue *q, struct error *e)
     return rc;
 }
 
+void snapshot_queue_ending(struct snapshot_queue *q, bool ending)
+{
+    q->ending = ending && q->count;
+}
+
 void snapshot_queue_done(struct snapshot_queue *q)
 {
+    q->ending = false;
     if (!q->count)
         return;
     mem_free(q->items[0]);
@@ -65,10 +71,11 @@ void snapshot_queue_clear(struct snapshot_queue *q)
 void snapshot_queue_print(const struct snapshot_queue *q, struct strbuf *out)
 {
     struct strbuf list = STRBUF_INIT;
-    if (!q->count)
+    size_t first = q->ending ? 1 : 0;
+    if (q->count <= first)
         return;
-    for (size_t i = 0; i < q->count; i++)
-        strbuf_addf(&list, "%s%s", i ? "," : "[", q->items[i]);
+    for (size_t i = first; i < q->count; i++)
+        strbuf_addf(&list, "%s%s", i > first ? "," : "[", q->items[i]);
     strbuf_addc(&list, ']');
     strbuf_adds(out, ",\"" MEMBER "\":");
     json_add_string(out, strbuf_slice(&list));

@@ -12,6 +12,7 @@
 struct snapshot_queue {
     char **items; /* signals as JSON objects */
     size_t count;
+    bool ending;        /* the first one is left out of offsets */
     bool changed;       /* since whoever stores offsets has set it to false */
     struct arena arena; /* of the first one's request, while it is at work */
     struct signal_request request;
@@ -22,7 +23,10 @@ void snapshot_queue_add(struct snapshot_queue *q, const struct signal *s);
 /* What the first one asks for, in q->request. Not with an empty queue. E_INVALID: the stored text is no
  * signal. */
 enum err snapshot_queue_first(struct snapshot_queue *q, struct error *e) MUST_CHECK;
-/* The first one is complete, or given up: the next offset says so. */
+/* The first one is complete, or given up: offsets leave it out from here on; or do not: such an offset could
+ * not be made. */
+void snapshot_queue_ending(struct snapshot_queue *q, bool ending);
+/* It goes: an offset without it is in the batch, or the next one will be. */
 void snapshot_queue_done(struct snapshot_queue *q);
 void snapshot_queue_clear(struct snapshot_queue *q);
 /* Appends a member of the offset with a comma before it: nothing with an empty queue. */

@@ -146,8 +146,10 @@ static enum err blocking_end(void *db, struct record_batch *b, bool failed, bool
     if (failed && t->snapshot)
         mongo_snapshot_aborted(t->snapshot);
     if (failed) {
-        snapshot_queue_done(&g->work.blocking);
+        snapshot_queue_ending(&g->work.blocking, true);
         rc = b->count ? mongo_stream_put_offset(t->stream, b, e) : E_OK; /* with what is told */
+        if (!rc)
+            snapshot_queue_done(&g->work.blocking);
     }
     mongo_snapshot_free(t->snapshot);
     t->snapshot = NULL;

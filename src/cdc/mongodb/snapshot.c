@@ -437,7 +437,7 @@ static enum err complete(struct mongo_snapshot *s, struct record_batch *b, struc
         return rc;
     s->completed = true;
     if (s->request) /* in the offset of this batch */
-        snapshot_queue_done(&s->t->signals->work.blocking);
+        snapshot_queue_ending(&s->t->signals->work.blocking, true);
     duration(clock_mono_ms() - s->began_ms, took);
     LOG_INFO(LOG_CDC_MONGO, "Snapshot completed: %llu documents of %zu collections in %s",
              (unsigned long long)s->documents, s->list.count, took);
@@ -485,6 +485,8 @@ enum err mongo_snapshot_poll(struct mongo_snapshot *s, struct record_batch *b, b
         rc = error_set(e, E_NOMEM, "no memory for notifications");
     if (!rc && (b->count || s->completed))
         rc = put_offset(s, b, e);
+    if (!rc && s->completed && s->request)
+        snapshot_queue_done(&s->t->signals->work.blocking);
     *done = !rc && s->completed;
     return rc;
 }

@@ -34,13 +34,22 @@ static void split_id(struct slice id, struct slice *db, struct slice *coll)
     *coll = dot < 0 ? SLICE_NULL : slice_sub(id, (size_t)dot + 1, id.n);
 }
 
+bool mongo_signals_outside(const struct mongo_options *o)
+{
+    struct slice db, coll;
+    split_id(slice_trim(o->signal_collection), &db, &coll);
+    return (o->scope != MONGO_SCOPE_DEPLOYMENT && !slice_eq(db, o->target_db)) ||
+           (o->scope == MONGO_SCOPE_COLLECTION && !slice_eq(coll, o->target_coll));
+}
+
 void mongo_access_grant_signals(const struct mongo_target *t, const struct mongo_options *o,
                                 struct strbuf *out)
 {
     struct slice db, coll;
     split_id(slice_trim(o->signal_collection), &db, &coll);
     grant_head(t, out);
-    strbuf_addf(out, "[{role:\"readWrite\",db:\"" PRI_SL "\"}])", ARG_SL(db));
+    strbuf_addf(out, "[{role:\"%s\",db:\"" PRI_SL "\"}])",
+                mongo_signals_outside(o) ? "read" : "readWrite", ARG_SL(db));
 }
 
 void mongo_text_split(const char *msg, struct slice *fact, struct slice *cure)
@@ -193,6 +202,9 @@ static bool any_resource(bson_iter_t resource)
            libbson.iter_as_bool(&i);
 }
 
+enum { MAY_INSERT = 1, MAY_REMOVE = 2, MAY_FIND = 4, MAY_WATCH = 8 };
+static const char *const actions_of_signals[] = {"insert", "remove", "find", "changeStream"};
+
 static unsigned actions_of(bson_iter_t actions)
 {
     bson_iter_t i;
@@ -201,7 +213,8 @@ static unsigned actions_of(bson_iter_t actions)
         return 0;
     while (libbson.iter_next(&i)) {
         const char *a = libbson.iter_type(&i) == BSON_TYPE_UTF8 ? libbson.iter_utf8(&i, NULL) : "";
-        mask |= strcmp(a, "insert") == 0 ? 1u : strcmp(a, "remove") == 0 ? 2u : 0;
+        for (unsigned k = 0; k < ARRAY_LEN(actions_of_signals); k++)
+            mask |= strcmp(a, actions_of_signals[k]) == 0 ? 1u << k : 0;
     }
     return mask;
 }
@@ -230,7 +243,9 @@ enum err mongo_check_signals(struct mongo_client_pool *p, mongoc_client_t *c,
 {
     bson_t command, reply;
     struct slice db, coll;
-    unsigned need = o->insert_delete ? 3 : 1;
+    unsigned need = mongo_signals_outside(o) ? MAY_FIND | MAY_WATCH
+                    : o->insert_delete       ? MAY_INSERT | MAY_REMOVE
+                                             : MAY_INSERT;
     *may = true;
     split_id(slice_trim(o->signal_collection), &db, &coll);
     if (!mongo_client_pool_target(p)->user) /* who got here without a user may do all or nothing */

@@ -14,8 +14,10 @@ enum err mongo_check_databases(struct mongo_client_pool *p, mongoc_client_t *c,
 /* Opens and closes a change stream of capture.scope. E_INVALID: the cluster has none. */
 enum err mongo_check_stream(struct mongo_client_pool *p, mongoc_client_t *c,
                             const struct mongo_options *o, struct error *e) MUST_CHECK;
-/* Whether the user may insert into signal.data.collection (and delete, with insert_delete). With access
- * control off everything is allowed. */
+/* Whether there is a change stream of its own for signal.data.collection, since capture.target leaves it out. */
+bool mongo_signals_outside(const struct mongo_options *o);
+/* Whether the user may insert into signal.data.collection (and delete, with insert_delete), or read its changes
+ * when it is outside of the scope. With access control off everything is allowed. */
 enum err mongo_check_signals(struct mongo_client_pool *p, mongoc_client_t *c,
                              const struct mongo_options *o, bool *may, struct error *e) MUST_CHECK;
 

@@ -1,119 +1,19 @@
-/* cdc/mongodb/chunks.c - chunks of an incremental snapshot: marks in the signal collection, documents in
- * the order of their `_id`.
+/* cdc/mongodb/chunks.c - chunks of an incremental snapshot: documents in the order of their `_id`. Where
+ * their windows begin and end: window.h.
  *
  * Comparisons are $expr's, which order values of all types, and the index is entered at the last key: a
- * collection whose keys are of several types is read to its end. Everything is asked of the primary,
- * marks wait for a majority and documents are such that a majority has: a chunk is never older than its
- * opening mark. Keys travel in the offset as JSON (relaxed). SPEC: cdc-mongodb 4.3 */
+ * collection whose keys are of several types is read to its end. Everything is asked of the primary, and
+ * documents are such that a majority has: a chunk is never older than its window. Keys travel in the offset as JSON (relaxed). SPEC: cdc-mongodb 4.3 */
 #include "cdc/mongodb/signals.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "cdc/bson/bson_json.h"
 #include "cdc/bson/bson_parse.h"
+#include "cdc/mongodb/listing.h"
 #include "cdc/mongodb/stream.h"
 
 enum { CHUNK_BYTES = 16 << 20, CHUNK_DEFAULT = 1024 };
-
-static mongoc_client_t *client_of(struct mongo_signals *g)
-{
-    if (!g->client)
-        g->client = mongo_client_take(g->t->pool);
-    return g->client;
-}
-
-/* --- marks ------------------------------------------------------------------------------------ */
-
-static enum err may_mark(const struct mongo_signals *g, struct error *e)
-{
-    const struct mongo_filter *f = &g->t->filter;
-    const struct mongo_lists *l = &f->lists;
-    if (!f->signals_coll.p)
-        return error_set(e, E_INVALID,
-                         "incremental snapshots need signal.data.collection: a collection "
-                         "(database.collection) in which the connector may insert");
-    if ((l->scope_db.p && !slice_eq(l->scope_db, f->signals_db)) ||
-        (l->scope_coll.p && !slice_eq(l->scope_coll, f->signals_coll)))
-        return error_set(e, E_INVALID,
-                         "incremental snapshots need signal.data.collection in the change stream: "
-                         "capture.scope leaves " PRI_SL "." PRI_SL " out",
-                         ARG_SL(f->signals_db), ARG_SL(f->signals_coll));
-    return E_OK;
-}
-
-static void insert_mark(struct bson_build *b, struct slice coll, const char *id, bool open)
-{
-    char name[UUID_DASHED_SIZE + 8];
-    snprintf(name, sizeof name, "%s-%s", id, open ? "open" : "close");
-    bson_build_text(b, SL("insert"), coll);
-    bson_build_begin(b, SL("documents"), BSON_ARRAY);
-    bson_build_begin(b, SL("0"), BSON_DOCUMENT);
-    bson_build_text(b, SL("_id"), slice_cstr(name));
-    bson_build_text(b, SL("type"), open ? SL("snapshot-window-open") : SL("snapshot-window-close"));
-    bson_build_text(b, SL("payload"), SL(""));
-    bson_build_end(b);
-    bson_build_end(b);
-}
-
-static void delete_mark(struct bson_build *b, struct slice coll, const char *id)
-{
-    char name[UUID_DASHED_SIZE + 8];
-    snprintf(name, sizeof name, "%s-open", id);
-    bson_build_text(b, SL("delete"), coll);
-    bson_build_begin(b, SL("deletes"), BSON_ARRAY);
-    bson_build_begin(b, SL("0"), BSON_DOCUMENT);
-    bson_build_begin(b, SL("q"), BSON_DOCUMENT);
-    bson_build_text(b, SL("_id"), slice_cstr(name));
-    bson_build_end(b);
-    bson_build_int(b, SL("limit"), 1);
-    bson_build_end(b);
-    bson_build_end(b);
-}
-
-static enum err write_command(struct mongo_signals *g, struct slice db, struct slice command,
-                              struct error *e)
-{
-    mongoc_client_t *c = client_of(g);
-    bson_error_t be = {0};
-    bson_t doc, opts, concern, reply;
-    char name[128];
-    snprintf(name, sizeof name, PRI_SL, ARG_SL(db));
-    if (!libbson.init_static(&doc, (const uint8_t *)command.p, command.n))
-        return error_set(e, E_CORRUPT, "a command of weir's is no BSON document");
-    /* In the options it takes the place of the connection string's; in the command it would stand
-     * beside that. */
-    libbson.init(&opts);
-    libbson.append_document_begin(&opts, "writeConcern", -1, &concern);
-    libbson.append_utf8(&concern, "w", -1, "majority", -1);
-    libbson.append_document_end(&opts, &concern);
-    bool ok = libmongoc.client_write_command_with_opts(c, name, &doc, &opts, &reply, &be);
-    libbson.destroy(&opts);
-    enum err rc = ok ? E_OK
-                     : mongo_fault(g->t->pool, c, "Writing a mark of an incremental snapshot", &be,
-                                   &reply, NULL, e);
-    libbson.destroy(&reply);
-    if (rc == E_AUTH && e)
-        error_hint(e, "the user needs insert and remove on " PRI_SL "." PRI_SL,
-                   ARG_SL(g->t->filter.signals_db), ARG_SL(g->t->filter.signals_coll));
-    return rc;
-}
-
-static enum err set_mark(void *db, struct incremental *inc, bool open, struct error *e)
-{
-    struct mongo_signals *g = db;
-    struct bson_build b;
-    enum err rc = may_mark(g, e);
-    if (rc)
-        return rc;
-    bson_build_init(&b);
-    if (!open && g->t->o.insert_delete)
-        delete_mark(&b, g->t->filter.signals_coll, inc->mark_id);
-    else
-        insert_mark(&b, g->t->filter.signals_coll, inc->mark_id, open);
-    rc = write_command(g, g->t->filter.signals_db, bson_build_finish(&b), e);
-    bson_build_release(&b);
-    return rc;
-}
 
 /* --- queries ---------------------------------------------------------------------------------- */
 
@@ -170,7 +70,8 @@ static void add_order(struct bson_build *b, struct slice name, int32_t direction
 }
 
 /* max NULL: the largest key is looked for. */
-static void find_command(struct bson_build *b, const struct collection *c, struct slice filter,
+static void find_command(const struct mongo_signals *g, struct bson_build *b,
+                         const struct collection *c, struct slice filter,
                          const struct bson_item *last, const struct bson_item *max, int32_t limit)
 {
     bson_build_text(b, SL("find"), c->name);
@@ -185,9 +86,7 @@ static void find_command(struct bson_build *b, const struct collection *c, struc
         bson_build_end(b);
     }
     bson_build_int(b, SL("limit"), max ? limit : 1);
-    bson_build_begin(b, SL("readConcern"), BSON_DOCUMENT);
-    bson_build_text(b, SL("level"), SL("majority"));
-    bson_build_end(b);
+    mongo_window_concern(g, b);
 }
 
 /* --- chunks ----------------------------------------------------------------------------------- */
@@ -237,6 +136,8 @@ static enum err read_rows(struct mongo_signals *g, struct incremental *inc,
         if (rc || n >= limit || bytes >= CHUNK_BYTES || !cursor->id)
             break;
         rc = mongo_cursor_more(cursor, 0, 0, e);
+        if (!rc)
+            mongo_window_read(g, cursor);
     }
     if (!rc && n)
         incremental_set_end(inc, strbuf_slice(&key));
@@ -252,9 +153,9 @@ static enum err read_max(struct mongo_signals *g, struct incremental *inc,
     struct slice document;
     struct strbuf key = STRBUF_INIT;
     bson_build_init(&b);
-    find_command(&b, c, filter, NULL, NULL, 1);
-    enum err rc =
-        mongo_cursor_open(&cursor, g->t->pool, client_of(g), c->db, bson_build_finish(&b), true, e);
+    find_command(g, &b, c, filter, NULL, NULL, 1);
+    enum err rc = mongo_cursor_open(&cursor, g->t->pool, mongo_signals_client(g), c->db,
+                                    bson_build_finish(&b), true, e);
     if (!rc && mongo_cursor_next(cursor, &document)) {
         print_key(document, &key);
         incremental_set_max(inc, strbuf_slice(&key));
@@ -279,14 +180,76 @@ static enum err read_chunk(struct mongo_signals *g, struct incremental *inc,
     if (rc)
         return rc;
     bson_build_init(&b);
-    find_command(&b, c, filter, inc->last_key ? &last : NULL, &max, limit);
-    rc =
-        mongo_cursor_open(&cursor, g->t->pool, client_of(g), c->db, bson_build_finish(&b), true, e);
+    find_command(g, &b, c, filter, inc->last_key ? &last : NULL, &max, limit);
+    rc = mongo_cursor_open(&cursor, g->t->pool, mongo_signals_client(g), c->db,
+                           bson_build_finish(&b), true, e);
     bson_build_release(&b);
-    if (!rc)
+    if (!rc) {
+        mongo_window_read(g, cursor);
         rc = read_rows(g, inc, cursor, limit, e);
+    }
     mongo_cursor_close(cursor);
     return rc;
+}
+
+/* Why nothing is read: the stream would not tell what changes in it, so that the topic would grow old. */
+static void log_refusal(const struct mongo_signals *g, const char *id, struct slice db,
+                        struct slice name)
+{
+    const struct mongo_lists *l = &g->t->filter.lists;
+    if (!name.p)
+        LOG_WARN(LOG_CDC_MONGO,
+                 "signal: '%s' is no collection: names have the form "
+                 "database.collection",
+                 id);
+    else if (!mongo_filter_in_scope(&g->t->filter, db, name))
+        LOG_WARN(LOG_CDC_MONGO,
+                 "signal: '%s' is outside of capture.scope: changes of it are not captured, so "
+                 "that a snapshot of it would grow old; set capture.target=" PRI_SL "%s" PRI_SL
+                 ", a wider capture.scope, or take a connector of its own for it",
+                 id, ARG_SL(db), l->scope_coll.p ? "." : "",
+                 ARG_SL(l->scope_coll.p ? name : SL("")));
+    else
+        LOG_WARN(LOG_CDC_MONGO,
+                 "signal: '%s' is not captured: include and exclude lists leave it out (or it is "
+                 "one of the server's own); put it into database.include.list and "
+                 "collection.include.list first, if there is such a collection",
+                 id);
+}
+
+struct search {
+    struct slice name;
+    bool found;
+};
+
+static enum err is_it(void *arg, struct slice db, struct slice name, struct slice info,
+                      struct error *e)
+{
+    struct search *x = arg;
+    (void)db;
+    (void)info;
+    (void)e;
+    x->found = x->found || slice_eq(x->name, name);
+    return E_OK;
+}
+
+/* An empty collection, or a name that is none? What cannot be asked is empty. */
+static enum chunk_outcome nothing_there(struct mongo_signals *g, const struct collection *c)
+{
+    struct search x = {.name = c->name};
+    struct error e = {0};
+    if (mongo_list_one(g->t, mongo_signals_client(g), c->db, c->name, false, is_it, &x, &e)) {
+        LOG_ERR(LOG_CDC_MONGO, LOG_L_WARN, &e, "whether '" PRI_SL "' exists cannot be asked",
+                ARG_SL(c->id));
+        return CHUNK_EMPTY;
+    }
+    if (x.found)
+        return CHUNK_EMPTY;
+    LOG_WARN(LOG_CDC_MONGO,
+             "signal: there is no collection '" PRI_SL "' on the server: nothing is read; is the "
+             "name right? Upper and lower case differ",
+             ARG_SL(c->id));
+    return CHUNK_UNKNOWN;
 }
 
 static enum err read_first(struct mongo_signals *g, struct incremental *inc,
@@ -297,8 +260,10 @@ static enum err read_first(struct mongo_signals *g, struct incremental *inc,
     mongo_split_id(slice_cstr(item->id), &db, &name);
     struct collection *c = name.p ? collections_get(&g->t->collections, db, name) : NULL;
     *out = CHUNK_UNKNOWN;
-    if (!c || !c->captured)
+    if (!c || !c->captured) {
+        log_refusal(g, item->id, db, name);
         return E_OK;
+    }
     enum err rc = E_OK;
     if (item->filter)
         rc = bson_parse(slice_cstr(item->filter), BSON_DOCUMENT, a, &filter, e);
@@ -306,6 +271,8 @@ static enum err read_first(struct mongo_signals *g, struct incremental *inc,
     if (!rc && !inc->max_key)
         rc = read_max(g, inc, c, filter, e);
     *out = CHUNK_EMPTY;
+    if (!rc && !inc->max_key && !filter.p)
+        *out = nothing_there(g, c);
     if (rc || !inc->max_key)
         return rc;
     rc = read_chunk(g, inc, c, filter, a, e);
@@ -322,6 +289,8 @@ static enum err read_into(void *db, struct incremental *inc, enum chunk_outcome 
     arena_init(&a, 4096, (size_t)16 << 20);
     enum err rc = read_first(g, inc, out, &a, e);
     arena_release(&a);
+    if (rc == E_REMOTE && slice_find(slice_cstr(e->msg), SL("afterClusterTime")) >= 0)
+        return e->code = E_AGAIN; /* this member's clock is behind the stream's still */
     if (rc == E_OK || rc == E_IO || rc == E_TIMEOUT || rc == E_CANCELLED || rc == E_NOMEM)
         return rc;
     LOG_ERR(LOG_CDC_MONGO, LOG_L_WARN, e,
@@ -354,7 +323,7 @@ static enum err emit(void *db, struct record_batch *b, const void *row, struct e
 }
 
 const struct incremental_ops mongo_incremental_ops = {
-    .mark = set_mark,
+    .mark = mongo_window_mark,
     .read = read_into,
     .is_valid = is_valid,
     .emit = emit,

@@ -8,6 +8,14 @@ void mongo_split_id(struct slice id, struct slice *db, struct slice *coll)
     *coll = dot < 0 ? SLICE_NULL : slice_sub(id, (size_t)dot + 1, id.n);
 }
 
+bool mongo_filter_in_scope(const struct mongo_filter *f, struct slice db, struct slice coll)
+{
+    const struct mongo_lists *l = &f->lists;
+    if (l->scope_db.p && !slice_eq(l->scope_db, db))
+        return false;
+    return !l->scope_coll.p || !coll.p || slice_eq(l->scope_coll, coll);
+}
+
 enum err mongo_filter_init(struct mongo_filter *f, const struct mongo_lists *l, struct error *e)
 {
     memset(f, 0, sizeof *f);
@@ -15,6 +23,8 @@ enum err mongo_filter_init(struct mongo_filter *f, const struct mongo_lists *l, 
     struct slice signals = slice_trim(l->signals);
     if (signals.n)
         mongo_split_id(signals, &f->signals_db, &f->signals_coll);
+    f->signals_outside =
+        f->signals_coll.p && !mongo_filter_in_scope(f, f->signals_db, f->signals_coll);
     if (l->literal)
         return E_OK;
     struct capture_lists patterns = {
@@ -61,14 +71,6 @@ static bool literal_allows(struct slice include, struct slice exclude, struct sl
     return !lists_name(exclude, db, coll);
 }
 
-static bool in_scope(const struct mongo_filter *f, struct slice db, struct slice coll)
-{
-    const struct mongo_lists *l = &f->lists;
-    if (l->scope_db.p && !slice_eq(l->scope_db, db))
-        return false;
-    return !l->scope_coll.p || !coll.p || slice_eq(l->scope_coll, coll);
-}
-
 static bool lists_allow_database(const struct mongo_filter *f, struct slice db)
 {
     const struct mongo_lists *l = &f->lists;
@@ -83,7 +85,7 @@ bool mongo_filter_is_signals(const struct mongo_filter *f, struct slice db, stru
 
 bool mongo_filter_database(const struct mongo_filter *f, struct slice db)
 {
-    if (mongo_is_internal(db) || !in_scope(f, db, SLICE_NULL))
+    if (mongo_is_internal(db) || !mongo_filter_in_scope(f, db, SLICE_NULL))
         return false;
     return (f->signals_coll.p && slice_eq(f->signals_db, db)) || lists_allow_database(f, db);
 }
@@ -91,9 +93,10 @@ bool mongo_filter_database(const struct mongo_filter *f, struct slice db)
 bool mongo_filter_collection(const struct mongo_filter *f, struct slice db, struct slice coll)
 {
     const struct mongo_lists *l = &f->lists;
-    if (mongo_filter_is_signals(f, db, coll))
+    if (mongo_filter_is_signals(f, db, coll) && !f->signals_outside)
         return true;
-    if (mongo_is_internal(db) || slice_starts(coll, SL("system.")) || !in_scope(f, db, coll))
+    if (mongo_is_internal(db) || slice_starts(coll, SL("system.")) ||
+        !mongo_filter_in_scope(f, db, coll))
         return false;
     if (!lists_allow_database(f, db))
         return false;

@@ -18,6 +18,7 @@ struct mongo_filter {
     struct mongo_lists lists;
     struct capture_filter patterns; /* empty with literal */
     struct slice signals_db, signals_coll;
+    bool signals_outside; /* there is a signal collection, and capture.target leaves it out */
 };
 enum err mongo_filter_init(struct mongo_filter *f, const struct mongo_lists *l,
                            struct error *e) MUST_CHECK;
@@ -26,9 +27,10 @@ void mongo_filter_release(struct mongo_filter *f);
 void mongo_split_id(struct slice id, struct slice *db, struct slice *coll);
 /* A database in which a captured collection may be. */
 bool mongo_filter_database(const struct mongo_filter *f, struct slice db);
-/* The signal collection always is. */
+/* The signal collection always is, unless it is outside of the scope. */
 bool mongo_filter_collection(const struct mongo_filter *f, struct slice db, struct slice coll);
 bool mongo_filter_is_signals(const struct mongo_filter *f, struct slice db, struct slice coll);
+bool mongo_filter_in_scope(const struct mongo_filter *f, struct slice db, struct slice coll);
 bool mongo_is_internal(struct slice db); /* local, admin, config */
 
 #endif

@@ -70,12 +70,16 @@ static void privileges(struct look *l)
         inspection_add(l->out, INSPECT_WARNING, "signal collection", "%s", e.msg);
     } else if (!may) {
         struct strbuf grant = STRBUF_INIT;
+        bool outside = mongo_signals_outside(&l->o);
         mongo_access_grant_signals(mongo_client_pool_target(l->pool), &l->o, &grant);
         inspection_add(l->out, INSPECT_WARNING, "signal collection",
-                       "%s on " PRI_SL
-                       " is missing: incremental snapshots cannot mark their windows",
-                       l->o.insert_delete ? "insert or remove" : "insert",
-                       ARG_SL(slice_trim(l->o.signal_collection)));
+                       "%s on " PRI_SL " is missing: %s",
+                       outside              ? "find or changeStream"
+                       : l->o.insert_delete ? "insert or remove"
+                                            : "insert",
+                       ARG_SL(slice_trim(l->o.signal_collection)),
+                       outside ? "signals cannot be read there"
+                               : "incremental snapshots cannot mark their windows");
         inspection_cure(l->out, MONGOSH, grant.p);
         strbuf_release(&grant);
     }

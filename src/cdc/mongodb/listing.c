@@ -10,6 +10,7 @@ struct lister {
     struct mongo_task *t;
     mongoc_client_t *client;
     bool options;
+    struct slice name; /* null: all */
     listing_fn fn;
     void *arg;
 };
@@ -44,6 +45,11 @@ static enum err list_database(struct lister *x, struct slice db, struct error *e
     if (!x->options) { /* names may be seen with fewer privileges */
         bson_build_bool(&b, SL("nameOnly"), true);
         bson_build_bool(&b, SL("authorizedCollections"), true);
+    }
+    if (x->name.p) {
+        bson_build_begin(&b, SL("filter"), BSON_DOCUMENT);
+        bson_build_text(&b, SL("name"), x->name);
+        bson_build_end(&b);
     }
     enum err rc =
         mongo_cursor_open(&cursor, x->t->pool, x->client, db, bson_build_finish(&b), false, e);
@@ -89,6 +95,13 @@ enum err mongo_list(struct mongo_task *t, mongoc_client_t *c, bool options, list
     struct lister x = {.t = t, .client = c, .options = options, .fn = fn, .arg = arg};
     return t->filter.lists.scope_db.p ? list_database(&x, t->filter.lists.scope_db, e)
                                       : list_all(&x, e);
+}
+
+enum err mongo_list_one(struct mongo_task *t, mongoc_client_t *c, struct slice db,
+                        struct slice name, bool options, listing_fn fn, void *arg, struct error *e)
+{
+    struct lister x = {.t = t, .client = c, .options = options, .name = name, .fn = fn, .arg = arg};
+    return list_database(&x, db, e);
 }
 
 /* --- looks ------------------------------------------------------------------------------------ */
@@ -174,6 +187,17 @@ bool mongo_token_time(struct slice token, uint32_t *seconds, uint32_t *increment
     struct slice hex = bson_text(&data);
     return hex.n >= 18 && slice_starts(hex, SL("82")) && hex32(hex.p + 2, seconds) &&
            hex32(hex.p + 10, increment);
+}
+
+/* Behind the time: the version (a number: 2B, and twice the value), and 29 (0) or an event's kind. */
+bool mongo_token_between(struct slice token)
+{
+    struct bson_item data;
+    if (!token.n || !bson_find(token, SL("_data"), &data))
+        return false;
+    struct slice hex = bson_text(&data);
+    return hex.n >= 24 && slice_starts(hex, SL("82")) &&
+           slice_eq(slice_sub(hex, 18, 20), SL("2B")) && slice_eq(slice_sub(hex, 22, 24), SL("29"));
 }
 
 static enum err oldest(struct mongo_task *t, uint32_t *seconds)

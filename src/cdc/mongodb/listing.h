@@ -13,6 +13,11 @@ typedef enum err (*listing_fn)(void *arg, struct slice db, struct slice name, st
 enum err mongo_list(struct mongo_task *t, mongoc_client_t *c, bool options, listing_fn fn,
                     void *arg, struct error *e) MUST_CHECK;
 
+/* The same for this collection alone; not called when there is none. */
+enum err mongo_list_one(struct mongo_task *t, mongoc_client_t *c, struct slice db,
+                        struct slice name, bool options, listing_fn fn, void *arg,
+                        struct error *e) MUST_CHECK;
+
 /* Looks at all captured collections: how many there are (guardrail.collections.max), and whether they keep
  * the images that capture.mode asks for. E_INVALID: too many. What cannot be looked at is no error. */
 enum err mongo_check_collections(struct mongo_task *t, struct error *e) MUST_CHECK;
@@ -20,5 +25,7 @@ enum err mongo_check_collections(struct mongo_task *t, struct error *e) MUST_CHE
 void mongo_log_history(struct mongo_task *t);
 /* Time in a resume token, in seconds since 1970 and a counter; false: not to be seen. */
 bool mongo_token_time(struct slice token, uint32_t *seconds, uint32_t *increment);
+/* Whether it is known to belong to no event: all before its time has been told, nothing of it. */
+bool mongo_token_between(struct slice token);
 
 #endif

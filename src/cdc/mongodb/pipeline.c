@@ -308,7 +308,7 @@ static void internal_stage(struct builder *x)
     begin_item(x, n++);
     captured(x);
     end(x);
-    if (x->o->filter->signals_coll.p) {
+    if (x->o->filter->signals_coll.p && !x->o->filter->signals_outside) {
         begin_item(x, n++);
         signals(x);
         end(x);

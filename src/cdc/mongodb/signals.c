@@ -17,10 +17,8 @@ static void list_collections(void *db, const struct signal_request *r, struct si
     struct snap_list list;
     struct error e = {0};
     all.condition_count = 0; /* filters are read with the chunks */
-    if (!g->client)
-        g->client = mongo_client_take(g->t->pool);
     snap_list_init(&list);
-    if (snap_list_fill(&list, g->t, g->client, &all, &e))
+    if (snap_list_fill(&list, g->t, mongo_signals_client(g), &all, &e))
         LOG_ERR(LOG_CDC_MONGO, LOG_L_WARN, &e,
                 "signal: collections cannot be listed; its names are taken as they are");
     for (size_t i = 0; i < list.count; i++)
@@ -65,8 +63,9 @@ static struct slice text_of(const struct bson_item *i, struct arena *a)
 }
 
 /* Exactly three fields, by position: _id, type, data. SPEC: cdc-mongodb 4.3 */
-static void on_document(struct mongo_signals *g, struct slice document)
+static void on_document(void *arg, struct slice document)
 {
+    struct mongo_signals *g = arg;
     struct bson_walk w;
     struct bson_item i, fields[3];
     size_t n = 0;
@@ -179,14 +178,24 @@ struct mongo_signals *mongo_signals_new(struct mongo_task *t)
     struct mongo_signals *g = xcalloc(1, sizeof *g);
     g->t = t;
     signal_work_init(&g->work, &work_ops, g, t->ctx, &t->o.shared, &t->scanned, t->texts);
+    if (g->work.channels.source)
+        g->outside = mongo_signal_stream_new(t);
     strbuf_init(&g->key, 0);
     return g;
+}
+
+mongoc_client_t *mongo_signals_client(struct mongo_signals *g)
+{
+    if (!g->client)
+        g->client = mongo_client_take(g->t->pool);
+    return g->client;
 }
 
 void mongo_signals_disconnect(struct mongo_signals *g)
 {
     if (!g || !g->client)
         return;
+    mongo_signal_stream_disconnect(g->outside);
     mongo_client_give(g->t->pool, g->client);
     g->client = NULL;
 }
@@ -196,6 +205,7 @@ void mongo_signals_free(struct mongo_signals *g)
     if (!g)
         return;
     signal_work_release(&g->work);
+    mongo_signal_stream_free(g->outside);
     strbuf_release(&g->key);
     mem_free(g);
 }
@@ -205,5 +215,9 @@ void mongo_signals_free(struct mongo_signals *g)
 enum err mongo_signals_poll(struct mongo_signals *g, struct record_batch *b, bool *taken,
                             struct error *e)
 {
+    mongo_window_look(g);
+    if (g->outside && !signal_work_holds(&g->work) &&
+        mongo_signal_stream_poll(g->outside, mongo_signals_client(g), on_document, g))
+        mongo_stream_wants_offset(g->t->stream);
     return signal_work_poll(&g->work, true, b, taken, e);
 }

@@ -9,7 +9,9 @@
 #define WEIR_CDC_MONGODB_SIGNALS_H
 
 #include "cdc/mongodb/cursor.h"
+#include "cdc/mongodb/signal_stream.h"
 #include "cdc/mongodb/task.h"
+#include "cdc/mongodb/window.h"
 #include "cdc/signal_work.h"
 
 struct mongo_signals {
@@ -17,6 +19,8 @@ struct mongo_signals {
     struct signal_work work;
     mongoc_client_t *client;     /* of chunks and marks; NULL: not taken yet */
     struct collection *chunk_of; /* of the chunk at hand; NULL: none */
+    struct mongo_window window;
+    struct mongo_signal_stream *outside; /* NULL: the stream itself tells signals */
     struct strbuf key;
 };
 struct mongo_signals *mongo_signals_new(struct mongo_task *t);
@@ -27,20 +31,26 @@ void mongo_signals_free(struct mongo_signals *g); /* NULL allowed */
 static inline void mongo_signals_restore(struct mongo_signals *g, struct slice offset)
 {
     signal_work_restore(&g->work, offset);
+    mongo_signal_stream_restore(g->outside, offset);
 }
 static inline void mongo_signals_forget(struct mongo_signals *g)
 {
     signal_work_forget(&g->work);
+    mongo_signal_stream_forget(g->outside);
     g->chunk_of = NULL;
 }
 static inline void mongo_signals_print(const struct mongo_signals *g, struct strbuf *out)
 {
-    if (g)
-        signal_work_print(&g->work, out);
+    if (!g)
+        return;
+    signal_work_print(&g->work, out);
+    mongo_signal_stream_print(g->outside, out);
 }
 /* Before the stream is polled: *taken when the batch is filled, or nothing of the stream may come now. */
 enum err mongo_signals_poll(struct mongo_signals *g, struct record_batch *b, bool *taken,
                             struct error *e) MUST_CHECK;
+/* The connection of chunks, marks and listings: taken when first asked for. */
+mongoc_client_t *mongo_signals_client(struct mongo_signals *g);
 /* The connection goes: what hangs on it. */
 void mongo_signals_disconnect(struct mongo_signals *g);
 

@@ -7,10 +7,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "cdc/mongodb/listing.h"
 #include "cdc/mongodb/signals.h"
 #include "cdc/mongodb/stream_open.h"
 
-enum { WAIT_MS = 500, POLL_MS = 400, IDLE_STORE_MS = 10000, AGAIN_MS = 200 };
+enum { WAIT_MS = 500, WINDOW_WAIT_MS = 20, POLL_MS = 400, IDLE_STORE_MS = 10000, AGAIN_MS = 200 };
 
 static enum err no_memory(struct error *e)
 {
@@ -43,6 +44,41 @@ static void settle(struct mongo_stream *s)
 const struct mongo_offset *mongo_stream_offset(const struct mongo_stream *s)
 {
     return &s->at;
+}
+
+bool mongo_stream_time(const struct mongo_stream *s, uint32_t *seconds, uint32_t *increment)
+{
+    if (s->at.sec < 0)
+        return mongo_token_time(strbuf_slice(&s->at.token), seconds, increment);
+    *seconds = (uint32_t)s->at.sec;
+    *increment = (uint32_t)MAX(s->at.ord, 0);
+    return true;
+}
+
+bool mongo_stream_seen(const struct mongo_stream *s, uint32_t *seconds, uint32_t *increment)
+{
+    if (!mongo_stream_time(s, seconds, increment))
+        return false;
+    if (s->at.sec < 0 && *increment && mongo_token_between(strbuf_slice(&s->at.token)))
+        --*increment;
+    return true;
+}
+
+void mongo_stream_ask_again(struct mongo_stream *s)
+{
+    s->at_end = false;
+}
+
+/* An event's token and that of an answer without events have their time in common: more events of it may
+ * follow. On one replica set they do not once an answer was empty; another shard may still have some. */
+bool mongo_stream_past(const struct mongo_stream *s, uint32_t seconds, uint32_t increment)
+{
+    uint32_t at_seconds, at_increment;
+    if (!mongo_stream_time(s, &at_seconds, &at_increment))
+        return false;
+    if (at_seconds != seconds || at_increment != increment)
+        return at_seconds > seconds || (at_seconds == seconds && at_increment > increment);
+    return s->at_end && !mongo_client_pool_server(s->t->pool)->mongos;
 }
 
 void mongo_stream_wants_offset(struct mongo_stream *s)
@@ -355,10 +391,11 @@ static void closed_by_server(struct mongo_stream *s)
 static enum err fetch(struct mongo_stream *s, bool *empty, struct error *e)
 {
     int64_t wait = s->t->o.max_await_ms > 0 ? s->t->o.max_await_ms : WAIT_MS;
+    int64_t most = mongo_window_waits(s->t->signals) ? WINDOW_WAIT_MS : WAIT_MS;
     settle(s);
     if (s->lookup)
         mongo_lookup_answer(s->lookup, s->cursor->server);
-    enum err rc = mongo_cursor_more(s->cursor, MIN(wait, (int64_t)WAIT_MS), 0, e);
+    enum err rc = mongo_cursor_more(s->cursor, MIN(wait, most), 0, e);
     if (rc) {
         mongo_stream_explain(s, e);
         return judge(s, e);
@@ -369,7 +406,9 @@ static enum err fetch(struct mongo_stream *s, bool *empty, struct error *e)
     struct bson_walk w = s->cursor->walk;
     struct bson_item i;
     *empty = !bson_walk_next(&w, &i);
-    if (s->cursor->full && s->cursor->id) /* far behind: the server makes the next meanwhile */
+    s->at_end = *empty && !s->asked_ahead;
+    s->asked_ahead = s->cursor->full && s->cursor->id;
+    if (s->asked_ahead) /* far behind: the server makes the next meanwhile */
         mongo_cursor_ask(s->cursor, MIN(wait, (int64_t)WAIT_MS));
     return E_OK;
 }

@@ -24,6 +24,15 @@ enum err mongo_stream_poll(struct mongo_stream *s, struct record_batch *b,
                            struct error *e) MUST_CHECK;
 /* Where the stream stands now. */
 const struct mongo_offset *mongo_stream_offset(const struct mongo_stream *s);
+/* Its time; false: not known (yet). */
+bool mongo_stream_time(const struct mongo_stream *s, uint32_t *seconds, uint32_t *increment);
+/* The same, such that a query may ask for what was there then: the place between two events of a stream that
+ * waits may be ahead of the server's clock. */
+bool mongo_stream_seen(const struct mongo_stream *s, uint32_t *seconds, uint32_t *increment);
+/* Whether all events up to and of this time have been told. Of the very time at which the stream stands only
+ * an answer without events shows that, to a question from after mongo_stream_ask_again. */
+void mongo_stream_ask_again(struct mongo_stream *s);
+bool mongo_stream_past(const struct mongo_stream *s, uint32_t seconds, uint32_t increment);
 /* The next batch carries the offset even without records; or: this one does. E_NOMEM. */
 void mongo_stream_wants_offset(struct mongo_stream *s);
 enum err mongo_stream_put_offset(struct mongo_stream *s, struct record_batch *b,

@@ -21,6 +21,8 @@ struct mongo_stream {
     int64_t stored_ms, lost_ms, next_try_ms; /* monotonic; 0: not */
     int64_t retries;
     bool told_pipeline, opened; /* ever */
+    bool at_end;      /* the newest answer had no events: all up to the time of `at` are told */
+    bool asked_ahead; /* the next answer is to a question from before */
 };
 /* stream_show.c, for metrics: the transaction of `last`, while its slices hold; and what a poll has
  * brought, which b still holds, `at` being set behind it. */

@@ -398,6 +398,13 @@ def test_doctor_signals(guarded):
         assert 'db.getSiblingDB("admin").grantRolesToUser("reader", [{role:"readWrite",db:"shop"}])' in page, page
         client.admin.command("grantRolesToUser", "reader", roles=[{"role": "readWrite", "db": "shop"}])
         assert "signal" not in doctor(uri, *signals)[1]
+        client.admin.command("createUser", "narrow", pwd="x", roles=[{"role": "read", "db": "shop"}])
+        uri, signals = uri.replace("reader", "narrow"), ("--set", "capture.scope=database", "--set", "capture.target=shop", "--set", "signal.data.collection=ops.signals")
+        page = " ".join(doctor(uri, *signals)[1].split())
+        assert "find or changeStream on ops.signals is missing: signals cannot be read there" in page, page
+        assert 'db.getSiblingDB("admin").grantRolesToUser("narrow", [{role:"read",db:"ops"}])' in page, page
+        client.admin.command("grantRolesToUser", "narrow", roles=[{"role": "read", "db": "ops"}])
+        assert "signal" not in doctor(uri, *signals)[1]
 
 
 def test_doctor_short_oplog():

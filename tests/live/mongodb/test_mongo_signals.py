@@ -140,23 +140,6 @@ def test_names_that_are_none_are_told(client, db):
         assert [v["op"] for _, v in events(w.bootstrap, "u.s.t", 2)] == ["r", "r"]
 
 
-def test_scope_without_signals(client, db):
-    """Where marks would not come by, the snapshot is refused with a reason instead of waiting for ever."""
-    client.s.t.insert_one({"_id": 1})
-    with Weir() as w:
-        path = w.dir + "/signals.txt"
-        config = db.connector("n", snapshot_mode="no_data", capture_scope="collection", capture_target="s.t", signal_data_collection="s.signals",
-                              signal_enabled_channels="file", signal_file=path, signal_poll_interval_ms=100)
-        w.create_connector("n", config)
-        wait_until(lambda: "Reading change stream" in w.log())
-        with open(path, "w") as f:
-            f.write(json.dumps({"id": "a", "type": "execute-snapshot", "data": {"data-collections": ["s.t"]}}) + "\n")
-        wait_until(lambda: "the incremental snapshot is given up" in w.log())
-        assert "capture.scope leaves s.signals out" in w.log()
-        client.s.t.insert_one({"_id": 2})
-        assert [k["id"] for k, _ in events(w.bootstrap, "n.s.t", 1)] == ["2"]
-
-
 def test_file_signals_one_after_the_other(client, db):
     """Each is taken once an offset knows of the one before, and the copy goes away."""
     client.u.t.insert_one({"_id": 1})

@@ -73,6 +73,10 @@ static void test_scope(void)
     check_stages(&l, (struct pipeline_options){.skipped = SKIP_CREATE | SKIP_UPDATE},
                  "[{'$match': {'$or': [{'$and': [{'operationType': {'$in': ['delete']}}]},"
                  "{'operationType': 'invalidate'}]}}]");
+    l.signals = SL("d.signals"); /* another stream has them */
+    check_stages(&l, (struct pipeline_options){.skipped = SKIP_CREATE | SKIP_UPDATE},
+                 "[{'$match': {'$or': [{'$and': [{'operationType': {'$in': ['delete']}}]},"
+                 "{'operationType': 'invalidate'}]}}]");
 }
 
 static void test_order(void)
@@ -140,10 +144,35 @@ static void test_filter(void)
     mongo_filter_release(&f);
 }
 
+/* The signal collection is as any other one when the scope leaves it out. */
+static void test_signals_outside(void)
+{
+    static const struct {
+        const char *signals, *db, *coll;
+        bool outside;
+    } rows[] = {{"d.signals", "d", NULL, false}, {"e.signals", "d", NULL, true},
+                {"d.signals", "d", "c", true},   {"d.c", "d", "c", false},
+                {"d.c", "d", "c.c", true},       {"d.signals", NULL, NULL, false}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct mongo_filter f;
+        struct slice db, coll;
+        struct mongo_lists l = {.signals = slice_cstr(rows[i].signals),
+                                .scope_db = slice_cstr(rows[i].db),
+                                .scope_coll = slice_cstr(rows[i].coll)};
+        CHECK_OK(mongo_filter_init(&f, &l, NULL));
+        mongo_split_id(l.signals, &db, &coll);
+        CHECK_INT(f.signals_outside, rows[i].outside);
+        CHECK(mongo_filter_is_signals(&f, db, coll));
+        CHECK_INT(mongo_filter_collection(&f, db, coll), !rows[i].outside);
+        mongo_filter_release(&f);
+    }
+}
+
 static const struct test_case tests[] = {
     {"patterns", test_patterns},
     {"names", test_literal},
     {"scope", test_scope},
+    {"signals outside of the scope", test_signals_outside},
     {"order of stages", test_order},
     {"portable patterns", test_portable},
     {"the filter on this side", test_filter},

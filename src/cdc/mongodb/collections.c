@@ -227,6 +227,20 @@ void collections_release(struct collections *c)
     memset(c, 0, sizeof *c);
 }
 
+static void see(struct collections *c, struct collection *x)
+{
+    x->next_seen = c->seen;
+    c->seen = x;
+}
+
+struct collection *collections_next_seen(struct collections *c)
+{
+    struct collection *x = c->seen;
+    if (x)
+        c->seen = x->next_seen;
+    return x;
+}
+
 static struct collection *collection_new(struct collections *c, struct slice db, struct slice name,
                                          struct slice id)
 {
@@ -242,6 +256,7 @@ static struct collection *collection_new(struct collections *c, struct slice db,
     map_put(&c->by_id, x->id, x);
     if (!x->captured)
         return x;
+    see(c, x);
     x->fields = c->o.rules ? field_rules_for(c->o.rules, db, name) : NULL;
     make_topic(c, x);
     make_schemas(c, x);
@@ -250,17 +265,34 @@ static struct collection *collection_new(struct collections *c, struct slice db,
     return x;
 }
 
-struct collection *collections_get(struct collections *c, struct slice db, struct slice name)
+static struct collection *find(struct collections *c, struct slice db, struct slice name)
 {
-    if (LIKELY(c->last && slice_eq(c->last->name, name) && slice_eq(c->last->db, db)))
-        return c->last;
     strbuf_reset(&c->id);
     strbuf_add_slice(&c->id, db);
     strbuf_addc(&c->id, '.');
     strbuf_add_slice(&c->id, name);
-    struct slice id = strbuf_slice(&c->id);
-    struct collection *x = map_get(&c->by_id, id);
+    return map_get(&c->by_id, strbuf_slice(&c->id));
+}
+
+struct collection *collections_get(struct collections *c, struct slice db, struct slice name)
+{
+    if (LIKELY(c->last && slice_eq(c->last->name, name) && slice_eq(c->last->db, db)))
+        return c->last;
+    struct collection *x = find(c, db, name);
     if (!x)
-        x = collection_new(c, db, name, id);
+        x = collection_new(c, db, name, strbuf_slice(&c->id));
+    if (UNLIKELY(x->dropped)) {
+        x->dropped = false;
+        x->recreated = true;
+        see(c, x);
+    }
     return c->last = x;
+}
+
+void collections_dropped(struct collections *c, struct slice db, struct slice name)
+{
+    struct collection *x = find(c, db, name);
+    if (x)
+        x->dropped = x->captured;
+    c->last = NULL;
 }

@@ -49,6 +49,9 @@ struct collection {
     struct slice db, name, id;           /* id: "db.name" */
     struct slice source_db, source_name; /* as records tell them: the server's need not be UTF-8 */
     bool captured, is_signals;
+    bool in_snapshot;        /* the initial one lists it */
+    bool dropped, recreated; /* since it was looked at */
+    struct collection *next_seen;
     struct slice topic;
     const struct schema *key, *envelope;
     const struct field_filter *fields; /* NULL: documents stay as they are */
@@ -75,6 +78,7 @@ struct collections {
     const struct schema *source; /* of source blocks */
     struct map by_id;            /* "db.coll" -> struct collection */
     struct map by_topic;         /* of topics that differ from what was asked for */
+    struct collection *seen;     /* captured ones that were met for the first time */
     struct collection *last;     /* events of one collection often follow each other */
     struct strbuf id;
 };
@@ -82,5 +86,8 @@ void collections_init(struct collections *c, const struct collections_options *o
 void collections_release(struct collections *c);
 /* Never NULL. */
 struct collection *collections_get(struct collections *c, struct slice db, struct slice name);
+/* Met for the first time since the last call, or for the first time again after it was dropped. NULL: none. */
+struct collection *collections_next_seen(struct collections *c);
+void collections_dropped(struct collections *c, struct slice db, struct slice name);
 
 #endif

@@ -8,6 +8,7 @@
 #include "cdc/mongodb/client.h"
 #include "cdc/mongodb/diagnose.h"
 #include "cdc/mongodb/inspect.h"
+#include "cdc/mongodb/newcomers.h"
 #include "cdc/mongodb/options.h"
 #include "cdc/mongodb/task.h"
 
@@ -82,4 +83,5 @@ const struct connector_ops mongo_connector_ops = {
     .inspect = mongo_inspect,
     .source = &mongo_source_ops,
     .offsets_by_framework = true,
+    .migrations = &mongo_migrations,
 };

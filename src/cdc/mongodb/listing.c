@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "cdc/mongodb/cursor.h"
+#include "cdc/mongodb/newcomers.h"
 
 struct lister {
     struct mongo_task *t;
@@ -109,6 +110,7 @@ enum err mongo_list_one(struct mongo_task *t, mongoc_client_t *c, struct slice d
 struct look {
     struct mongo_task *t;
     int64_t captured;
+    struct strbuf id;
 };
 
 static bool keeps_images(struct slice info)
@@ -120,6 +122,16 @@ static bool keeps_images(struct slice info)
            bson_int(&enabled);
 }
 
+void mongo_warn_images(struct slice db, struct slice name, struct slice info)
+{
+    if (!keeps_images(info))
+        LOG_WARN(LOG_CDC_MONGO,
+                 "'" PRI_SL "." PRI_SL "' keeps no images for capture.mode: these fields stay "
+                 "null until db.runCommand({collMod:\"" PRI_SL
+                 "\",changeStreamPreAndPostImages:{enabled:true}})",
+                 ARG_SL(db), ARG_SL(name), ARG_SL(name));
+}
+
 static enum err look_at(void *arg, struct slice db, struct slice name, struct slice info,
                         struct error *e)
 {
@@ -129,26 +141,27 @@ static enum err look_at(void *arg, struct slice db, struct slice name, struct sl
         mongo_filter_is_signals(&x->t->filter, db, name))
         return E_OK;
     x->captured++;
-    if ((x->t->o.pre_image || x->t->o.post_image) && !keeps_images(info))
-        LOG_WARN(LOG_CDC_MONGO,
-                 "'" PRI_SL "." PRI_SL "' keeps no images for capture.mode: these fields stay "
-                 "null until db.runCommand({collMod:\"" PRI_SL
-                 "\",changeStreamPreAndPostImages:{enabled:true}})",
-                 ARG_SL(db), ARG_SL(name), ARG_SL(name));
+    strbuf_reset(&x->id);
+    strbuf_addf(&x->id, PRI_SL "." PRI_SL, ARG_SL(db), ARG_SL(name));
+    if (mongo_known_add(&x->t->known, strbuf_slice(&x->id)) &&
+        (x->t->o.pre_image || x->t->o.post_image))
+        mongo_warn_images(db, name, info);
     return E_OK;
 }
 
 enum err mongo_check_collections(struct mongo_task *t, struct error *e)
 {
-    struct look x = {.t = t};
+    struct look x = {.t = t, .id = STRBUF_INIT};
     struct error own = {0};
     bool images = t->o.pre_image || t->o.post_image;
-    if (!images && t->o.guardrail_max <= 0)
-        return E_OK;
     mongoc_client_t *c = mongo_client_take(t->pool);
-    if (mongo_list(t, c, images, look_at, &x, &own))
-        LOG_ERR(LOG_CDC_MONGO, LOG_L_WARN, &own, "the captured collections cannot be looked at");
+    t->known.all = !mongo_list(t, c, images, look_at, &x, &own);
+    if (!t->known.all)
+        LOG_ERR(
+            LOG_CDC_MONGO, LOG_L_WARN, &own,
+            "the captured collections cannot be looked at: those that are new will not be told");
     mongo_client_give(t->pool, c);
+    strbuf_release(&x.id);
     if (t->o.guardrail_max <= 0 || x.captured <= t->o.guardrail_max)
         return E_OK;
     error_set(&own, E_INVALID,

@@ -18,9 +18,12 @@ enum err mongo_list_one(struct mongo_task *t, mongoc_client_t *c, struct slice d
                         struct slice name, bool options, listing_fn fn, void *arg,
                         struct error *e) MUST_CHECK;
 
-/* Looks at all captured collections: how many there are (guardrail.collections.max), and whether they keep
- * the images that capture.mode asks for. E_INVALID: too many. What cannot be looked at is no error. */
+/* Looks at all captured collections: which there are (t->known), how many (guardrail.collections.max), and
+ * whether they keep the images that capture.mode asks for. E_INVALID: too many. What cannot be looked at is no
+ * error. */
 enum err mongo_check_collections(struct mongo_task *t, struct error *e) MUST_CHECK;
+/* Warns when the collection, listed with options, keeps no images. */
+void mongo_warn_images(struct slice db, struct slice name, struct slice info);
 /* The position is gone: how old it is, and how far back the server's history goes. */
 void mongo_log_history(struct mongo_task *t);
 /* Time in a resume token, in seconds since 1970 and a counter; false: not to be seen. */

@@ -72,6 +72,7 @@ static enum err add_collection(void *arg, struct slice db, struct slice name, st
         x->l->cap = x->l->cap ? 2 * x->l->cap : 16;
         x->l->items = xrealloc(x->l->items, x->l->cap * sizeof *x->l->items);
     }
+    c->in_snapshot = c->in_snapshot || !x->request;
     x->l->items[x->l->count++] = (struct snap_collection){.c = c, .filter = filter};
     return E_OK;
 }

@@ -220,6 +220,7 @@ static void notice(struct mongo_stream *s, const struct change *c)
                mongo_filter_collection(&s->t->filter, c->db, c->coll)) {
         LOG_INFO(LOG_CDC_MONGO, "collection '" PRI_SL "." PRI_SL "' was %s", ARG_SL(c->db),
                  ARG_SL(c->coll), c->kind == CHANGE_DROP ? "dropped" : "renamed");
+        collections_dropped(&s->t->collections, c->db, c->coll);
     }
 }
 

@@ -8,6 +8,7 @@
 #include "cdc/bson/bson_parse.h"
 #include "cdc/failure.h"
 #include "cdc/mongodb/metrics.h"
+#include "cdc/mongodb/newcomers.h"
 #include "cdc/mongodb/signals.h"
 #include "cdc/mongodb/snapshot.h"
 #include "cdc/mongodb/stream.h"
@@ -113,8 +114,11 @@ static enum err poll_stream(void *db, struct record_batch *b, struct error *e)
         t->stream = mongo_stream_new(t);
     }
     enum err rc = mongo_signals_poll(t->signals, b, &taken, e);
-    if (!rc && !taken)
+    if (!rc && !taken) {
+        if (UNLIKELY(t->collections.seen))
+            mongo_newcomers_look(t);
         rc = mongo_stream_poll(t->stream, b, e);
+    }
     if (rc)
         rc = rc == E_NOT_FOUND ? history_lost(t, e) : failure_in_stream(e, rc);
     count(t);
@@ -230,6 +234,7 @@ static enum err task_init(struct mongo_task *t, struct task_ctx *ctx, struct err
     if (rc)
         return rc;
     init_collections(t);
+    mongo_known_init(&t->known);
     transactions_init_options(&t->transactions, &t->o.shared);
     t->em.transactions = t->o.transaction_metadata ? &t->transactions : NULL;
     init_forms(t);
@@ -256,6 +261,7 @@ static void task_stop(void *task)
     mongo_signals_free(t->signals);
     transactions_release(&t->transactions);
     collections_release(&t->collections);
+    mongo_known_release(&t->known);
     field_rules_free(t->rules);
     mongo_filter_release(&t->filter);
     context_headers_release(&t->em.headers);

@@ -15,6 +15,7 @@
 #include "cdc/mongodb/collections.h"
 #include "cdc/mongodb/emit.h"
 #include "cdc/mongodb/filter.h"
+#include "cdc/mongodb/newcomers.h"
 #include "cdc/mongodb/offset.h"
 #include "cdc/mongodb/options.h"
 #include "cdc/scan_counts.h"
@@ -33,6 +34,7 @@ struct mongo_task {
     struct mongo_filter filter;
     struct field_rules *rules; /* NULL: none */
     struct collections collections;
+    struct mongo_known known;
     struct mongo_emitter em;
     struct transactions transactions;
     struct strbuf partition;

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cdc/mongodb/listing.h"
+#include "cdc/mongodb/newcomers.h"
 #include "cdc/mongodb/signals.h"
 #include "cdc/mongodb/snapshot.h"
 #include "cdc/mongodb/stream.h"
@@ -190,6 +191,8 @@ enum err mongo_task_prepare(struct mongo_task *t, struct error *e)
         rc = mongo_check_collections(t, e);
     if (!rc)
         rc = t->has_offset ? with_offset(t, &snapshot, e) : without_offset(t, &snapshot);
+    if (!rc)
+        mongo_newcomers_begin(t, snapshot || !t->has_offset);
     if (!rc && snapshot)
         rc = begin_snapshot(t, e);
     else if (!rc)

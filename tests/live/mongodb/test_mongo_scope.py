@@ -8,6 +8,7 @@ import pytest
 from kafka_io import events
 from mongo import mongo
 from mongo_changes import MongoChanges, fold
+from test_mongo_failover import quicker_elections, step_down
 from weirproc import Weir, wait_until
 
 
@@ -50,6 +51,24 @@ def stored(w, name):
                                if "signal_stream_token" in x["offset"]])
 
 
+def never_back(found):
+    """No read comes behind a newer change of its document."""
+    newest, reads = {}, 0
+    for key, value in found:
+        if value is None:
+            continue
+        if value["op"] == "r":
+            reads += 1
+            v = json.loads(value["after"])["v"]
+            assert newest.get(key["id"], 0) <= v, f"{key}: read {v} after {newest[key['id']]}"
+        elif value["op"] == "d":
+            newest[key["id"]] = 1 << 30
+        else:
+            v = json.loads(value["updateDescription"]["updatedFields"])["v"] if value["op"] == "u" else json.loads(value["after"])["v"]
+            newest[key["id"]] = v
+    assert reads > 1000
+
+
 @pytest.mark.parametrize("case", ["collection", "same database", "database", "no signal collection"])
 def test_beside_a_writer(client, db, case):
     """No read comes behind a newer change of its document, and in the end the topic has what the collection has. Nothing is written
@@ -73,20 +92,7 @@ def test_beside_a_writer(client, db, case):
             wait_until(lambda: "Incremental snapshot of 's.t' ended after" in w.log(), 120)
         rows = {d["_id"]: d["v"] for d in client.s.t.find()}
         found = wait_until(lambda: (lambda f: f if fold(f) == rows else None)(events(w.bootstrap, "i.s.t", timeout=60)), 60, 0.5)
-        newest, reads = {}, 0
-        for key, value in found:
-            if value is None:
-                continue
-            if value["op"] == "r":
-                reads += 1
-                v = json.loads(value["after"])["v"]
-                assert newest.get(key["id"], 0) <= v, f"{key}: read {v} after {newest[key['id']]}"
-            elif value["op"] == "d":
-                newest[key["id"]] = 1 << 30
-            else:
-                v = json.loads(value["updateDescription"]["updatedFields"])["v"] if value["op"] == "u" else json.loads(value["after"])["v"]
-                newest[key["id"]] = v
-        assert reads > 1000
+        never_back(found)
         if signals:
             assert client[signals.split(".")[0]].signals.count_documents({}) == 1
 
@@ -176,3 +182,31 @@ def test_what_is_not_captured(client, db):
             notes = [v["additional_data"] for _, v in events(w.bootstrap, "notes", timeout=60) if v["type"] == "TABLE_SCAN_COMPLETED"]
             return {v["scanned_collection"]: v["status"] for v in notes}
         wait_until(lambda: ended() == {"far.t": "UNKNOWN_SCHEMA", "s.u": "UNKNOWN_SCHEMA", "s.nope": "UNKNOWN_SCHEMA", "s.t": "SUCCEEDED"})
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("reads", ["primary", "secondaryPreferred"])
+def test_elections_in_between(reads):
+    """A set of three whose primary changes while chunks are read: no read comes behind a newer change, and all of them come."""
+    with mongo("mongodb3") as three, Weir() as w:
+        with three.client(w="majority") as c:
+            quicker_elections(c)
+            c.s.t.insert_many([{"_id": i, "v": 1} for i in range(1, 6001)])
+        config = connector(three, "e", "collection", "s.t", capture_mode="change_streams", incremental_snapshot_chunk_size=20,
+                           signal_data_collection="far.signals", retriable_restart_connector_wait_ms=500)
+        config["mongodb.connection.string"] += f"&readPreference={reads}"
+        w.create_connector("e", config)
+        stored(w, "e")
+        with MongoChanges(three, "s") as writer:
+            wait_until(lambda: writer.count > 50, 60)
+            with three.client(w="majority") as c:
+                c.far.signals.insert_one(document("a", "s.t"))
+            for _ in range(2):
+                time.sleep(1)
+                step_down(three)
+            wait_until(lambda: "Incremental snapshot of 's.t' ended after" in w.log(), 200)
+        with three.client(readConcernLevel="majority") as c:
+            rows = {d["_id"]: d["v"] for d in c.s.t.find()}
+        never_back(wait_until(lambda: (lambda f: f if fold(f) == rows else None)(events(w.bootstrap, "e.s.t", timeout=60)), 120, 0.5))
+        assert "Incremental snapshot of 's.t' ended after" in w.log() and "given up" not in w.log() and "skipping" not in w.log()

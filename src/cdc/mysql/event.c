@@ -340,6 +340,12 @@ static enum err decode_mariadb_gtid(struct mysql_binlog *b, struct mysql_event *
     g->completed_xa = g->flags & 128;
     if (g->flags & 2)
         g->commit_id = read_le64(&r);
+    if (g->prepared_xa || g->completed_xa) {
+        g->xid.format = read_le32(&r);
+        size_t gtrid = read_u8(&r), bqual = read_u8(&r);
+        g->xid.gtrid = read_slice(&r, gtrid);
+        g->xid.bqual = read_slice(&r, bqual);
+    }
     return r.err ? event_bad(ev, "it ends before its flags", e) : E_OK;
 }
 
@@ -348,8 +354,13 @@ static enum err decode_xa_prepare(struct mysql_binlog *b, struct mysql_event *ev
     struct reader r = reader_of(ev->body.p, ev->body.n);
 
     (void)b;
+    struct mysql_xid *xid = &ev->u.xa_prepare.xid;
     ev->u.xa_prepare.one_phase = read_u8(&r) != 0;
-    return r.err ? event_bad(ev, "it is empty", e) : E_OK;
+    xid->format = read_le32(&r);
+    uint32_t gtrid = read_le32(&r), bqual = read_le32(&r);
+    xid->gtrid = read_slice(&r, gtrid);
+    xid->bqual = read_slice(&r, bqual);
+    return r.err ? event_bad(ev, "it ends within its xid", e) : E_OK;
 }
 
 /* --- rows ----------------------------------------------------------------------------------- */

@@ -169,6 +169,10 @@ struct mysql_gtid_event {
     uint64_t immediate_commit_us, original_commit_us; /* 0: not sent */
     uint64_t transaction_length;                      /* 0: not sent */
 };
+struct mysql_xid {
+    uint32_t format;
+    struct slice gtrid, bqual;
+};
 struct mysql_mariadb_gtid_event {
     uint32_t domain, server;
     uint64_t seq;
@@ -177,7 +181,8 @@ struct mysql_mariadb_gtid_event {
     bool transactional;
     bool ddl;
     bool prepared_xa, completed_xa;
-    uint64_t commit_id; /* 0: none */
+    struct mysql_xid xid; /* of these two */
+    uint64_t commit_id;   /* 0: none */
 };
 struct mysql_rows_event {
     enum mysql_rows_op op;
@@ -227,6 +232,7 @@ struct mysql_event {
         struct mysql_incident_event incident;
         struct {
             bool one_phase;
+            struct mysql_xid xid;
         } xa_prepare;
         struct {
             uint64_t plain_size;

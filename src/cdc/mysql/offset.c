@@ -11,6 +11,7 @@ void mysql_offset_init(struct mysql_offset *o)
     memset(o, 0, sizeof *o);
     strbuf_init(&o->gtids, 0);
     strbuf_init(&o->transaction, 0);
+    strbuf_init(&o->xa, 0);
     strbuf_init(&o->extra, 0);
 }
 
@@ -18,13 +19,18 @@ void mysql_offset_release(struct mysql_offset *o)
 {
     strbuf_release(&o->gtids);
     strbuf_release(&o->transaction);
+    strbuf_release(&o->xa);
     strbuf_release(&o->extra);
 }
 
 void mysql_offset_copy(struct mysql_offset *to, const struct mysql_offset *from)
 {
     struct strbuf gtids = to->gtids, transaction = to->transaction, extra = to->extra;
+    struct strbuf xa = to->xa;
     *to = *from;
+    to->xa = xa;
+    strbuf_reset(&to->xa);
+    strbuf_add_slice(&to->xa, strbuf_slice(&from->xa));
     to->gtids = gtids;
     to->transaction = transaction;
     to->extra = extra;
@@ -100,6 +106,10 @@ enum err mysql_offset_parse(struct mysql_offset *o, struct slice json, struct er
     if (rc == E_OK) {
         strbuf_reset(&o->gtids);
         strbuf_add_slice(&o->gtids, slice_trim(gtids));
+        strbuf_reset(&o->xa);
+        strbuf_adds(&o->xa, json_is_string(json_object_get(root, "weir_xa"))
+                                ? json_string_value(json_object_get(root, "weir_xa"))
+                                : "");
         o->pos = (uint64_t)member_int(root, "pos");
         o->event = (uint64_t)member_int(root, "event");
         o->row = (uint64_t)member_int(root, "row");
@@ -138,6 +148,10 @@ void mysql_offset_print(const struct mysql_offset *o, bool history, struct strbu
     }
     if (!history)
         strbuf_add_slice(out, strbuf_slice(&o->transaction));
+    if (!history && o->xa.n) {
+        strbuf_adds(out, ",\"weir_xa\":");
+        json_add_string(out, strbuf_slice(&o->xa));
+    }
     if (o->snapshot == OFFSET_INITIAL || o->snapshot == OFFSET_BLOCKING)
         strbuf_adds(out, o->snapshot == OFFSET_INITIAL ? ",\"snapshot\":\"INITIAL\""
                                                        : ",\"snapshot\":\"BLOCKING\"");

@@ -28,6 +28,7 @@ struct mysql_offset {
     int64_t server_id; /* 0: not stored */
     enum offset_snapshot snapshot;
     struct strbuf transaction; /* counters of transactions.h: further members, or nothing */
+    struct strbuf xa;          /* member weir_xa: branches that are prepared, see stream_xa.c */
     struct strbuf extra; /* members to be printed too, each with a comma before it; not parsed */
     bool snapshot_completed; /* of older versions: the marker stayed, this says that it had ended */
 };

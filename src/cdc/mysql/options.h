@@ -96,6 +96,7 @@ struct mysql_options {
     struct slice binary_mode;
     bool skip_unchanged;
     struct slice unavailable;
+    bool xa_commit;
     struct slice history_topic;
     /* What the texts above mean; set by mysql_options_load. */
     enum mysql_flavour flavour;

@@ -35,6 +35,7 @@ struct stream *stream_new(struct mysql_task *t)
     renderer_init(&s->renderer);
     mysql_changes_init(&s->changes);
     map_init(&s->notes);
+    s->xa = stream_xa_new(t);
     return s;
 }
 
@@ -55,6 +56,7 @@ void stream_free(struct stream *s)
     renderer_release(&s->renderer);
     mysql_changes_release(&s->changes);
     stream_forget_notes(s);
+    stream_xa_free(s->xa);
     mem_free(s->before);
     mem_free(s->after);
     mem_free(s);
@@ -90,8 +92,8 @@ static enum err inner_events(struct stream *s, struct record_batch *b, size_t li
                              struct error *e)
 {
     struct mysql_event ev;
-    while (s->in_payload && b->count < limit && !mysql_task_batch_full(s->t, b) &&
-           !signals_hold(s->t->signals)) {
+    while (s->in_payload && !stream_xa_replays(s) && b->count < limit &&
+           !mysql_task_batch_full(s->t, b) && !signals_hold(s->t->signals)) {
         enum err rc = mysql_binlog_inner(s->binlog, &ev, e);
         if (rc == E_NOT_FOUND) {
             mysql_binlog_done(s->binlog);
@@ -110,6 +112,19 @@ static enum err inner_events(struct stream *s, struct record_batch *b, size_t li
     return E_OK;
 }
 
+/* Events that come before the next one of the stream itself. */
+static enum err held_events(struct stream *s, struct record_batch *b, size_t limit, struct error *e)
+{
+    for (;;) {
+        enum err rc = stream_xa_events(s, b, limit, e);
+        if (rc || stream_xa_replays(s))
+            return rc;
+        rc = inner_events(s, b, limit, e);
+        if (rc || !stream_xa_replays(s))
+            return rc;
+    }
+}
+
 static enum err one_event(struct stream *s, struct slice raw, struct record_batch *b, size_t limit,
                           struct error *e)
 {
@@ -120,8 +135,8 @@ static enum err one_event(struct stream *s, struct slice raw, struct record_batc
     mysql_binlog_done(s->binlog);
     if (rc)
         rc = stream_failed(s, rc, e);
-    if (rc == E_OK && s->in_payload)
-        rc = inner_events(s, b, limit, e);
+    if (rc == E_OK && (s->in_payload || stream_xa_replays(s)))
+        rc = held_events(s, b, limit, e);
     return rc;
 }
 
@@ -175,9 +190,9 @@ static enum err read_events(struct stream *s, struct record_batch *b, struct err
 {
     size_t limit = mysql_task_batch_limit(s->t);
     int64_t end = clock_mono_ms() + POLL_MS;
-    enum err rc = inner_events(s, b, limit, e);
-    for (unsigned n = 0; rc == E_OK && b->count < limit && !mysql_task_batch_full(s->t, b) &&
-                         !signals_hold(s->t->signals);
+    enum err rc = held_events(s, b, limit, e);
+    for (unsigned n = 0; rc == E_OK && !stream_xa_replays(s) && b->count < limit &&
+                         !mysql_task_batch_full(s->t, b) && !signals_hold(s->t->signals);
          n++) {
         struct slice raw;
         int64_t left = (n & 63) == 0 || b->count == 0 ? end - clock_mono_ms() : 1;

@@ -8,6 +8,7 @@
 #include "cdc/mysql/event.h"
 #include "cdc/mysql/gtid.h"
 #include "cdc/mysql/render.h"
+#include "cdc/mysql/stream_xa.h"
 #include "cdc/mysql/task.h"
 
 struct stream;
@@ -102,7 +103,8 @@ struct stream {
     struct renderer renderer;
     uint64_t generation; /* grows with every change of structure or of filters */
     struct mysql_changes changes;
-    struct map notes; /* "db\0table" -> struct table_note, see stream_fit.c */
+    struct stream_xa *xa; /* NULL: XA transactions are told when they are prepared */
+    struct map notes;     /* "db\0table" -> struct table_note, see stream_fit.c */
     /* connection */
     int failures;
     int64_t next_try_ms, last_packet_ms;
@@ -131,7 +133,11 @@ void stream_close(struct stream *s);
 /* The connection failed, and is closed: E_AGAIN: it may pass, and is opened again at a later poll; else it ends
  * the task, and the message is its trace. SPEC: cdc-mysql 2.6 */
 enum err stream_fault(struct stream *s, enum err rc, struct error *e) MUST_CHECK;
-/* stream_event.c: one decoded event. */
+/* stream_event.c: the event at hand begins, or ends, a transaction that is told; ends a group without rows. */
+enum err stream_begin(struct stream *s, struct record_batch *b, struct error *e) MUST_CHECK;
+enum err stream_commit(struct stream *s, struct record_batch *b, struct error *e) MUST_CHECK;
+void stream_unit_over(struct stream *s);
+/* One decoded event. */
 enum err stream_event(struct stream *s, const struct mysql_event *ev, struct record_batch *b,
                       struct error *e) MUST_CHECK;
 /* Rows events. SPEC: cdc-mysql 4.2, 4.7 */

@@ -101,7 +101,7 @@ static enum err tell_begin(struct stream *s, struct record_batch *b, struct erro
     return rc;
 }
 
-static enum err begin(struct stream *s, struct record_batch *b, struct error *e)
+enum err stream_begin(struct stream *s, struct record_batch *b, struct error *e)
 {
     s->in_transaction = true;
     s->has_query = false;
@@ -111,7 +111,7 @@ static enum err begin(struct stream *s, struct record_batch *b, struct error *e)
     return tell_begin(s, b, e);
 }
 
-static enum err commit(struct stream *s, struct record_batch *b, struct error *e)
+enum err stream_commit(struct stream *s, struct record_batch *b, struct error *e)
 {
     enum err rc = E_OK;
     if (s->t->em.transactions) {
@@ -129,6 +129,14 @@ static enum err commit(struct stream *s, struct record_batch *b, struct error *e
     return rc;
 }
 
+void stream_unit_over(struct stream *s)
+{
+    s->gtids.ended = true;
+    s->resuming &= s->foreign;
+    s->foreign = false;
+    restart_here(s, s->event_end);
+}
+
 /* gtid.source.includes and excludes. SPEC: cdc-mysql 4.6 */
 static void judge_source(struct stream *s, struct slice source)
 {
@@ -141,6 +149,7 @@ static void on_gtid(struct stream *s, const struct mysql_event *ev)
     const struct mysql_gtid_event *g = &ev->u.gtid;
     next_unit(s);
     note_source(s, ev);
+    stream_xa_group(s);
     s->texts_stale = true;
     s->has_thread = false;
     s->commit_us =
@@ -172,6 +181,7 @@ static enum err on_mariadb_gtid(struct stream *s, const struct mysql_event *ev,
     const struct mysql_mariadb_gtid_event *g = &ev->u.mariadb_gtid;
     next_unit(s);
     note_source(s, ev);
+    stream_xa_group(s);
     s->texts_stale = true;
     s->has_thread = false;
     s->commit_us = 0;
@@ -186,7 +196,11 @@ static enum err on_mariadb_gtid(struct stream *s, const struct mysql_event *ev,
     s->gtid = s->t->o.flavour == FLAVOUR_MARIADB ? strbuf_slice(&s->gtid_text) : SLICE_NULL;
     s->gtids.pending = true;
     s->gtids.mariadb_gtid = (struct mariadb_gtid){g->domain, ev->server_id, g->seq};
-    return g->standalone ? E_OK : begin(s, b, e);
+    if (s->xa && g->prepared_xa) {
+        stream_xa_begin(s);
+        return E_OK;
+    }
+    return g->standalone ? E_OK : stream_begin(s, b, e);
 }
 
 static enum err on_rotate(struct stream *s, const struct mysql_event *ev, struct error *e)
@@ -221,15 +235,15 @@ static enum err on_query(struct stream *s, const struct mysql_event *ev, struct 
             next_unit(s);
         s->has_thread = true;
         s->thread_id = q->thread_id;
-        return begin(s, b, e);
+        return stream_begin(s, b, e);
     case DDL_COMMIT:
-        return commit(s, b, e);
+        return stream_commit(s, b, e);
     case DDL_ROLLBACK:
         LOG_WARN(LOG_CDC_MYSQL,
                  "a transaction that changed non-transactional tables was rolled back; its "
                  "events have been sent");
         s->rolled_back++;
-        return commit(s, b, e);
+        return stream_commit(s, b, e);
     case DDL_DML:
         LOG_WARN(LOG_CDC_MYSQL,
                  "Received DML for processing, binlog probably contains events generated with "
@@ -241,7 +255,7 @@ static enum err on_query(struct stream *s, const struct mysql_event *ev, struct 
             s->gtids.ended = true;
         return E_OK;
     case DDL_XA:
-        return E_OK;
+        return s->xa ? stream_xa_statement(s, ev, b, e) : E_OK;
     default:
         /* MariaDB's binlog_alter_two_phase: START is not true yet, ROLLBACK never became so. */
         if (q->alter_phase != 0 && q->alter_phase != 4)
@@ -265,7 +279,7 @@ enum err stream_event(struct stream *s, const struct mysql_event *ev, struct rec
         return on_rotate(s, ev, e);
     note_time(s, ev);
     bool artificial = is_artificial(ev);
-    if (!s->in_transaction && !artificial && !stream_resuming(s)) {
+    if (!s->in_transaction && !artificial && !stream_resuming(s) && !stream_xa_holds(s)) {
         if (ev->type != EV_TRANSACTION_PAYLOAD && ev->type != EV_GTID &&
             ev->type != EV_ANONYMOUS_GTID && ev->type != EV_GTID_TAGGED && !ev->inner)
             restart_here(s, s->event_end);
@@ -284,7 +298,10 @@ enum err stream_event(struct stream *s, const struct mysql_event *ev, struct rec
         rc = on_query(s, ev, b, e);
         break;
     case EV_XID:
-        return commit(s, b, e);
+        return stream_commit(s, b, e);
+    case EV_XA_PREPARE:
+        rc = s->xa ? stream_xa_prepared(s, ev, b, e) : E_OK;
+        break;
     case EV_ROWS_QUERY:
     case EV_ANNOTATE_ROWS:
         strbuf_reset(&s->query);
@@ -300,7 +317,7 @@ enum err stream_event(struct stream *s, const struct mysql_event *ev, struct rec
                   ev->u.incident.number, ARG_SL(ev->u.incident.message));
         break;
     default:
-        if (mysql_event_is_rows(ev->type))
+        if (mysql_event_is_rows(ev->type) && !stream_xa_holds(s))
             rc = stream_rows(s, ev, b, e);
         break;
     }

@@ -66,6 +66,7 @@ void stream_offset(struct stream *s, struct mysql_offset *out)
     strbuf_reset(&out->gtids);
     if (s->gtids.used)
         gtid_done_print(&s->gtids, &out->gtids);
+    stream_xa_print(s, &out->xa);
     strbuf_reset(&out->transaction);
     transactions_print(&s->t->transactions, &out->transaction);
 }
@@ -87,6 +88,7 @@ void stream_rewind(struct stream *s)
         s->skip_server = s->restart.server_id;
         s->resuming = s->skip_events > 0 || s->skip_rows > 0;
     }
+    stream_xa_rewind(s);
     s->foreign = false;
     s->in_transaction = false;
     s->in_payload = false;

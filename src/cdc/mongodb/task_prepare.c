@@ -191,8 +191,9 @@ enum err mongo_task_prepare(struct mongo_task *t, struct error *e)
         rc = mongo_check_collections(t, e);
     if (!rc)
         rc = t->has_offset ? with_offset(t, &snapshot, e) : without_offset(t, &snapshot);
-    if (!rc)
-        mongo_newcomers_begin(t, snapshot || !t->has_offset);
+    bool afresh = snapshot || !t->has_offset;
+    if (!rc && (afresh || !t->life.snapshot_only)) /* who captures nothing includes nothing */
+        mongo_newcomers_begin(t, afresh);
     if (!rc && snapshot)
         rc = begin_snapshot(t, e);
     else if (!rc)

@@ -85,6 +85,23 @@ def test_a_wider_scope_without_signals(client, db):
         assert line.startswith("'s.b'; ") and "set signal.data.collection or signal.enabled.channels, and send the signal {" in line, line
 
 
+def test_nothing_is_included_without_a_stream(client, db):
+    """initial_only: told when changes are captured."""
+    client.s.a.insert_one({"_id": 1})
+    client.s.b.insert_one({"_id": 1})
+    with Weir() as w:
+        config = db.connector("o", database_include_list="s", collection_include_list="s.a", snapshot_mode="initial_only")
+        w.create_connector("o", config)
+        events(w.bootstrap, "o.s.a", 1)
+        wait_until(lambda: "Streaming is disabled" in w.log())
+        wider = {**config, "collection.include.list": "s.a,s.b"}
+        put(w, "o", wider)
+        wait_until(lambda: "no snapshot will occur" in w.log())
+        assert INCLUDED not in w.log()
+        put(w, "o", {**wider, "snapshot.mode": "initial"})
+        wait_until(lambda: INCLUDED + "'s.b'; " in w.log())
+
+
 def test_one_appears(client, db):
     """Told at its first change; one that is created by hand, one that is renamed into the list, one that a wider list has, a known one."""
     client.s.known.insert_one({"_id": 1})

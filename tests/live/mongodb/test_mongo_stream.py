@@ -36,7 +36,7 @@ def test_kill_in_snapshot_and_stream(client, db):
     client.up.t.insert_many([{"_id": i, "v": 1, "pad": "x" * 500} for i in range(1, 100001)])
     with Weir() as w:
         w.create_connector("up", db.connector("up", database_include_list="up", max_batch_size=128, capture_mode="change_streams"))
-        wait_until(lambda: "made topic up.up.t" in w.log(), interval=0.005)
+        wait_until(lambda: w.rest("GET", "/connectors/up/offsets")[1]["offsets"], interval=0.005)
         w.kill()
         first = len(w.log())
         w.start()

@@ -7,7 +7,8 @@
 #include "base/json.h"
 #include "cdc/bson/bson_json.h"
 
-#define TOKEN_MAX ((size_t)64 << 10)
+#define TOKEN_MAX                                                                                  \
+    ((size_t)24 << 20) /* the token of an event has its key in it: up to 16 MiB, in base64 */
 
 void mongo_offset_init(struct mongo_offset *o)
 {

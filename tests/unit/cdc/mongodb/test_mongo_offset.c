@@ -36,6 +36,29 @@ static void test_round_trip(void)
     mongo_offset_release(&copy);
 }
 
+/* The token of a document with a long key. */
+static void test_long_token(void)
+{
+    struct mongo_offset o, back;
+    struct bson_build b;
+    struct strbuf data = STRBUF_INIT, text = STRBUF_INIT;
+    for (int i = 0; i < 200000; i++)
+        strbuf_add(&data, "78", 2);
+    bson_build_init(&b);
+    bson_build_text(&b, SL("_data"), strbuf_slice(&data));
+    mongo_offset_init(&o);
+    mongo_offset_init(&back);
+    mongo_offset_idle(&o, bson_build_finish(&b));
+    mongo_offset_print(&o, &text);
+    CHECK_OK(mongo_offset_parse(&back, strbuf_slice(&text), NULL));
+    CHECK_SLICE(strbuf_slice(&back.token), strbuf_slice(&o.token));
+    mongo_offset_release(&o);
+    mongo_offset_release(&back);
+    bson_build_release(&b);
+    strbuf_release(&data);
+    strbuf_release(&text);
+}
+
 static void test_old_forms(void)
 {
     struct mongo_offset o;
@@ -124,8 +147,12 @@ static void test_tokens(void)
 }
 
 static const struct test_case tests[] = {
-    {"round trip", test_round_trip},  {"forms of older releases", test_old_forms},
-    {"what is no offset", test_bad},  {"behind an event", test_event},
-    {"times in tokens", test_tokens}, {NULL, NULL},
+    {"round trip", test_round_trip},
+    {"a long token", test_long_token},
+    {"forms of older releases", test_old_forms},
+    {"what is no offset", test_bad},
+    {"behind an event", test_event},
+    {"times in tokens", test_tokens},
+    {NULL, NULL},
 };
 const struct test_suite test_mongo_offset = {"cdc/mongodb/offset", tests, NULL, NULL};

@@ -3,29 +3,20 @@
  *
  * Comparisons are $expr's, which order values of all types, and the index is entered at the last key: a
  * collection whose keys are of several types is read to its end. Everything is asked of the primary, and
- * documents are such that a majority has: a chunk is never older than its window. Keys travel in the offset as JSON (relaxed). SPEC: cdc-mongodb 4.3 */
+ * documents are such that a majority has: a chunk is never older than its window. Keys travel in the
+ * offset as chunk_key.h prints them. SPEC: cdc-mongodb 4.3 */
 #include "cdc/mongodb/signals.h"
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "cdc/bson/bson_json.h"
 #include "cdc/bson/bson_parse.h"
+#include "cdc/mongodb/chunk_key.h"
 #include "cdc/mongodb/listing.h"
 #include "cdc/mongodb/stream.h"
 
 enum { CHUNK_BYTES = 16 << 20, CHUNK_DEFAULT = 1024 };
 
 /* --- queries ---------------------------------------------------------------------------------- */
-
-/* The key in a stored text, `[key]`. */
-static enum err key_of(const char *text, struct arena *a, struct bson_item *out, struct error *e)
-{
-    struct slice list;
-    enum err rc = bson_parse(slice_cstr(text), BSON_ARRAY, a, &list, e);
-    if (!rc && !bson_find(list, SL("0"), out))
-        rc = error_set(e, E_CORRUPT, "a key of an incremental snapshot is empty");
-    return rc;
-}
 
 static void compare(struct bson_build *b, struct slice index, struct slice op,
                     const struct bson_item *key)
@@ -79,7 +70,8 @@ static void find_command(const struct mongo_signals *g, struct bson_build *b,
     add_order(b, SL("sort"), max ? 1 : -1);
     if (!max)
         add_order(b, SL("projection"), 1);
-    if (last) {
+    /* An index that is entered ends before MaxKey: with such a key each chunk is looked for from the start. */
+    if (last && max->kind != BSON_MAX_KEY) {
         add_order(b, SL("hint"), 1);
         bson_build_begin(b, SL("min"), BSON_DOCUMENT);
         bson_build_item(b, SL("_id"), last);
@@ -91,28 +83,22 @@ static void find_command(const struct mongo_signals *g, struct bson_build *b,
 
 /* --- chunks ----------------------------------------------------------------------------------- */
 
-/* `[key]` of a document, as it is stored. */
-static void print_key(struct slice document, struct strbuf *out)
-{
-    strbuf_reset(out);
-    strbuf_addc(out, '[');
-    (void)mongo_emit_key(document, out);
-    strbuf_addc(out, ']');
-}
-
+/* *kept: the document's copy, which lives as long as the chunk. */
 static enum err add_row(struct mongo_signals *g, struct incremental *inc, struct slice document,
-                        struct error *e)
+                        struct slice *kept, struct error *e)
 {
+    struct bson_item id;
     struct slice *row = arena_try_alloc(&inc->arena, sizeof *row);
     char *copy = arena_try_alloc(&inc->arena, document.n);
     if (!row || !copy)
         return error_set(e, E_NOMEM, "no memory for a chunk of an incremental snapshot");
     memcpy(copy, document.p, document.n);
-    *row = slice_of(copy, document.n);
+    *row = *kept = slice_of(copy, document.n);
     strbuf_reset(&g->key);
-    if (!mongo_emit_key(document, &g->key))
+    if (!bson_find(document, SL("_id"), &id))
         return E_OK;
-    return incremental_add(inc, strbuf_slice(&g->key), row)
+    mongo_chunk_key_exact(&id, &g->key);
+    return strbuf_err(&g->key) || incremental_add(inc, strbuf_slice(&g->key), row)
                ? error_set(e, E_NOMEM, "no memory for a chunk of an incremental snapshot")
                : E_OK;
 }
@@ -120,17 +106,19 @@ static enum err add_row(struct mongo_signals *g, struct incremental *inc, struct
 static enum err read_rows(struct mongo_signals *g, struct incremental *inc,
                           struct mongo_cursor *cursor, int32_t limit, struct error *e)
 {
-    struct slice document;
+    struct slice document, last = SLICE_NULL;
     struct strbuf key = STRBUF_INIT;
     size_t bytes = 0;
     int32_t n = 0;
     enum err rc = E_OK;
     while (!rc) {
         while (!rc && bytes < CHUNK_BYTES && mongo_cursor_next(cursor, &document)) {
-            rc = add_row(g, inc, document, e);
+            rc = add_row(g, inc, document, &last, e);
             bytes += document.n;
             n++;
-            print_key(document, &key);
+            if (rc || n > 1)
+                continue;
+            mongo_chunk_key_print(last, &key);
             incremental_set_begin(inc, strbuf_slice(&key));
         }
         if (rc || n >= limit || bytes >= CHUNK_BYTES || !cursor->id)
@@ -139,6 +127,10 @@ static enum err read_rows(struct mongo_signals *g, struct incremental *inc,
         if (!rc)
             mongo_window_read(g, cursor);
     }
+    if (!rc && n)
+        mongo_chunk_key_print(last, &key);
+    if (!rc && strbuf_err(&key))
+        rc = error_set(e, E_NOMEM, "no memory for a key of an incremental snapshot");
     if (!rc && n)
         incremental_set_end(inc, strbuf_slice(&key));
     strbuf_release(&key);
@@ -157,7 +149,7 @@ static enum err read_max(struct mongo_signals *g, struct incremental *inc,
     enum err rc = mongo_cursor_open(&cursor, g->t->pool, mongo_signals_client(g), c->db,
                                     bson_build_finish(&b), true, e);
     if (!rc && mongo_cursor_next(cursor, &document)) {
-        print_key(document, &key);
+        mongo_chunk_key_print(document, &key);
         incremental_set_max(inc, strbuf_slice(&key));
     }
     mongo_cursor_close(cursor);
@@ -174,9 +166,9 @@ static enum err read_chunk(struct mongo_signals *g, struct incremental *inc,
     struct bson_item last, max;
     struct bson_build b;
     int32_t limit = g->t->o.chunk_size > 0 ? g->t->o.chunk_size : CHUNK_DEFAULT;
-    enum err rc = key_of(inc->max_key, a, &max, e);
+    enum err rc = mongo_chunk_key_parse(slice_cstr(inc->max_key), a, &max, e);
     if (!rc && inc->last_key)
-        rc = key_of(inc->last_key, a, &last, e);
+        rc = mongo_chunk_key_parse(slice_cstr(inc->last_key), a, &last, e);
     if (rc)
         return rc;
     bson_build_init(&b);

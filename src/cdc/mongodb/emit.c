@@ -563,12 +563,3 @@ enum err mongo_emit_read(struct mongo_emitter *em, struct record_batch *b, struc
         em->read++;
     return rc;
 }
-
-bool mongo_emit_key(struct slice document, struct strbuf *out)
-{
-    struct bson_item id;
-    if (!bson_find(document, SL("_id"), &id))
-        return false;
-    bson_json_print_item(&id, key_form, out);
-    return true;
-}

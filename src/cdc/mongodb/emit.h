@@ -42,7 +42,5 @@ struct mongo_read {
 enum err mongo_emit_read(struct mongo_emitter *em, struct record_batch *b, struct collection *c,
                          struct slice document, const struct mongo_read *how, int64_t now_ms,
                          struct error *e) MUST_CHECK;
-/* Appends the key of a document as it stands in records: relaxed, compact. False: no `_id`. */
-bool mongo_emit_key(struct slice document, struct strbuf *out);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cdc/bson/bson_json.h"
+#include "cdc/mongodb/chunk_key.h"
 #include "cdc/mongodb/snapshot.h"
 #include "cdc/mongodb/stream.h"
 
@@ -102,14 +103,13 @@ static void on_signal_change(struct mongo_signals *g, const struct change *c)
 void mongo_signals_change(struct mongo_signals *g, const struct collection *c,
                           const struct change *change, bool told)
 {
-    static const struct bson_json_form form = {BSON_JSON_RELAXED, BSON_JSON_COMPACT};
     if (c->is_signals)
         on_signal_change(g, change);
     if (!incremental_watches(&g->work.inc) || g->chunk_of != c || !change->has_id ||
         (!told && change->kind != CHANGE_DELETE))
         return;
     strbuf_reset(&g->key);
-    bson_json_print_item(&change->id, form, &g->key);
+    mongo_chunk_key_exact(&change->id, &g->key);
     incremental_streamed(&g->work.inc, strbuf_slice(&g->key));
 }
 

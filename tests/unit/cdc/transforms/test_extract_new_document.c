@@ -293,7 +293,7 @@ static void test_values(void)
         false,
         "{\"id\":1} | {\"r\":{\"regex\":\"a\",\"options\":\"i\"},\"c\":{\"code\":\"x\",\"scope\":"
         "{\"y\":1}},\"d\":\"1E+3\",\"n\":\"NaN\",\"b\":\"AQ==\",\"s\":\"\xf0\x9f\x98\x80\"}");
-    /* two members of one name: the first one's type, and never a value of another in it */
+    /* two members of one name: the last one counts */
     once("", "1", INSERT("{\\\"a\\\": 1,\\\"a\\\": \\\"x\\\",\\\"b\\\": 2}"), false,
          "{\"id\":1} | {\"a\":1,\"b\":2}");
     once(

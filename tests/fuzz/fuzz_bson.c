@@ -28,15 +28,18 @@ static void print_twice(struct slice doc, struct bson_json_form f, struct strbuf
     strbuf_release(&escaped);
 }
 
-/* Members of the user's own that look like one of the forms ({"$oid": ...}), and decimals of more digits
- * than there should be. */
+/* Members of the user's own that look like one of the forms ({"$oid": ...}), decimals of more digits than
+ * there should be, and names that come twice, or do so as UTF-8. */
 static bool is_odd(struct slice doc)
 {
-    struct bson_walk w;
-    struct bson_item i;
+    struct bson_walk w, v;
+    struct bson_item i, other;
     struct slice code, scope;
     bson_walk_init(&w, doc);
     while (bson_walk_next(&w, &i)) {
+        for (v = w; bson_walk_next(&v, &other);)
+            if (slice_eq(i.name, other.name) || !slice_is_utf8(other.name))
+                return true;
         bson_scope(&i, &code, &scope);
         if ((i.name.n && i.name.p[0] == '$') || i.kind == BSON_DECIMAL128 ||
             (bson_doc(&i).p && is_odd(bson_doc(&i))) || (scope.p && is_odd(scope)))

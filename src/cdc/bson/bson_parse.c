@@ -4,6 +4,7 @@
 #include "cdc/bson/bson_parse.h"
 
 #include "base/mem.h"
+#include "cdc/bson/bson_names.h"
 #include "cdc/bson/bson_special.h"
 
 bool bson_parse_name(struct bson_parser *p, struct bson_token t)
@@ -61,6 +62,7 @@ static bool parse_members(struct bson_parser *p, struct bson_token t)
             return false;
         more = next_member(p, BSON_T_CLOSE, &t);
     }
+    bson_names_once(&p->b);
     return !p->lex.err;
 }
 

@@ -9,7 +9,7 @@
 
 /* A document, or an array (kind says which is asked for), in the arena; it needs no bson_check. Numbers
  * without fraction are int32 where they fit, else int64, beyond 64 bits double. {"$ref":, "$id":} stays
- * a document. E_INVALID: e says what was expected and where (line and column); E_TOO_LARGE: deeper than
+ * a document. Of a name that comes twice the last value counts, at the place of the first. E_INVALID: e says what was expected and where (line and column); E_TOO_LARGE: deeper than
  * BSON_DEPTH_MAX or beyond the arena's budget; E_NOMEM. */
 enum err bson_parse(struct slice text, enum bson_kind kind, struct arena *a, struct slice *out,
                     struct error *e) MUST_CHECK;

@@ -277,6 +277,46 @@ static void test_decimals(void)
     arena_reset(&arena);
 }
 
+/* As in Java's maps: the last value at the first place, in documents of few members and of many. */
+static void test_twice(void)
+{
+    static const char *const rows[][2] = {
+        {"{'a': 1, 'b': 2, 'a': 'x'}", "{\"a\": \"x\", \"b\": 2}"},
+        {"{'v': {'a': 1, 'a': 2}, 'v': {'b': [{'c': 1, 'c': 2}]}}",
+         "{\"v\": {\"b\": [{\"c\": 2}]}}"},
+        {"{'': 1, '': 2, 'a': 3, '': 4}", "{\"\": 4, \"a\": 3}"},
+        {"{'a': 1, 'b': 2, 'ab': 3}", "{\"a\": 1, \"b\": 2, \"ab\": 3}"},
+    };
+    struct strbuf text = STRBUF_INIT, want = STRBUF_INIT, got = STRBUF_INIT;
+    struct slice doc;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        strbuf_reset(&got);
+        CHECK_OK(parse(rows[i][0], strlen(rows[i][0]), BSON_DOCUMENT, &doc, NULL));
+        bson_json_print(doc, relaxed, &got);
+        CHECK_STR(got.p, rows[i][1]);
+    }
+    for (int twice = 0; twice < 2; twice++) {
+        strbuf_reset(&text);
+        strbuf_reset(&want);
+        strbuf_reset(&got);
+        strbuf_adds(&text, "{'n': 1");
+        strbuf_addf(&want, "{\"n\": %d", twice ? 2 : 1);
+        for (int i = 0; i < 500; i++) {
+            strbuf_addf(&text, ", 'f%d': %d", i, i);
+            strbuf_addf(&want, ", \"f%d\": %d", i, i);
+        }
+        strbuf_adds(&text, twice ? ", 'n': 2}" : "}");
+        strbuf_addc(&want, '}');
+        CHECK_OK(parse(text.p, text.n, BSON_DOCUMENT, &doc, NULL));
+        bson_json_print(doc, relaxed, &got);
+        CHECK_STR(got.p, want.p);
+        arena_reset(&arena);
+    }
+    strbuf_release(&text);
+    strbuf_release(&want);
+    strbuf_release(&got);
+}
+
 static void test_limits(void)
 {
     struct slice doc;
@@ -358,6 +398,7 @@ static const struct test_case tests[] = {
     {"limits", test_limits},
     {"memory", test_memory},
     {"nested code", test_nested_code},
+    {"names that come twice", test_twice},
     {NULL, NULL},
 };
 const struct test_suite test_bson_parse = {"cdc/bson/bson_parse", tests, setup, teardown};

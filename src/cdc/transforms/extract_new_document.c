@@ -260,6 +260,20 @@ static enum err refused(const struct documents *d, const struct record *r, struc
     return E_INVALID;
 }
 
+/* e says what is wrong with the text of a document, or of its key: also which document's, and what can be
+ * done. */
+static enum err unreadable(const struct record *r, struct slice key, enum err err, struct error *e)
+{
+    struct slice k = slice_sub(key, 0, SHOWN_MAX);
+    if (e && err == E_INVALID)
+        error_set(e, E_INVALID,
+                  "%.200s\n\tin the record with the key " PRI_SL "%s for the topic " PRI_SL
+                  "\n\tfields with names as $oid, $date or $numberLong are read as such values; "
+                  "errors.tolerance=all leaves out the records in which they are none",
+                  e->msg, ARG_SL(k), cut_mark(key), ARG_SL(r->topic));
+    return err;
+}
+
 /* --- the value -------------------------------------------------------------------------------- */
 
 /* The document's fields and what add.fields adds. */
@@ -355,7 +369,7 @@ static enum err set_value(struct unwrap *s, struct record_batch *b, struct recor
     else if (ev->before.value.kind == VALUE_STRING)
         err = parse(b, value_slice(ev->before.value), &doc, e);
     if (err)
-        return err;
+        return unreadable(r, ev->key, err, e);
     if (s->deletes.mode == UNWRAP_REWRITE) {
         extra[extras++] = (struct bson_item){BSON_BOOLEAN, SL("__deleted"),
                                              slice_of(ev->deleted ? "\1" : "\0", 1)};
@@ -424,7 +438,7 @@ static enum err apply(void *smt, struct record_batch *b, struct record *r, struc
         return E_OK;
     enum err err = parse_key(s, b, text, &doc, e);
     if (err)
-        return err;
+        return unreadable(r, text, err, e);
     struct document_shape *shape;
     struct bson_item id;
     struct value key;

@@ -235,15 +235,21 @@ static void log_position(const struct mongo_stream *s)
     strbuf_release(&text);
 }
 
-/* A token of an event that a narrower capture.scope leaves out is not found there, but its time may be in
- * the server's history still: from there on nothing of the scope is left out. Otherwise e stays as it
- * is. SPEC: cdc-mongodb 8.1 */
+/* Whether the event of a position may be one that the stream of today leaves out. */
+static bool may_hide(const struct mongo_options *o)
+{
+    return o->scope != MONGO_SCOPE_DEPLOYMENT || o->oversize == MONGO_OVERSIZE_SKIP;
+}
+
+/* A token of an event that a narrower capture.scope or a threshold set since leaves out is not found
+ * there, but its time may be in the server's history still: from there on nothing of the stream is left
+ * out. Otherwise e stays as it is. SPEC: cdc-mongodb 8.1 */
 static enum err open_by_time(struct mongo_stream *s, struct error *e)
 {
     struct mongo_offset at;
     struct error own = {0};
     uint32_t seconds, increment;
-    if (e->sys == CODE_HISTORY_LOST || s->t->o.scope == MONGO_SCOPE_DEPLOYMENT ||
+    if (e->sys == CODE_HISTORY_LOST || !may_hide(&s->t->o) ||
         !mongo_token_time(strbuf_slice(&s->at.token), &seconds, &increment))
         return e->code;
     mongo_offset_init(&at);
@@ -251,10 +257,11 @@ static enum err open_by_time(struct mongo_stream *s, struct error *e)
     at.ord = (int32_t)increment;
     enum err rc = open_cursor(s->t, s->client, &s->build, &at, NULL, &s->cursor, &own);
     if (!rc) {
-        LOG_WARN(LOG_CDC_MONGO,
-                 "the stored position is outside of capture.scope: streaming goes on from its "
-                 "time, %u.%u",
-                 seconds, increment);
+        LOG_WARN(
+            LOG_CDC_MONGO,
+            "the stored position is of an event that capture.scope or "
+            "cursor.oversize.skip.threshold leaves out: streaming goes on from its time, %u.%u",
+            seconds, increment);
         mongo_offset_copy(&s->at, &at);
         error_clear(e);
     }

@@ -104,7 +104,7 @@ static void text(struct builder *x, const char *name, struct slice value)
 /* {$expr: {$regexMatch: {input, regex, options}}}, perhaps under $not. input: "$ns.db", or that with
  * ".", "$ns.coll". The server takes $expr to the oplog as it stands; of {"ns.db": {$regex}} it would make nine of them, one for
  * each kind of entry there is. */
-static void at_the_oplog(struct builder *x, struct slice pattern, bool collections, bool exclude)
+static void expression(struct builder *x, struct slice pattern, bool collections, bool exclude)
 {
     begin(x, "$expr");
     if (exclude)
@@ -143,24 +143,6 @@ static void database_pattern(struct builder *x, struct slice pattern, bool exclu
     text(x, "$options", SL("i"));
     if (exclude)
         end(x);
-    end(x);
-}
-
-/* {$or: [condition, {weir: 1}]}: the server knows no oplog for the second, which is never true, and looks at both behind
- * the event that it has made. */
-static void behind_the_event(struct builder *x, struct slice pattern, bool collections,
-                             bool exclude)
-{
-    begin_array(x, "$or");
-    begin_item(x, 0);
-    if (collections)
-        at_the_oplog(x, pattern, true, exclude);
-    else
-        database_pattern(x, pattern, exclude);
-    end(x);
-    begin_item(x, 1);
-    bson_build_int(x->b, SL("weir"), 1);
-    end(x);
     end(x);
 }
 
@@ -204,10 +186,10 @@ static void list_condition(struct builder *x, unsigned *n, struct slice include,
         end(x);
     } else if (join_patterns(list, &pattern)) {
         begin_item(x, (*n)++);
-        if (x->o->others)
-            at_the_oplog(x, strbuf_slice(&pattern), collections, is_exclude);
+        if (collections || x->o->at_oplog)
+            expression(x, strbuf_slice(&pattern), collections, is_exclude);
         else
-            behind_the_event(x, strbuf_slice(&pattern), collections, is_exclude);
+            database_pattern(x, strbuf_slice(&pattern), is_exclude);
         end(x);
     }
     strbuf_release(&pattern);
@@ -316,6 +298,16 @@ static void internal_stage(struct builder *x)
     if (x->o->filter->lists.scope_db.p) {
         begin_item(x, n++);
         text(x, "operationType", SL("invalidate"));
+        end(x);
+    }
+    if (x->o->position.p) {
+        begin_item(x, n++);
+        bson_build_doc(x->b, SL("_id"), x->o->position, BSON_DOCUMENT);
+        end(x);
+    }
+    if (!x->o->at_oplog) { /* never true; the server knows nothing of the oplog for it, so that all of $or stays behind the event */
+        begin_item(x, n++);
+        bson_build_int(x->b, SL("weir"), 1);
         end(x);
     }
     end(x);

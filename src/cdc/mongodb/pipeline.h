@@ -24,8 +24,10 @@ struct pipeline_options {
     enum mongo_pipeline_order order;
     enum mongo_oversize oversize;
     int64_t threshold; /* bytes, with MONGO_OVERSIZE_SKIP */
-    bool others;       /* the server has what no list captures: patterns go to the oplog */
-    bool notices;      /* drops and renames are wanted too, to be told in the log */
+    bool at_oplog;     /* conditions are such that the server can take them to its oplog */
+    struct slice
+        position; /* token of an event that has to come through, for the server to find it; null: none */
+    bool notices; /* drops and renames are wanted too, to be told in the log */
 };
 /* Writes the array of stages into b (reset first). Valid until the next use of b. E_NOMEM. */
 enum err pipeline_make(const struct pipeline_options *o, struct bson_build *b, struct slice *stages,

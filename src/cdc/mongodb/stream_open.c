@@ -89,8 +89,8 @@ static void add_change_stream(struct mongo_task *t, struct bson_build *b,
     bson_build_end(b);
 }
 
-static enum err stages_of(struct mongo_task *t, mongoc_client_t *c, struct bson_build *b,
-                          struct slice *stages, struct error *e)
+static enum err stages_of(struct mongo_task *t, bool at_oplog, struct slice position,
+                          struct bson_build *b, struct slice *stages, struct error *e)
 {
     struct pipeline_options o = {
         .filter = &t->filter,
@@ -99,7 +99,8 @@ static enum err stages_of(struct mongo_task *t, mongoc_client_t *c, struct bson_
         .order = t->o.pipeline_order,
         .oversize = t->o.oversize,
         .threshold = t->o.oversize_threshold,
-        .others = mongo_has_others(t, c),
+        .at_oplog = at_oplog,
+        .position = position,
         .notices = true,
     };
     return pipeline_make(&o, b, stages, e);
@@ -144,8 +145,8 @@ static enum err make_command(struct mongo_task *t, struct bson_build *b, struct 
 }
 
 static enum err open_cursor(struct mongo_task *t, mongoc_client_t *c, struct bson_build *b,
-                            const struct mongo_offset *at, bool *told, struct mongo_cursor **out,
-                            struct error *e)
+                            const struct mongo_offset *at, bool late, bool *told,
+                            struct mongo_cursor **out, struct error *e)
 {
     struct bson_build pipeline;
     struct slice stages, command;
@@ -155,7 +156,8 @@ static enum err open_cursor(struct mongo_task *t, mongoc_client_t *c, struct bso
                          "pre-images and post-images need MongoDB 6.0 or newer; "
                          "see capture.mode and capture.mode.full.update.type");
     bson_build_init(&pipeline);
-    enum err rc = stages_of(t, c, &pipeline, &stages, e);
+    enum err rc = stages_of(t, !late && mongo_has_others(t, c),
+                            late ? strbuf_slice(&at->token) : SLICE_NULL, &pipeline, &stages, e);
     if (!rc && told && !*told) {
         log_pipeline(stages);
         *told = true;
@@ -255,7 +257,7 @@ static enum err open_by_time(struct mongo_stream *s, struct error *e)
     mongo_offset_init(&at);
     at.sec = seconds;
     at.ord = (int32_t)increment;
-    enum err rc = open_cursor(s->t, s->client, &s->build, &at, NULL, &s->cursor, &own);
+    enum err rc = open_cursor(s->t, s->client, &s->build, &at, false, NULL, &s->cursor, &own);
     if (!rc) {
         LOG_WARN(
             LOG_CDC_MONGO,
@@ -269,15 +271,33 @@ static enum err open_by_time(struct mongo_stream *s, struct error *e)
     return rc ? e->code : E_OK;
 }
 
+/* Lists or skipped operations may leave out the event of the stored position by now, and the server, which
+ * looks for it behind the filter, does not find it: so it is let through. Otherwise e stays as it is. */
+static enum err open_behind(struct mongo_stream *s, struct error *e)
+{
+    struct error own = {0};
+    if (e->sys != CODE_FATAL || !s->at.token.n)
+        return e->code;
+    if (open_cursor(s->t, s->client, &s->build, &s->at, true, NULL, &s->cursor, &own))
+        return e->code;
+    LOG_INFO(LOG_CDC_MONGO, "the event of the stored position is not captured any more; streaming "
+                            "goes on behind it");
+    error_clear(e);
+    return E_OK;
+}
+
 enum err mongo_stream_open(struct mongo_stream *s, struct error *e)
 {
     if (!s->client)
         s->client = mongo_client_take(s->t->pool);
     if (!s->told_pipeline)
         log_position(s);
-    enum err rc = open_cursor(s->t, s->client, &s->build, &s->at, &s->told_pipeline, &s->cursor, e);
+    enum err rc =
+        open_cursor(s->t, s->client, &s->build, &s->at, false, &s->told_pipeline, &s->cursor, e);
     if (rc && e)
         mongo_stream_explain(s, e);
+    if (rc && e && e->code == E_NOT_FOUND)
+        rc = open_behind(s, e);
     if (rc && e && e->code == E_NOT_FOUND)
         rc = open_by_time(s, e);
     if (rc)
@@ -308,7 +328,7 @@ enum err mongo_stream_now(struct mongo_task *t, mongoc_client_t *c, struct mongo
     struct slice event;
     struct change change;
     bson_build_init(&b);
-    enum err rc = open_cursor(t, c, &b, NULL, NULL, &cursor, e);
+    enum err rc = open_cursor(t, c, &b, NULL, false, NULL, &cursor, e);
     if (rc && e) {
         mongo_stream_explain(&stream, e);
         rc = e->code;

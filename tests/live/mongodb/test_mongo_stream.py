@@ -139,7 +139,12 @@ def test_too_large_an_event(client, db):
         wait_until(lambda: "Reading change stream" in w.log())
         client.big.c.insert_one({"_id": 2})
         events(w.bootstrap, "b.big.c", 1)
-        client.big.c.update_one({"_id": 1}, {"$set": {"n": 1}})
+        client.big.c.update_one({"_id": 1}, {"$set": {"n": 1}})  # before and after are 18 MB, but the event has only the first
+        before, after = (json.loads(events(w.bootstrap, "b.big.c", 2)[1][1][x]) for x in ("before", "after"))
+        assert "n" not in before and after["n"] == 1 and len(after["s"]) == 9 << 20
+        client.big.c.insert_one({"_id": 4})  # a position that skip does not leave out
+        events(w.bootstrap, "b.big.c", 3)
+        client.big.c.replace_one({"_id": 1}, {"s": "y" * (9 << 20)})
         client.big.c.insert_one({"_id": 3})
         status = wait_until(lambda: (lambda s: s if s["tasks"] and s["tasks"][0]["state"] == "FAILED" else None)(
             w.rest("GET", "/connectors/b/status")[1]), 60)
@@ -147,7 +152,7 @@ def test_too_large_an_event(client, db):
         assert "10334" in trace and "cursor.oversize.handling.mode" in trace, trace
         config.update({"cursor.oversize.handling.mode": "skip", "cursor.oversize.skip.threshold": "1000000"})
         assert w.rest("PUT", "/connectors/b/config", config)[0] == 200
-        assert ops(events(w.bootstrap, "b.big.c", 2)) == [("c", "2"), ("c", "3")]
+        assert ops(events(w.bootstrap, "b.big.c", 4)) == [("c", "2"), ("u", "1"), ("c", "4"), ("c", "3")]
 
 
 def test_stop_and_pause_are_quick(client, db):
@@ -238,6 +243,30 @@ def test_a_narrower_scope(client, db):
         w.rest("PUT", "/connectors/sc/resume")
         assert ops(events(w.bootstrap, "sc.sc.a", 2)) == [("r", "1"), ("c", "2")]
         assert w.log().count("Snapshot completed") == 1
+
+
+@pytest.mark.parametrize("narrower", [{"database.include.list": "na"}, {"collection.include.list": "na[.]t"}, {"skipped.operations": "u"},
+                                      {"filters.match.mode": "literal", "database.include.list": "na"}])
+def test_narrower_lists(client, db, narrower):
+    """The last event is one that the configuration leaves out now: streaming goes on behind it."""
+    for name in ("na", "nb"):
+        client[name].t.insert_one({"_id": 1})
+    with Weir() as w:
+        config = db.connector("nl", database_include_list="na,nb", snapshot_mode="no_data")
+        w.create_connector("nl", config)
+        wait_until(lambda: "Reading change stream" in w.log())
+        client.na.t.insert_one({"_id": 2})
+        client.nb.t.update_one({"_id": 1}, {"$set": {"v": 1}})
+        events(w.bootstrap, "nl.nb.t", 1)
+        w.rest("PUT", "/connectors/nl/stop")
+        wait_until(lambda: not w.rest("GET", "/connectors/nl/status")[1]["tasks"])
+        client.na.t.insert_one({"_id": 3})
+        client.nb.t.update_one({"_id": 1}, {"$set": {"v": 2}})
+        config.update(narrower)
+        assert w.rest("PUT", "/connectors/nl/config", config)[0] == 200
+        w.rest("PUT", "/connectors/nl/resume")
+        assert ops(events(w.bootstrap, "nl.na.t", 2)) == [("c", "2"), ("c", "3")]
+        assert len(events(w.bootstrap, "nl.nb.t", 1)) == 1
 
 
 def test_images_and_the_guardrail(client, db):

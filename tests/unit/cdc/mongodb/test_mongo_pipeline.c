@@ -35,17 +35,17 @@ static void test_patterns(void)
 #define NOT_X                                                                                      \
     "{'$expr': {'$not': [{'$regexMatch': {'input': {'$concat': ['$ns.db','.','$ns.coll']},"        \
     "'regex': '^(?:db1[.]x)$','options': 'i'}}]}}"
-    check_stages(&l, (struct pipeline_options){.others = true},
+    check_stages(&l, (struct pipeline_options){.at_oplog = true},
                  "[{'$match': {'$or': [{'$and': [" DATA
                  ",{'$expr': {'$regexMatch': {'input': '$ns.db','regex': '^(?:db1|db\\\\d)$',"
                  "'options': 'i'}}}," NOT_X "]}]}}]");
     check_stages(&l, (struct pipeline_options){0},
                  "[{'$match': {'$or': [{'$and': [" DATA
-                 ",{'$or': [{'ns.db': {'$regex': '^(?:db1|db\\\\d)$','$options': 'i'}},{'weir': "
-                 "1}]},{'$or': [" NOT_X ",{'weir': 1}]}]}]}}]");
+                 ",{'ns.db': {'$regex': '^(?:db1|db\\\\d)$','$options': 'i'}}," NOT_X
+                 "]},{'weir': 1}]}}]");
     l = (struct mongo_lists){.database_exclude = SL("a\\p{Lu}"), .collection_include = SL("d.c")};
     check_stages(&l,
-                 (struct pipeline_options){.skipped = SKIP_UPDATE | SKIP_DELETE, .others = true},
+                 (struct pipeline_options){.skipped = SKIP_UPDATE | SKIP_DELETE, .at_oplog = true},
                  "[{'$match': {'$or': [{'$and': [{'operationType': {'$in': ['insert']}},{'$expr': "
                  "{'$regexMatch': {'input': {'$concat': ['$ns.db','.','$ns.coll']},'regex': "
                  "'^(?:d.c)$','options': 'i'}}}]}]}}]");
@@ -57,11 +57,12 @@ static void test_literal(void)
                             .database_include = SL("a, b"),
                             .collection_exclude = SL("a.x.y"),
                             .signals = SL("a.signals")};
-    check_stages(&l, (struct pipeline_options){.skipped = SKIP_CREATE, .notices = true},
-                 "[{'$match': {'$or': [{'$and': [{'operationType': {'$in': ['update','replace',"
-                 "'delete','drop','rename']}},{'ns.db': {'$in': ['a','b']}},{'ns': {'$nin': "
-                 "[{'db': 'a','coll': 'x.y'}]}}]},{'ns.db': 'a','ns.coll': 'signals',"
-                 "'operationType': {'$in': ['insert','update','replace','delete']}}]}}]");
+    check_stages(
+        &l, (struct pipeline_options){.skipped = SKIP_CREATE, .notices = true, .at_oplog = true},
+        "[{'$match': {'$or': [{'$and': [{'operationType': {'$in': ['update','replace',"
+        "'delete','drop','rename']}},{'ns.db': {'$in': ['a','b']}},{'ns': {'$nin': "
+        "[{'db': 'a','coll': 'x.y'}]}}]},{'ns.db': 'a','ns.coll': 'signals',"
+        "'operationType': {'$in': ['insert','update','replace','delete']}}]}}]");
 }
 
 static void test_scope(void)
@@ -70,13 +71,30 @@ static void test_scope(void)
                             .collection_include = SL("d[.]c"),
                             .scope_db = SL("d"),
                             .scope_coll = SL("c")};
-    check_stages(&l, (struct pipeline_options){.skipped = SKIP_CREATE | SKIP_UPDATE},
+    check_stages(&l,
+                 (struct pipeline_options){.skipped = SKIP_CREATE | SKIP_UPDATE, .at_oplog = true},
                  "[{'$match': {'$or': [{'$and': [{'operationType': {'$in': ['delete']}}]},"
                  "{'operationType': 'invalidate'}]}}]");
     l.signals = SL("d.signals"); /* another stream has them */
-    check_stages(&l, (struct pipeline_options){.skipped = SKIP_CREATE | SKIP_UPDATE},
+    check_stages(&l,
+                 (struct pipeline_options){.skipped = SKIP_CREATE | SKIP_UPDATE, .at_oplog = true},
                  "[{'$match': {'$or': [{'$and': [{'operationType': {'$in': ['delete']}}]},"
                  "{'operationType': 'invalidate'}]}}]");
+}
+
+/* The event of the position is let through, so that it is found. */
+static void test_position(void)
+{
+    struct mongo_lists l = {.literal = true, .database_include = SL("a")};
+    struct bson_build b;
+    bson_build_init(&b);
+    bson_build_text(&b, SL("_data"), SL("82AB"));
+    check_stages(&l,
+                 (struct pipeline_options){.position = bson_build_finish(&b),
+                                           .skipped = SKIP_CREATE | SKIP_UPDATE},
+                 "[{'$match': {'$or': [{'$and': [{'operationType': {'$in': ['delete']}},{'ns.db': "
+                 "{'$in': ['a']}}]},{'_id': {'_data': '82AB'}},{'weir': 1}]}}]");
+    bson_build_release(&b);
 }
 
 static void test_order(void)
@@ -90,6 +108,7 @@ static void test_order(void)
     struct pipeline_options o = {.user = bson_build_finish(&b),
                                  .skipped = SKIP_CREATE | SKIP_UPDATE,
                                  .order = MONGO_USER_FIRST,
+                                 .at_oplog = true,
                                  .oversize = MONGO_OVERSIZE_SPLIT};
 #define INTERNAL "{'$match': {'$or': [{'$and': [{'operationType': {'$in': ['delete']}}]}]}}"
     check_stages(&l, o, "[{'$limit': 1}," INTERNAL ",{'$changeStreamSplitLargeEvent': {}}]");
@@ -173,6 +192,7 @@ static const struct test_case tests[] = {
     {"names", test_literal},
     {"scope", test_scope},
     {"signals outside of the scope", test_signals_outside},
+    {"a position that is left out", test_position},
     {"order of stages", test_order},
     {"portable patterns", test_portable},
     {"the filter on this side", test_filter},

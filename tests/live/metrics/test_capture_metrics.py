@@ -204,3 +204,23 @@ def test_mongodb(weir):
         page = shown.page()["snapshot"]
         assert len(page["ChunkId"]) == 36 and page["CapturedTables"] == ["met.c", "met.d", "met.sig"]
         shown.check_names(MONGODB)
+
+
+def test_mysql(weir):
+    """Positions are GTIDs: the set, and the transaction of the last event."""
+    with database("mysql") as db, db.client() as c, c.cursor() as cursor:
+        cursor.execute("CREATE DATABASE met")
+        cursor.execute("CREATE TABLE met.b (id INT PRIMARY KEY)")
+        weir.create_connector("met-connector", db.connector("met", database_include_list="met"))
+        weir.wait_running("met-connector")
+        shown = Shown(weir, "mysql", "met")
+        wait_until(lambda: "Connected to binlog" in weir.log(), 60)
+        cursor.execute("INSERT INTO met.b VALUES (1)")
+        wait_until(lambda: shown.value("streaming", "TotalNumberOfCreateEventsSeen") == 1, 60)
+        cursor.execute("SELECT @@server_uuid")
+        [uuid] = cursor.fetchone()
+        assert shown.value("streaming", "IsGtidModeEnabled") == 1
+        assert re.fullmatch(rf"{uuid}:1-\d+", shown.labels("streaming", "GtidSet")[0]["gtid_set"])
+        assert re.fullmatch(rf"{uuid}:\d+", shown.labels("streaming", "LastTransactionId")[0]["last_transaction_id"])
+        ordered(shown)
+        shown.check_names({"streaming": MYSQL["streaming"]})

@@ -225,6 +225,31 @@ static enum err on_rotate(struct stream *s, const struct mysql_event *ev, struct
     return E_OK;
 }
 
+/* Rows that are told when they are prepared have no transaction block, but MySQL's XA START is to positions what BEGIN is;
+ * MariaDB's GTID event was that already. SPEC: cdc-mysql 4.8 */
+static void on_xa(struct stream *s, const struct mysql_event *ev, const struct record_batch *b)
+{
+    if (s->in_transaction)
+        return;
+    if (!slice_starts(slice_trim(ev->u.query.sql), SL("XA START "))) {
+        s->gtids.ended = true;
+        return;
+    }
+    s->in_transaction = true;
+    s->has_query = false;
+    s->texts_stale = true;
+    restart_here(s, s->event_start);
+    stream_unit_begins(s, b);
+}
+
+static void on_xa_prepare(struct stream *s)
+{
+    if (s->mariadb || !s->in_transaction)
+        return;
+    s->in_transaction = false;
+    stream_unit_over(s);
+}
+
 static enum err on_query(struct stream *s, const struct mysql_event *ev, struct record_batch *b,
                          struct error *e)
 {
@@ -255,7 +280,10 @@ static enum err on_query(struct stream *s, const struct mysql_event *ev, struct 
             s->gtids.ended = true;
         return E_OK;
     case DDL_XA:
-        return s->xa ? stream_xa_statement(s, ev, b, e) : E_OK;
+        if (s->xa)
+            return stream_xa_statement(s, ev, b, e);
+        on_xa(s, ev, b);
+        return E_OK;
     default:
         /* MariaDB's binlog_alter_two_phase: START is not true yet, ROLLBACK never became so. */
         if (q->alter_phase != 0 && q->alter_phase != 4)
@@ -300,7 +328,10 @@ enum err stream_event(struct stream *s, const struct mysql_event *ev, struct rec
     case EV_XID:
         return stream_commit(s, b, e);
     case EV_XA_PREPARE:
-        rc = s->xa ? stream_xa_prepared(s, ev, b, e) : E_OK;
+        if (s->xa)
+            rc = stream_xa_prepared(s, ev, b, e);
+        else
+            on_xa_prepare(s);
         break;
     case EV_ROWS_QUERY:
     case EV_ANNOTATE_ROWS:

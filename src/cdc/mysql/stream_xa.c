@@ -23,6 +23,7 @@
 
 #define BRANCHES_MAX 200 /* notes; each is some hundred bytes of every offset */
 #define WAIT_MS 400
+#define NOT_IN_THE_LOG 1236 /* the server's code for a position that it does not have */
 
 struct branch {
     char *xid; /* X'6f6e65',X'',1 as servers write it */
@@ -368,7 +369,9 @@ static enum err next_event(struct replay *r, struct mysql_event *ev, bool *end, 
 static enum err failed(struct stream *s, enum err rc, struct error *e)
 {
     const struct replay *r = s->xa->replay;
-    if (rc != E_REMOTE && rc != E_NOT_FOUND && rc != E_CORRUPT) /* it is read once more */
+    bool gone =
+        (rc == E_REMOTE && e->sys == NOT_IN_THE_LOG) || rc == E_NOT_FOUND || rc == E_CORRUPT;
+    if (!gone) /* it is read once more, or says itself why it can't be */
         return stream_fault(s, rc, e);
     error_wrap(e,
                "the rows of XA transaction %s, which is committed now, can't be read again where "

@@ -31,11 +31,11 @@ def sql(server, name, *statements):
             cursor.execute(s)
 
 
-def start(weir, server, **options):
+def start(weir, server, commit="true", **options):
     name = f"xa{next(NUMBERS)}"
     server.sql(f"CREATE DATABASE {name};\nCREATE TABLE {name}.t (id INT PRIMARY KEY, v INT)")
     before = weir.log().count("Connected to binlog")
-    weir.create_connector(name, {**server.connector(name, database_include_list=name, **options), "weir.xa.commit": "true"})
+    weir.create_connector(name, {**server.connector(name, database_include_list=name, **options), "weir.xa.commit": commit})
     weir.wait_running(name)
     wait_until(lambda: weir.log().count("Connected to binlog") > before)
     return name
@@ -101,6 +101,17 @@ def test_a_branch_of_many_batches(server, weir):
     weir.kill()
     weir.start()
     assert told(weir, name, 402) == [1000, *range(400), 1001]
+
+
+def test_a_crash_while_a_branch_is_told_at_its_prepare(server, weir):
+    """Without the option, as Debezium does."""
+    name, rows = start(weir, server, "false", max_batch_size=7, max_queue_size=20), range(1500)
+    prepare(server, name, "'now'", ["INSERT INTO t VALUES " + ",".join(f"({i}, 1)" for i in rows[n:n + 25]) for n in range(0, len(rows), 25)])
+    events(weir.bootstrap, f"{name}.{name}.t", 30, timeout=60)
+    weir.kill()
+    weir.start()
+    sql(server, name, "XA ROLLBACK 'now'", "INSERT INTO t VALUES (5000, 1)")
+    assert told(weir, name, len(rows) + 1) == [*rows, 5000]
 
 
 @pytest.mark.parametrize("server", ["mariadb", "mysql"], indirect=True)

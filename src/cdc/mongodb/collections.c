@@ -229,6 +229,9 @@ void collections_release(struct collections *c)
 
 static void see(struct collections *c, struct collection *x)
 {
+    if (x->is_seen)
+        return; /* met and dropped in one batch */
+    x->is_seen = true;
     x->next_seen = c->seen;
     c->seen = x;
 }
@@ -236,8 +239,10 @@ static void see(struct collections *c, struct collection *x)
 struct collection *collections_next_seen(struct collections *c)
 {
     struct collection *x = c->seen;
-    if (x)
+    if (x) {
         c->seen = x->next_seen;
+        x->is_seen = false;
+    }
     return x;
 }
 

@@ -52,6 +52,7 @@ struct collection {
     bool in_snapshot;        /* the initial one lists it */
     bool dropped, recreated; /* since it was looked at */
     struct collection *next_seen;
+    bool is_seen; /* in the list of those */
     struct slice topic;
     const struct schema *key, *envelope;
     const struct field_filter *fields; /* NULL: documents stay as they are */

@@ -104,6 +104,7 @@ def test_between_event_and_lookup(client, db, w, case):
     w.rest("PUT", f"/connectors/{case}/resume")
     assert told(w, f"{case}.{case}.t", 6)[:6] == want
     assert "looked up by the server" not in w.log()
+    stopped(w, case)
     w.rest("DELETE", f"/connectors/{case}")
 
 

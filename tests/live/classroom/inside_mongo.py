@@ -45,6 +45,9 @@ def main():
     try:
         hosts = re.findall(r'_id: (\d+), host: "(\w+)"', block(text, "js", "rs.initiate"))
         assert [h for _, h in hosts] == list(MEMBERS), hosts
+        for _, host in hosts:  # who is asked to initiate asks the others, once
+            with pymongo.MongoClient(host, directConnection=True, serverSelectionTimeoutMS=60000) as one:
+                one.admin.command("ping")
         with pymongo.MongoClient("mongo_primary", directConnection=True, serverSelectionTimeoutMS=60000) as first:
             first.admin.command("replSetInitiate", {"_id": "mongo-replica", "members": [{"_id": int(i), "host": h} for i, h in hosts]})
         client = pymongo.MongoClient("mongo_secondary1", replicaSet="mongo-replica", serverSelectionTimeoutMS=60000, w="majority")

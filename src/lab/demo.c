@@ -111,8 +111,8 @@ static enum err parse(struct demo *d, int argc, char **argv, struct error *e)
     err = opt_set(row, &d->config.values, slice_cstr(own), e);
     mem_free(own);
     if (!err && !strmap_has(&d->config.values.texts, SL("log-level")))
-        err = opt_set(opt_find(server_option_rows, SL("log-level")), &d->config.values,
-                      slice_cstr(d->db->log_level), e);
+        err = opt_set(opt_find(server_option_rows, SL("log-level")), &d->config.values, SL("warn"),
+                      e);
     return err;
 }
 

@@ -21,10 +21,9 @@ struct shop_count {
 };
 
 struct demo_db {
-    const char *folder;    /* below the data directory, for server and weir: demos do not meet */
-    const char *rows;      /* what the shop is made of: "rows" */
-    const char *log_level; /* unless --log-level says another */
-    const char *router;    /* transform of the outbox */
+    const char *folder; /* below the data directory, for server and weir: demos do not meet */
+    const char *rows;   /* what the shop is made of: "rows" */
+    const char *router; /* transform of the outbox */
     const char *router_class;
 
     /* Looks for what it needs and touches nothing. *self is set in any case and freed by `stop`. */

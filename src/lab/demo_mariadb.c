@@ -92,7 +92,6 @@ static void stop(void *self)
 const struct demo_db demo_mariadb = {
     .folder = "demo",
     .rows = "rows",
-    .log_level = "warn",
     .router = "EventRouter",
     .router_class = "io.debezium.transforms.outbox.EventRouter",
     .find = find,

@@ -87,8 +87,6 @@ static void stop(void *self)
 const struct demo_db demo_mongodb = {
     .folder = "demo-mongodb",
     .rows = "documents",
-    /* not that products and customers keep no pre-images: so that both kinds of events are to be seen */
-    .log_level = "warn,cdc.mongo=error",
     .router = "MongoEventRouter",
     .router_class = "io.debezium.connector.mongodb.transforms.outbox.MongoEventRouter",
     .find = find,

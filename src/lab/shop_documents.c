@@ -9,13 +9,13 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cdc/mongo_shell.h"
+#include "lab/shop_acts.h"
 
 #define TRIES 20 /* of a transaction that another one of somebody else was in the way of */
 
 struct shop_documents {
     struct mongo_shell *shell;
-    unsigned seed;
-    unsigned acts; /* so far: the first ones show each kind */
+    struct shop_acts acts;
 };
 
 static const char *const shown[] = {"customers", "products", "orders"};
@@ -131,22 +131,34 @@ static json_t *order(json_int_t id, int customer, json_t *only, const char *stat
                      "created_at", "$date", "$numberLong", now);
 }
 
-static enum err create(struct shop_documents *s, json_t *command, struct error *e)
+/* Creates it unless it is there. */
+static enum err create(struct shop_documents *s, const char *collection, struct error *e)
 {
-    enum err err = run(s, command, NULL, e);
+    enum err err = run(s, json_pack("{s:s}", "create", collection), NULL, e);
     return err == E_REMOTE && e->sys == MONGO_NAMESPACE_EXISTS ? E_OK : err;
+}
+
+/* Its changes tell what was, also where an earlier demo made it. */
+static enum err keep_pre_images(struct shop_documents *s, const char *collection, struct error *e)
+{
+    return run(s,
+               json_pack("{s:s, s:{s:b}}", "collMod", collection, "changeStreamPreAndPostImages",
+                         "enabled", 1),
+               NULL, e);
 }
 
 /* Collections first: a transaction makes none on its way. */
 static enum err create_all(struct shop_documents *s, struct error *e)
 {
-    static const char *const plain[] = {"customers", "products", "outboxevent", "counters"};
-    enum err err = create(s,
-                          json_pack("{s:s, s:{s:b}}", "create", "orders",
-                                    "changeStreamPreAndPostImages", "enabled", 1),
-                          e);
-    for (size_t i = 0; !err && i < ARRAY_LEN(plain); i++)
-        err = create(s, json_pack("{s:s}", "create", plain[i]), e);
+    static const char *const more[] = {"outboxevent", "counters"};
+    enum err err = E_OK;
+    for (size_t i = 0; !err && i < ARRAY_LEN(shown); i++) {
+        err = create(s, shown[i], e);
+        if (!err)
+            err = keep_pre_images(s, shown[i], e);
+    }
+    for (size_t i = 0; !err && i < ARRAY_LEN(more); i++)
+        err = create(s, more[i], e);
     return err;
 }
 
@@ -209,7 +221,7 @@ enum err shop_documents_open(struct shop_documents **out, const char *uri, const
     struct shop_documents *s = xcalloc(1, sizeof *s);
     json_t *anybody = NULL;
     char *patient = xasprintf("%s&socketTimeoutMS=30000", uri);
-    s->seed = 20260101;
+    s->acts = (struct shop_acts){.extends = true, .seed = 20260101};
     enum err err = mongo_shell_open(&s->shell, patient, e);
     mem_free(patient);
     if (!err)
@@ -258,11 +270,6 @@ enum err shop_documents_count(struct shop_documents *s, int64_t *out, struct err
 
 /* --- what happens in it ------------------------------------------------------------------------- */
 
-static unsigned dice(struct shop_documents *s, unsigned sides)
-{
-    return (unsigned)rand_r(&s->seed) % sides;
-}
-
 /* Says in the outbox what happened to an order as it is now; what was said before leaves. */
 static enum err say(struct shop_documents *s, json_int_t id, const char *event,
                     struct shop_count *count, struct error *e)
@@ -302,7 +309,7 @@ static enum err take_item(struct shop_documents *s, int quantity, json_t **out,
                           struct shop_count *count, struct error *e)
 {
     json_t *product = NULL;
-    json_int_t id = FIRST_PRODUCT + dice(s, ARRAY_LEN(products));
+    json_int_t id = FIRST_PRODUCT + shop_acts_dice(&s->acts, ARRAY_LEN(products));
     *out = NULL;
     enum err err = find(s, "products", json_pack("{s:I}", "_id", id), &product, e);
     const char *name = json_string_value(json_object_get(product, "name"));
@@ -324,8 +331,8 @@ static enum err new_order(struct shop_documents *s, struct shop_count *count, st
 {
     json_int_t id = 0;
     json_t *only = NULL;
-    int customer = FIRST_CUSTOMER + (int)dice(s, ARRAY_LEN(customers)),
-        quantity = 1 + (int)dice(s, 3);
+    int customer = FIRST_CUSTOMER + (int)shop_acts_dice(&s->acts, ARRAY_LEN(customers)),
+        quantity = 1 + (int)shop_acts_dice(&s->acts, 3);
     enum err err = next_order(s, &id, e);
     if (!err)
         err = take_item(s, quantity, &only, count, e);
@@ -388,7 +395,6 @@ static enum err raise_price(struct shop_documents *s, struct shop_count *count, 
     return err;
 }
 
-/* Orders that are done leave: the collection stays small however long the demo runs. */
 static enum err drop_order(struct shop_documents *s, struct shop_count *count, struct error *e)
 {
     json_t *found = NULL;
@@ -401,25 +407,21 @@ static enum err drop_order(struct shop_documents *s, struct shop_count *count, s
     return err;
 }
 
-static enum err act(struct shop_documents *s, unsigned what, struct shop_count *count,
+static enum err act(struct shop_documents *s, enum shop_act what, struct shop_count *count,
                     struct error *e)
 {
     switch (what) {
-    case 0:
-    case 7:
+    case SHOP_ORDER:
         return new_order(s, count, e);
-    case 1:
+    case SHOP_EXTEND:
         return extend_order(s, count, e);
-    case 2:
-    case 8:
+    case SHOP_PAY:
         return move_on(s, "NEW", "PAID", "OrderPaid", count, e);
-    case 3:
-    case 9:
+    case SHOP_SHIP:
         return move_on(s, "PAID", "SHIPPED", "OrderShipped", count, e);
-    case 4:
-    case 10:
+    case SHOP_DELIVER:
         return move_on(s, "SHIPPED", "DELIVERED", "OrderDelivered", count, e);
-    case 5:
+    case SHOP_PRICE:
         return raise_price(s, count, e);
     default:
         return drop_order(s, count, e);
@@ -428,9 +430,8 @@ static enum err act(struct shop_documents *s, unsigned what, struct shop_count *
 
 enum err shop_documents_act(struct shop_documents *s, struct shop_count *count, struct error *e)
 {
-    unsigned what = s->acts < 7 ? s->acts : dice(s, 12);
+    enum shop_act what = shop_acts_next(&s->acts);
     enum err err = E_AGAIN;
-    s->acts++;
     for (int i = 0; err == E_AGAIN && i < TRIES; i++) {
         struct shop_count own = {0};
         err = mongo_shell_begin(s->shell, e);

@@ -7,8 +7,8 @@
 #include "lab/demo_db.h"
 
 struct shop_documents;
-/* uri: of a replica set. Creates collections and documents unless they are there; orders keep pre-images,
- * so that events of this collection tell what was. Puts the mark into the outbox. */
+/* uri: of a replica set. Creates collections and documents unless they are there; what is shown keeps
+ * pre-images, so that its events tell what was. Puts the mark into the outbox. */
 enum err shop_documents_open(struct shop_documents **out, const char *uri, const char *mark,
                              struct error *e) MUST_CHECK;
 void shop_documents_close(struct shop_documents *s); /* NULL allowed */

@@ -1,5 +1,4 @@
-/* lab/shop_sql.c - see shop_sql.h. Statuses go NEW -> PAID -> SHIPPED -> DELIVERED; some orders are
- * cancelled and removed, so that updates, deletes and inserts are all to be seen. */
+/* lab/shop_sql.c - see shop_sql.h. Statuses go NEW -> PAID -> SHIPPED -> DELIVERED; delivered orders leave. */
 #include "lab/shop_sql.h"
 
 #include <stdlib.h>
@@ -7,13 +6,13 @@
 #include "base/base.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "lab/shop_acts.h"
 
 #include <mysql.h>
 
 struct shop_sql {
     MYSQL *db;
-    unsigned seed;
-    unsigned count; /* acts so far: the first ones show each kind */
+    struct shop_acts acts;
 };
 
 static const char *const schema[] = {
@@ -40,7 +39,9 @@ static const char *const schema[] = {
     "GRANT SELECT, RELOAD, SHOW DATABASES, LOCK TABLES, REPLICATION SLAVE, REPLICATION CLIENT, "
     "BINLOG MONITOR ON *.* TO '" SHOP_USER "'@'127.0.0.1'",
 };
+/* All or nothing: an empty table of customers says that they are to come. */
 static const char *const rows[] = {
+    "START TRANSACTION",
     "INSERT INTO customers (first_name, last_name, email) VALUES "
     "('Ada','North','ada@shop.example'),"
     "('Bela','Stone','bela@shop.example'),('민준','김','minjun@shop.example'),('Chen','Rivers','"
@@ -52,6 +53,7 @@ static const char *const rows[] = {
     "INSERT INTO orders (customer_id, product_id, quantity, status, total) VALUES "
     "(101,1,2,'DELIVERED',7.00),"
     "(102,3,1,'SHIPPED',24.90),(103,2,10,'PAID',8.00),(104,4,1,'NEW',39.00),(105,7,1,'NEW',59.99)",
+    "COMMIT",
 };
 
 static enum err run(struct shop_sql *s, const char *sql, int64_t *changed, struct error *e)
@@ -81,7 +83,7 @@ static enum err ask(struct shop_sql *s, const char *sql, int64_t *out, struct er
 enum err shop_sql_open(struct shop_sql **out, const char *socket, const char *mark, struct error *e)
 {
     struct shop_sql *s = xcalloc(1, sizeof *s);
-    s->seed = 20260101;
+    s->acts.seed = 20260101;
     s->db = mysql_init(NULL);
     enum err err = E_OK;
     if (!s->db)
@@ -93,7 +95,7 @@ enum err shop_sql_open(struct shop_sql **out, const char *socket, const char *ma
         err = run(s, schema[i], NULL, e);
     int64_t there = 0;
     if (!err)
-        err = ask(s, "SELECT COUNT(*) FROM orders", &there, e);
+        err = ask(s, "SELECT COUNT(*) FROM customers", &there, e);
     for (size_t i = 0; !err && there == 0 && i < ARRAY_LEN(rows); i++)
         err = run(s, rows[i], NULL, e);
     char sql[300];
@@ -124,11 +126,6 @@ enum err shop_sql_count(struct shop_sql *s, int64_t *out, struct error *e)
                "SELECT (SELECT COUNT(*) FROM customers) + (SELECT COUNT(*) FROM products) + "
                "(SELECT COUNT(*) FROM orders)",
                out, e);
-}
-
-static unsigned dice(struct shop_sql *s, unsigned sides)
-{
-    return (unsigned)rand_r(&s->seed) % sides;
 }
 
 /* One transaction: the statements, and for `event` a message about order @id. The message's row is
@@ -164,13 +161,13 @@ static enum err transact(struct shop_sql *s, const char *const *statements, cons
 /* An order of a random customer; its stock goes down in the same transaction: two events. */
 static enum err new_order(struct shop_sql *s, struct shop_count *count, struct error *e)
 {
-    unsigned product = 1 + dice(s, 8), quantity = 1 + dice(s, 3);
+    unsigned product = 1 + shop_acts_dice(&s->acts, 8), quantity = 1 + shop_acts_dice(&s->acts, 3);
     char insert[400], stock[200];
     snprintf(insert, sizeof insert,
              "INSERT INTO orders (customer_id, product_id, quantity, total) SELECT %u, id, %u, "
              "price * %u "
              "FROM products WHERE id = %u",
-             101 + dice(s, 6), quantity, quantity, product);
+             101 + shop_acts_dice(&s->acts, 6), quantity, quantity, product);
     snprintf(stock, sizeof stock,
              "UPDATE products SET stock = IF(stock < 20, 500, stock) - %u WHERE id = %u", quantity,
              product);
@@ -190,25 +187,18 @@ static enum err move_on(struct shop_sql *s, const char *from, const char *to, co
 
 enum err shop_sql_act(struct shop_sql *s, struct shop_count *count, struct error *e)
 {
-    unsigned act = s->count < 6 ? s->count : dice(s, 12);
-    s->count++;
-    switch (act) {
-    case 0:
-    case 6:
-    case 7:
+    switch (shop_acts_next(&s->acts)) {
+    case SHOP_ORDER:
         return new_order(s, count, e);
-    case 1:
-    case 8:
+    case SHOP_PAY:
         return move_on(s, "NEW", "PAID", "OrderPaid", count, e);
-    case 2:
-    case 9:
+    case SHOP_SHIP:
         return move_on(s, "PAID", "SHIPPED", "OrderShipped", count, e);
-    case 3:
-    case 10:
+    case SHOP_DELIVER:
         return move_on(s, "SHIPPED", "DELIVERED", "OrderDelivered", count, e);
-    case 4:
+    case SHOP_PRICE:
         return run(s, "UPDATE products SET price = price + 0.10 WHERE id = 6", &count->changes, e);
-    default: /* orders that are done leave the table: it stays small however long the demo runs */
+    default:
         return run(s, "DELETE FROM orders WHERE status = 'DELIVERED' ORDER BY id LIMIT 1",
                    &count->changes, e);
     }

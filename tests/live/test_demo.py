@@ -1,11 +1,13 @@
-"""`weir demo --mongodb`: what it says when there is no server, and that nothing of it stays behind. That all changes come back
-is tools/demo-check.sh's."""
+"""`weir demo`, mostly with --mongodb: what it says when there is no server, and that nothing of it stays behind. That all
+changes come back is tools/demo-check.sh's."""
 import os
 import shutil
 import signal
 import socket
 import subprocess
 
+import pymongo
+import pymysql
 import pytest
 
 from mongo import mongo
@@ -28,24 +30,30 @@ def demo(directory, *options, **how):
     return subprocess.run([BINARY, "demo", "--data-dir", str(directory), *ANY_PORTS, *options], capture_output=True, text=True, timeout=120, **how)
 
 
+def with_server(mongod):
+    return ["--mongodb", "--mongod", mongod] if mongod else []
+
+
 def headless(directory, mongod):
-    result = demo(directory, "--mongodb", "--mongod", mongod, "--headless", "--duration", "1")
+    result = demo(directory, *with_server(mongod), "--headless", "--duration", "1")
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 
 
 class Running:
-    """A demo that shows changes, and its mongod."""
+    """A demo that shows changes, and its server: this mongod, or MariaDB."""
 
     def __init__(self, directory, mongod):
         self.out = open(os.path.join(directory, "out"), "w+")
-        self.process = subprocess.Popen([BINARY, "demo", "--mongodb", "--mongod", mongod, "--data-dir", str(directory), *ANY_PORTS],
+        self.process = subprocess.Popen([BINARY, "demo", *with_server(mongod), "--data-dir", str(directory), *ANY_PORTS],
                                         stdout=self.out, stderr=subprocess.STDOUT)
         try:
             wait_until(lambda: "orders: UPDATE" in self.text() and "  -> outbox.event.order key=" in self.text(), 90)
             children = open(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read().split()
-            assert len(children) == 1 and os.readlink(f"/proc/{children[0]}/exe") == os.path.realpath(mongod)
+            assert len(children) == 1
             self.server = int(children[0])
+            program = os.readlink(f"/proc/{self.server}/exe")
+            assert program == os.path.realpath(mongod) if mongod else os.path.basename(program) == "mariadbd"
         except BaseException:
             self.process.kill()
             raise
@@ -112,5 +120,29 @@ def test_a_killed_demo_leaves_no_mongod_and_the_next_goes_on(tmp_path, mongod):
 
 def test_ctrl_c_stops_all(tmp_path, mongod):
     running = Running(tmp_path, mongod)
+    wait_until(lambda: "products: UPDATE id=6 price 7.25 → 7.35" in running.text(), 60)  # pre-images of these, too
     assert running.end(signal.SIGINT) == 0 and running.server_is_gone()
     assert running.text().endswith("stopped\n")
+    assert " WARN " not in running.text(), running.text()
+
+
+def test_collections_of_an_earlier_demo_keep_pre_images_now(tmp_path, mongod):
+    first = Running(tmp_path, mongod)
+    port = (tmp_path / "demo-mongodb/mongodb/port").read_text()
+    with pymongo.MongoClient("127.0.0.1", int(port), directConnection=True) as client:
+        client.shop.command("collMod", "products", changeStreamPreAndPostImages={"enabled": False})
+        assert first.end(signal.SIGINT) == 0
+    again = Running(tmp_path, mongod)
+    wait_until(lambda: "products: UPDATE id=6 price " in again.text() and " WARN " not in again.text(), 60)
+    assert again.end(signal.SIGINT) == 0
+
+
+def test_a_shop_whose_orders_are_all_gone_goes_on(tmp_path):
+    first = Running(tmp_path, None)
+    os.kill(first.process.pid, signal.SIGSTOP)  # no more orders from there
+    with pymysql.connect(unix_socket=str(tmp_path / "demo/mariadb/sock"), user="root", autocommit=True) as db:
+        with db.cursor() as cursor:
+            cursor.execute("DELETE FROM shop.orders")
+    first.end(signal.SIGKILL)
+    wait_until(first.server_is_gone, 30)
+    assert "going on where the last demo stopped, with 14 rows" in headless(tmp_path, None)  # 6 customers, 8 products

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cdc/bson/bson_parse.h"
+#include "cdc/config_log.h"
 #include "cdc/failure.h"
 #include "cdc/mongodb/metrics.h"
 #include "cdc/mongodb/newcomers.h"
@@ -283,7 +284,7 @@ static enum err task_start(void **task, struct task_ctx *ctx, struct error *e)
     struct error own = {0};
     if (!e)
         e = &own;
-    LOG_INFO(LOG_CDC_MONGO, "Starting MongoDbConnectorTask with configuration:");
+    config_log(LOG_CDC_MONGO, "MongoDbConnectorTask", ctx->raw ? ctx->raw : ctx->config);
     enum err rc = task_init(t, ctx, e);
     if (rc == E_OK) {
         *task = t;

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "cdc/config_log.h"
 #include "cdc/failure.h"
 #include "cdc/mysql/checks.h"
 #include "cdc/mysql/metrics.h"
@@ -196,8 +197,8 @@ static enum err task_start(void **task, struct task_ctx *ctx, enum mysql_flavour
     struct error own = {0};
     if (!e)
         e = &own;
-    LOG_INFO(LOG_CDC_MYSQL, "Starting %s with configuration:",
-             f == FLAVOUR_MARIADB ? "MariaDbConnectorTask" : "MySqlConnectorTask");
+    config_log(LOG_CDC_MYSQL, f == FLAVOUR_MARIADB ? "MariaDbConnectorTask" : "MySqlConnectorTask",
+               ctx->raw ? ctx->raw : ctx->config);
     enum err rc = task_init(t, ctx, f, e);
     if (rc == E_OK) {
         *task = t;

@@ -56,6 +56,12 @@ static enum err poll_snapshot(void *db, struct record_batch *b, bool *done, stru
     return rc;
 }
 
+static void snapshot_failed(void *db)
+{
+    struct mysql_task *t = db;
+    snapshot_aborted(t->snapshot);
+}
+
 static void snapshot_done(void *db)
 {
     struct mysql_task *t = db;
@@ -104,6 +110,7 @@ static const struct task_life_ops life_ops = {
     .passes = passes,
     .disconnect = disconnect,
     .poll_snapshot = poll_snapshot,
+    .snapshot_failed = snapshot_failed,
     .snapshot_done = snapshot_done,
     .poll_stream = poll_stream,
     .beat = beat,

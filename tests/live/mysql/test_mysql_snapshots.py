@@ -1,5 +1,6 @@
 """Snapshots: each mode, each way of locking, what is read, in which order and with which markers."""
 import json
+import re
 import threading
 import time
 
@@ -344,6 +345,19 @@ def test_notes_of_modes(mariadb, weir):
     kinds = lambda: [json.loads(m.value())["type"] for m in read_all(weir.bootstrap, "sm_notes_n")]
     wait_until(lambda: len(kinds()) > 8)
     assert kinds() == ["STARTED"] + ["IN_PROGRESS", "TABLE_SCAN_COMPLETED"] * 3 + ["COMPLETED", "SKIPPED"]
+
+
+def test_a_snapshot_that_fails_says_so(server, weir):
+    """For good: the statement is wrong. What it was started with stands above that, without secrets."""
+    make(server, "smfails")
+    start(server, weir, "smfails", notification_enabled_channels="log", snapshot_select_statement_overrides="smfails.a",
+          snapshot_select_statement_overrides_smfails_a="SELECT nothing FROM smfails.a")
+    assert "nothing" in failed_trace(weir, "smfails")
+    log = weir.log()
+    kinds = re.findall(r"aggregateType='Initial Snapshot', type='([A-Z_]+)'", log)
+    assert kinds[0] == "STARTED" and kinds[-1] == "ABORTED" and kinds.count("ABORTED") == 1, kinds
+    shown = re.findall(r"cdc.mysql    ([a-z.]+) = (.*?) connector=smfails", log)
+    assert shown == sorted(shown) and {("database.user", "debezium"), ("database.password", "********"), ("topic.prefix", "smfails")} <= set(shown), shown
 
 
 def deleted_in(weir, name):

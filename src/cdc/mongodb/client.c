@@ -201,8 +201,9 @@ static void release_tls(struct mongo_client_pool *p)
         mem_free(texts[i]);
 }
 
-static void pool_free(struct mongo_client_pool *p)
+static void pool_free(void *pool)
 {
+    struct mongo_client_pool *p = pool;
     if (p->pool)
         libmongoc.client_pool_destroy(p->pool);
     release_tls(p);
@@ -212,27 +213,16 @@ static void pool_free(struct mongo_client_pool *p)
     mem_free(p);
 }
 
-static void *reaper(void *pool)
-{
-    pool_free(pool);
-    return NULL;
-}
-
 /* The driver waits for its monitors, and those for a server that may be silent: not on this thread. */
 void mongo_client_pool_close(struct mongo_client_pool *p)
 {
     static const atomic_bool closed = true;
-    pthread_attr_t detached;
-    pthread_t thread;
     if (!p)
         return;
     atomic_store_explicit(&p->closing, true, memory_order_relaxed);
     p->socket.stop = &closed; /* the one that was given may go away now */
-    pthread_attr_init(&detached);
-    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-    if (!p->pool || pthread_create(&thread, &detached, reaper, p))
+    if (!p->pool || !mongo_driver_background(pool_free, p))
         pool_free(p);
-    pthread_attr_destroy(&detached);
 }
 
 const struct mongo_server *mongo_client_pool_server(const struct mongo_client_pool *p)

@@ -3,16 +3,25 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 
 #define LIBRARY "libmongoc-1.0.so.0"
 
 struct libmongoc_functions libmongoc;
 struct libbson_functions libbson;
 
+enum { EXIT_WAIT_S = 1 };
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of the fields below */
-static bool loaded;
+static pthread_cond_t ended = PTHREAD_COND_INITIALIZER;
+static bool loaded, waits_at_exit;
+static unsigned background; /* threads at work */
 
 /* The driver's own lines; it writes no credentials. */
 static void on_log(mongoc_log_level_t level, const char *domain, const char *text, void *ctx)
@@ -78,4 +87,63 @@ enum err mongo_driver_load(struct error *e)
     enum err rc = loaded ? E_OK : load(e);
     pthread_mutex_unlock(&lock);
     return rc;
+}
+
+/* --- threads that nobody waits for ------------------------------------------------------------ */
+
+struct work {
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+static void *work_thread(void *arg)
+{
+    struct work w = *(struct work *)arg;
+    mem_free(arg);
+    w.fn(w.arg);
+    pthread_mutex_lock(&lock);
+    background--;
+    pthread_cond_signal(&ended);
+    pthread_mutex_unlock(&lock);
+    return NULL;
+}
+
+/* What the driver holds is torn down behind this. A thread that waits for a silent server would still
+ * use it: then the process ends without that. */
+static void at_exit(int status, void *arg)
+{
+    struct timespec until;
+    (void)arg;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += EXIT_WAIT_S;
+    pthread_mutex_lock(&lock);
+    while (background && pthread_cond_timedwait(&ended, &lock, &until) == 0)
+        ;
+    bool busy = background > 0;
+    pthread_mutex_unlock(&lock);
+    if (busy) {
+        fflush(NULL);
+        _exit(status);
+    }
+}
+
+bool mongo_driver_background(void (*fn)(void *arg), void *arg)
+{
+    pthread_attr_t detached;
+    pthread_t thread;
+    struct work *w = xcalloc(1, sizeof *w);
+    *w = (struct work){fn, arg};
+    pthread_mutex_lock(&lock);
+    if (!waits_at_exit)
+        waits_at_exit = on_exit(at_exit, NULL) == 0;
+    pthread_attr_init(&detached);
+    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+    bool ok = pthread_create(&thread, &detached, work_thread, w) == 0;
+    pthread_attr_destroy(&detached);
+    if (ok)
+        background++;
+    else
+        mem_free(w);
+    pthread_mutex_unlock(&lock);
+    return ok;
 }

@@ -159,5 +159,8 @@ extern struct libbson_functions libbson;
 /* Opens the library and initialises it, once in the life of the process; again: at once. E_NOT_FOUND:
  * it is not installed; the message says what to install. */
 enum err mongo_driver_load(struct error *e) MUST_CHECK;
+/* Runs fn on a thread that nobody waits for, but the end of the process: a second, before the driver is
+ * torn down. False: no thread is to be had; fn was not called. */
+bool mongo_driver_background(void (*fn)(void *arg), void *arg) MUST_CHECK;
 
 #endif

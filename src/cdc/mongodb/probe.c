@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cdc/bson/bson_view.h"
+#include "cdc/mongodb/driver.h"
 
 /* --- a connection ------------------------------------------------------------------------------- */
 
@@ -384,7 +385,7 @@ static void run_leave(struct run *r)
     mem_free(r);
 }
 
-static void *probe_thread(void *arg)
+static void probe_thread(void *arg)
 {
     struct job job = *(struct job *)arg;
     struct run *r = job.run;
@@ -397,7 +398,6 @@ static void *probe_thread(void *arg)
     pthread_cond_signal(&r->done);
     pthread_mutex_unlock(&r->lock);
     run_leave(r);
-    return NULL;
 }
 
 static char *dup_text(const char *s)
@@ -433,24 +433,19 @@ static struct run *run_new(const struct mongo_probe *probes, size_t count,
 
 static void run_start(struct run *r, size_t at)
 {
-    pthread_attr_t detached;
-    pthread_t thread;
     struct job *job = xcalloc(1, sizeof *job);
     *job = (struct job){r, at};
-    pthread_attr_init(&detached);
-    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
     pthread_mutex_lock(&r->lock);
     r->holders++;
     r->running++;
     pthread_mutex_unlock(&r->lock);
-    if (pthread_create(&thread, &detached, probe_thread, job)) {
+    if (!mongo_driver_background(probe_thread, job)) {
         mem_free(job);
         pthread_mutex_lock(&r->lock);
         r->holders--;
         r->running--;
         pthread_mutex_unlock(&r->lock);
     }
-    pthread_attr_destroy(&detached);
 }
 
 void mongo_probe(struct mongo_probe *probes, size_t count, const struct mongo_probe_tls *tls,

@@ -447,8 +447,9 @@ def test_a_task_says_the_same(weir):
 def test_a_silent_server_does_not_hold_a_stop_up():
     with mongo() as db, Weir() as w, db.client() as client:
         client.shop.t.insert_one({"_id": 1})
-        w.create_connector("silent", db.connector("silent"))
-        wait_until(lambda: "Reading change stream" in w.log(), 30)
+        for name in ("silent", "stays"):
+            w.create_connector(name, db.connector(name))
+        wait_until(lambda: w.log().count("Reading change stream") == 2, 30)
         os.kill(db.pid(), 19)  # SIGSTOP
         try:
             time.sleep(2)
@@ -456,5 +457,6 @@ def test_a_silent_server_does_not_hold_a_stop_up():
             assert w.rest("DELETE", "/connectors/silent")[0] == 204
             took = time.monotonic() - began
             assert took < 3, took
+            assert w.stop(15) == 0  # its driver's threads still wait for an answer
         finally:
             os.kill(db.pid(), 18)

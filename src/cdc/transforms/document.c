@@ -411,11 +411,6 @@ void documents_free(struct documents *d)
     mem_free(d);
 }
 
-struct document_fault documents_fault(const struct documents *d)
-{
-    return (struct document_fault){.path = strbuf_slice(&d->path), .numbers = d->numbers};
-}
-
 void document_shape_put(struct document_shape *s, struct record_batch *b,
                         const struct schema *made_for, const struct schema *made)
 {

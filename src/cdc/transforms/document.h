@@ -37,6 +37,15 @@ struct document_fault {
     bool numbers;      /* types of numbers differ, nothing else: DOCUMENTS_WIDEN takes it */
 };
 struct document_fault documents_fault(const struct documents *d);
+/* What document_convert answered with: adds where it was and what helps, below the original's words, which
+ * are cut where there would be no room for it; indented like a frame of Java's trace. r: its topic is told.
+ * key: as text. Returns err. */
+enum err documents_refused(const struct documents *d, const struct record *r, struct slice key,
+                           const char *cure, enum err err, struct error *e);
+/* e says what is wrong with the text of a document, or of its key: also which document's, and what can be
+ * done. Returns err. */
+enum err document_unreadable(const struct record *r, struct slice key, enum err err,
+                             struct error *e);
 /* Sets shape->made; takes over the reference. */
 void document_shape_put(struct document_shape *s, struct record_batch *b,
                         const struct schema *made_for, const struct schema *made);

@@ -228,50 +228,15 @@ static void flat_values(const struct schema *schema, struct value v, struct valu
 
 /* --- refusals --------------------------------------------------------------------------------- */
 
-#define SHOWN_MAX 200 /* bytes of a key and of a path that an error tells */
+#define CURE "array.encoding=document takes arrays of any elements, as fields _0, _1 ..."
 
-static const char *cut_mark(struct slice text)
-{
-    return text.n > SHOWN_MAX ? "..." : "";
-}
-
-/* Adds where it was and what helps, below the original's words: indented like a frame of Java's trace. Those
- * words are cut where there would be no room for it. */
 static enum err refused(const struct documents *d, const struct record *r, struct slice key,
                         enum err err, struct error *e)
 {
-    struct document_fault at = documents_fault(d);
-    struct slice k = slice_sub(key, 0, SHOWN_MAX), path = slice_sub(at.path, 0, SHOWN_MAX);
-    struct strbuf more = STRBUF_INIT;
-    if (!e || err != E_INVALID)
-        return err;
-    strbuf_addf(&more,
-                "\n\tin the field " PRI_SL "%s of the record with the key " PRI_SL
-                "%s for the topic " PRI_SL "\n\t",
-                ARG_SL(path), cut_mark(at.path), ARG_SL(k), cut_mark(key), ARG_SL(r->topic));
-    if (at.numbers)
-        strbuf_adds(&more, "weir.array.widen=true gives all numbers of an array one type; ");
-    strbuf_adds(&more,
-                "array.encoding=document takes arrays of any elements, as fields _0, _1 ...");
-    int room = (int)(sizeof e->msg - 128 - more.n); /* 128: what is put before it on its way */
-    if (!strbuf_err(&more))
-        error_set(e, E_INVALID, "%.*s%s", room, e->msg, more.p);
-    strbuf_release(&more);
-    return E_INVALID;
-}
-
-/* e says what is wrong with the text of a document, or of its key: also which document's, and what can be
- * done. */
-static enum err unreadable(const struct record *r, struct slice key, enum err err, struct error *e)
-{
-    struct slice k = slice_sub(key, 0, SHOWN_MAX);
-    if (e && err == E_INVALID)
-        error_set(e, E_INVALID,
-                  "%.200s\n\tin the record with the key " PRI_SL "%s for the topic " PRI_SL
-                  "\n\tfields with names as $oid, $date or $numberLong are read as such values; "
-                  "errors.tolerance=all leaves out the records in which they are none",
-                  e->msg, ARG_SL(k), cut_mark(key), ARG_SL(r->topic));
-    return err;
+    const char *cure = documents_fault(d).numbers
+                           ? "weir.array.widen=true gives all numbers of an array one type; " CURE
+                           : CURE;
+    return documents_refused(d, r, key, cure, err, e);
 }
 
 /* --- the value -------------------------------------------------------------------------------- */
@@ -369,7 +334,7 @@ static enum err set_value(struct unwrap *s, struct record_batch *b, struct recor
     else if (ev->before.value.kind == VALUE_STRING)
         err = parse(b, value_slice(ev->before.value), &doc, e);
     if (err)
-        return unreadable(r, ev->key, err, e);
+        return document_unreadable(r, ev->key, err, e);
     if (s->deletes.mode == UNWRAP_REWRITE) {
         extra[extras++] = (struct bson_item){BSON_BOOLEAN, SL("__deleted"),
                                              slice_of(ev->deleted ? "\1" : "\0", 1)};
@@ -438,7 +403,7 @@ static enum err apply(void *smt, struct record_batch *b, struct record *r, struc
         return E_OK;
     enum err err = parse_key(s, b, text, &doc, e);
     if (err)
-        return unreadable(r, text, err, e);
+        return document_unreadable(r, text, err, e);
     struct document_shape *shape;
     struct bson_item id;
     struct value key;

@@ -96,6 +96,29 @@ static enum err payload_as_text(struct router *s, struct record_batch *b, struct
     return doc->p ? E_OK : smt_no_memory(e);
 }
 
+/* The key's text; null: it is none of a collection's. */
+static struct slice key_text(const struct record *r)
+{
+    struct dbz_field id;
+    bool found = dbz_field(r->key_schema, r->key, SL("id"), &id) && id.value.kind == VALUE_STRING;
+    return found ? value_slice(id.value) : SLICE_NULL;
+}
+
+static enum err refused(struct router *s, const struct record *r, struct slice doc, enum err err,
+                        struct error *e)
+{
+    struct slice path = documents_fault(s->documents).path, payload = s->outbox.payload;
+    struct bson_item i;
+    bool inside = slice_starts(path, payload) && path.n > payload.n && path.p[payload.n] == '.' &&
+                  bson_find(doc, payload, &i) && i.kind == BSON_DOCUMENT;
+    const char *cure =
+        inside ? "collection.expand.json.payload=false sends the payload as JSON text, whatever is "
+                 "in it"
+               : "give its elements one type, or put it into a payload that is a document, which "
+                 "goes out as JSON text";
+    return documents_refused(s->documents, r, key_text(r), cure, err, e);
+}
+
 static enum err route(struct router *s, struct record_batch *b, struct dbz_field after,
                       struct dbz_field ts_ms, struct record *r, struct error *e)
 {
@@ -104,26 +127,28 @@ static enum err route(struct router *s, struct record_batch *b, struct dbz_field
     struct slice doc;
     struct error why = {0};
     enum err err = bson_parse(value_slice(after.value), BSON_DOCUMENT, &b->arena, &doc, &why);
-    if (err)
-        return error_set(e, err, err == E_INVALID ? DATA_EXCEPTION "the document: %s" : "%s",
-                         why.msg);
+    if (err) {
+        error_set(e, err, err == E_INVALID ? DATA_EXCEPTION "the document: %s" : "%s", why.msg);
+        return document_unreadable(r, key_text(r), err, e);
+    }
     if (!s->expand)
         err = payload_as_text(s, b, &doc, e);
-    if (!err)
-        err = document_convert(s->documents, b, after.schema->name, doc, NULL, 0, &shape,
-                               &row.value, e);
     if (err)
         return err;
+    err =
+        document_convert(s->documents, b, after.schema->name, doc, NULL, 0, &shape, &row.value, e);
+    if (err)
+        return refused(s, r, doc, err, e);
     row.value_schema = shape->schema;
     return outbox_route(&s->outbox, b, &row, ts_ms, NULL, r, e);
 }
 
 static enum err updated(struct router *s, struct record *r, struct error *e)
 {
-    struct dbz_field id;
+    struct slice id = key_text(r);
     strbuf_reset(&s->text);
-    if (dbz_field(r->key_schema, r->key, SL("id"), &id) && id.value.kind == VALUE_STRING)
-        strbuf_addf(&s->text, "Struct{id=" PRI_SL "}", ARG_SL(value_slice(id.value)));
+    if (id.p)
+        strbuf_addf(&s->text, "Struct{id=" PRI_SL "}", ARG_SL(id));
     else
         strbuf_add_slice(&s->text, r->topic);
     return outbox_updated(&s->outbox, r, strbuf_slice(&s->text), e);

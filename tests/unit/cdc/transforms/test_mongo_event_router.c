@@ -100,6 +100,49 @@ static void test_updates(void)
          "expected");
 }
 
+#define MIXED                                                                                      \
+    "io.debezium.DebeziumException: Array elements with different Bson types are not supported: "  \
+    "[BsonInt32{value=1}, BsonString{value='x'}]\n\tin the field "
+#define OF_RECORD " of the record with the key 1 for the topic t\n\t"
+#define CURE                                                                                       \
+    "give its elements one type, or put it into a payload that is a document, which goes out as "  \
+    "JSON text"
+
+/* The message has all of it: mongo_apply would be content with its first line. */
+static void refused(const char *config, const char *value, const char *want)
+{
+    struct mongo_world w;
+    struct error e = {0};
+    mongo_start(&w, &smt_mongo_event_router, config, "t");
+    struct record *r = mongo_add(&w, "1", value);
+    CHECK_ERR(smt_mongo_event_router.apply(w.state, &w.batch, r, &e), E_INVALID);
+    CHECK_STR(e.msg, want);
+    mongo_stop(&w);
+}
+
+static void test_arrays(void)
+{
+    static const char expand[] = "collection.expand.json.payload=true";
+    refused(expand, EVENT(",\\\"payload\\\": {\\\"a\\\": [{\\\"b\\\": [1, \\\"x\\\"]}]}"),
+            MIXED
+            "payload.a.0.b.1" OF_RECORD
+            "collection.expand.json.payload=false sends the payload as JSON text, whatever is "
+            "in it");
+    refused(expand, EVENT(",\\\"payload\\\": [1, \\\"x\\\"]"), MIXED "payload.1" OF_RECORD CURE);
+    refused("", EVENT(",\\\"payload\\\": {},\\\"more\\\": [1, \\\"x\\\"]"),
+            MIXED "more.1" OF_RECORD CURE);
+    refused(expand, EVENT(",\\\"payload\\\": {},\\\"payloads\\\": [1, \\\"x\\\"]"),
+            MIXED "payloads.1" OF_RECORD CURE);
+    refused(
+        "", VALUE("\"{\"", "null", "c"),
+        "org.apache.kafka.connect.errors.DataException: the document: line 1 column 2: a name is "
+        "expected\n\tin the record with the key 1 for the topic t\n\tfields with names as $oid, "
+        "$date or $numberLong are read as such values; errors.tolerance=all leaves out the "
+        "records in which they are none");
+    once("", EVENT(",\\\"payload\\\": {\\\"a\\\": [true, \\\"x\\\"]}"),
+         "outbox.event.a.b 7 | \"{\\n  \\\"a\\\": [\\n    true,\\n    \\\"x\\\"\\n  ]\\n}\" id=5");
+}
+
 /* Schemas are there; what a record costs besides may fail. */
 static void test_memory(void)
 {
@@ -121,7 +164,12 @@ static void test_memory(void)
 }
 
 static const struct test_case tests[] = {
-    {"recorded", test_recorded}, {"options", test_options}, {"timestamp", test_timestamp},
-    {"updates", test_updates},   {"memory", test_memory},   {NULL, NULL},
+    {"recorded", test_recorded},
+    {"options", test_options},
+    {"timestamp", test_timestamp},
+    {"updates", test_updates},
+    {"memory", test_memory},
+    {"arrays", test_arrays},
+    {NULL, NULL},
 };
 const struct test_suite test_mongo_event_router = {"cdc/transforms/mongo_event_router", tests};

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/base.h"
+#include "base/civil.h"
 
 static _Atomic bool faked;
 static _Atomic int64_t fake_wall_us, fake_mono_us;
@@ -42,6 +43,17 @@ int64_t clock_wall_ms(void)
 int64_t clock_mono_ms(void)
 {
     return clock_mono_us() / 1000;
+}
+
+char *clock_iso(char out[CLOCK_ISO_SIZE], int64_t seconds, int32_t fraction, int digits)
+{
+    int64_t days = seconds / 86400 - (seconds % 86400 < 0);
+    int of_day = (int)(seconds - days * 86400);
+    struct civil_day d = civil_of_days(days);
+    int n = snprintf(out, CLOCK_ISO_SIZE, "%04lld-%02d-%02dT%02d:%02d:%02d", (long long)d.year,
+                     (int)d.month, (int)d.day, of_day / 3600, of_day / 60 % 60, of_day % 60);
+    snprintf(out + n, CLOCK_ISO_SIZE - (size_t)n, digits ? ".%0*dZ" : "Z", digits, (int)fraction);
+    return out;
 }
 
 void clock_boot_id(char out[CLOCK_BOOT_ID_SIZE])

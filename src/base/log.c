@@ -116,13 +116,9 @@ static void put_escaped(struct line *l, const char *text, size_t n)
 static void put_time(struct line *l)
 {
     int64_t ms = clock_wall_ms();
-    time_t seconds = (time_t)(ms / 1000);
-    struct tm tm;
-    char day[32], text[48];
-    gmtime_r(&seconds, &tm);
-    strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(text, sizeof text, "%s.%03dZ ", day, (int)(ms % 1000));
-    puts_to(l, text);
+    char text[CLOCK_ISO_SIZE];
+    puts_to(l, clock_iso(text, ms / 1000, (int32_t)(ms % 1000), 3));
+    puts_to(l, " ");
 }
 
 static void put_context(struct line *l, enum log_level level)

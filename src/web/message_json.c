@@ -2,9 +2,8 @@
  * border; bytes that are no UTF-8 go along as base64. */
 #include "web/message_json.h"
 
-#include <time.h>
-
 #include "base/base.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "web/mask.h"
 
@@ -134,18 +133,16 @@ static void add_shown(struct json_writer *w, struct shown *v, const char *name,
     }
 }
 
+#define LAST_MS INT64_C(253402300799999) /* of the year 9999 */
+
 static void add_time(struct json_writer *w, int64_t ms)
 {
-    struct tm t;
-    time_t seconds = (time_t)(ms / 1000);
-    char text[40];
+    char text[CLOCK_ISO_SIZE];
     jw_key_c(w, "timestamp");
-    if (ms < 0 || !gmtime_r(&seconds, &t) || t.tm_year > 8099) {
+    if (ms < 0 || ms > LAST_MS)
         jw_null(w);
-        return;
-    }
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &t);
-    jw_stringf(w, "%s.%03dZ", text, (int)(ms % 1000));
+    else
+        jw_string(w, slice_cstr(clock_iso(text, ms / 1000, (int32_t)(ms % 1000), 3)));
 }
 
 /* A header's text, valid in any case. */

@@ -1,8 +1,7 @@
 /* cdc/mongodb/listing.c - listDatabases, listCollections, and looks at what they say. */
 #include "cdc/mongodb/listing.h"
 
-#include <time.h>
-
+#include "base/clock.h"
 #include "base/log.h"
 #include "cdc/mongodb/cursor.h"
 #include "cdc/mongodb/newcomers.h"
@@ -240,24 +239,15 @@ static enum err oldest(struct mongo_task *t, uint32_t *seconds)
     return rc;
 }
 
-static const char *shown(uint32_t seconds, char out[32])
-{
-    time_t t = (time_t)seconds;
-    struct tm tm;
-    gmtime_r(&t, &tm);
-    strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    return out;
-}
-
 void mongo_log_history(struct mongo_task *t)
 {
     uint32_t at, increment, from;
-    char a[32], b[32];
+    char a[CLOCK_ISO_SIZE], b[CLOCK_ISO_SIZE];
     bool known = mongo_token_time(strbuf_slice(&t->offset.token), &at, &increment);
     if (!known || oldest(t, &from)) /* not everybody may read the oplog */
         return;
     LOG_WARN(LOG_CDC_MONGO,
              "the stored position is of %s, the server's oplog begins at %s: either "
              "snapshot.mode=when_needed takes a new snapshot, or DELETE /connectors/%s/offsets",
-             shown(at, a), shown(from, b), t->ctx->connector);
+             clock_iso(a, at, 0, 0), clock_iso(b, from, 0, 0), t->ctx->connector);
 }

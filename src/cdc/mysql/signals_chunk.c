@@ -6,8 +6,6 @@
  * the binlog and from a result are brought into one form. SPEC: cdc-mysql 3.7 */
 #include "base/base.h"
 
-#include <time.h>
-
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -24,8 +22,8 @@ struct chunk_reader {
     struct chunk_keys keys;
     uint32_t *columns; /* table column of each result column but the keys */
     uint32_t column_count;
-    int later;        /* how often the table was not as the stream had told it by then */
-    char open_at[40]; /* time of the opening mark */
+    int later; /* how often the table was not as the stream had told it by then */
+    char open_at[CLOCK_ISO_SIZE]; /* time of the opening mark */
 };
 struct chunk_row {
     const char **texts;
@@ -106,15 +104,10 @@ static enum err lost(struct chunk_reader *r, enum err rc, const struct error *e)
 
 /* --- marks ------------------------------------------------------------------------------------ */
 
-static void instant(char out[40])
+static void instant(char out[CLOCK_ISO_SIZE])
 {
     int64_t us = clock_wall_us();
-    time_t seconds = (time_t)(us / 1000000);
-    struct tm tm;
-    char day[24];
-    gmtime_r(&seconds, &tm);
-    strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(out, 40, "%s.%06ldZ", day, (long)(us % 1000000));
+    clock_iso(out, us / 1000000, (int32_t)(us % 1000000), 6);
 }
 
 static void add_signal_table(const struct chunk_reader *r, struct strbuf *sql)
@@ -130,7 +123,7 @@ static void add_signal_table(const struct chunk_reader *r, struct strbuf *sql)
 
 static void insert_mark(struct chunk_reader *r, const char *id, bool open, struct strbuf *sql)
 {
-    char now[40];
+    char now[CLOCK_ISO_SIZE];
     instant(now);
     strbuf_adds(sql, "INSERT INTO ");
     add_signal_table(r, sql);

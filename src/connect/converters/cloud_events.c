@@ -9,8 +9,7 @@
  * headers, are refused by name when it is set up. SPEC: connect 5.5. */
 #include "connect/converters/converters.h"
 
-#include <time.h>
-
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "connect/stages.h"
@@ -131,9 +130,8 @@ static void add_identity(struct strbuf *out, const struct part *source)
     struct strbuf text = STRBUF_INIT;
     struct slice connector = text_of(source, "connector"), name = text_of(source, "name");
     int64_t ms = number_of(source, "ts_ms");
-    time_t s = (time_t)(ms >= 0 ? ms / 1000 : (ms - 999) / 1000);
-    struct tm tm;
-    gmtime_r(&s, &tm);
+    int64_t s = ms / 1000 - (ms % 1000 < 0);
+    char time[CLOCK_ISO_SIZE];
     if (slice_eq(connector, SL("mongodb")))
         strbuf_addf(&text, "name:" PRI_SL ";ts:%lld;ord:%lld", ARG_SL(name), (long long)ms,
                     (long long)number_of(source, "ord"));
@@ -149,8 +147,7 @@ static void add_identity(struct strbuf *out, const struct part *source)
     strbuf_addf(&text, "io.debezium.connector." PRI_SL ".DataChangeEvent", ARG_SL(connector));
     text_member(out, "type", &text);
     strbuf_reset(&text);
-    strbuf_addf(&text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1,
-                tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(ms - (int64_t)s * 1000));
+    strbuf_adds(&text, clock_iso(time, s, (int32_t)(ms - s * 1000), 3));
     text_member(out, "time", &text);
     strbuf_adds(out, ",\"datacontenttype\":\"application/json\"");
     strbuf_release(&text);

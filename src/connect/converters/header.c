@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "connect/converters/infer.h"
@@ -128,18 +129,14 @@ void java_add_consumed_value(struct strbuf *b, const struct schema *s, struct va
 /* ISO text of a java.util.Date: below one day a time, whole days a date, else both. */
 static void add_iso(struct strbuf *b, int64_t ms)
 {
-    int64_t day = 86400000;
-    time_t t = (time_t)(ms >= 0 ? ms / 1000 : (ms - 999) / 1000);
-    int milli = (int)(ms - (int64_t)t * 1000);
-    struct tm tm;
-    gmtime_r(&t, &tm);
+    char text[CLOCK_ISO_SIZE];
+    int64_t day = 86400000, s = ms / 1000 - (ms % 1000 < 0);
+    struct slice whole = slice_cstr(clock_iso(text, s, (int32_t)(ms - s * 1000), 3));
+    size_t t = (size_t)slice_find_char(whole, 'T');
     if (ms < day)
-        strbuf_addf(b, "%02d:%02d:%02d.%03dZ", tm.tm_hour, tm.tm_min, tm.tm_sec, milli);
-    else if (ms % day == 0)
-        strbuf_addf(b, "%04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
+        strbuf_add_slice(b, slice_sub(whole, t + 1, whole.n));
     else
-        strbuf_addf(b, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1,
-                    tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, milli);
+        strbuf_add_slice(b, ms % day == 0 ? slice_sub(whole, 0, t) : whole);
 }
 
 static void add_quoted(struct strbuf *b, struct slice s)

@@ -133,8 +133,8 @@ static const struct command *called_as(const char *program)
 
 int main(int argc, char **argv)
 {
-    /* The MongoDB driver, opened later, would leave a file in /dev/shm behind after each kill; no thread
-     * runs yet that could read the environment. */
+    /* The MongoDB driver, opened later, would leave a file in /dev/shm behind after each kill; no
+     * thread runs yet that could read the environment. */
     setenv("MONGOC_DISABLE_SHM", "1", 0);
     const struct command *tool = argc > 0 ? called_as(argv[0]) : NULL;
     if (tool)

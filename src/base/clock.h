@@ -8,9 +8,9 @@ int64_t clock_wall_ms(void); /* since 1970 */
 int64_t clock_wall_us(void);
 int64_t clock_mono_ms(void); /* never goes back; any start */
 int64_t clock_mono_us(void);
-/* "2026-01-01T00:00:00.123Z": so many seconds since 1970 in UTC, and of the second a fraction that has so many
- * digits (0 to 6; 0: "...00Z"). Years before 1000 and beyond 9999 have what digits they need, at least four.
- * Returns out. */
+/* "2026-01-01T00:00:00.123Z": so many seconds since 1970 in UTC, and of the second a fraction that
+ * has so many digits (0 to 6; 0: "...00Z"). Years before 1000 and beyond 9999 have what digits they
+ * need, at least four. Returns out. */
 #define CLOCK_ISO_SIZE 48
 char *clock_iso(char out[CLOCK_ISO_SIZE], int64_t seconds, int32_t fraction, int digits);
 /* Names this start of the machine: another one after each reboot; "" when it is not known. */

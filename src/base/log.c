@@ -2,8 +2,8 @@
  *
  * A line is built on the stack and leaves in one write(2), so lines of different threads do not mix
  * and logging works when memory is out. What comes from outside (names, peers, server texts) may
- * stand in a message, so control characters and bytes that are not UTF-8 are written as escapes, and
- * ends of lines as bars: one event stays one line and no terminal sequence gets through.
+ * stand in a message, so control characters and bytes that are not UTF-8 are written as escapes,
+ * and ends of lines as bars: one event stays one line and no terminal sequence gets through.
  *
  * Collapsing: a call site whose line (message and context) equals its previous one within the same
  * second, or that has written SITE_MAX lines within it, counts instead of writing; the site's next

@@ -10,7 +10,8 @@
 
 void *xmalloc(size_t n) __attribute__((malloc, returns_nonnull, alloc_size(1)));
 void *xcalloc(size_t count, size_t size) __attribute__((malloc, returns_nonnull, alloc_size(1, 2)));
-/* Zeroed, for types that ask for more than malloc gives (bson_t: 128); size is a multiple of align. */
+/* Zeroed, for types that ask for more than malloc gives (bson_t: 128); size is a multiple of
+ * align. */
 void *xcalloc_aligned(size_t align, size_t size)
     __attribute__((malloc, returns_nonnull, alloc_align(1), alloc_size(2)));
 void *xrealloc(void *p, size_t n) __attribute__((returns_nonnull, alloc_size(2)));

@@ -145,7 +145,8 @@ static void care_settings(void *arg, struct care_settings *out)
     arena_release(&a);
 }
 
-/* Leaders go back to the preferred replicas, as far as these are in sync. Waits for the database. */
+/* Leaders go back to the preferred replicas, as far as these are in sync. Waits for the
+ * database. */
 static void balance_on_pool(void *arg)
 {
     struct broker *b = arg;

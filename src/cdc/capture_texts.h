@@ -1,8 +1,8 @@
-/* cdc/capture_texts.h - what a task shows of itself in words: the last event, positions, the chunk of an
- * incremental snapshot. Names as JMX has them in Debezium. SPEC: cdc-mysql 9, cdc-mongodb 9
+/* cdc/capture_texts.h - what a task shows of itself in words: the last event, positions, the chunk
+ * of an incremental snapshot. Names as JMX has them in Debezium. SPEC: cdc-mysql 9, cdc-mongodb 9
  *
- * The task sets texts once per batch or chunk, not per record; metrics and the page read copies. Thread:
- * any (its own lock, with nothing taken inside). */
+ * The task sets texts once per batch or chunk, not per record; metrics and the page read copies.
+ * Thread: any (its own lock, with nothing taken inside). */
 #ifndef WEIR_CDC_CAPTURE_TEXTS_H
 #define WEIR_CDC_CAPTURE_TEXTS_H
 
@@ -39,12 +39,13 @@ struct capture_texts {
 };
 struct capture_texts *capture_texts_new(void);
 void capture_texts_free(struct capture_texts *t); /* NULL allowed */
-/* Of all below: NULL allowed (tests of parts), then nothing happens. Copies; a null text: there is none (any more). */
+/* Of all below: NULL allowed (tests of parts), then nothing happens. Copies; a null text: there is
+ * none (any more). */
 void capture_text_set(struct capture_texts *t, enum capture_text which, struct slice text);
 /* A copy, or false: there is none. */
 bool capture_text_get(struct capture_texts *t, enum capture_text which, struct strbuf *out);
-/* The chunk at hand, from the first to the last of its keys, in a table that ends with `max`. `begins`: it
- * is the table's first. */
+/* The chunk at hand, from the first to the last of its keys, in a table that ends with `max`.
+ * `begins`: it is the table's first. */
 void capture_texts_chunk(struct capture_texts *t, struct slice id, struct slice from,
                          struct slice to, struct slice max, bool begins);
 /* Tables that are captured, in any order; the array is sorted. */
@@ -53,8 +54,8 @@ void capture_texts_tables(struct capture_texts *t, struct slice *names, size_t c
 void capture_texts_pause(struct capture_texts *t, bool paused);
 /* How long it was paused, with the pause at hand. */
 int64_t capture_texts_paused_ms(const struct capture_texts *t);
-/* "position: {...}, key: {...}": what the batch's last record is. position: JSON, or null; direct: how
- * texts of records are written (task_ctx). Nothing when the batch is empty. */
+/* "position: {...}, key: {...}": what the batch's last record is. position: JSON, or null; direct:
+ * how texts of records are written (task_ctx). Nothing when the batch is empty. */
 void capture_texts_last(struct capture_texts *t, enum capture_text which,
                         const struct record_batch *b, struct slice position,
                         const struct direct_form *direct);

@@ -1,5 +1,5 @@
-/* cdc/config_log.c - see config_log.h. What counts as a secret: the names that Debezium hides, some more that
- * other options in the same configuration have, and URLs with a password in them. */
+/* cdc/config_log.c - see config_log.h. What counts as a secret: the names that Debezium hides, some
+ * more that other options in the same configuration have, and URLs with a password in them. */
 #include "cdc/config_log.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* cdc/envelope.h - the outer structs that all change records share: envelope, context headers. SPEC:
- * cdc-mysql 5.1, 5.3, 5.8, 5.12. Thread: any; schemas are immutable. */
+/* cdc/envelope.h - the outer structs that all change records share: envelope, context headers.
+ * SPEC: cdc-mysql 5.1, 5.3, 5.8, 5.12. Thread: any; schemas are immutable. */
 #ifndef WEIR_CDC_ENVELOPE_H
 #define WEIR_CDC_ENVELOPE_H
 

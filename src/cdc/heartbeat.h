@@ -1,5 +1,5 @@
-/* cdc/heartbeat.h - a record now and then on a topic of its own, so that offsets move on while nothing is
- * captured. SPEC: cdc-mysql 5.11. Thread: the task's. */
+/* cdc/heartbeat.h - a record now and then on a topic of its own, so that offsets move on while
+ * nothing is captured. SPEC: cdc-mysql 5.11. Thread: the task's. */
 #ifndef WEIR_CDC_HEARTBEAT_H
 #define WEIR_CDC_HEARTBEAT_H
 

@@ -4,7 +4,8 @@
  * second the stream takes out of the chunk what it has told itself (the streamed event is newer or
  * the same); at the second mark what is left of the chunk is handed out, before anything else:
  *
- *   NONE --step: mark, read, mark--> WAITING --open mark--> OPEN --close mark--> CLOSED --emit--> NONE
+ *   NONE --step: mark, read, mark--> WAITING --open mark--> OPEN --close mark--> CLOSED
+ *    ^-----------------------------------emit-------------------------------------------------/
  *
  * Marks are the database's business (struct incremental_ops): rows of a signal table, or positions.
  * What is asked for and how far it is travels in the source offset, together with the position of

@@ -1,10 +1,11 @@
-/* cdc/lag_stats.h - how far a stream was behind its source, since the start of the task: last, least, most
- * and mean value, and percentiles out of a histogram of fixed size. SPEC: cdc-mongodb 9
+/* cdc/lag_stats.h - how far a stream was behind its source, since the start of the task: last,
+ * least, most and mean value, and percentiles out of a histogram of fixed size. SPEC: cdc-mongodb 9
  *
- * Events are noted one by one in two plain fields; a batch of them becomes two samples, one for its oldest
- * and one for its newest event, each standing for half of the batch. Nothing is allocated or locked.
- * Buckets: each power of two in 16 parts, so that a percentile is wrong by 3% at most. Thread: the task's
- * notes; any thread reads (relaxed atomics: figures of one moment may belong to two batches). */
+ * Events are noted one by one in two plain fields; a batch of them becomes two samples, one for its
+ * oldest and one for its newest event, each standing for half of the batch. Nothing is allocated or
+ * locked. Buckets: each power of two in 16 parts, so that a percentile is wrong by 3% at most.
+ * Thread: the task's notes; any thread reads (relaxed atomics: figures of one moment may belong to
+ * two batches). */
 #ifndef WEIR_CDC_LAG_STATS_H
 #define WEIR_CDC_LAG_STATS_H
 

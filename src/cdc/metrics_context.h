@@ -1,10 +1,12 @@
-/* cdc/metrics_context.h - attributes of one connector under Debezium's names, told in one of two forms:
+/* cdc/metrics_context.h - attributes of one connector under Debezium's names, told in one of two
+ * forms:
  *
- *   /metrics      debezium_metrics_ATTRIBUTE{plugin,name,context}, the labels of Debezium's published
- *                 dashboards. A text is a label of a sample that is 1, named as the attribute is (last_event);
- *                 a list or map has one sample for each table, key. What is not known is left out or NaN.
- *   the page      "streaming":{"ATTRIBUTE":value,...},"snapshot":{...}: members of a JSON object, texts and
- *                 lists as they are. What is not known is null.
+ *   /metrics      debezium_metrics_ATTRIBUTE{plugin,name,context}, the labels of Debezium's
+ *                 published dashboards. A text is a label of a sample that is 1, named as the
+ *                 attribute is (last_event); a list or map has one sample for each table, key.
+ *                 What is not known is left out or NaN.
+ *   the page      "streaming":{"ATTRIBUTE":value,...},"snapshot":{...}: members of a JSON object,
+ *                 texts and lists as they are. What is not known is null.
  *
  * SPEC: connect 9, cdc-mysql 9, cdc-mongodb 9. Thread: that of the reader. */
 #ifndef WEIR_CDC_METRICS_CONTEXT_H
@@ -40,7 +42,8 @@ void metrics_context_add_word(struct metrics_context *c, const char *label, stru
 void metrics_context_add_text(struct metrics_context *c, const char *label,
                               struct capture_texts *texts, enum capture_text which,
                               const char *attribute, const char *help);
-/* CapturedTables; SourceEventPosition; what is known of the chunk at hand of an incremental snapshot. */
+/* CapturedTables; SourceEventPosition; what is known of the chunk at hand of an incremental
+ * snapshot. */
 void metrics_context_tables(struct metrics_context *c, struct capture_texts *texts);
 void metrics_context_position(struct metrics_context *c, struct capture_texts *texts);
 void metrics_context_chunk(struct metrics_context *c, struct capture_texts *texts);

@@ -33,7 +33,7 @@ void option_required(struct option_checker *k)
     option_problem(k, "A value is required");
 }
 
-/* --- numbers and words -------------------------------------------------------------------------- */
+/* --- numbers and words ------------------------------------------------------------------------ */
 
 static void between(struct option_checker *k, int64_t low, int64_t high, const char *text)
 {
@@ -110,7 +110,7 @@ void option_name(struct option_checker *k)
     }
 }
 
-/* --- lists -------------------------------------------------------------------------------------- */
+/* --- lists ------------------------------------------------------------------------------------ */
 
 void option_regexes(struct option_checker *k)
 {
@@ -181,7 +181,7 @@ void option_queue(struct option_checker *k)
         option_problem(k, "Must be larger than the maximum batch size");
 }
 
-/* --- tables ------------------------------------------------------------------------------------- */
+/* --- tables ----------------------------------------------------------------------------------- */
 
 /* Rows that are the same for all. */
 static const struct option_check_row shared[] = {

@@ -1,6 +1,6 @@
-/* cdc/option_check.h - checks of a configuration that all connectors have, in Debezium's words: a table
- * with one row per option, run over all rows. SPEC: cdc-mysql 1.2, cdc-mongodb 2.1, connect 2.4.
- * Thread: any. */
+/* cdc/option_check.h - checks of a configuration that all connectors have, in Debezium's words: a
+ * table with one row per option, run over all rows. SPEC: cdc-mysql 1.2, cdc-mongodb 2.1, connect
+ * 2.4. Thread: any. */
 #ifndef WEIR_CDC_OPTION_CHECK_H
 #define WEIR_CDC_OPTION_CHECK_H
 

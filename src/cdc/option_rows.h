@@ -1,6 +1,7 @@
-/* cdc/option_rows.h - what the rows of a connector's options.def become in its table of struct opt_row.
- * Included by the one file that has the table, after it has defined OPTION_STRUCT as the struct that
- * the rows' fields are of, and BY(tables, collections) as the one that its databases have. SPEC: cdc-mysql 1.3, cdc-mongodb 2 */
+/* cdc/option_rows.h - what the rows of a connector's options.def become in its table of struct
+ * opt_row. Included by the one file that has the table, after it has defined OPTION_STRUCT as the
+ * struct that the rows' fields are of, and BY(tables, collections) as the one that its databases
+ * have. SPEC: cdc-mysql 1.3, cdc-mongodb 2 */
 #ifndef WEIR_CDC_OPTION_ROWS_H
 #define WEIR_CDC_OPTION_ROWS_H
 

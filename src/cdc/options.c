@@ -1,7 +1,7 @@
 /* cdc/options.c - see options.h. */
 #include "cdc/options.h"
 
-/* --- values ------------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 static void derive(struct capture_options *o)
 {
@@ -50,7 +50,7 @@ size_t capture_batch_limit(const struct capture_options *o, const struct task_ct
     return o->max_batch_size > 0 ? (size_t)o->max_batch_size : RECORDS;
 }
 
-/* --- names -------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 struct slice capture_option_renamed(struct slice key)
 {

@@ -1,7 +1,7 @@
-/* cdc/options.h - options that all capturing connectors have: their values, their old names, what is told
- * about names. The rows are in options_connector.def, options_events.def and options_hidden.def, which a
- * connector's own options.def includes; checks are in option_check.h. SPEC: cdc-mysql 1.2-1.4,
- * cdc-mongodb 2. Thread: any. */
+/* cdc/options.h - options that all capturing connectors have: their values, their old names, what
+ * is told about names. The rows are in options_connector.def, options_events.def and
+ * options_hidden.def, which a connector's own options.def includes; checks are in option_check.h.
+ * SPEC: cdc-mysql 1.2-1.4, cdc-mongodb 2. Thread: any. */
 #ifndef WEIR_CDC_OPTIONS_H
 #define WEIR_CDC_OPTIONS_H
 
@@ -65,7 +65,8 @@
 struct capture_options {
     CAPTURE_OPTION_FIELDS
 };
-/* First member of a connector's own struct: its fields by their names, and all of them as `shared`. */
+/* First member of a connector's own struct: its fields by their names, and all of them as
+ * `shared`. */
 #define CAPTURE_OPTIONS                                                                            \
     union {                                                                                        \
         struct {                                                                                   \
@@ -88,8 +89,8 @@ void capture_options_sanitize(struct strmap *canonical);
 void capture_option_tell_renamed(enum log_category log, struct slice key, struct slice now);
 void capture_option_tell_unknown(enum log_category log, struct slice key, const char *near);
 
-/* Most records of a poll: what max.batch.size says; records that are text are cheap, so that without it
- * more of them make a batch. ctx NULL: they are values. */
+/* Most records of a poll: what max.batch.size says; records that are text are cheap, so that
+ * without it more of them make a batch. ctx NULL: they are values. */
 size_t capture_batch_limit(const struct capture_options *o, const struct task_ctx *ctx);
 
 #endif

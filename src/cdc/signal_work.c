@@ -6,7 +6,7 @@
 
 #define POSITION_MEMBER "signal_kafka_position"
 
-/* --- life --------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 void signal_work_init(struct signal_work *w, const struct signal_work_ops *ops, void *db,
                       const struct task_ctx *ctx, const struct capture_options *o,
@@ -38,7 +38,7 @@ void signal_work_release(struct signal_work *w)
     snapshot_queue_release(&w->blocking);
 }
 
-/* --- offset ------------------------------------------------------------------------------------- */
+/* --- offset ----------------------------------------------------------------------------------- */
 
 void signal_work_restore(struct signal_work *w, struct slice offset)
 {
@@ -71,7 +71,7 @@ void signal_work_print(const struct signal_work *w, struct strbuf *out)
         strbuf_addf(out, ",\"" POSITION_MEMBER "\":%lld", (long long)w->channels.position);
 }
 
-/* --- names -------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 static void names_init(struct signal_names *n)
 {
@@ -102,8 +102,8 @@ static void add_once(struct signal_names *n, struct slice name)
     signal_names_add(n, name);
 }
 
-/* What the signal names, pattern by pattern. A pattern that names nothing stays as it is, and is told as
- * not known when its turn comes. */
+/* What the signal names, pattern by pattern. A pattern that names nothing stays as it is, and is
+ * told as not known when its turn comes. */
 static void expand(struct signal_work *w, const struct signal_request *r, struct signal_names *out)
 {
     struct signal_names all;
@@ -123,7 +123,7 @@ static void expand(struct signal_work *w, const struct signal_request *r, struct
     names_release(&all);
 }
 
-/* --- signals ------------------------------------------------------------------------------------ */
+/* --- signals ---------------------------------------------------------------------------------- */
 
 static void execute(struct signal_work *w, const struct signal *s, const struct signal_request *r)
 {
@@ -194,7 +194,7 @@ static void on_signal(const struct signal *s, void *arg)
     arena_release(&a);
 }
 
-/* --- rows of the stream ------------------------------------------------------------------------- */
+/* --- rows of the stream ----------------------------------------------------------------------- */
 
 void signal_work_mark(struct signal_work *w, struct slice id, bool inserted)
 {
@@ -214,7 +214,7 @@ void signal_work_row(struct signal_work *w, const struct signal *s, bool inserte
         on_signal(s, w);
 }
 
-/* --- between polls ------------------------------------------------------------------------------ */
+/* --- between polls ---------------------------------------------------------------------------- */
 
 static enum err blocking_poll(struct signal_work *w, struct record_batch *b, bool *done,
                               struct error *e)

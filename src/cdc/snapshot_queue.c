@@ -1,5 +1,5 @@
-/* cdc/snapshot_queue.c - the queue and its text, which is one string because connectors' offsets hold no nested
- * values. */
+/* cdc/snapshot_queue.c - the queue and its text, which is one string because connectors' offsets
+ * hold no nested values. */
 #include "cdc/snapshot_queue.h"
 
 #include "base/json.h"

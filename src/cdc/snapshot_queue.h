@@ -1,6 +1,6 @@
-/* cdc/snapshot_queue.h - blocking snapshots that were asked for by signals, in their order: the first one is at
- * work or next. They are part of the source offset, so that one that a crash cut off is taken from its
- * beginning. SPEC: cdc-mysql 3.8, cdc-mongodb 4.3. Thread: the task's. */
+/* cdc/snapshot_queue.h - blocking snapshots that were asked for by signals, in their order: the
+ * first one is at work or next. They are part of the source offset, so that one that a crash cut
+ * off is taken from its beginning. SPEC: cdc-mysql 3.8, cdc-mongodb 4.3. Thread: the task's. */
 #ifndef WEIR_CDC_SNAPSHOT_QUEUE_H
 #define WEIR_CDC_SNAPSHOT_QUEUE_H
 
@@ -20,11 +20,11 @@ struct snapshot_queue {
 void snapshot_queue_init(struct snapshot_queue *q);
 void snapshot_queue_release(struct snapshot_queue *q);
 void snapshot_queue_add(struct snapshot_queue *q, const struct signal *s);
-/* What the first one asks for, in q->request. Not with an empty queue. E_INVALID: the stored text is no
- * signal. */
+/* What the first one asks for, in q->request. Not with an empty queue. E_INVALID: the stored text
+ * is no signal. */
 enum err snapshot_queue_first(struct snapshot_queue *q, struct error *e) MUST_CHECK;
-/* The first one is complete, or given up: offsets leave it out from here on; or do not: such an offset could
- * not be made. */
+/* The first one is complete, or given up: offsets leave it out from here on; or do not: such an
+ * offset could not be made. */
 void snapshot_queue_ending(struct snapshot_queue *q, bool ending);
 /* It goes: an offset without it is in the batch, or the next one will be. */
 void snapshot_queue_done(struct snapshot_queue *q);

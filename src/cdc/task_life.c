@@ -34,8 +34,8 @@ void task_life_again(struct task_life *l)
     task_life_go(l, PHASE_CONNECT);
 }
 
-/* A fault that may pass: the connection is dropped and tried again later. False when the retries are
- * used up. */
+/* A fault that may pass: the connection is dropped and tried again later. False when the retries
+ * are used up. */
 static bool may_retry(struct task_life *l, const struct error *e)
 {
     long long wait_s = l->o->retry_wait_ms / 1000;
@@ -61,7 +61,7 @@ enum err task_life_start(struct task_life *l, struct error *e)
     return rc == E_OK || rc == E_CANCELLED || may_retry(l, e) ? E_OK : rc;
 }
 
-/* --- phases ------------------------------------------------------------------------------------- */
+/* --- phases ----------------------------------------------------------------------------------- */
 
 static enum err poll_connect(struct task_life *l, struct error *e)
 {
@@ -135,7 +135,7 @@ enum err task_life_poll(struct task_life *l, struct record_batch *b, struct erro
     return E_OK;
 }
 
-/* --- state ------------------------------------------------------------------------------------- */
+/* --- state ------------------------------------------------------------------------------------ */
 
 void task_life_describe(const struct task_life *l, struct strbuf *out)
 {

@@ -6,7 +6,8 @@
  *      \___ a lost connection in CONNECT or SNAPSHOT
  *
  * prepare chooses the phase (task_life_go). What databases do differently is struct task_life_ops.
- * SPEC: cdc-mysql 2.5, 2.6, 3.1, cdc-mongodb 4, 5.6. Thread: the task's; the phase is read by any. */
+ * SPEC: cdc-mysql 2.5, 2.6, 3.1, cdc-mongodb 4, 5.6. Thread: the task's; the phase is read by
+ * any. */
 #ifndef WEIR_CDC_TASK_LIFE_H
 #define WEIR_CDC_TASK_LIFE_H
 
@@ -19,7 +20,8 @@
 
 enum task_phase { PHASE_CONNECT, PHASE_SNAPSHOT, PHASE_STREAM, PHASE_IDLE };
 
-/* Each gets `db` as given to task_life_init. Messages of errors are plain, but those of poll_stream. */
+/* Each gets `db` as given to task_life_init. Messages of errors are plain, but those of
+ * poll_stream. */
 struct task_life_ops {
     enum log_category log;
     const char *restart; /* told with the fault before a restart; NULL: nothing more is */

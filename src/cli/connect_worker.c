@@ -3,9 +3,9 @@
  *   connect-distributed [-daemon] worker.properties [OPTIONS of weir server]
  *   connect-standalone  [-daemon] worker.properties [connector1.properties ...] [OPTIONS]
  *
- * Both start all of weir, as `weir server --connect-config worker.properties` does. What is told apart
- * in a Kafka installation, broker and worker, is one program here; where one runs already, its worker
- * is there, too. */
+ * Both start all of weir, as `weir server --connect-config worker.properties` does. What is told
+ * apart in a Kafka installation, broker and worker, is one program here; where one runs already,
+ * its worker is there, too. */
 #include "cli/connect_worker.h"
 
 #include <stdlib.h>
@@ -64,8 +64,8 @@ static enum err split(struct command_line *l, int argc, char **argv, struct erro
     return E_OK;
 }
 
-/* The log of a worker in the background: where Kafka's script has it, if it says so with LOG_DIR, else
- * in the data directory. */
+/* The log of a worker in the background: where Kafka's script has it, if it says so with LOG_DIR,
+ * else in the data directory. */
 static enum err background_log(struct server_config *c, const char *file, struct error *e)
 {
     if (strmap_has(&c->values.texts, SL("log-file")))
@@ -91,8 +91,8 @@ static bool is_in(const json_t *names, const char *name)
     return false;
 }
 
-/* Kafka's standalone worker has no memory of connectors: who expects that must be told of those that come
- * out of the data directory. */
+/* Kafka's standalone worker has no memory of connectors: who expects that must be told of those
+ * that come out of the data directory. */
 static void tell_remembered(const struct runtime *r, const json_t *before, const json_t *given)
 {
     const struct runtime_addresses *at = runtime_addresses(r);

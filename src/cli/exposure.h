@@ -1,5 +1,5 @@
-/* cli/exposure.h - what of weir the network reaches without being asked who it is, told once at the start.
- * Thread: main. */
+/* cli/exposure.h - what of weir the network reaches without being asked who it is, told once at the
+ * start. Thread: main. */
 #ifndef WEIR_CLI_EXPOSURE_H
 #define WEIR_CLI_EXPOSURE_H
 
@@ -19,7 +19,8 @@ enum exposure_option {
     EXPOSURE_CONNECT = 4,
     EXPOSURE_WEB = 8
 };
-/* what: for people. host "": all addresses. Nothing for an address that only this machine reaches. */
+/* what: for people. host "": all addresses. Nothing for an address that only this machine
+ * reaches. */
 void exposure_add(struct exposure *x, const char *what, enum exposure_option option,
                   const char *host, int port);
 /* One warning, if there is something to warn of. */

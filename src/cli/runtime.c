@@ -127,8 +127,8 @@ static int64_t process_age_ms(void)
 
 /* --- start ------------------------------------------------------------------------------------ */
 
-/* Before anything in the directory is touched: two processes on one database, of two versions maybe,
- * would spoil it. */
+/* Before anything in the directory is touched: two processes on one database, of two versions
+ * maybe, would spoil it. */
 static enum err lock_data_dir(const char *dir, struct fs_file *lock, struct error *e)
 {
     char *path = xasprintf("%s/" DATA_LOCK, dir);

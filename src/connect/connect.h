@@ -38,13 +38,13 @@ enum err connect_start(struct connect **out, const struct strmap *worker_config,
  * runs and uses broker and db; nothing was released, and the process can only be ended. */
 bool connect_stop(struct connect *c) MUST_CHECK;
 struct herder *connect_herder(struct connect *c);
-/* The last warnings and errors of a connector's tasks, newest first: [{"at": ms since 1970, "level":
- * "WARN", "task": 0, "text": "..."}]. New reference. Thread: any. */
+/* The last warnings and errors of a connector's tasks, newest first: [{"at": ms since 1970,
+ * "level": "WARN", "task": 0, "text": "..."}]. New reference. Thread: any. */
 json_t *connect_recent(struct slice connector);
-/* What connect-standalone does with a file: properties, the JSON body of POST /connectors, or a bare
- * JSON configuration. Makes the connector or changes it. Its name is added to names, if that is not NULL.
- * Thread: any but loops (blocks on databases).
- * E_INVALID: the message begins with the path and may have several lines. */
+/* What connect-standalone does with a file: properties, the JSON body of POST /connectors, or a
+ * bare JSON configuration. Makes the connector or changes it. Its name is added to names, if that
+ * is not NULL. Thread: any but loops (blocks on databases). E_INVALID: the message begins with the
+ * path and may have several lines. */
 enum err connect_add_file(struct connect *c, const char *path, json_t *names,
                           struct error *e) MUST_CHECK;
 extern const struct db_migrations connect_migrations;

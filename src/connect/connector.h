@@ -44,9 +44,9 @@ struct task_ctx {
      * acquire. */
     atomic_bool stop;
     int stop_fd;
-    /* Last stored source offset of this partition text: a copy in the arena, or null slice. An error
-     * says that the store could not be read, which is not the same as no offset: a task that began
-     * anew then would lose or repeat changes, so that it must not start. */
+    /* Last stored source offset of this partition text: a copy in the arena, or null slice. An
+     * error says that the store could not be read, which is not the same as no offset: a task that
+     * began anew then would lose or repeat changes, so that it must not start. */
     enum err (*load_offset)(struct task_ctx *ctx, struct arena *a, struct slice partition,
                             struct slice *out, struct error *e) MUST_CHECK;
     void *worker; /* for load_offset; not for tasks */
@@ -77,8 +77,8 @@ struct source_task_ops {
     enum err (*poll)(void *task, struct record_batch *out, struct error *e);
     /* The batch is in the log and its last offset stored. May be NULL. */
     void (*committed)(void *task);
-    /* Appends progress and state as JSON members for the page (herder_progress), the first without a comma
-     * before it. Any thread. May be NULL. */
+    /* Appends progress and state as JSON members for the page (herder_progress), the first without
+     * a comma before it. Any thread. May be NULL. */
     void (*describe)(void *task, struct strbuf *out);
     /* Adds metrics of its own for /metrics. Any thread. May be NULL. */
     void (*metrics)(void *task, struct metrics_table *out);
@@ -86,8 +86,8 @@ struct source_task_ops {
 };
 
 /* --- sink tasks ------------------------------------------------------------------------------- */
-/* How far the sink has got in one partition: everything below `offset` was put, and the sink may have
- * it written. */
+/* How far the sink has got in one partition: everything below `offset` was put, and the sink may
+ * have it written. */
 struct sink_offset {
     struct slice topic;
     int32_t partition;
@@ -101,32 +101,33 @@ struct sink_task_ops {
      * records; and that go away, after the last commit. Sorted. */
     enum err (*open)(void *task, const struct sink_offset *parts, size_t count, struct error *e);
     void (*close)(void *task, const struct sink_offset *parts, size_t count);
-    /* At most max.poll.records (500) records, those of a partition in their order; never empty, none
-     * dropped. E_OK: taken, in part perhaps by sink_report. E_AGAIN after a retriable fault: the same
-     * batch comes again, in the time that sink_retry_after said, without the records that were
-     * reported (the others may move in the array). Anything else ends the task. */
+    /* At most max.poll.records (500) records, those of a partition in their order; never empty,
+     * none dropped. E_OK: taken, in part perhaps by sink_report. E_AGAIN after a retriable fault:
+     * the same batch comes again, in the time that sink_retry_after said, without the records that
+     * were reported (the others may move in the array). Anything else ends the task. */
     enum err (*put)(void *task, struct record_batch *batch, struct error *e);
     /* Before offsets are committed: writes what it holds back. On failure nothing is committed, and
      * reading goes back to what was committed last. */
     enum err (*flush)(void *task, struct error *e);
-    /* After flush: may lower an offset, or set it to -1 (not to be committed now). Higher ones are not
-     * taken. */
+    /* After flush: may lower an offset, or set it to -1 (not to be committed now). Higher ones are
+     * not taken. */
     enum err (*pre_commit)(void *task, struct sink_offset *offsets, size_t count, struct error *e);
     /* As in source_task_ops. */
     void (*describe)(void *task, struct strbuf *out);
     void (*stop)(void *task); /* releases; task may be NULL after a failed start */
 };
 /* --- what a sink may ask of the worker (task_sink.c) ------------------------------------------ */
-/* Whether single records may be reported: there is a dead-letter queue, or errors are logged. Without
- * it a sink fails with its whole batch. SPEC: connect 8.2, 8.3 */
+/* Whether single records may be reported: there is a dead-letter queue, or errors are logged.
+ * Without it a sink fails with its whole batch. SPEC: connect 8.2, 8.3 */
 bool sink_can_report(const struct task_ctx *c);
-/* The record could not be written because of `why` (a Java chain): it goes into the dead-letter queue
- * and the log. E_OK: tolerated, the sink goes on; else e is what put returns. */
+/* The record could not be written because of `why` (a Java chain): it goes into the dead-letter
+ * queue and the log. E_OK: tolerated, the sink goes on; else e is what put returns. */
 enum err sink_report(struct task_ctx *c, struct record *r, const struct error *why,
                      struct error *e) MUST_CHECK;
 /* After a put that returns E_AGAIN: when the batch comes again. Default: a second. */
 void sink_retry_after(struct task_ctx *c, int64_t ms);
-/* Reading goes on at this offset, when put or open has returned; a sink that keeps offsets itself. */
+/* Reading goes on at this offset, when put or open has returned; a sink that keeps offsets
+ * itself. */
 enum err sink_seek(struct task_ctx *c, struct slice topic, int32_t partition, int64_t offset,
                    struct error *e) MUST_CHECK;
 void sink_request_commit(struct task_ctx *c); /* as soon as this put has returned */

@@ -1,6 +1,7 @@
 /* connect/file_source.c - the file source: reads a file line by line, waits for more. Partition
  * {"filename":F}, offset {"position":bytes read}. Without `file`: nothing to read in a server, so
- * the task is idle. A file that is not there yet is waited for, which is told once. Thread: the task's. */
+ * the task is idle. A file that is not there yet is waited for, which is told once. Thread: the
+ * task's. */
 #include "connect/file_source.h"
 
 #include <errno.h>
@@ -109,8 +110,8 @@ static enum err file_start(void **task, struct task_ctx *ctx, struct error *e)
     return err;
 }
 
-/* fd stays -1 while the file is not there. E_IO: it is there and cannot be opened; the task fails of it, as
- * the original does. */
+/* fd stays -1 while the file is not there. E_IO: it is there and cannot be opened; the task fails
+ * of it, as the original does. */
 static enum err open_file(struct file_task *t, struct error *e)
 {
     if (t->fd >= 0 || !t->path)

@@ -30,8 +30,8 @@ enum err herder_status(struct herder *h, struct slice name, json_t **out,
                        struct error *e) MUST_CHECK; /* name, connector, tasks, type */
 enum err herder_task_status(struct herder *h, struct slice name, int task, json_t **out,
                             struct error *e) MUST_CHECK;
-/* What its tasks tell of themselves: [{"task": number, ...}], what follows being the connector's own
- * (connector.h describe). */
+/* What its tasks tell of themselves: [{"task": number, ...}], what follows being the connector's
+ * own (connector.h describe). */
 enum err herder_progress(struct herder *h, struct slice name, json_t **out,
                          struct error *e) MUST_CHECK;
 enum err herder_task_configs(struct herder *h, struct slice name, json_t **out,

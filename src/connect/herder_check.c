@@ -8,7 +8,8 @@
 #include "connect/config_refs.h"
 #include "connect/configdef.h"
 
-/* Resolves, validates and puts references back into what is answered. v is to be released in any case. */
+/* Resolves, validates and puts references back into what is answered. v is to be released in any
+ * case. */
 static enum err validate(const struct herder *h, const struct strmap *config,
                          const struct connector_ops *ops, struct config_errors *v, struct error *e)
 {

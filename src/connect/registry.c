@@ -128,8 +128,8 @@ bool registry_header_only(const struct converter_ops *c)
 }
 
 /* The places of an installation: the class path and, in plugin.path, a folder each of the file
- * connectors and of Debezium's for MySQL, MariaDB and MongoDB. All have connect-api, Debezium's have
- * debezium-core, which does not offer its CloudEventsConverter. */
+ * connectors and of Debezium's for MySQL, MariaDB and MongoDB. All have connect-api, Debezium's
+ * have debezium-core, which does not offer its CloudEventsConverter. */
 enum { DEBEZIUM_FOLDERS = 3, PLACES = DEBEZIUM_FOLDERS + 2 };
 
 size_t registry_copies(const char *class_name)
@@ -151,7 +151,8 @@ static struct slice simple_name(struct slice name)
     return dot < 0 ? name : slice_sub(name, (size_t)dot + 1, name.n);
 }
 
-/* By the names without packages and the aliases: packages are long, and would make any two classes alike. */
+/* By the names without packages and the aliases: packages are long, and would make any two classes
+ * alike. */
 const char *registry_nearest(const struct registry *r, struct slice name)
 {
     size_t n = 0;

@@ -4,10 +4,11 @@
  *                                    └─ outbox-connector ─ outbox.event.order ─┘
  *
  * Both connectors are registered by REST in weir. The one shows every change of a row; the other
- * routes the messages that the shop puts into its outbox (EventRouter), so that consumers see what the
- * shop means and nothing of how it keeps it. What differs by database is demo_db.h's.
+ * routes the messages that the shop puts into its outbox (EventRouter), so that consumers see what
+ * the shop means and nothing of how it keeps it. What differs by database is demo_db.h's.
  *
- * Data stays below DATA-DIR/demo (MongoDB: DATA-DIR/demo-mongodb) and is used again by the next demo;
+ * Data stays below DATA-DIR/demo (MongoDB: DATA-DIR/demo-mongodb) and is used again by the next
+ * demo;
  * --fresh begins anew. */
 #include "lab/demo.h"
 

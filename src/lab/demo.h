@@ -1,6 +1,6 @@
 /* lab/demo.h - `weir demo`: the main job to look at. A private MariaDB (or MongoDB) with a small
- * shop, weir with a connector on it, a few orders a second changing, and every change printed as it comes
- * back over the Kafka protocol. */
+ * shop, weir with a connector on it, a few orders a second changing, and every change printed as it
+ * comes back over the Kafka protocol. */
 #ifndef WEIR_LAB_DEMO_H
 #define WEIR_LAB_DEMO_H
 

@@ -1,5 +1,5 @@
-/* lab/demo_db.h - what of the demo differs by the database: a private server with a shop in it, and the
- * connectors that capture it. demo.c runs one of these. Thread: main. */
+/* lab/demo_db.h - what of the demo differs by the database: a private server with a shop in it, and
+ * the connectors that capture it. demo.c runs one of these. Thread: main. */
 #ifndef WEIR_LAB_DEMO_DB_H
 #define WEIR_LAB_DEMO_DB_H
 
@@ -28,13 +28,14 @@ struct demo_db {
 
     /* Looks for what it needs and touches nothing. *self is set in any case and freed by `stop`. */
     enum err (*find)(void **self, const struct strmap *options, struct error *e);
-    /* Starts the server with its data below dir, fills the shop unless an earlier run did, and puts a
-     * first message with `mark` in it into the outbox: who has read that back reads all that follow.
-     * quiet: no word about what takes long. */
+    /* Starts the server with its data below dir, fills the shop unless an earlier run did, and puts
+     * a first message with `mark` in it into the outbox: who has read that back reads all that
+     * follow. quiet: no word about what takes long. */
     enum err (*start)(void *self, const char *dir, const char *mark, bool quiet, struct error *e);
     /* Rows of customers, products and orders now. */
     enum err (*count)(void *self, int64_t *out, struct error *e);
-    /* One thing that happens in a shop: an order comes in, is paid, shipped, leaves; a price changes.
+    /* One thing that happens in a shop: an order comes in, is paid, shipped, leaves; a price
+     * changes.
      * *count grows by what it committed. */
     enum err (*act)(void *self, struct shop_count *count, struct error *e);
     /* Adds the connector's class, how it connects and what it captures: all but the outbox, or the

@@ -7,9 +7,9 @@
 
 #include "base/str.h"
 
-/* Appends "orders: UPDATE id=1004 status NEW → PAID". topic: its part after the last dot is the table or
- * collection. op: c, u or d. event: the envelope without schema; that of MongoDB has documents as text,
- * and of an update what was set. */
+/* Appends "orders: UPDATE id=1004 status NEW → PAID". topic: its part after the last dot is the
+ * table or collection. op: c, u or d. event: the envelope without schema; that of MongoDB has
+ * documents as text, and of an update what was set. */
 void demo_event_print(struct slice topic, struct slice key, char op, const json_t *event,
                       struct strbuf *out);
 

@@ -1,5 +1,5 @@
-/* lab/private_mariadb.c - see private_mariadb.h. The binary log is what change data capture reads: ROW
- * format, full images. root has no password but is reachable from this machine only. */
+/* lab/private_mariadb.c - see private_mariadb.h. The binary log is what change data capture reads:
+ * ROW format, full images. root has no password but is reachable from this machine only. */
 #include "lab/private_mariadb.h"
 
 #include <stdlib.h>

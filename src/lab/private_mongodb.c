@@ -1,5 +1,5 @@
-/* lab/private_mongodb.c - see private_mongodb.h. Nobody has to log in, but only this machine reaches it,
- * and JavaScript of its clients is not run. */
+/* lab/private_mongodb.c - see private_mongodb.h. Nobody has to log in, but only this machine
+ * reaches it, and JavaScript of its clients is not run. */
 #include "lab/private_mongodb.h"
 
 #include <errno.h>
@@ -37,7 +37,7 @@ char *private_mongodb_find(const char *given, struct error *e)
     return NULL;
 }
 
-/* --- the replica set ---------------------------------------------------------------------------- */
+/* --- the replica set -------------------------------------------------------------------------- */
 
 struct member {
     struct mongo_shell *shell; /* with this member, whatever it is; NULL: not open */
@@ -100,9 +100,10 @@ static enum err is_primary(void *arg, struct error *e)
     return err;
 }
 
-/* --- the process -------------------------------------------------------------------------------- */
+/* --- the process ------------------------------------------------------------------------------ */
 
-/* A server whose weir was killed takes a moment to end; until then it holds its data and its port. */
+/* A server whose weir was killed takes a moment to end; until then it holds its data and its
+ * port. */
 static void wait_for_last(const char *data)
 {
     char *path = xasprintf("%s/mongod.lock", data);

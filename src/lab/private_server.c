@@ -36,7 +36,7 @@ char *private_find(const char *program)
     return found;
 }
 
-/* --- the port ----------------------------------------------------------------------------------- */
+/* --- the port --------------------------------------------------------------------------------- */
 
 /* This port if nobody has it, else 0; wanted 0: any free one. The server binds it a moment later.
  * Connections of the last run that still fade away are in nobody's way. */
@@ -55,7 +55,8 @@ static int free_port(int wanted)
     return port;
 }
 
-/* The port of the last run when it is still free, so that connectors made then find their database. */
+/* The port of the last run when it is still free, so that connectors made then find their
+ * database. */
 static int pick_port(const char *dir)
 {
     struct strbuf text = STRBUF_INIT;
@@ -76,7 +77,7 @@ static int pick_port(const char *dir)
     return port;
 }
 
-/* --- the log ------------------------------------------------------------------------------------ */
+/* --- the log ---------------------------------------------------------------------------------- */
 
 static bool is_marked(struct slice line, const char *const *marks)
 {
@@ -122,9 +123,10 @@ static enum err tell_log(const struct private_server *s, enum err code, const ch
     return code;
 }
 
-/* --- the process -------------------------------------------------------------------------------- */
+/* --- the process ------------------------------------------------------------------------------ */
 
-/* Starts argv with output to the log; the child gets all signals unblocked and dies with its parent. */
+/* Starts argv with output to the log; the child gets all signals unblocked and dies with its
+ * parent. */
 static pid_t spawn(const struct private_server *s, char *const argv[])
 {
     pid_t parent = getpid(), pid = fork();

@@ -19,8 +19,8 @@ struct shop_acts {
     unsigned seed;
     unsigned count; /* so far */
 };
-/* Each kind once, in this order, then any. Orders move on and leave more often than new ones come in, so
- * that there are few of them however long the demo runs. */
+/* Each kind once, in this order, then any. Orders move on and leave more often than new ones come
+ * in, so that there are few of them however long the demo runs. */
 enum shop_act shop_acts_next(struct shop_acts *s);
 unsigned shop_acts_dice(struct shop_acts *s, unsigned sides); /* below sides */
 

@@ -1,6 +1,6 @@
-/* lab/shop_documents.c - see shop_documents.h. Statuses go NEW -> PAID -> SHIPPED -> DELIVERED; delivered
- * orders leave. What belongs together is one transaction, as the message in the outbox does, which is
- * deleted at once: the change stream has it. */
+/* lab/shop_documents.c - see shop_documents.h. Statuses go NEW -> PAID -> SHIPPED -> DELIVERED;
+ * delivered orders leave. What belongs together is one transaction, as the message in the outbox
+ * does, which is deleted at once: the change stream has it. */
 #include "lab/shop_documents.h"
 
 #include <math.h>
@@ -20,7 +20,7 @@ struct shop_documents {
 
 static const char *const shown[] = {"customers", "products", "orders"};
 
-/* --- commands ----------------------------------------------------------------------------------- */
+/* --- commands --------------------------------------------------------------------------------- */
 
 static enum err run(struct shop_documents *s, json_t *command, json_t **reply, struct error *e)
 {
@@ -79,7 +79,7 @@ static enum err find(struct shop_documents *s, const char *collection, json_t *w
     return err;
 }
 
-/* --- the shop ----------------------------------------------------------------------------------- */
+/* --- the shop --------------------------------------------------------------------------------- */
 
 static const struct {
     const char *first, *last, *email;
@@ -268,7 +268,7 @@ enum err shop_documents_count(struct shop_documents *s, int64_t *out, struct err
     return err;
 }
 
-/* --- what happens in it ------------------------------------------------------------------------- */
+/* --- what happens in it ----------------------------------------------------------------------- */
 
 /* Says in the outbox what happened to an order as it is now; what was said before leaves. */
 static enum err say(struct shop_documents *s, json_int_t id, const char *event,
@@ -304,7 +304,8 @@ static enum err next_order(struct shop_documents *s, json_int_t *out, struct err
     return err;
 }
 
-/* So many of a random product out of the stock, which is filled up when it is low: an item of an order. */
+/* So many of a random product out of the stock, which is filled up when it is low: an item of an
+ * order. */
 static enum err take_item(struct shop_documents *s, int quantity, json_t **out,
                           struct shop_count *count, struct error *e)
 {

@@ -1,4 +1,5 @@
-/* lab/shop_sql.c - see shop_sql.h. Statuses go NEW -> PAID -> SHIPPED -> DELIVERED; delivered orders leave. */
+/* lab/shop_sql.c - see shop_sql.h. Statuses go NEW -> PAID -> SHIPPED -> DELIVERED; delivered
+ * orders leave. */
 #include "lab/shop_sql.h"
 
 #include <stdlib.h>

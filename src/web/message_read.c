@@ -1,5 +1,5 @@
-/* web/message_read.c - what a message stream reads: the log in pieces, a range of it in rounds, and its live
- * end. See message_stream_int.h. SPEC: web-ui 4. Thread: the stream's. */
+/* web/message_read.c - what a message stream reads: the log in pieces, a range of it in rounds, and
+ * its live end. See message_stream_int.h. SPEC: web-ui 4. Thread: the stream's. */
 #include <time.h>
 
 #include "base/base.h"

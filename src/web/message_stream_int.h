@@ -37,7 +37,8 @@ struct message_stream {
 /* The client has gone, or weir stops. */
 bool message_stream_stopped(const struct message_stream *s);
 /* Hands over what was collected, waiting while the client has not taken what came before. Live
- * events do not wait here: tail looks for room before each round, and one round is not much. False: stopped. */
+ * events do not wait here: tail looks for room before each round, and one round is not much. False:
+ * stopped. */
 bool message_stream_flush(struct message_stream *s);
 void message_stream_phase(struct message_stream *s, const char *text);
 void message_stream_consuming(struct message_stream *s);

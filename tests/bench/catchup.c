@@ -1,7 +1,8 @@
-/* tests/bench/catchup.c - the way of a row change from the bytes of a binlog to a partition's log, in
- * one process and without a database: decoding, envelope, JSON, batch, append, and the worker's own
- * bookkeeping in SQLite. The table and its changes are those of capture.py. A real task runs it; its
- * connector reads from memory where the real one reads a socket, and does nothing else differently.
+/* tests/bench/catchup.c - the way of a row change from the bytes of a binlog to a partition's log,
+ * in one process and without a database: decoding, envelope, JSON, batch, append, and the worker's
+ * own bookkeeping in SQLite. The table and its changes are those of capture.py. A real task runs
+ * it; its connector reads from memory where the real one reads a socket, and does nothing else
+ * differently.
  *
  *   bench-catchup [EVENTS [ROUNDS [PATH [SCHEMAS [TRANSACTION]]]]]
  *       PATH both, direct, general; SCHEMAS off, schemas; TRANSACTION: rows in each

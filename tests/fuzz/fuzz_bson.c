@@ -1,6 +1,7 @@
-/* Documents of any content: what bson_check lets through is printed in all modes (twice: plain, and as the
- * inside of a string, which must be the same), parsed again and printed again to the same text. In the
- * extended mode the bytes come back too, where they are of the one form that the parser writes. */
+/* Documents of any content: what bson_check lets through is printed in all modes (twice: plain, and
+ * as the inside of a string, which must be the same), parsed again and printed again to the same
+ * text. In the extended mode the bytes come back too, where they are of the one form that the
+ * parser writes. */
 #include <stdlib.h>
 
 #include "base/base.h"
@@ -28,8 +29,8 @@ static void print_twice(struct slice doc, struct bson_json_form f, struct strbuf
     strbuf_release(&escaped);
 }
 
-/* Members of the user's own that look like one of the forms ({"$oid": ...}), decimals of more digits than
- * there should be, and names that come twice, or do so as UTF-8. */
+/* Members of the user's own that look like one of the forms ({"$oid": ...}), decimals of more
+ * digits than there should be, and names that come twice, or do so as UTF-8. */
 static bool is_odd(struct slice doc)
 {
     struct bson_walk w, v;

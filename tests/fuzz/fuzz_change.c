@@ -1,10 +1,10 @@
 /* tests/fuzz/fuzz_change.c - change events on their way from a server's answer to records.
  *
- * Byte 0: how JsonConverter is set (2 bits), mode of documents (2 bits), rules of fields (2 bits), events of a
- * transaction, no tombstones. The rest are events, one behind the other. They go the way of stream.c: read, put
- * together when they are split, written as text and as values with the real converter, which must agree
- * on the records or on the error; the position behind each comes back from its text. A document that is
- * told goes the same way as one that a snapshot read.
+ * Byte 0: how JsonConverter is set (2 bits), mode of documents (2 bits), rules of fields (2 bits),
+ * events of a transaction, no tombstones. The rest are events, one behind the other. They go the
+ * way of stream.c: read, put together when they are split, written as text and as values with the
+ * real converter, which must agree on the records or on the error; the position behind each comes
+ * back from its text. A document that is told goes the same way as one that a snapshot read.
  *
  * A change of one byte inside BSON makes all sizes around it wrong, so sizes are not taken from the
  * input: events are walked loosely and built anew. What is BSON already stays as it is. */

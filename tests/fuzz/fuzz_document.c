@@ -1,5 +1,5 @@
-/* Texts of documents as structs, in all forms of arrays and names: what comes out without an error has a
- * value for each field of its schema, of that type, and is JSON by JsonConverter. */
+/* Texts of documents as structs, in all forms of arrays and names: what comes out without an error
+ * has a value for each field of its schema, of that type, and is JSON by JsonConverter. */
 #include <stdlib.h>
 
 #include "base/json.h"

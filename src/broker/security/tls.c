@@ -212,8 +212,8 @@ static bool stamp_equal(const struct stamp *a, const struct stamp *b)
            a->changed.tv_nsec == b->changed.tv_nsec;
 }
 
-/* Takes what the files hold now, when they have changed. They are small, and change once in months: a
- * loop may read them. Lock held. */
+/* Takes what the files hold now, when they have changed. They are small, and change once in months:
+ * a loop may read them. Lock held. */
 static void look_again(struct tls_context *t)
 {
     int64_t now = clock_mono_ms();

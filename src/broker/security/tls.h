@@ -1,13 +1,13 @@
-/* broker/security/tls.h - TLS below a Kafka connection: keys and certificates of a listener, and the
- * transport of its connections.
+/* broker/security/tls.h - TLS below a Kafka connection: keys and certificates of a listener, and
+ * the transport of its connections.
  *
  * A context is made at start from `ssl.*` options. When the files it was made of change, new
- * connections get what they hold then, as far as it makes sense; open ones go on as they are. Keys and certificates
- * come as PEM (a file, or the text itself) or PKCS12; what a file holds decides, not the type that
- * was named, since Java's tools call every store JKS. A real JKS file is refused with the command
- * that converts it. TLS 1.2 and 1.3, no renegotiation, no compression, no tickets without need.
- * The handshake happens inside the connection's reads; its length is bounded by conn.h.
- * SPEC: broker 11.2. Thread: main sets up; connections on their loop. */
+ * connections get what they hold then, as far as it makes sense; open ones go on as they are. Keys
+ * and certificates come as PEM (a file, or the text itself) or PKCS12; what a file holds decides,
+ * not the type that was named, since Java's tools call every store JKS. A real JKS file is refused
+ * with the command that converts it. TLS 1.2 and 1.3, no renegotiation, no compression, no tickets
+ * without need. The handshake happens inside the connection's reads; its length is bounded by
+ * conn.h. SPEC: broker 11.2. Thread: main sets up; connections on their loop. */
 #ifndef WEIR_BROKER_SECURITY_TLS_H
 #define WEIR_BROKER_SECURITY_TLS_H
 

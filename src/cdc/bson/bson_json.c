@@ -1,6 +1,7 @@
-/* cdc/bson/bson_json.c - see the header. On the capture path: one pass over the document, room asked for
- * per member, nothing allocated but the buffer. The walk is compiled twice: as plain JSON and as the
- * inside of a JSON string (`esc` is a constant in each), so that no text is gone through again. */
+/* cdc/bson/bson_json.c - see the header. On the capture path: one pass over the document, room
+ * asked for per member, nothing allocated but the buffer. The walk is compiled twice: as plain JSON
+ * and as the inside of a JSON string (`esc` is a constant in each), so that no text is gone through
+ * again. */
 #include "cdc/bson/bson_json.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* cdc/bson/bson_names.c - see the header. Documents with few members are compared by pairs; others, and those
- * that have a name twice, go through a table. */
+/* cdc/bson/bson_names.c - see the header. Documents with few members are compared by pairs; others,
+ * and those that have a name twice, go through a table. */
 #include "cdc/bson/bson_names.h"
 
 #include "base/hash.h"

@@ -1,8 +1,9 @@
-/* cdc/bson/bson_out.h - how bson_json.c writes: room in a buffer, fixed pieces and texts, each as plain JSON
- * and as the inside of a JSON string (`esc`, a constant wherever these are inlined). For that file alone.
+/* cdc/bson/bson_out.h - how bson_json.c writes: room in a buffer, fixed pieces and texts, each as
+ * plain JSON and as the inside of a JSON string (`esc`, a constant wherever these are inlined). For
+ * that file alone.
  *
- * Texts: ASCII in steps of 16 bytes up to the next one that needs an escape; all else is decoded and
- * looked up in bson_chars.h. SPEC: cdc-mongodb 6.5 */
+ * Texts: ASCII in steps of 16 bytes up to the next one that needs an escape; all else is decoded
+ * and looked up in bson_chars.h. SPEC: cdc-mongodb 6.5 */
 #ifndef WEIR_CDC_BSON_BSON_OUT_H
 #define WEIR_CDC_BSON_BSON_OUT_H
 
@@ -135,8 +136,8 @@ static ALWAYS_INLINE void put_odd_ascii(struct out *o, unsigned char c, bool esc
     *o->p++ = s;
 }
 
-/* The character at p, *len bytes of it. What is not UTF-8: U+FFFD, as Java decodes, for as many bytes
- * as began a character; a surrogate counts as one. */
+/* The character at p, *len bytes of it. What is not UTF-8: U+FFFD, as Java decodes, for as many
+ * bytes as began a character; a surrogate counts as one. */
 static inline uint32_t decode(const unsigned char *p, size_t n, size_t *len)
 {
     unsigned char c = p[0];

@@ -1,6 +1,6 @@
-/* cdc/bson/bson_parse.c - see the header: documents, arrays and plain values. What stands for a value of
- * another kind is in bson_special.c, the tokens are in bson_lex.c. Members are written as they are read;
- * the depth of BSON_DEPTH_MAX bounds the recursion (bson_build fails beyond it). */
+/* cdc/bson/bson_parse.c - see the header: documents, arrays and plain values. What stands for a
+ * value of another kind is in bson_special.c, the tokens are in bson_lex.c. Members are written as
+ * they are read; the depth of BSON_DEPTH_MAX bounds the recursion (bson_build fails beyond it). */
 #include "cdc/bson/bson_parse.h"
 
 #include "base/mem.h"

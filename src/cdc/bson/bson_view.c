@@ -1,6 +1,6 @@
-/* cdc/bson/bson_view.c - see the header. bson_check is the only place that meets bytes nobody looked at:
- * it knows where each open document ends (a stack, no recursion) and never reads at or behind that end.
- * All the rest relies on it:
+/* cdc/bson/bson_view.c - see the header. bson_check is the only place that meets bytes nobody
+ * looked at: it knows where each open document ends (a stack, no recursion) and never reads at or
+ * behind that end. All the rest relies on it:
  *   1. a document's size is right, its last byte is 0 and no member crosses it;
  *   2. names, patterns and options end with a 0 inside their document;
  *   3. texts are as long as they say and have a 0 behind them;

@@ -1,6 +1,6 @@
-/* cdc/bson/bson_view.h - BSON documents as they come from the server, read in place: a check of the whole
- * document once, then walks without further checks. No library: these bytes are the capture path.
- * SPEC: cdc-mongodb 6.5, 11. Thread: any; nothing is written. */
+/* cdc/bson/bson_view.h - BSON documents as they come from the server, read in place: a check of the
+ * whole document once, then walks without further checks. No library: these bytes are the capture
+ * path. SPEC: cdc-mongodb 6.5, 11. Thread: any; nothing is written. */
 #ifndef WEIR_CDC_BSON_BSON_VIEW_H
 #define WEIR_CDC_BSON_BSON_VIEW_H
 
@@ -36,12 +36,12 @@ struct bson_item {
     enum bson_kind kind;
     struct slice name, raw;
 };
-/* Documents inside documents. The server's limit is 180 for what users store, and an event has it in
- * fullDocument. */
+/* Documents inside documents. The server's limit is 180 for what users store, and an event has it
+ * in fullDocument. */
 #define BSON_DEPTH_MAX 200
 
-/* Sizes, terminators, kinds, depth. Texts need not be UTF-8 (printing replaces what is not). E_CORRUPT:
- * e says where. Everything below takes documents that were checked. */
+/* Sizes, terminators, kinds, depth. Texts need not be UTF-8 (printing replaces what is not).
+ * E_CORRUPT: e says where. Everything below takes documents that were checked. */
 enum err bson_check(struct slice doc, struct error *e) MUST_CHECK;
 
 struct bson_walk {

@@ -5,7 +5,7 @@
 
 #define UNAUTHORIZED 13
 
-/* --- cures -------------------------------------------------------------------------------------- */
+/* --- cures ------------------------------------------------------------------------------------ */
 
 /* db.getSiblingDB("admin").grantRolesToUser("debezium", */
 static void grant_head(const struct mongo_target *t, struct strbuf *out)
@@ -79,7 +79,7 @@ static enum err insufficient(const struct mongo_client_pool *p, const struct mon
     return E_AUTH;
 }
 
-/* --- questions ---------------------------------------------------------------------------------- */
+/* --- questions -------------------------------------------------------------------------------- */
 
 static size_t count_databases(const bson_t *reply)
 {
@@ -182,7 +182,7 @@ enum err mongo_check_stream(struct mongo_client_pool *p, mongoc_client_t *c,
     return rc;
 }
 
-/* --- the signal collection ---------------------------------------------------------------------- */
+/* --- the signal collection -------------------------------------------------------------------- */
 
 static bool names(bson_iter_t resource, const char *key, struct slice wanted)
 {

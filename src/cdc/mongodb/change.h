@@ -1,5 +1,6 @@
-/* cdc/mongodb/change.h - one event of a change stream, read in place; and the pieces of an event that
- * the server has split, put together again. SPEC: cdc-mongodb 5.3, 5.7, 5.8. Thread: the task's. */
+/* cdc/mongodb/change.h - one event of a change stream, read in place; and the pieces of an event
+ * that the server has split, put together again. SPEC: cdc-mongodb 5.3, 5.7, 5.8. Thread: the
+ * task's. */
 #ifndef WEIR_CDC_MONGODB_CHANGE_H
 #define WEIR_CDC_MONGODB_CHANGE_H
 
@@ -40,8 +41,9 @@ static inline bool change_is_data(const struct change *c)
 {
     return c->kind <= CHANGE_DELETE;
 }
-/* The event was checked (bson_check) with the answer it came in. E_INVALID: without `_id` or operationType, or (a change
- * of data) without the names in `ns`, which a stage of cursor.pipeline has taken out. */
+/* The event was checked (bson_check) with the answer it came in. E_INVALID: without `_id` or
+ * operationType, or (a change of data) without the names in `ns`, which a stage of cursor.pipeline
+ * has taken out. */
 enum err change_read(struct slice event, struct change *out, struct error *e) MUST_CHECK;
 
 /* --- split events ----------------------------------------------------------------------------- */
@@ -54,9 +56,9 @@ void change_merge_init(struct change_merge *m);
 void change_merge_release(struct change_merge *m);
 /* A stream begins anew: what is open came from the one before. */
 void change_merge_reset(struct change_merge *m);
-/* Adds the fragment that was read into `part`. *out: the whole event once all are there (valid until
- * the next call), else the null slice. Of each member the first fragment that has it counts; `_id` is
- * the last one's. E_INVALID: "Missing event fragment"; E_TOO_LARGE, E_NOMEM. */
+/* Adds the fragment that was read into `part`. *out: the whole event once all are there (valid
+ * until the next call), else the null slice. Of each member the first fragment that has it counts;
+ * `_id` is the last one's. E_INVALID: "Missing event fragment"; E_TOO_LARGE, E_NOMEM. */
 enum err change_merge_add(struct change_merge *m, struct slice event, const struct change *part,
                           struct slice *out, struct error *e) MUST_CHECK;
 

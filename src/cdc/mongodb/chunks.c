@@ -1,10 +1,10 @@
-/* cdc/mongodb/chunks.c - chunks of an incremental snapshot: documents in the order of their `_id`. Where
- * their windows begin and end: window.h.
+/* cdc/mongodb/chunks.c - chunks of an incremental snapshot: documents in the order of their `_id`.
+ * Where their windows begin and end: window.h.
  *
- * Comparisons are $expr's, which order values of all types, and the index is entered at the last key: a
- * collection whose keys are of several types is read to its end. Everything is asked of the primary, and
- * documents are such that a majority has: a chunk is never older than its window. Keys travel in the
- * offset as chunk_key.h prints them. SPEC: cdc-mongodb 4.3 */
+ * Comparisons are $expr's, which order values of all types, and the index is entered at the last
+ * key: a collection whose keys are of several types is read to its end. Everything is asked of the
+ * primary, and documents are such that a majority has: a chunk is never older than its window. Keys
+ * travel in the offset as chunk_key.h prints them. SPEC: cdc-mongodb 4.3 */
 #include "cdc/mongodb/signals.h"
 
 #include "base/clock.h"
@@ -70,7 +70,8 @@ static void find_command(const struct mongo_signals *g, struct bson_build *b,
     add_order(b, SL("sort"), max ? 1 : -1);
     if (!max)
         add_order(b, SL("projection"), 1);
-    /* An index that is entered ends before MaxKey: with such a key each chunk is looked for from the start. */
+    /* An index that is entered ends before MaxKey: with such a key each chunk is looked for from
+     * the start. */
     if (last && max->kind != BSON_MAX_KEY) {
         add_order(b, SL("hint"), 1);
         bson_build_begin(b, SL("min"), BSON_DOCUMENT);
@@ -184,7 +185,8 @@ static enum err read_chunk(struct mongo_signals *g, struct incremental *inc,
     return rc;
 }
 
-/* Why nothing is read: the stream would not tell what changes in it, so that the topic would grow old. */
+/* Why nothing is read: the stream would not tell what changes in it, so that the topic would grow
+ * old. */
 static void log_refusal(const struct mongo_signals *g, const char *id, struct slice db,
                         struct slice name)
 {

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-/* --- errors ------------------------------------------------------------------------------------- */
+/* --- errors ----------------------------------------------------------------------------------- */
 
 static const struct {
     int32_t code;
@@ -141,7 +141,7 @@ bool mongo_fault_passes(const struct error *e)
     return e->code == E_IO || e->code == E_TIMEOUT;
 }
 
-/* --- what the driver tells about the cluster ---------------------------------------------------- */
+/* --- what the driver tells about the cluster -------------------------------------------------- */
 
 static bool find_primary(const mongoc_topology_description_t *d, char *out, size_t size)
 {
@@ -189,7 +189,7 @@ uint64_t mongo_client_pool_elections(const struct mongo_client_pool *p)
     return n ? n - 1 : 0; /* the first primary was not elected now */
 }
 
-/* --- the pool ----------------------------------------------------------------------------------- */
+/* --- the pool --------------------------------------------------------------------------------- */
 
 static void release_tls(struct mongo_client_pool *p)
 {
@@ -213,7 +213,8 @@ static void pool_free(void *pool)
     mem_free(p);
 }
 
-/* The driver waits for its monitors, and those for a server that may be silent: not on this thread. */
+/* The driver waits for its monitors, and those for a server that may be silent: not on this
+ * thread. */
 void mongo_client_pool_close(struct mongo_client_pool *p)
 {
     static const atomic_bool closed = true;
@@ -235,7 +236,7 @@ const struct mongo_target *mongo_client_pool_target(const struct mongo_client_po
     return &p->target;
 }
 
-/* --- clients ------------------------------------------------------------------------------------ */
+/* --- clients ---------------------------------------------------------------------------------- */
 
 mongoc_client_t *mongo_client_take(struct mongo_client_pool *p)
 {
@@ -250,7 +251,8 @@ void mongo_client_give(struct mongo_client_pool *p, mongoc_client_t *c)
         libmongoc.client_pool_push(p->pool, c);
 }
 
-/* The driver gives up after a second (serverSelectionTimeoutMS of our making), so that a stop is seen. */
+/* The driver gives up after a second (serverSelectionTimeoutMS of our making), so that a stop is
+ * seen. */
 enum err mongo_client_select(struct mongo_client_pool *p, mongoc_client_t *c, bool writes,
                              struct error *e)
 {

@@ -1,6 +1,6 @@
-/* cdc/mongodb/collections.h - what all events of a collection have in common: topic, schemas, rules of
- * its fields, the constant texts of its records. Made when its first document comes, and kept: records
- * of a batch point to it. SPEC: cdc-mongodb 6.1, 6.2. Thread: the task's. */
+/* cdc/mongodb/collections.h - what all events of a collection have in common: topic, schemas, rules
+ * of its fields, the constant texts of its records. Made when its first document comes, and kept:
+ * records of a batch point to it. SPEC: cdc-mongodb 6.1, 6.2. Thread: the task's. */
 #ifndef WEIR_CDC_MONGODB_COLLECTIONS_H
 #define WEIR_CDC_MONGODB_COLLECTIONS_H
 
@@ -87,7 +87,8 @@ void collections_init(struct collections *c, const struct collections_options *o
 void collections_release(struct collections *c);
 /* Never NULL. */
 struct collection *collections_get(struct collections *c, struct slice db, struct slice name);
-/* Met for the first time since the last call, or for the first time again after it was dropped. NULL: none. */
+/* Met for the first time since the last call, or for the first time again after it was dropped.
+ * NULL: none. */
 struct collection *collections_next_seen(struct collections *c);
 void collections_dropped(struct collections *c, struct slice db, struct slice name);
 

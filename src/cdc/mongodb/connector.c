@@ -14,7 +14,8 @@
 
 #define DEBEZIUM_VERSION "3.5.0.Final" /* the level of compatibility that scripts ask for */
 
-/* How long a validation waits for a member; with the closer look that follows it ends within 5 s. */
+/* How long a validation waits for a member; with the closer look that follows it ends within 5
+ * s. */
 #define MEMBER_MS 1500
 
 static void refuse(struct config_errors *errs, const char *prefix, const struct error *e)

@@ -1,5 +1,5 @@
-/* cdc/mongodb/cursor.c - getMore goes to the server and in the session in which the cursor was opened.
- * Answers are kept small: the server would fill 16 MiB. */
+/* cdc/mongodb/cursor.c - getMore goes to the server and in the session in which the cursor was
+ * opened. Answers are kept small: the server would fill 16 MiB. */
 #include "cdc/mongodb/cursor.h"
 
 #include <pthread.h>
@@ -8,7 +8,8 @@
 
 enum { ANSWER_BYTES = 2 << 20, FIRST_SIZE = 1000, SIZE_MAX_DOCUMENTS = 20000 };
 
-/* The thread that asks ahead. While state is ASKED it alone uses the cursor's client and session. */
+/* The thread that asks ahead. While state is ASKED it alone uses the cursor's client and
+ * session. */
 struct mongo_ahead {
     pthread_t thread;
     pthread_mutex_t lock; /* of what follows */

@@ -1,8 +1,8 @@
-/* cdc/mongodb/cursor.h - a cursor of the server's, by its own commands: the answers are kept as they came
- * and their documents read in place, and the position behind an answer without events (the token of a
- * change stream) is at hand. The driver's own cursors copy each event's token and resume by themselves,
- * once; here a lost cursor is an error, and whoever opened it knows where to go on.
- * SPEC: cdc-mongodb 5.4, 5.5, 11. Thread: that of the client. */
+/* cdc/mongodb/cursor.h - a cursor of the server's, by its own commands: the answers are kept as
+ * they came and their documents read in place, and the position behind an answer without events
+ * (the token of a change stream) is at hand. The driver's own cursors copy each event's token and
+ * resume by themselves, once; here a lost cursor is an error, and whoever opened it knows where to
+ * go on. SPEC: cdc-mongodb 5.4, 5.5, 11. Thread: that of the client. */
 #ifndef WEIR_CDC_MONGODB_CURSOR_H
 #define WEIR_CDC_MONGODB_CURSOR_H
 
@@ -55,13 +55,14 @@ static inline bool mongo_cursor_next(struct mongo_cursor *c, struct slice *docum
     return true;
 }
 /* Fetches the next answer, which may be empty. wait_ms: how long the server waits for a document
- * (tailable cursors only; 0: not said). size: most documents; 0: as many as make some megabytes. Not
- * with id 0. */
+ * (tailable cursors only; 0: not said). size: most documents; 0: as many as make some megabytes.
+ * Not with id 0. */
 enum err mongo_cursor_more(struct mongo_cursor *c, int64_t wait_ms, int32_t size,
                            struct error *e) MUST_CHECK;
-/* Asks for the next answer now, on a thread of the cursor's, so that the server makes it while this one is
- * worked on; the next mongo_cursor_more waits for it and takes it. Until then nobody may use the client.
- * Does nothing where no thread is to be had. Not with id 0. At most one is asked for. */
+/* Asks for the next answer now, on a thread of the cursor's, so that the server makes it while this
+ * one is worked on; the next mongo_cursor_more waits for it and takes it. Until then nobody may use
+ * the client. Does nothing where no thread is to be had. Not with id 0. At most one is asked
+ * for. */
 void mongo_cursor_ask(struct mongo_cursor *c, int64_t wait_ms);
 /* The answer at hand now belongs to the caller; the cursor has none. */
 struct mongo_reply *mongo_cursor_take(struct mongo_cursor *c);

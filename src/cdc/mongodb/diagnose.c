@@ -33,7 +33,7 @@ static void cure(struct mongo_verdict *v, const char *where, const char *fmt, ..
     v->where = where;
 }
 
-/* --- texts -------------------------------------------------------------------------------------- */
+/* --- texts ------------------------------------------------------------------------------------ */
 
 struct text {
     char p[280];
@@ -72,7 +72,7 @@ static bool is_loopback(const struct mongo_host *h)
            strcmp(h->name, "::1") == 0;
 }
 
-/* --- nobody answers ----------------------------------------------------------------------------- */
+/* --- nobody answers --------------------------------------------------------------------------- */
 
 static const char *state_text(const struct mongo_probe *p)
 {
@@ -165,7 +165,7 @@ static void nobody(const struct mongo_target *t, const struct mongo_probe *seeds
     unreachable(seeds, count, v);
 }
 
-/* --- somebody does ------------------------------------------------------------------------------ */
+/* --- somebody does ---------------------------------------------------------------------------- */
 
 static void standalone(const struct mongo_target *t, const struct mongo_probe *p,
                        struct mongo_verdict *v)
@@ -333,9 +333,10 @@ void mongo_judge(const struct mongo_target *t, const struct mongo_probe *seeds, 
     }
 }
 
-/* --- asking ------------------------------------------------------------------------------------- */
+/* --- asking ----------------------------------------------------------------------------------- */
 
-/* The members as the first seed that answered calls them; those that are seeds were asked already. */
+/* The members as the first seed that answered calls them; those that are seeds were asked
+ * already. */
 static size_t ask_members(const struct mongo_probe *seeds, size_t seed_count,
                           const struct mongo_probe_tls *tls, int32_t limit_ms,
                           struct mongo_probe members[static PROBE_MEMBERS])

@@ -108,8 +108,8 @@ static void *work_thread(void *arg)
     return NULL;
 }
 
-/* What the driver holds is torn down behind this. A thread that waits for a silent server would still
- * use it: then the process ends without that. */
+/* What the driver holds is torn down behind this. A thread that waits for a silent server would
+ * still use it: then the process ends without that. */
 static void at_exit(int status, void *arg)
 {
     struct timespec until;

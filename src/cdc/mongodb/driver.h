@@ -1,5 +1,5 @@
-/* cdc/mongodb/driver.h - the MongoDB C driver, opened when the first connector asks: linking it would
- * cost every start 6 MB and 8 ms. Its functions are called through two tables:
+/* cdc/mongodb/driver.h - the MongoDB C driver, opened when the first connector asks: linking it
+ * would cost every start 6 MB and 8 ms. Its functions are called through two tables:
  * `libmongoc.client_new(...)` is mongoc_client_new, `libbson.init(...)` is bson_init. Macros of its
  * headers that call functions (BSON_APPEND_UTF8 ...) do not link. SPEC: cdc-mongodb 11. Thread: any
  * after mongo_driver_load. */
@@ -156,11 +156,11 @@ struct libbson_functions {
 extern struct libmongoc_functions libmongoc; /* filled once, then constant */
 extern struct libbson_functions libbson;
 
-/* Opens the library and initialises it, once in the life of the process; again: at once. E_NOT_FOUND:
- * it is not installed; the message says what to install. */
+/* Opens the library and initialises it, once in the life of the process; again: at once.
+ * E_NOT_FOUND: it is not installed; the message says what to install. */
 enum err mongo_driver_load(struct error *e) MUST_CHECK;
-/* Runs fn on a thread that nobody waits for, but the end of the process: a second, before the driver is
- * torn down. False: no thread is to be had; fn was not called. */
+/* Runs fn on a thread that nobody waits for, but the end of the process: a second, before the
+ * driver is torn down. False: no thread is to be had; fn was not called. */
 bool mongo_driver_background(void (*fn)(void *arg), void *arg) MUST_CHECK;
 
 #endif

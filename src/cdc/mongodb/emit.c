@@ -1,5 +1,5 @@
-/* cdc/mongodb/emit.c - one record: what it says is gathered in `struct event`, then written in one of
- * the two forms. SPEC: cdc-mongodb 6.2, 6.3, 6.7 */
+/* cdc/mongodb/emit.c - one record: what it says is gathered in `struct event`, then written in one
+ * of the two forms. SPEC: cdc-mongodb 6.2, 6.3, 6.7 */
 #include "cdc/mongodb/emit.h"
 
 #include "base/json.h"

@@ -1,6 +1,6 @@
-/* cdc/mongodb/filter.h - which collections are captured: include and exclude lists as patterns or as
- * names, the scope, the signal collection. The server is asked for them too (pipeline.h), but what it
- * sends is looked at again. SPEC: cdc-mongodb 2.3, 5.1. Thread: the task's. */
+/* cdc/mongodb/filter.h - which collections are captured: include and exclude lists as patterns or
+ * as names, the scope, the signal collection. The server is asked for them too (pipeline.h), but
+ * what it sends is looked at again. SPEC: cdc-mongodb 2.3, 5.1. Thread: the task's. */
 #ifndef WEIR_CDC_MONGODB_FILTER_H
 #define WEIR_CDC_MONGODB_FILTER_H
 

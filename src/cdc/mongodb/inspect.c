@@ -30,7 +30,7 @@ static void add_fault(struct inspection *out, const char *what, const struct err
     mem_free(text);
 }
 
-/* --- the server --------------------------------------------------------------------------------- */
+/* --- the server ------------------------------------------------------------------------------- */
 
 static void connection(struct look *l)
 {
@@ -85,7 +85,7 @@ static void privileges(struct look *l)
     }
 }
 
-/* --- collections -------------------------------------------------------------------------------- */
+/* --- collections ------------------------------------------------------------------------------ */
 
 struct tally {
     size_t all, captured, without_images;
@@ -240,7 +240,7 @@ static void collections(struct look *l)
     mongo_filter_release(&f);
 }
 
-/* --- the oplog ---------------------------------------------------------------------------------- */
+/* --- the oplog -------------------------------------------------------------------------------- */
 
 struct oplog_end {
     uint32_t seconds;
@@ -310,7 +310,7 @@ static void oplog(struct look *l)
     mem_free(cure);
 }
 
-/* --- all of it ---------------------------------------------------------------------------------- */
+/* --- all of it -------------------------------------------------------------------------------- */
 
 void mongo_inspect(const struct strmap *config, struct inspection *out)
 {

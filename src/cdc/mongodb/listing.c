@@ -201,7 +201,8 @@ bool mongo_token_time(struct slice token, uint32_t *seconds, uint32_t *increment
            hex32(hex.p + 10, increment);
 }
 
-/* Behind the time: the version (a number: 2B, and twice the value), and 29 (0) or an event's kind. */
+/* Behind the time: the version (a number: 2B, and twice the value), and 29 (0) or an event's
+ * kind. */
 bool mongo_token_between(struct slice token)
 {
     struct bson_item data;

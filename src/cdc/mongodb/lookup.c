@@ -1,8 +1,9 @@
 /* cdc/mongodb/lookup.c - see lookup.h.
  *
- * A portion is a run of events of one answer. Its keys are gathered into one group for each collection, each key
- * once; a group is one find with $in. What a find does not bring in its first answer (16 MB) is not known,
- * and looked for again when its event comes: so no more than one answer is held beside the events. */
+ * A portion is a run of events of one answer. Its keys are gathered into one group for each
+ * collection, each key once; a group is one find with $in. What a find does not bring in its first
+ * answer (16 MB) is not known, and looked for again when its event comes: so no more than one
+ * answer is held beside the events. */
 #include "cdc/mongodb/lookup.h"
 
 #include "base/bytes.h"
@@ -126,8 +127,8 @@ static bool skip_number(struct slice hex, size_t *at)
     return true;
 }
 
-/* Where the UUID's digits are: behind time, version, kind of token, number in a transaction, from an invalidate
- * or not, as the server's KeyString has them. Null slice: not there. */
+/* Where the UUID's digits are: behind time, version, kind of token, number in a transaction, from
+ * an invalidate or not, as the server's KeyString has them. Null slice: not there. */
 static struct slice uuid_digits(struct slice token)
 {
     struct bson_item data;
@@ -285,7 +286,8 @@ static enum err gather(struct mongo_lookup *l, struct slice event, struct bson_w
 
 /* --- finding ---------------------------------------------------------------------------------- */
 
-/* {find, filter: {_id: ...}, collectionUUID, batchSize, readConcern}. only: one key; NULL: all of the group. */
+/* {find, filter: {_id: ...}, collectionUUID, batchSize, readConcern}. only: one key; NULL: all of
+ * the group. */
 static struct slice find_command(struct mongo_lookup *l, size_t group, struct slice coll,
                                  const struct key *only)
 {
@@ -319,7 +321,8 @@ static struct slice find_command(struct mongo_lookup *l, size_t group, struct sl
     return bson_build_finish(b);
 }
 
-/* What the collection of this UUID is called now; *coll stays empty when the database has it no more. */
+/* What the collection of this UUID is called now; *coll stays empty when the database has it no
+ * more. */
 static enum err new_name(struct mongo_lookup *l, const struct group *g, struct strbuf *coll,
                          struct error *e)
 {

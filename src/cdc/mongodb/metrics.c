@@ -1,5 +1,5 @@
-/* cdc/mongodb/metrics.c - see metrics.h. What has no counterpart here (there is no queue between reader and
- * writer) has the value of an idle Debezium. */
+/* cdc/mongodb/metrics.c - see metrics.h. What has no counterpart here (there is no queue between
+ * reader and writer) has the value of an idle Debezium. */
 #include "cdc/mongodb/metrics.h"
 
 #include "base/clock.h"

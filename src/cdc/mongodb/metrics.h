@@ -1,5 +1,6 @@
-/* cdc/mongodb/metrics.h - what a running connector shows, under Debezium's names: debezium_metrics_* on
- * /metrics, and the same for the page. SPEC: cdc-mongodb 9. Thread: any (reads what the task publishes). */
+/* cdc/mongodb/metrics.h - what a running connector shows, under Debezium's names:
+ * debezium_metrics_* on /metrics, and the same for the page. SPEC: cdc-mongodb 9. Thread: any
+ * (reads what the task publishes). */
 #ifndef WEIR_CDC_MONGODB_METRICS_H
 #define WEIR_CDC_MONGODB_METRICS_H
 

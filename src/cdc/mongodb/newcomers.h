@@ -1,10 +1,11 @@
-/* cdc/mongodb/newcomers.h - collections that come in later: those that wider lists take in at a restart, and
- * those that appear while the connector runs. Of each it is told once that no snapshot has what it had
- * before, and which signal brings that; and whether it keeps the images that capture.mode asks for.
+/* cdc/mongodb/newcomers.h - collections that come in later: those that wider lists take in at a
+ * restart, and those that appear while the connector runs. Of each it is told once that no snapshot
+ * has what it had before, and which signal brings that; and whether it keeps the images that
+ * capture.mode asks for.
  *
- * The lists that were in force when a connector last ran are a row of the table mongo_captured. It is read
- * only where there is a stored offset, whatever became of the connector in between.
- * SPEC: cdc-mongodb 5.2, 8.1. Thread: the task's; blocks. */
+ * The lists that were in force when a connector last ran are a row of the table mongo_captured. It
+ * is read only where there is a stored offset, whatever became of the connector in between. SPEC:
+ * cdc-mongodb 5.2, 8.1. Thread: the task's; blocks. */
 #ifndef WEIR_CDC_MONGODB_NEWCOMERS_H
 #define WEIR_CDC_MONGODB_NEWCOMERS_H
 
@@ -28,8 +29,9 @@ void mongo_known_release(struct mongo_known *k);
 /* False: it was known before. */
 bool mongo_known_add(struct mongo_known *k, struct slice id);
 
-/* The phase is chosen: afresh, all there is gets read or is not wanted; else the stream goes on behind a
- * stored offset, and what the lists of then left out is told. Faults of the store are logged. */
+/* The phase is chosen: afresh, all there is gets read or is not wanted; else the stream goes on
+ * behind a stored offset, and what the lists of then left out is told. Faults of the store are
+ * logged. */
 void mongo_newcomers_begin(struct mongo_task *t, bool afresh);
 /* Between two polls: looks at collections that the stream has met for the first time. */
 void mongo_newcomers_look(struct mongo_task *t);

@@ -1,11 +1,11 @@
-/* cdc/mongodb/options.c - option rows of the connector (from options.def), their values, and the names
- * that older releases used. SPEC: cdc-mongodb 2.2-2.7 */
+/* cdc/mongodb/options.c - option rows of the connector (from options.def), their values, and the
+ * names that older releases used. SPEC: cdc-mongodb 2.2-2.7 */
 #include "cdc/mongodb/options.h"
 
 #include "base/log.h"
 #include "base/mem.h"
 
-/* --- rows --------------------------------------------------------------------------------------- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 #define OPTION_STRUCT struct mongo_options
 #define BY(tables, collections) collections
@@ -16,7 +16,7 @@ const struct opt_row mongo_option_rows[] = {
     {.name = NULL},
 };
 
-/* --- old names ---------------------------------------------------------------------------------- */
+/* --- old names -------------------------------------------------------------------------------- */
 
 static const struct {
     const char *old, *now;
@@ -72,8 +72,8 @@ static void warn_unknown(struct slice key)
     capture_option_tell_unknown(LOG_CDC_MONGO, key, near);
 }
 
-/* set/h1:27017,h2:27017 -> mongodb://h1:27017,h2:27017/?replicaSet=set. Several sets (;) stay as they
- * are: the check refuses them. */
+/* set/h1:27017,h2:27017 -> mongodb://h1:27017,h2:27017/?replicaSet=set. Several sets (;) stay as
+ * they are: the check refuses them. */
 static void hosts_to_uri(struct strmap *out)
 {
     struct slice hosts = slice_trim(strmap_get_c(out, "mongodb.hosts"));
@@ -201,7 +201,7 @@ void mongo_options_canonical(const struct strmap *config, bool warn, struct strm
         warn_values(out);
 }
 
-/* --- values ------------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 static const struct option_word snapshot_words[] = {
     {"initial", MONGO_SNAPSHOT_INITIAL},

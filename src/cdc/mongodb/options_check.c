@@ -1,6 +1,6 @@
-/* cdc/mongodb/options_check.c - every wrong value of a configuration, in Debezium's words; mistakes that
- * the original finds only when the task runs, or never, in words of the same kind.
- * SPEC: cdc-mongodb 2, connect 2.4 */
+/* cdc/mongodb/options_check.c - every wrong value of a configuration, in Debezium's words; mistakes
+ * that the original finds only when the task runs, or never, in words of the same kind. SPEC:
+ * cdc-mongodb 2, connect 2.4 */
 #include "cdc/mongodb/options.h"
 
 #include "base/log.h"
@@ -11,7 +11,7 @@
 #include "cdc/mongodb/target.h"
 #include "cdc/option_check.h"
 
-/* --- the connection ----------------------------------------------------------------------------- */
+/* --- the connection --------------------------------------------------------------------------- */
 
 static void check_uri(struct option_checker *k)
 {
@@ -65,7 +65,7 @@ static void check_store(struct option_checker *k)
     }
 }
 
-/* --- what is captured --------------------------------------------------------------------------- */
+/* --- what is captured ------------------------------------------------------------------------- */
 
 /* With filters.match.mode=literal the elements are names. */
 static void check_list(struct option_checker *k)
@@ -116,7 +116,7 @@ static void check_fields(struct option_checker *k)
     field_rules_free(rules);
 }
 
-/* --- snapshots and the cursor ------------------------------------------------------------------- */
+/* --- snapshots and the cursor ----------------------------------------------------------------- */
 
 /* A mode written in Java: the original looks for its name, and finds no class here. */
 static void check_snapshot_mode(struct option_checker *k)

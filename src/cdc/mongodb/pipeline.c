@@ -1,6 +1,7 @@
 /* cdc/mongodb/pipeline.c - builds
  *
- *   [ {$match: sizes}, {$match: {$or: [captured, signals]}}, user's ..., {$changeStreamSplitLargeEvent} ]
+ *   [ {$match: sizes}, {$match: {$or: [captured, signals]}}, user's ...,
+ *     {$changeStreamSplitLargeEvent} ]
  *
  * SPEC: cdc-mongodb 5.1 */
 #include "cdc/mongodb/pipeline.h"
@@ -101,9 +102,9 @@ static void text(struct builder *x, const char *name, struct slice value)
     bson_build_text(x->b, slice_cstr(name), value);
 }
 
-/* {$expr: {$regexMatch: {input, regex, options}}}, perhaps under $not. input: "$ns.db", or that with
- * ".", "$ns.coll". The server takes $expr to the oplog as it stands; of {"ns.db": {$regex}} it would make nine of them, one for
- * each kind of entry there is. */
+/* {$expr: {$regexMatch: {input, regex, options}}}, perhaps under $not. input: "$ns.db", or that
+ * with ".", "$ns.coll". The server takes $expr to the oplog as it stands; of {"ns.db": {$regex}} it
+ * would make nine of them, one for each kind of entry there is. */
 static void expression(struct builder *x, struct slice pattern, bool collections, bool exclude)
 {
     begin(x, "$expr");
@@ -305,7 +306,9 @@ static void internal_stage(struct builder *x)
         bson_build_doc(x->b, SL("_id"), x->o->position, BSON_DOCUMENT);
         end(x);
     }
-    if (!x->o->at_oplog) { /* never true; the server knows nothing of the oplog for it, so that all of $or stays behind the event */
+    /* Never true; the server knows nothing of the oplog for it, so that all of $or stays behind the
+     * event. */
+    if (!x->o->at_oplog) {
         begin_item(x, n++);
         bson_build_int(x->b, SL("weir"), 1);
         end(x);

@@ -20,7 +20,7 @@
 #include "cdc/bson/bson_view.h"
 #include "cdc/mongodb/driver.h"
 
-/* --- a connection ------------------------------------------------------------------------------- */
+/* --- a connection ----------------------------------------------------------------------------- */
 
 struct wire {
     int fd;
@@ -136,7 +136,7 @@ static bool wire_open(struct wire *l, struct mongo_probe *p)
     return open;
 }
 
-/* --- TLS ---------------------------------------------------------------------------------------- */
+/* --- TLS -------------------------------------------------------------------------------------- */
 
 enum tls_result { TLS_OK, TLS_NOT_SPOKEN, TLS_NOT_TRUSTED };
 
@@ -179,14 +179,15 @@ static enum tls_result handshake(struct wire *l, struct mongo_probe *p,
     return result;
 }
 
-/* --- the question ------------------------------------------------------------------------------- */
+/* --- the question ----------------------------------------------------------------------------- */
 
-/* OP_QUERY to admin.$cmd: {isMaster: 1}, which every server answers before anything else. */
+/* OP_QUERY to admin.$cmd: {isMaster: 1}, which every server answers before anything else: length,
+ * id, answer to, OP_QUERY; a secondary may answer; skip 0, return 1; the document. */
 static const unsigned char question[] = {
-    58, 0, 0, 0, 1,    0,    0,    0,    0,   0,   0,   0,   0xd4, 0x07, 0, 0, /* length, id, answer to, OP_QUERY */
-    4,  0, 0, 0, 'a',  'd',  'm',  'i',  'n', '.', '$', 'c', 'm',  'd',  0, /* a secondary may answer */
-    0,  0, 0, 0, 0xff, 0xff, 0xff, 0xff,                                    /* skip 0, return 1 */
-    19, 0, 0, 0, 0x10, 'i',  's',  'M',  'a', 's', 't', 'e', 'r',  0,    1, 0, 0, 0, 0,
+    58,  0,   0,   0,   1,   0,    0,    0,    0,    0,   0,   0,   0xd4, 0x07, 0,
+    0,   4,   0,   0,   0,   'a',  'd',  'm',  'i',  'n', '.', '$', 'c',  'm',  'd',
+    0,   0,   0,   0,   0,   0xff, 0xff, 0xff, 0xff, 19,  0,   0,   0,    0x10, 'i',
+    's', 'M', 'a', 's', 't', 'e',  'r',  0,    1,    0,   0,   0,   0,
 };
 _Static_assert(sizeof question == 58, "the length stands in the message");
 
@@ -352,7 +353,7 @@ static void probe_one(struct mongo_probe *p, const struct mongo_probe_tls *how, 
         ask_as_browser(p, deadline);
 }
 
-/* --- all at once -------------------------------------------------------------------------------- */
+/* --- all at once ------------------------------------------------------------------------------ */
 
 struct run { /* freed by the last of its threads and the caller */
     pthread_mutex_t lock;

@@ -1,4 +1,5 @@
-/* cdc/mongodb/shell.c - see cdc/mongo_shell.h. One client of the driver, without monitoring threads. */
+/* cdc/mongodb/shell.c - see cdc/mongo_shell.h. One client of the driver, without monitoring
+ * threads. */
 #include "cdc/mongo_shell.h"
 
 #include <stdlib.h>
@@ -128,7 +129,7 @@ enum err mongo_shell_run(struct mongo_shell *s, const char *db, json_t *command,
     return rc;
 }
 
-/* --- transactions ------------------------------------------------------------------------------- */
+/* --- transactions ----------------------------------------------------------------------------- */
 
 static void end_session(struct mongo_shell *s)
 {

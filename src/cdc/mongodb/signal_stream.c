@@ -1,5 +1,5 @@
-/* cdc/mongodb/signal_stream.c - the second change stream. Its answers are asked for without waiting: the main
- * stream waits for both. SPEC: cdc-mongodb 4.3, 8.1 */
+/* cdc/mongodb/signal_stream.c - the second change stream. Its answers are asked for without
+ * waiting: the main stream waits for both. SPEC: cdc-mongodb 4.3, 8.1 */
 #include "cdc/mongodb/signal_stream.h"
 
 #include "base/bytes.h"

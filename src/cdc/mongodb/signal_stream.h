@@ -1,10 +1,11 @@
-/* cdc/mongodb/signal_stream.h - signals in a signal collection that capture.scope leaves out: a change stream
- * on that collection alone, beside the main one.
+/* cdc/mongodb/signal_stream.h - signals in a signal collection that capture.scope leaves out: a
+ * change stream on that collection alone, beside the main one.
  *
- * What is inserted there are signals only, not records: a record's place would be in the main stream. How far
- * it has been read is a member of the source offset (signal_stream_token), beside the main stream's token, so
- * that a signal is taken once, also when it comes while the connector is down. Without that member reading
- * begins at the time of the main stream. SPEC: cdc-mongodb 4.3, 8.1. Thread: the task's. */
+ * What is inserted there are signals only, not records: a record's place would be in the main
+ * stream. How far it has been read is a member of the source offset (signal_stream_token), beside
+ * the main stream's token, so that a signal is taken once, also when it comes while the connector
+ * is down. Without that member reading begins at the time of the main stream. SPEC: cdc-mongodb
+ * 4.3, 8.1. Thread: the task's. */
 #ifndef WEIR_CDC_MONGODB_SIGNAL_STREAM_H
 #define WEIR_CDC_MONGODB_SIGNAL_STREAM_H
 
@@ -22,8 +23,8 @@ void mongo_signal_stream_disconnect(struct mongo_signal_stream *s);
 void mongo_signal_stream_forget(struct mongo_signal_stream *s);
 
 typedef void (*signal_document_fn)(void *arg, struct slice document);
-/* At most every half second: hands over what was inserted, in order. True when an offset should be stored
- * soon. Faults are logged and tried again at a later look. The main stream is there. */
+/* At most every half second: hands over what was inserted, in order. True when an offset should be
+ * stored soon. Faults are logged and tried again at a later look. The main stream is there. */
 bool mongo_signal_stream_poll(struct mongo_signal_stream *s, mongoc_client_t *c,
                               signal_document_fn fn, void *arg);
 

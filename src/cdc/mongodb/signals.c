@@ -1,5 +1,6 @@
-/* cdc/mongodb/signals.c - signals of a MongoDB connector: documents of the signal collection, collections
- * that signals name, blocking snapshots in the place of the stream. SPEC: cdc-mongodb 4.3 */
+/* cdc/mongodb/signals.c - signals of a MongoDB connector: documents of the signal collection,
+ * collections that signals name, blocking snapshots in the place of the stream. SPEC: cdc-mongodb
+ * 4.3 */
 #include "cdc/mongodb/signals.h"
 
 #include "base/log.h"

@@ -1,8 +1,8 @@
-/* cdc/mongodb/signals.h - MongoDB's side of signals to a running connector (cdc/signal_work.h has what all
- * databases share).
+/* cdc/mongodb/signals.h - MongoDB's side of signals to a running connector (cdc/signal_work.h has
+ * what all databases share).
  *
- * Signals are documents that are inserted into the signal collection, records of a topic, lines of a
- * file. The stream tells changes of the signal collection and of the one whose chunk is open
+ * Signals are documents that are inserted into the signal collection, records of a topic, lines of
+ * a file. The stream tells changes of the signal collection and of the one whose chunk is open
  * (mongo_signals_change); the task asks before each poll of the stream whether something else comes
  * first. SPEC: cdc-mongodb 4.3, 8.4. Thread: the task's. */
 #ifndef WEIR_CDC_MONGODB_SIGNALS_H
@@ -46,7 +46,8 @@ static inline void mongo_signals_print(const struct mongo_signals *g, struct str
     signal_work_print(&g->work, out);
     mongo_signal_stream_print(g->outside, out);
 }
-/* Before the stream is polled: *taken when the batch is filled, or nothing of the stream may come now. */
+/* Before the stream is polled: *taken when the batch is filled, or nothing of the stream may come
+ * now. */
 enum err mongo_signals_poll(struct mongo_signals *g, struct record_batch *b, bool *taken,
                             struct error *e) MUST_CHECK;
 /* The connection of chunks, marks and listings: taken when first asked for. */
@@ -60,7 +61,8 @@ static inline bool mongo_signals_watch(const struct mongo_signals *g, const stru
 {
     return g && (c->is_signals || (incremental_watches(&g->work.inc) && g->chunk_of == c));
 }
-/* told: it became a record. What was skipped does not take a document out of a chunk, unless it is gone. */
+/* told: it became a record. What was skipped does not take a document out of a chunk, unless it is
+ * gone. */
 void mongo_signals_change(struct mongo_signals *g, const struct collection *c,
                           const struct change *change, bool told);
 /* The stream stops here: something else comes first. g NULL: no. */

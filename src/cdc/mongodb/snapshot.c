@@ -1,8 +1,9 @@
-/* cdc/mongodb/snapshot.c - readers fill the queue, the task's thread empties it. SPEC: cdc-mongodb 4.2
+/* cdc/mongodb/snapshot.c - readers fill the queue, the task's thread empties it. SPEC: cdc-mongodb
+ * 4.2
  *
- * `lock` guards the fields below it; everything else is the task's, and the list does not change while
- * readers run (but for counts, which are the task's). A reader waits for room in the queue or for an
- * answer of the server; a stop ends both. */
+ * `lock` guards the fields below it; everything else is the task's, and the list does not change
+ * while readers run (but for counts, which are the task's). A reader waits for room in the queue or
+ * for an answer of the server; a stop ends both. */
 #include "cdc/mongodb/snapshot.h"
 
 #include <pthread.h>

@@ -1,4 +1,5 @@
-/* cdc/mongodb/snapshot_list.c - which collections there are, and which of them a snapshot reads. SPEC: cdc-mongodb 2.4, 4.2 */
+/* cdc/mongodb/snapshot_list.c - which collections there are, and which of them a snapshot reads.
+ * SPEC: cdc-mongodb 2.4, 4.2 */
 #include "cdc/mongodb/snapshot.h"
 
 #include <stdlib.h>

@@ -1,7 +1,8 @@
 /* cdc/mongodb/stream.c - reads the change stream. SPEC: cdc-mongodb 5.3-5.8
  *
- * 1. The position (`at`) is behind the last event whose records are in the batch, or that gave none.
- * 2. A batch carries the position when it has records, when somebody asked for it, and at least every
+ * 1. The position (`at`) is behind the last event whose records are in the batch, or that gave
+ * none. 2. A batch carries the position when it has records, when somebody asked for it, and at
+ * least every
  *    IDLE_STORE_MS while the position moves. */
 #include "cdc/mongodb/stream.h"
 
@@ -69,8 +70,9 @@ void mongo_stream_ask_again(struct mongo_stream *s)
     s->at_end = false;
 }
 
-/* An event's token and that of an answer without events have their time in common: more events of it may
- * follow. On one replica set they do not once an answer was empty; another shard may still have some. */
+/* An event's token and that of an answer without events have their time in common: more events of
+ * it may follow. On one replica set they do not once an answer was empty; another shard may still
+ * have some. */
 bool mongo_stream_past(const struct mongo_stream *s, uint32_t seconds, uint32_t increment)
 {
     uint32_t at_seconds, at_increment;
@@ -231,7 +233,8 @@ static void count_event(struct mongo_stream *s)
     set_ms(&t->event_ms, s->now_ms);
 }
 
-/* The document of an update. When it is not to be had, the cursor is lost, and this event comes again. */
+/* The document of an update. When it is not to be had, the cursor is lost, and this event comes
+ * again. */
 static enum err look_up(struct mongo_stream *s, struct slice event, struct change *c,
                         struct error *e)
 {
@@ -298,8 +301,8 @@ static void lose(struct mongo_stream *s)
     atomic_store_explicit(&s->t->connected, false, memory_order_relaxed);
 }
 
-/* A fault that may pass. At first it is tried at once and quietly: an election takes some seconds; then
- * with pauses, and not more often than errors.max.retries says. */
+/* A fault that may pass. At first it is tried at once and quietly: an election takes some seconds;
+ * then with pauses, and not more often than errors.max.retries says. */
 static enum err try_later(struct mongo_stream *s, struct error *e)
 {
     const struct mongo_options *o = &s->t->o;

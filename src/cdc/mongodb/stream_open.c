@@ -1,5 +1,5 @@
-/* cdc/mongodb/stream_open.c - the command that opens a change stream, and what can be wrong with it.
- * SPEC: cdc-mongodb 5.1, 5.2, 5.6 */
+/* cdc/mongodb/stream_open.c - the command that opens a change stream, and what can be wrong with
+ * it. SPEC: cdc-mongodb 5.1, 5.2, 5.6 */
 #include "cdc/mongodb/stream_open.h"
 
 #include "base/log.h"
@@ -243,9 +243,9 @@ static bool may_hide(const struct mongo_options *o)
     return o->scope != MONGO_SCOPE_DEPLOYMENT || o->oversize == MONGO_OVERSIZE_SKIP;
 }
 
-/* A token of an event that a narrower capture.scope or a threshold set since leaves out is not found
- * there, but its time may be in the server's history still: from there on nothing of the stream is left
- * out. Otherwise e stays as it is. SPEC: cdc-mongodb 8.1 */
+/* A token of an event that a narrower capture.scope or a threshold set since leaves out is not
+ * found there, but its time may be in the server's history still: from there on nothing of the
+ * stream is left out. Otherwise e stays as it is. SPEC: cdc-mongodb 8.1 */
 static enum err open_by_time(struct mongo_stream *s, struct error *e)
 {
     struct mongo_offset at;
@@ -271,8 +271,9 @@ static enum err open_by_time(struct mongo_stream *s, struct error *e)
     return rc ? e->code : E_OK;
 }
 
-/* Lists or skipped operations may leave out the event of the stored position by now, and the server, which
- * looks for it behind the filter, does not find it: so it is let through. Otherwise e stays as it is. */
+/* Lists or skipped operations may leave out the event of the stored position by now, and the
+ * server, which looks for it behind the filter, does not find it: so it is let through. Otherwise e
+ * stays as it is. */
 static enum err open_behind(struct mongo_stream *s, struct error *e)
 {
     struct error own = {0};

@@ -1,5 +1,5 @@
-/* cdc/mongodb/stream_open.h - the state of a change stream, and how it is opened. Shared by stream.c and
- * stream_open.c. Thread: the task's. */
+/* cdc/mongodb/stream_open.h - the state of a change stream, and how it is opened. Shared by
+ * stream.c and stream_open.c. Thread: the task's. */
 #ifndef WEIR_CDC_MONGODB_STREAM_OPEN_H
 #define WEIR_CDC_MONGODB_STREAM_OPEN_H
 

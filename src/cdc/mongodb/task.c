@@ -90,8 +90,8 @@ static enum err history_lost(struct mongo_task *t, struct error *e)
     error_clear(e);
     disconnect(t);
     t->lost = true;
-    /* Not at once: a history that is too short loses the next position as soon. The stored offset is
-     * found lost again there. */
+    /* Not at once: a history that is too short loses the next position as soon. The stored offset
+     * is found lost again there. */
     task_life_again(&t->life);
     return E_OK;
 }
@@ -147,7 +147,7 @@ static const struct task_life_ops life_ops = {
     .beat = beat,
 };
 
-/* --- start and stop ------------------------------------------------------------------------------------ */
+/* --- start and stop --------------------------------------------------------------------------- */
 
 static void init_life(struct mongo_task *t)
 {

@@ -1,8 +1,9 @@
-/* cdc/mongodb/task.h - one running connector: what its phases (cdc/task_life.h) share. CONNECT goes to STREAM
- * when there is a stored offset that the server still knows; STREAM opens its cursor again itself.
+/* cdc/mongodb/task.h - one running connector: what its phases (cdc/task_life.h) share. CONNECT goes
+ * to STREAM when there is a stored offset that the server still knows; STREAM opens its cursor
+ * again itself.
  *
- * Thread: the task's, except the counters (atomic) that describe and metrics read; a snapshot's readers
- * are its own (snapshot.c). SPEC: cdc-mongodb 4, 5 */
+ * Thread: the task's, except the counters (atomic) that describe and metrics read; a snapshot's
+ * readers are its own (snapshot.c). SPEC: cdc-mongodb 4, 5 */
 #ifndef WEIR_CDC_MONGODB_TASK_H
 #define WEIR_CDC_MONGODB_TASK_H
 
@@ -71,8 +72,8 @@ extern const struct source_task_ops mongo_source_ops;
 /* Connects, loads the offset, asks the server whether it still has it, chooses the phase. Plain
  * messages. */
 enum err mongo_task_prepare(struct mongo_task *t, struct error *e) MUST_CHECK;
-/* What a poll of the snapshot has brought, for metrics: b still holds it, and at least one record. And
- * which collections are captured, of those that are known. */
+/* What a poll of the snapshot has brought, for metrics: b still holds it, and at least one record.
+ * And which collections are captured, of those that are known. */
 void mongo_snapshot_show(struct mongo_task *t, const struct record_batch *b);
 void mongo_task_show_collections(struct mongo_task *t);
 /* Most records of a poll; and bytes. */

@@ -1,5 +1,5 @@
-/* cdc/mongodb/task_prepare.c - from a start to a phase: connection, stored offset, the question whether
- * the server still has it, snapshot.mode. SPEC: cdc-mongodb 4.1, 4.4, 8.1 */
+/* cdc/mongodb/task_prepare.c - from a start to a phase: connection, stored offset, the question
+ * whether the server still has it, snapshot.mode. SPEC: cdc-mongodb 4.1, 4.4, 8.1 */
 #include "base/base.h"
 
 #include "base/clock.h"

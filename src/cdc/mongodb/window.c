@@ -1,10 +1,11 @@
-/* cdc/mongodb/window.c - marks are documents that are inserted into the signal collection and wait for a
- * majority.
+/* cdc/mongodb/window.c - marks are documents that are inserted into the signal collection and wait
+ * for a majority.
  *
- * By time: each answer of the server says at what time it was given (operationTime), and each of the stream's
- * how far that has come. A chunk's queries wait until the member has all that the stream has told, so that no
- * row is older than what is in the topic; its last answer's time is not before any of its rows. Once the
- * stream has told all events up to that time, no row is older than an event that has passed. */
+ * By time: each answer of the server says at what time it was given (operationTime), and each of
+ * the stream's how far that has come. A chunk's queries wait until the member has all that the
+ * stream has told, so that no row is older than what is in the topic; its last answer's time is not
+ * before any of its rows. Once the stream has told all events up to that time, no row is older than
+ * an event that has passed. */
 #include "cdc/mongodb/window.h"
 
 #include "cdc/mongodb/signals.h"

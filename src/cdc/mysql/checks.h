@@ -9,20 +9,20 @@
 #include "cdc/mysql/gtid_filter.h"
 #include "cdc/mysql/offset.h"
 
-/* Settings of the server: a fault is the error, warnings are logged. queries: the text of statements
- * is wanted. */
+/* Settings of the server: a fault is the error, warnings are logged. queries: the text of
+ * statements is wanted. */
 enum err check_settings(struct mysql_conn *c, bool queries, struct error *e) MUST_CHECK;
 /* Current position: file, pos and, where the server has them, GTIDs. */
 enum err check_position(struct mysql_conn *c, struct mysql_offset *out, struct error *e) MUST_CHECK;
-/* The position of the read view that this session has just opened; *told false: this server does not
- * tell it, and out is as it was. */
+/* The position of the read view that this session has just opened; *told false: this server does
+ * not tell it, and out is as it was. */
 enum err check_view_position(struct mysql_conn *c, struct mysql_offset *out, bool *told,
                              struct error *e) MUST_CHECK;
 /* Whether the server still has everything behind the offset that comes from wanted sources. */
 enum err check_available(struct mysql_conn *c, const struct mysql_offset *o,
                          const struct gtid_filter *f, bool *available, struct error *e) MUST_CHECK;
-/* guardrail.collections.max: how many tables the filter captures. fail: too many are an error, else a
- * warning. */
+/* guardrail.collections.max: how many tables the filter captures. fail: too many are an error, else
+ * a warning. */
 enum err check_guardrail(struct mysql_conn *c, const struct capture_filter *f, int64_t max,
                          bool fail, struct error *e) MUST_CHECK;
 /* Whether the privilege (or ALL) is granted somewhere. */

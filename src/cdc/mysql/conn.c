@@ -4,8 +4,8 @@
  * under a lock that also guards its closing, so that a descriptor that was reused is never hit.
  * While the library dials, no socket is known yet: it then waits through our io_wait callback,
  * which looks at the flags every 100 ms. Reading through TLS would block in the socket without it:
- * there the socket does not block while an answer is read. The callback has no argument, hence the thread-local
- * pointer to the session that this thread is working for. SPEC: cdc-mysql 2.1, 2.2. */
+ * there the socket does not block while an answer is read. The callback has no argument, hence the
+ * thread-local pointer to the session that this thread is working for. SPEC: cdc-mysql 2.1, 2.2. */
 #include "cdc/mysql/conn.h"
 
 #include <errmsg.h>
@@ -126,8 +126,8 @@ static void note_peer(struct mysql_conn *c)
         c->peer[0] = '\0';
 }
 
-/* A reader of the binlog that only lost its connection is ended by the server itself when the next one comes
- * with its number. */
+/* A reader of the binlog that only lost its connection is ended by the server itself when the next
+ * one comes with its number. */
 static void disconnect(struct mysql_conn *c)
 {
     const atomic_bool *stop = c->options.stop;

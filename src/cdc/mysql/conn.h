@@ -39,9 +39,9 @@ struct mysql_conn_options {
 };
 
 /* Opens a session: utf8mb4, autocommit, and without the parts of sql_mode that give quotes and
- * backslashes another meaning (ANSI_QUOTES, NO_BACKSLASH_ESCAPES). The password is sent only over TLS or
- * by the challenges of its plugin (the RSA key of caching_sha2_password is asked for without a
- * setting). E_AUTH: access denied (e->sys = 1045, ...); E_IO: no connection (2002, 2003, ...);
+ * backslashes another meaning (ANSI_QUOTES, NO_BACKSLASH_ESCAPES). The password is sent only over
+ * TLS or by the challenges of its plugin (the RSA key of caching_sha2_password is asked for without
+ * a setting). E_AUTH: access denied (e->sys = 1045, ...); E_IO: no connection (2002, 2003, ...);
  * E_TIMEOUT; E_CANCELLED; E_REMOTE: any other answer. e->msg is the server's own text. */
 enum err mysql_conn_open(const struct mysql_conn_options *o, struct mysql_conn **out,
                          struct error *e) MUST_CHECK;
@@ -50,8 +50,8 @@ enum err mysql_conn_open(const struct mysql_conn_options *o, struct mysql_conn *
 struct mysql_conn *mysql_conn_new(const struct mysql_conn_options *o); /* copies the options */
 enum err mysql_conn_connect(struct mysql_conn *c, struct error *e) MUST_CHECK; /* may be repeated */
 void mysql_conn_close(struct mysql_conn *c); /* and frees; NULL allowed; wipes the password */
-/* Ends the session only. As in close, a statement that was left in its middle is ended on the server too,
- * which waits for that at most a second (conn_kill.c). */
+/* Ends the session only. As in close, a statement that was left in its middle is ended on the
+ * server too, which waits for that at most a second (conn_kill.c). */
 void mysql_conn_hang_up(struct mysql_conn *c);
 /* Makes the running and every later call on c return E_CANCELLED soon. Thread: any; c must still
  * exist. */
@@ -109,12 +109,13 @@ void mysql_quote_text(struct strbuf *b, struct slice text);
 
 /* --- shared by conn*.c, session.c, dump.c ----------------------------------------------------- */
 enum { STATEMENT_KEPT = 64 }; /* bytes of a statement by which it is known again */
-/* For close: the session `thread` of the server that `like` and peer (its address in digits, "": not known) lead to is ended,
- * if it still runs `statement` (its first bytes; dump: a replication stream). Best effort. */
+/* For close: the session `thread` of the server that `like` and peer (its address in digits, "":
+ * not known) lead to is ended, if it still runs `statement` (its first bytes; dump: a replication
+ * stream). Best effort. */
 void mysql_kill_left(const struct mysql_conn_options *like, const char *peer, uint64_t thread,
                      const char *statement, bool dump);
-/* From now on the session sends its binlog: when the stop flag is set by the time it is closed, it is
- * ended on the server. */
+/* From now on the session sends its binlog: when the stop flag is set by the time it is closed, it
+ * is ended on the server. */
 void mysql_conn_dumps(struct mysql_conn *c);
 /* For connect: runs the initial statements, then corrects what our statements rely on. */
 enum err mysql_session_set_up(struct mysql_conn *c, struct slice initial,

@@ -1,10 +1,10 @@
 /* cdc/mysql/conn_kill.c - statements that a session left behind are ended on the server.
  *
  * A server looks at a client's socket when it writes to it. Until then a SELECT that sorts, or a
- * statement that waits for a lock, goes on after its client has gone, and keeps its locks: a second, short
- * session sends KILL, which everybody may send to sessions of the same user. Behind an address there may be
- * several servers, so that the number alone does not say enough: only a session that runs our
- * statement is ended. */
+ * statement that waits for a lock, goes on after its client has gone, and keeps its locks: a
+ * second, short session sends KILL, which everybody may send to sessions of the same user. Behind
+ * an address there may be several servers, so that the number alone does not say enough: only a
+ * session that runs our statement is ended. */
 #include "cdc/mysql/conn.h"
 
 #include "base/clock.h"
@@ -36,8 +36,8 @@ static enum err look(struct mysql_conn *c, uint64_t thread, const char *statemen
     return rc == E_NOT_FOUND ? E_OK : rc;
 }
 
-/* The address in digits spares looking up the name, which nothing bounds; where the name is what the
- * server's certificate is checked for, it stays. */
+/* The address in digits spares looking up the name, which nothing bounds; where the name is what
+ * the server's certificate is checked for, it stays. */
 static struct mysql_conn_options options_of_killer(const struct mysql_conn_options *like,
                                                    const char *peer)
 {

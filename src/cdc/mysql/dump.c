@@ -3,8 +3,8 @@
  * Set-up runs as ordinary statements through the library; then the socket is ours. Without TLS
  * packets are framed here out of one large buffer: `at`..`end` is what has arrived, an event is
  * handed out in place. A packet of exactly 16 MiB - 1 goes on in the next: such an event, and every
- * other large one, is received into `joined`, so that its bytes exist once. With TLS whole packets come from dump_tls.c. An eventfd wakes the wait for
- * the TLS reader. SPEC: cdc-mysql 2.4. */
+ * other large one, is received into `joined`, so that its bytes exist once. With TLS whole packets
+ * come from dump_tls.c. An eventfd wakes the wait for the TLS reader. SPEC: cdc-mysql 2.4. */
 #include "cdc/mysql/dump.h"
 
 #include <errno.h>

@@ -58,8 +58,8 @@ static bool add_packet(struct dump_tls *t, const void *p, size_t n)
     return go_on;
 }
 
-/* The library's buffer keeps the size of its largest packet, up to 1 GB. Between two packets it holds nothing and may
- * shrink; the library makes it larger again in the same way. */
+/* The library's buffer keeps the size of its largest packet, up to 1 GB. Between two packets it
+ * holds nothing and may shrink; the library makes it larger again in the same way. */
 static void give_back(NET *net)
 {
     if (net->max_packet <= BUFFER_KEPT)

@@ -113,9 +113,10 @@ enum mysql_wire_type {
 struct mysql_map_column {
     uint8_t type;   /* enum mysql_wire_type, resolved */
     uint8_t layout; /* enum mysql_cell_layout */
-    uint16_t meta;  /* as sent: NEWDECIMAL precision | scale << 8; temporal: fsp; BIT: bits | bytes
-                      << 8;  VARCHAR/STRING: most bytes; BLOB: length size; ENUM/SET: storage size */
-    uint32_t size;  /* CELL_FIXED: bytes */
+    /* As sent: NEWDECIMAL precision | scale << 8; temporal: fsp; BIT: bits | bytes << 8;
+     * VARCHAR/STRING: most bytes; BLOB: length size; ENUM/SET: storage size. */
+    uint16_t meta;
+    uint32_t size; /* CELL_FIXED: bytes */
     bool nullable;
     bool has_sign, is_unsigned; /* TLV 1, numeric columns only */
     uint32_t collation;         /* TLV 2/3/10/11; 0: not sent */

@@ -1,5 +1,6 @@
-/* cdc/mysql/neighbours.h - the connectors of MySQL and MariaDB whose tasks are alive in this process, so that two
- * which are in each other's way can be told so by name. SPEC: cdc-mysql 1.6. Thread: any. */
+/* cdc/mysql/neighbours.h - the connectors of MySQL and MariaDB whose tasks are alive in this
+ * process, so that two which are in each other's way can be told so by name. SPEC: cdc-mysql 1.6.
+ * Thread: any. */
 #ifndef WEIR_CDC_MYSQL_NEIGHBOURS_H
 #define WEIR_CDC_MYSQL_NEIGHBOURS_H
 
@@ -17,10 +18,12 @@ struct neighbour { /* owned by its task; zeros: not among them */
 /* n, connector and o stay as they are until leave. */
 void neighbours_join(struct neighbour *n, const char *connector, const struct mysql_options *o);
 void neighbours_leave(struct neighbour *n);
-/* Warns when another connector than `connector` reads the same server with the same database.server.id, or has
- * the same topic.prefix. Servers are the same when their addresses are written in the same way. */
+/* Warns when another connector than `connector` reads the same server with the same
+ * database.server.id, or has the same topic.prefix. Servers are the same when their addresses are
+ * written in the same way. */
 void neighbours_warn(struct slice connector, const struct mysql_options *o);
-/* The hint of a reader that was thrown out because another one has its number: who that is. False: none of these. */
+/* The hint of a reader that was thrown out because another one has its number: who that is. False:
+ * none of these. */
 bool neighbours_hint(const struct neighbour *n, struct error *e);
 
 #endif

@@ -1,6 +1,7 @@
 /* cdc/mysql/offset.h - where a connector stands: the source offset as Connect stores it.
  *
- *   {"ts_sec":1707299221,"file":"mysql-bin.000003","pos":1026,"gtids":"...","row":1,"server_id":223344,"event":2}
+ *   {"ts_sec":1707299221,"file":"mysql-bin.000003","pos":1026,"gtids":"...","row":1,
+ *    "server_id":223344,"event":2}
  *
  * pos is the start of the transaction (its BEGIN) while in one, else the end of the last event;
  * event and row say how much of the transaction is done. SPEC: cdc-mysql 4.4, 8. Thread: the

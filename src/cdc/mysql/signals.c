@@ -1,5 +1,5 @@
-/* cdc/mysql/signals.c - signals of a MySQL connector: rows of the signal table, tables that signals name,
- * blocking snapshots in the place of the stream. SPEC: cdc-mysql 3.6, 3.8 */
+/* cdc/mysql/signals.c - signals of a MySQL connector: rows of the signal table, tables that signals
+ * name, blocking snapshots in the place of the stream. SPEC: cdc-mysql 3.6, 3.8 */
 #include "cdc/mysql/signals.h"
 
 #include <stdlib.h>

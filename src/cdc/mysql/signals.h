@@ -1,5 +1,5 @@
-/* cdc/mysql/signals.h - MySQL's side of signals to a running connector (cdc/signal_work.h has what all
- * databases share).
+/* cdc/mysql/signals.h - MySQL's side of signals to a running connector (cdc/signal_work.h has what
+ * all databases share).
  *
  * The stream tells rows of the signal table and of the table that is being read (signals_row); the
  * task asks before each poll of the stream whether something else comes first (signals_poll).

@@ -240,7 +240,8 @@ static struct chunk_row *copy_row(const struct chunk_reader *r, const struct mys
     return copy;
 }
 
-/* All rows of the result; a chunk of very large rows ends early, where rows differ in their keys. */
+/* All rows of the result; a chunk of very large rows ends early, where rows differ in their
+ * keys. */
 static enum err take_rows(struct chunk_reader *r, struct incremental *inc,
                           struct mysql_result *result, struct error *e)
 {

@@ -247,11 +247,12 @@ static enum err close_views(struct snapshot *s, struct error *e)
     return rc;
 }
 
-/* Without a lock others commit between the view and the question for its position. MariaDB tells the
- * view's own. Else it is asked before and after until both are the same; on a server that never
+/* Without a lock others commit between the view and the question for its position. MariaDB tells
+ * the view's own. Else it is asked before and after until both are the same; on a server that never
  * rests the position before is taken: what was committed in between then comes twice, instead of
  * not at all. MySQL's position may be behind a transaction that is in its log and not to be seen
- * yet, which is over in a moment; GTIDs are not counted before they are seen. SPEC: cdc-mysql 3.3 */
+ * yet, which is over in a moment; GTIDs are not counted before they are seen. SPEC: cdc-mysql
+ * 3.3 */
 static enum err view_without_lock(struct snapshot *s, struct error *e)
 {
     enum { TRIES = 10, SETTLE_MS = 100 };

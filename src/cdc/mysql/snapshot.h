@@ -115,8 +115,8 @@ enum err table_read_clock(struct mysql_conn *c, int64_t *us, struct error *e) MU
 /* The statement has been answered: columns by name. r->clock_us is set. */
 enum err table_read_begin(struct snapshot *s, struct table_read *r, const char *const *names,
                           uint32_t count, struct error *e) MUST_CHECK;
-/* r->cells becomes a record. marker: its own, or NULL. *source: the record's source block, NULL when
- * it was written as text (render_mark). */
+/* r->cells becomes a record. marker: its own, or NULL. *source: the record's source block, NULL
+ * when it was written as text (render_mark). */
 enum err table_read_row(struct snapshot *s, struct table_read *r, struct record_batch *b,
                         struct emit_time t, const char *marker, struct value **source,
                         struct error *e) MUST_CHECK;

@@ -130,10 +130,11 @@ bool stream_passes_torn(struct stream *s, struct record_batch *b,
 /* stream_conn.c: opens the dump at the restart point; closes it. */
 enum err stream_open(struct stream *s, struct error *e) MUST_CHECK;
 void stream_close(struct stream *s);
-/* The connection failed, and is closed: E_AGAIN: it may pass, and is opened again at a later poll; else it ends
- * the task, and the message is its trace. SPEC: cdc-mysql 2.6 */
+/* The connection failed, and is closed: E_AGAIN: it may pass, and is opened again at a later poll;
+ * else it ends the task, and the message is its trace. SPEC: cdc-mysql 2.6 */
 enum err stream_fault(struct stream *s, enum err rc, struct error *e) MUST_CHECK;
-/* stream_event.c: the event at hand begins, or ends, a transaction that is told; ends a group without rows. */
+/* stream_event.c: the event at hand begins, or ends, a transaction that is told; ends a group
+ * without rows. */
 enum err stream_begin(struct stream *s, struct record_batch *b, struct error *e) MUST_CHECK;
 enum err stream_commit(struct stream *s, struct record_batch *b, struct error *e) MUST_CHECK;
 void stream_unit_over(struct stream *s);
@@ -154,8 +155,8 @@ enum err stream_session(struct stream *s, struct error *e) MUST_CHECK;
 enum err stream_read_table(struct stream *s, struct slice db, struct slice table,
                            const struct mysql_table_map *map, bool *sequence,
                            struct error *e) MUST_CHECK;
-/* The table of a CREATE TABLE text takes the place of `old` (one reference, or NULL), unless it does
- * not fit the map (NULL: any does) or says the same. */
+/* The table of a CREATE TABLE text takes the place of `old` (one reference, or NULL), unless it
+ * does not fit the map (NULL: any does) or says the same. */
 enum err stream_adopt(struct stream *s, struct slice db, struct slice table, const char *create,
                       const struct mysql_table *old, const struct mysql_table_map *map,
                       struct error *e) MUST_CHECK;
@@ -164,8 +165,8 @@ enum err stream_adopt(struct stream *s, struct slice db, struct slice table, con
 enum err stream_report(struct stream *s, const struct mysql_changes *changes,
                        const struct ddl_report *how, struct record_batch *b,
                        struct error *e) MUST_CHECK;
-/* What becomes of an event that failed: E_OK: it is left out; E_AGAIN: it comes again; else the task
- * ends, and the message is its trace. SPEC: cdc-mysql 4.7 */
+/* What becomes of an event that failed: E_OK: it is left out; E_AGAIN: it comes again; else the
+ * task ends, and the message is its trace. SPEC: cdc-mysql 4.7 */
 enum err stream_failed(struct stream *s, enum err rc, struct error *e) MUST_CHECK;
 /* The number of columns is that of the map. */
 bool stream_fits(const struct mysql_table *t, const struct mysql_table_map *map);
@@ -183,11 +184,11 @@ void stream_source(struct stream *s, const struct mysql_event *ev, struct record
 /* After a lost connection, before the next: the stream goes on at its restart point, behind what is
  * told of the transaction there. */
 void stream_rewind(struct stream *s);
-/* The event at hand can't be told and is left out: it counts all the same, as it will when a restart
- * skips it. */
+/* The event at hand can't be told and is left out: it counts all the same, as it will when a
+ * restart skips it. */
 void stream_left_out(struct stream *s);
-/* stream_show.c: what a poll has brought, for metrics; then the GTIDs of the offset that goes with it. b
- * still holds what was read. */
+/* stream_show.c: what a poll has brought, for metrics; then the GTIDs of the offset that goes with
+ * it. b still holds what was read. */
 void stream_show(struct stream *s, const struct record_batch *b);
 void stream_show_gtids(struct stream *s, const struct mysql_offset *at);
 /* The current offset, of the last record or of the restart point. */

@@ -1,6 +1,6 @@
-/* cdc/mysql/stream_conn.c - the connection of the stream: where it begins, what its end means. After a lost
- * connection the stream starts again at the restart point and skips what it had handled, exactly as after a
- * restart of the task. SPEC: cdc-mysql 2.6, 4.6 */
+/* cdc/mysql/stream_conn.c - the connection of the stream: where it begins, what its end means.
+ * After a lost connection the stream starts again at the restart point and skips what it had
+ * handled, exactly as after a restart of the task. SPEC: cdc-mysql 2.6, 4.6 */
 #include "cdc/mysql/stream.h"
 
 #include "base/clock.h"

@@ -225,8 +225,8 @@ static enum err on_rotate(struct stream *s, const struct mysql_event *ev, struct
     return E_OK;
 }
 
-/* Rows that are told when they are prepared have no transaction block, but MySQL's XA START is to positions what BEGIN is;
- * MariaDB's GTID event was that already. SPEC: cdc-mysql 4.8 */
+/* Rows that are told when they are prepared have no transaction block, but MySQL's XA START is to
+ * positions what BEGIN is; MariaDB's GTID event was that already. SPEC: cdc-mysql 4.8 */
 static void on_xa(struct stream *s, const struct mysql_event *ev, const struct record_batch *b)
 {
     if (s->in_transaction)

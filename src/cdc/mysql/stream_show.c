@@ -1,5 +1,5 @@
-/* cdc/mysql/stream_show.c - what a stream and a snapshot show of themselves: counters once per poll, texts
- * once per batch. SPEC: cdc-mysql 9 */
+/* cdc/mysql/stream_show.c - what a stream and a snapshot show of themselves: counters once per
+ * poll, texts once per batch. SPEC: cdc-mysql 9 */
 #include "cdc/mysql/snapshot.h"
 #include "cdc/mysql/stream.h"
 

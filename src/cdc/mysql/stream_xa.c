@@ -1,17 +1,19 @@
-/* cdc/mysql/stream_xa.c - weir.xa.commit: rows of an XA transaction are told when it is committed, and never when it
- * is rolled back.
+/* cdc/mysql/stream_xa.c - weir.xa.commit: rows of an XA transaction are told when it is committed,
+ * and never when it is rolled back.
  *
- * A server logs a branch when it is prepared, and its XA COMMIT or XA ROLLBACK later, as a group of its
- * own, perhaps after a restart of either side. So nothing of a branch is kept but where it stands:
+ * A server logs a branch when it is prepared, and its XA COMMIT or XA ROLLBACK later, as a group of
+ * its own, perhaps after a restart of either side. So nothing of a branch is kept but where it
+ * stands:
  *
- *   XA START (MariaDB: the GTID event says so)   its rows are passed over; a restart begins at its GTID event
- *   XA PREPARE                                   where it begins is noted, and is part of the offset
- *   XA ROLLBACK                                  the note goes
- *   XA COMMIT                                    a second dump reads the branch again from there: its rows are told as those of
- *                                                the transaction that XA COMMIT makes, at the place of that statement
+ *   XA START      its rows are passed over; a restart begins at its GTID event (MariaDB: which says
+ *                 that it is one)
+ *   XA PREPARE    where it begins is noted, and is part of the offset
+ *   XA ROLLBACK   the note goes
+ *   XA COMMIT     a second dump reads the branch again from there: its rows are told as those of
+ *                 the transaction that XA COMMIT makes, at the place of that statement
  *
- * XA COMMIT ... ONE PHASE (MySQL's comes in the place of XA PREPARE) is read again at once, and so is a branch for which
- * there is no room among the notes. SPEC: cdc-mysql 4.8 */
+ * XA COMMIT ... ONE PHASE (MySQL's comes in the place of XA PREPARE) is read again at once, and so
+ * is a branch for which there is no room among the notes. SPEC: cdc-mysql 4.8 */
 #include "cdc/mysql/stream_xa.h"
 
 #include "base/clock.h"
@@ -309,7 +311,8 @@ static enum err other_group(const struct replay *r, struct error *e)
                      (unsigned long long)r->of.pos);
 }
 
-/* Whether the event is one of rows, or belongs to them; E_NOT_FOUND with *end: the branch is over. */
+/* Whether the event is one of rows, or belongs to them; E_NOT_FOUND with *end: the branch is
+ * over. */
 static enum err judge(struct replay *r, const struct mysql_event *ev, bool *wanted, bool *end,
                       struct error *e)
 {

@@ -1,5 +1,6 @@
-/* cdc/mysql/stream_xa.h - XA transactions that are told when they are committed: see stream_xa.c. All functions allow a
- * stream without it (weir.xa.commit=false: s->xa is NULL) unless they say otherwise. Thread: the task's. */
+/* cdc/mysql/stream_xa.h - XA transactions that are told when they are committed: see stream_xa.c.
+ * All functions allow a stream without it (weir.xa.commit=false: s->xa is NULL) unless they say
+ * otherwise. Thread: the task's. */
 #ifndef WEIR_CDC_MYSQL_STREAM_XA_H
 #define WEIR_CDC_MYSQL_STREAM_XA_H
 
@@ -17,7 +18,8 @@ void stream_xa_print(const struct stream *s, struct strbuf *out); /* for the off
 void stream_xa_rewind(struct stream *s);
 /* A GTID event is at hand: a group begins. */
 void stream_xa_group(struct stream *s);
-/* Rows at hand belong to a branch and are passed over; so long the restart point stays where it is. */
+/* Rows at hand belong to a branch and are passed over; so long the restart point stays where it
+ * is. */
 bool stream_xa_holds(const struct stream *s);
 /* A branch is read again; the stream's own events wait. */
 bool stream_xa_replays(const struct stream *s);

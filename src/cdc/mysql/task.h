@@ -1,5 +1,6 @@
-/* cdc/mysql/task.h - one running connector: what its phases (cdc/task_life.h) share. CONNECT goes to STREAM
- * when there is a stored offset and the history could be recovered; STREAM opens its own connection again.
+/* cdc/mysql/task.h - one running connector: what its phases (cdc/task_life.h) share. CONNECT goes
+ * to STREAM when there is a stored offset and the history could be recovered; STREAM opens its own
+ * connection again.
  *
  * Thread: the task's, except the counters (atomic) that describe reads. SPEC: cdc-mysql 2.5, 3, 4
  */

@@ -1,8 +1,8 @@
 /* cdc/transforms/document.c - see the header.
  *
- * A record costs two walks: one writes down the shape (class of each value, names) and finds its schema by
- * it, the other makes the value. Schemas are made from the document where the shape is new
- * (document_schema.c).
+ * A record costs two walks: one writes down the shape (class of each value, names) and finds its
+ * schema by it, the other makes the value. Schemas are made from the document where the shape is
+ * new (document_schema.c).
  *
  *   class   kinds                                            schema
  *   s       string, null, code, ObjectId, Decimal128         string
@@ -158,8 +158,8 @@ static int field_at(struct filler *f, const struct schema *s, size_t expected, s
     return schema_field_index(s, name);
 }
 
-/* The value of that class goes into a field of that schema: not when a document has two members of one
- * name and the first is of another type, or when documents in documents in an array differ. */
+/* The value of that class goes into a field of that schema: not when a document has two members of
+ * one name and the first is of another type, or when documents in documents in an array differ. */
 static bool fits(const struct documents *d, const struct schema *s, char class)
 {
     bool whole = s->type == SCHEMA_INT64 && s->logical == LOGICAL_NONE;

@@ -1,6 +1,6 @@
-/* cdc/transforms/document.h - documents of MongoDB as structs with a schema of their own: every document
- * tells its schema by itself. Schemas are made once per shape (names and types of the members) and kept.
- * SPEC: cdc-mongodb 7.1, connect 7.5. Thread: the task's. */
+/* cdc/transforms/document.h - documents of MongoDB as structs with a schema of their own: every
+ * document tells its schema by itself. Schemas are made once per shape (names and types of the
+ * members) and kept. SPEC: cdc-mongodb 7.1, connect 7.5. Thread: the task's. */
 #ifndef WEIR_CDC_TRANSFORMS_DOCUMENT_H
 #define WEIR_CDC_TRANSFORMS_DOCUMENT_H
 
@@ -24,9 +24,10 @@ struct document_shape {
     /* The caller's: what it makes of it (a reference), and what else that depends on. */
     const struct schema *made, *made_for;
 };
-/* The document and then the extra members, as a struct named `name` (null: without name; structs in it
- * begin with "null."). Texts are borrowed from the document, which is to live as long as the batch.
- * E_INVALID: in Java's words, why not: arrays of several types; E_NOMEM. See documents_fault. */
+/* The document and then the extra members, as a struct named `name` (null: without name; structs in
+ * it begin with "null."). Texts are borrowed from the document, which is to live as long as the
+ * batch. E_INVALID: in Java's words, why not: arrays of several types; E_NOMEM. See
+ * documents_fault. */
 enum err document_convert(struct documents *d, struct record_batch *b, struct slice name,
                           struct slice doc, const struct bson_item *extra, size_t extra_count,
                           struct document_shape **shape, struct value *v,
@@ -37,13 +38,13 @@ struct document_fault {
     bool numbers;      /* types of numbers differ, nothing else: DOCUMENTS_WIDEN takes it */
 };
 struct document_fault documents_fault(const struct documents *d);
-/* What document_convert answered with: adds where it was and what helps, below the original's words, which
- * are cut where there would be no room for it; indented like a frame of Java's trace. r: its topic is told.
- * key: as text. Returns err. */
+/* What document_convert answered with: adds where it was and what helps, below the original's
+ * words, which are cut where there would be no room for it; indented like a frame of Java's trace.
+ * r: its topic is told. key: as text. Returns err. */
 enum err documents_refused(const struct documents *d, const struct record *r, struct slice key,
                            const char *cure, enum err err, struct error *e);
-/* e says what is wrong with the text of a document, or of its key: also which document's, and what can be
- * done. Returns err. */
+/* e says what is wrong with the text of a document, or of its key: also which document's, and what
+ * can be done. Returns err. */
 enum err document_unreadable(const struct record *r, struct slice key, enum err err,
                              struct error *e);
 /* Sets shape->made; takes over the reference. */

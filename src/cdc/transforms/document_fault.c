@@ -1,5 +1,5 @@
-/* cdc/transforms/document_fault.c - what is said of a document that was refused: where it was, and what helps.
- * See document.h. Thread: the task's. */
+/* cdc/transforms/document_fault.c - what is said of a document that was refused: where it was, and
+ * what helps. See document.h. Thread: the task's. */
 #include "cdc/transforms/document_int.h"
 
 #define SHOWN_MAX 200 /* bytes of a key and of a path that an error tells */

@@ -31,10 +31,12 @@ void document_refused_in(struct documents *d, struct slice name);
 void document_schemas_init(struct documents *d);
 /* Optional; takes over the element's reference. */
 const struct schema *document_array_of(const struct schema *element);
-/* A reference to a schema that takes the values of both, which differ in types of numbers alone, or NULL. */
+/* A reference to a schema that takes the values of both, which differ in types of numbers alone, or
+ * NULL. */
 const struct schema *document_widest(const struct schema *old, const struct schema *later);
-/* A reference to the later one's schema, in which what was empty there is as it was before, and numbers are
- * as wide as before, if they may be. Where it does not take the old values, these are refused. */
+/* A reference to the later one's schema, in which what was empty there is as it was before, and
+ * numbers are as wide as before, if they may be. Where it does not take the old values, these are
+ * refused. */
 const struct schema *document_last_form(const struct schema *old, const struct schema *later,
                                         bool widen);
 /* The schema of a document (see document_convert), a reference. */

@@ -1,5 +1,5 @@
-/* cdc/transforms/document_merge.c - one schema out of two that documents of an array have for the same member,
- * see document_int.h. Thread: the task's. */
+/* cdc/transforms/document_merge.c - one schema out of two that documents of an array have for the
+ * same member, see document_int.h. Thread: the task's. */
 #include "cdc/transforms/document_int.h"
 
 static int width(const struct schema *s)

@@ -1,7 +1,7 @@
 /* cdc/transforms/document_schema.c - the schema that a document tells.
  *
- * An array's elements are of one class. Documents in it make one struct of all their fields, where a
- * document in them has the form of the last one (as in the original, where another one fails).
+ * An array's elements are of one class. Documents in it make one struct of all their fields, where
+ * a document in them has the form of the last one (as in the original, where another one fails).
  * With DOCUMENTS_WIDEN numbers of several types have the widest: int32, int64, float64. */
 #include "base/bytes.h"
 #include "base/json.h"
@@ -159,7 +159,7 @@ static const struct schema *scope_schema(struct maker *m, const struct bson_item
     return struct_of(&f, strbuf_slice(&m->name), true);
 }
 
-/* --- numbers of several types ------------------------------------------------------------------- */
+/* --- numbers of several types ----------------------------------------------------------------- */
 
 /* 'i' < 'l' < 'd'; 0: no number. */
 static int width_of_class(char class)
@@ -263,8 +263,8 @@ static enum err mixed_fields(struct maker *m, const struct fields *f, const stru
     return err;
 }
 
-/* Makes an old field one that takes values of s, too (whose reference it takes over), if numbers may be
- * widened. */
+/* Makes an old field one that takes values of s, too (whose reference it takes over), if numbers
+ * may be widened. */
 static bool widen(struct maker *m, struct found *old, const struct schema *s, bool filled)
 {
     const struct schema *wide = m->d->widen ? document_widest(old->schema, s) : NULL;
@@ -319,7 +319,8 @@ struct elements {         /* of an array, or of all arrays in an array ... */
     struct fields fields; /* when they are documents */
 };
 
-/* Whether an element of that class may stand beside those before; their class becomes the wider one. */
+/* Whether an element of that class may stand beside those before; their class becomes the wider
+ * one. */
 static bool joins(const struct maker *m, struct elements *all, char class)
 {
     int was = width_of_class(all->class), is = width_of_class(class);

@@ -1,5 +1,5 @@
-/* cdc/transforms/extract_new_document.c - ExtractNewDocumentState: the document of a MongoDB event as a
- * struct, and its _id as the key's only field.
+/* cdc/transforms/extract_new_document.c - ExtractNewDocumentState: the document of a MongoDB event
+ * as a struct, and its _id as the key's only field.
  *
  *   event                          value
  *   create, read, replace, update  after
@@ -7,8 +7,8 @@
  *   delete                         by mode: none, null, before + __deleted (boolean)
  *   tombstone                      by mode: none, kept
  *
- * Keys that are no connector's (heartbeats, transactions) and values that are no envelope pass unchanged.
- * SPEC: cdc-mongodb 7.1. Thread: the task's. */
+ * Keys that are no connector's (heartbeats, transactions) and values that are no envelope pass
+ * unchanged. SPEC: cdc-mongodb 7.1. Thread: the task's. */
 #include "base/log.h"
 #include "base/mem.h"
 #include "cdc/bson/bson_build.h"

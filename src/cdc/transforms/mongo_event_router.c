@@ -1,9 +1,10 @@
-/* cdc/transforms/mongo_event_router.c - the outbox MongoEventRouter: a document of the outbox collection
- * becomes the message that it describes (outbox.c). Its fields are typed as ExtractNewDocumentState does;
- * a payload that is a document is JSON text, or a struct with collection.expand.json.payload.
+/* cdc/transforms/mongo_event_router.c - the outbox MongoEventRouter: a document of the outbox
+ * collection becomes the message that it describes (outbox.c). Its fields are typed as
+ * ExtractNewDocumentState does; a payload that is a document is JSON text, or a struct with
+ * collection.expand.json.payload.
  *
- * Inserts are routed, deletes dropped, updates are a mistake. SPEC: cdc-mongodb 7.2, connect 7.3. Thread:
- * the task's. */
+ * Inserts are routed, deletes dropped, updates are a mistake. SPEC: cdc-mongodb 7.2, connect 7.3.
+ * Thread: the task's. */
 #include "base/log.h"
 #include "cdc/bson/bson_build.h"
 #include "cdc/bson/bson_json.h"

@@ -30,7 +30,8 @@ static int64_t date_ms(const struct schema *s, int64_t v)
     return s->logical == LOGICAL_DATE ? v * 86400000 : v;
 }
 
-/* arrays: bytes are byte[], whose text is a name and a number that means nothing; else ByteBuffer. */
+/* arrays: bytes are byte[], whose text is a name and a number that means nothing; else
+ * ByteBuffer. */
 static void add_scalar(struct strbuf *b, const struct schema *s, struct value v, bool arrays)
 {
     switch ((enum value_kind)v.kind) {

@@ -1,4 +1,5 @@
-/* connect/converters/json_read.c - the reading half of JsonConverter: payloads. Schema texts: json_schema.c.
+/* connect/converters/json_read.c - the reading half of JsonConverter: payloads. Schema texts:
+ * json_schema.c.
  *
  * They are read with the pull parser straight into values of the schema; members in the
  * schema's order are found without a search. Where Java reads nonsense as 0 or null, so does this.

@@ -1,5 +1,6 @@
-/* connect/converters/json_schema.c - the reading half of JsonConverter: the texts of schemas. Payloads:
- * json_read.c. A text's members are found first, as spans, since they may come in any order. */
+/* connect/converters/json_schema.c - the reading half of JsonConverter: the texts of schemas.
+ * Payloads: json_read.c. A text's members are found first, as spans, since they may come in any
+ * order. */
 #include "connect/converters/converters.h"
 
 #include "base/json.h"

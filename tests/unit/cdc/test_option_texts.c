@@ -1,5 +1,5 @@
-/* tests/unit/cdc/test_option_texts.c - options of workers and connectors: either something reads them,
- * or their text says that nothing does. */
+/* tests/unit/cdc/test_option_texts.c - options of workers and connectors: either something reads
+ * them, or their text says that nothing does. */
 #include "base/base.h"
 
 #include <ftw.h>

@@ -1,5 +1,5 @@
-/* What all connectors make of their options: values, what texts mean, old names, sizes. The rows are a
- * small table of a connector's own. SPEC: cdc-mysql 1.3, 1.4 */
+/* What all connectors make of their options: values, what texts mean, old names, sizes. The rows
+ * are a small table of a connector's own. SPEC: cdc-mysql 1.3, 1.4 */
 #include "cdc/options.h"
 
 #include "helpers.h"

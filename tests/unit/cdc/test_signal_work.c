@@ -1,5 +1,6 @@
-/* What becomes of signals between two polls of the stream: which names they stand for, what comes first,
- * how blocking snapshots end. The database says what it was asked. SPEC: cdc-mysql 3.6, 3.8 */
+/* What becomes of signals between two polls of the stream: which names they stand for, what comes
+ * first, how blocking snapshots end. The database says what it was asked. SPEC: cdc-mysql 3.6,
+ * 3.8 */
 #include "cdc/signal_work.h"
 
 #include "base/log_tap.h"
@@ -180,8 +181,8 @@ static void on_warning(enum log_level level, const struct log_ctx *ctx, const ch
     snprintf(warned, sizeof warned, "%s", text);
 }
 
-/* It is told which names are none; not those whose table another one named. A blocking snapshot tells it
- * itself, when it has listed what is there. */
+/* It is told which names are none; not those whose table another one named. A blocking snapshot
+ * tells it itself, when it has listed what is there. */
 static void test_unknown_names(void)
 {
     static const char data[] = "{\"data-collections\":[\"d.a\",\"d.none\",\"d\\\\.a\",\"x\"]}";

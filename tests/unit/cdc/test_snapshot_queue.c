@@ -35,7 +35,8 @@ static void check_offset(const struct snapshot_queue *q, const char *want)
     strbuf_release(&ids);
 }
 
-/* The one that ends is not in the offset of its last batch; it is still here until that offset is made. */
+/* The one that ends is not in the offset of its last batch; it is still here until that offset is
+ * made. */
 static void test_ending(void)
 {
     struct snapshot_queue q;

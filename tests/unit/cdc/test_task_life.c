@@ -1,5 +1,5 @@
-/* Life of a capturing task: which phase follows which, what is tried again and how often, heartbeats. The
- * database says what it was asked. SPEC: cdc-mysql 2.5, 2.6, 5.11 */
+/* Life of a capturing task: which phase follows which, what is tried again and how often,
+ * heartbeats. The database says what it was asked. SPEC: cdc-mysql 2.5, 2.6, 5.11 */
 #include "cdc/task_life.h"
 
 #include "helpers.h"

@@ -1,4 +1,5 @@
-/* Texts to BSON: what was printed comes back, the shell's spelling, mistakes. SPEC: cdc-mongodb 2.5 */
+/* Texts to BSON: what was printed comes back, the shell's spelling, mistakes. SPEC: cdc-mongodb
+ * 2.5 */
 #include "cdc/bson/bson_parse.h"
 
 #include "base/bytes.h"

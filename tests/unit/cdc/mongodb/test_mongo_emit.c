@@ -1,5 +1,6 @@
-/* Records as text and as values give the same bytes: events of all operations with random documents,
- * every form of JsonConverter and of documents. And the texts of the specification. SPEC: cdc-mongodb 6 */
+/* Records as text and as values give the same bytes: events of all operations with random
+ * documents, every form of JsonConverter and of documents. And the texts of the specification.
+ * SPEC: cdc-mongodb 6 */
 #include "cdc/mongodb/emit.h"
 
 #include "base/mem.h"

@@ -1,4 +1,5 @@
-/* The collection's UUID in tokens of the server's. The finds themselves: tests/live/mongodb/test_mongo_lookup.py. */
+/* The collection's UUID in tokens of the server's. The finds themselves:
+ * tests/live/mongodb/test_mongo_lookup.py. */
 #include "cdc/mongodb/lookup.h"
 
 #include "helpers.h"

@@ -1,4 +1,5 @@
-/* Lists of a run before, and what brings documents of newly included collections. SPEC: cdc-mongodb 8.1 */
+/* Lists of a run before, and what brings documents of newly included collections. SPEC: cdc-mongodb
+ * 8.1 */
 #include "cdc/mongodb/newcomers.h"
 
 #include "helpers.h"

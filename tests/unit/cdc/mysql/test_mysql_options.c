@@ -56,7 +56,7 @@ static void test_old_names(void)
     strmap_release(&out);
 }
 
-/* --- keys that are no options ------------------------------------------------------------------ */
+/* --- keys that are no options ----------------------------------------------------------------- */
 
 static char told[400];
 
@@ -150,7 +150,7 @@ static void test_defaults(void)
     mysql_options_release(&o);
 }
 
-/* --- every row that has a field is read -------------------------------------------------------- */
+/* --- every row that has a field is read ------------------------------------------------------- */
 
 static void add_source(const char *path, struct strbuf *out)
 {

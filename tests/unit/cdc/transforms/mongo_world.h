@@ -1,4 +1,5 @@
-/* tests/unit/cdc/transforms/mongo_world.h - one transform and records as the MongoDB connector makes them. */
+/* tests/unit/cdc/transforms/mongo_world.h - one transform and records as the MongoDB connector
+ * makes them. */
 #ifndef WEIR_TESTS_UNIT_CDC_TRANSFORMS_MONGO_WORLD_H
 #define WEIR_TESTS_UNIT_CDC_TRANSFORMS_MONGO_WORLD_H
 
@@ -24,9 +25,9 @@ void mongo_start(struct mongo_world *w, const struct transform_ops *ops, const c
 void mongo_stop(struct mongo_world *w);
 /* A record of the batch; value NULL: a tombstone. id: the text in the key. */
 struct record *mongo_add(struct mongo_world *w, const char *id, const char *value);
-/* In a new batch through the transform; want: topic, schema and value of the key, " | ", those of the
- * value, headers; or "dropped", or the message, of which want may leave out what stands indented below the
- * original's words. `schemas`: not without them. */
+/* In a new batch through the transform; want: topic, schema and value of the key, " | ", those of
+ * the value, headers; or "dropped", or the message, of which want may leave out what stands
+ * indented below the original's words. `schemas`: not without them. */
 void mongo_apply(struct mongo_world *w, const char *id, const char *value, bool schemas,
                  const char *want);
 

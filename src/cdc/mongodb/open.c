@@ -364,6 +364,8 @@ static enum err open_pool(struct mongo_client_pool **out, const struct mongo_opt
     p->trusted.fd = p->own.fd = -1;
     p->socket.stop = stop;
     enum err rc = mongo_target_init(&p->target, o, app, e);
+    if (rc == E_OK && mongo_target_no_password(&p->target, e))
+        rc = E_INVALID;
     if (rc == E_OK)
         rc = mongo_driver_load(e);
     if (rc == E_OK)

@@ -15,12 +15,20 @@
 
 static void check_uri(struct option_checker *k)
 {
-    struct mongo_options o = {.connection_string = k->value};
+    struct mongo_options o = {
+        .connection_string = k->value,
+        .user = strmap_get_c(k->config, "mongodb.user"),
+        .password = strmap_get_c(k->config, "mongodb.password"),
+    };
     struct mongo_target t;
     struct error e = {0};
     if (mongo_target_init(&t, &o, NULL, &e)) {
         LOG_ERR(LOG_CDC_MONGO, LOG_L_WARN, &e, "mongodb.connection.string");
         option_problem(k, e.msg);
+    } else {
+        const char *option = mongo_target_no_password(&t, &e);
+        if (option)
+            option_problem_at(k, option, e.msg);
     }
     mongo_target_release(&t);
 }

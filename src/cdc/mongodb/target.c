@@ -242,9 +242,12 @@ static void complete(struct mongo_target *t, const struct mongo_options *o, cons
 {
     enum { MIN_HEARTBEAT_MS = 500 };
     struct slice user = slice_trim(o->user);
+    t->user_in_string = t->user != NULL;
+    if (t->user && !t->password && o->password.n && (!user.n || slice_eq_c(user, t->user)))
+        t->password = slice_dup(o->password);
     if (!t->user && user.n) {
         t->user = slice_dup(user);
-        t->password = o->password.p ? slice_dup(o->password) : NULL;
+        t->password = o->password.n ? slice_dup(o->password) : NULL;
         struct slice source = slice_trim(o->auth_source);
         set_default(t, "authSource", source.n ? source : SL("admin"));
     }
@@ -270,7 +273,7 @@ static void take_user(struct mongo_target *t, struct slice text)
 {
     ptrdiff_t colon = slice_find_char(text, ':');
     t->user = decoded(colon < 0 ? text : slice_sub(text, 0, (size_t)colon));
-    if (colon >= 0)
+    if (colon >= 0 && (size_t)colon + 1 < text.n) /* MongoDB has no empty ones */
         t->password = decoded(slice_sub(text, (size_t)colon + 1, text.n));
 }
 
@@ -317,6 +320,22 @@ enum err mongo_target_init(struct mongo_target *t, const struct mongo_options *o
     if (rc == E_OK)
         complete(t, o, app);
     return rc;
+}
+
+const char *mongo_target_no_password(const struct mongo_target *t, struct error *e)
+{
+    static const char *const without[] = {"MONGODB-X509", "GSSAPI", "MONGODB-AWS", "MONGODB-OIDC"};
+    struct slice mechanism = mongo_target_option(t, "authMechanism");
+    if (!t->user || t->password)
+        return NULL;
+    for (size_t i = 0; i < ARRAY_LEN(without); i++)
+        if (slice_ieq(mechanism, slice_cstr(without[i])))
+            return NULL;
+    error_set(e, E_INVALID,
+              "no password is given for user '%s': set mongodb.password, or put it into the "
+              "connection string",
+              t->user);
+    return t->user_in_string ? "mongodb.connection.string" : "mongodb.password";
 }
 
 void mongo_target_release(struct mongo_target *t)

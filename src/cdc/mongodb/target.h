@@ -19,6 +19,7 @@ struct mongo_target {
     size_t seed_count;
     bool srv;
     char *user, *password; /* plain; NULL: none. The password is wiped on release. */
+    bool user_in_string;   /* not mongodb.user's */
     char *database;        /* of the path; NULL: none */
     struct strmap options; /* for the driver, under its names, plain values */
     int32_t selection_timeout_ms;
@@ -30,6 +31,9 @@ struct mongo_target {
 enum err mongo_target_init(struct mongo_target *t, const struct mongo_options *o, const char *app,
                            struct error *e) MUST_CHECK;
 void mongo_target_release(struct mongo_target *t);
+/* A user without a password, whose mechanism needs one: the driver must not see that, it would crash.
+ * Returns the option that lacks it and fills *e (E_INVALID); NULL: nothing is missing. */
+const char *mongo_target_no_password(const struct mongo_target *t, struct error *e) MUST_CHECK;
 /* Appends the whole string, with the credentials. one: instead of the seeds, without discovery; may be
  * NULL. The caller wipes it. */
 void mongo_target_print(const struct mongo_target *t, const struct mongo_host *one,

@@ -141,7 +141,7 @@ def test_auto_initiate(weir):
 
 
 def test_another_set(weir, healthy):
-    text = one(weir, f"mongodb://u@127.0.0.1:{healthy.port}/?replicaSet=other")
+    text = one(weir, f"mongodb://u:p@127.0.0.1:{healthy.port}/?replicaSet=other")
     assert text == (f'Unable to connect: the replica set at 127.0.0.1:{healthy.port} is called "rs0", the connection string asks for "other"\n'
                     f"mongodb://USER:PASSWORD@127.0.0.1:{healthy.port}/?replicaSet=rs0"), text
 
@@ -261,6 +261,27 @@ def test_wrong_password(weir, guarded):
     assert "geheim" not in weir.log() and "s3cret" not in weir.log()
 
 
+def test_no_password(weir, guarded):
+    """The driver crashes without one: it is never asked."""
+    hosts, text = f"127.0.0.1:{guarded.port}/?replicaSet=rs0", "no password is given for user 'root': set mongodb.password, or put it into the connection string"
+    url, option = "The 'mongodb.connection.string' value is invalid: " + text, "The 'mongodb.password' value is invalid: " + text
+    for uri, extra, want in ((f"mongodb://root@{hosts}", {}, url), (f"mongodb://root:@{hosts}", {}, url),
+                             (f"mongodb://{hosts}", {"mongodb_user": "root"}, option), (f"mongodb://{hosts}", {"mongodb_user": "root", "mongodb_password": ""}, option),
+                             (f"mongodb://root@{hosts}&authMechanism=PLAIN", {}, url)):
+        assert one(weir, uri, **extra) == want, (uri, extra)
+        assert want in post(weir, uri, **extra)
+    # the text's cures
+    login = {"mongodb_password": "s3cret@/?:"}
+    assert validate(weir, f"mongodb://root@{hosts}", **login) == []
+    config = guarded.connector("login", mongodb_user="root", **login)
+    weir.create_connector("login", config)
+    status, answer = weir.rest("PATCH", "/connectors/login/config", {"mongodb.password": None})
+    assert status == 400 and option in answer["message"], answer
+    weir.rest("DELETE", "/connectors/login")
+    status, page = doctor(f"mongodb://root@{hosts}")
+    assert status == 1 and text in " ".join(page.split()), page
+
+
 def test_missing_privileges(weir, guarded):
     uri = f"mongodb://127.0.0.1:{guarded.port}/?replicaSet=rs0"
     text = one(weir, uri)  # no user at all
@@ -345,7 +366,7 @@ def test_tls(weir, certificates, healthy):
 
 
 def doctor(target, *options, env=None):
-    p = subprocess.run([BINARY, "doctor", *options, target], capture_output=True, text=True, timeout=30, env={**os.environ, **(env or {})})
+    p = subprocess.run([BINARY, "doctor", *options, target], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, env={**os.environ, **(env or {})})
     assert not p.stderr, p.stderr
     return p.returncode, p.stdout
 

@@ -79,6 +79,49 @@ static void test_options(void)
                  "mongodb://other@h:27017/?serverSelectionTimeoutMS=1000&tls=false" DEFAULTS);
 }
 
+/* want_option NULL: all is there. */
+static void check_login(const char *text, const char *user, const char *password,
+                        const char *want_option)
+{
+    struct mongo_options o = plain;
+    struct mongo_target t;
+    struct error e = {0};
+    o.connection_string = slice_cstr(text);
+    o.user = user ? slice_cstr(user) : SLICE_NULL;
+    o.password = password ? slice_cstr(password) : SLICE_NULL;
+    CHECK_OK(mongo_target_init(&t, &o, NULL, NULL));
+    const char *option = mongo_target_no_password(&t, &e);
+    CHECK_INT(!option, !want_option);
+    if (option && want_option) {
+        CHECK_STR(option, want_option);
+        CHECK_STR(e.msg, "no password is given for user 'jjangu': set mongodb.password, or put it "
+                         "into the connection string");
+        CHECK_INT(e.code, E_INVALID);
+    }
+    mongo_target_release(&t);
+}
+
+static void test_login(void)
+{
+    const char *in_string = "mongodb.connection.string", *in_option = "mongodb.password";
+    check_login("mongodb://h/", NULL, NULL, NULL);
+    check_login("mongodb://jjangu@h/", NULL, NULL, in_string);
+    check_login("mongodb://jjangu:@h/", NULL, NULL, in_string);
+    check_login("mongodb://jjangu:x@h/", NULL, NULL, NULL);
+    check_login("mongodb://h/", "jjangu", NULL, in_option);
+    check_login("mongodb://h/", "jjangu", "", in_option);
+    check_login("mongodb://h/", "jjangu", "x", NULL);
+    /* The password alone completes the user of the string; another user's does not. */
+    check_login("mongodb://jjangu@h/", NULL, "x", NULL);
+    check_login("mongodb://jjangu@h/", "jjangu", "x", NULL);
+    check_login("mongodb://jjangu@h/", "other", "x", in_string);
+    check_login("mongodb://jjangu@h/?authMechanism=SCRAM-SHA-256", NULL, NULL, in_string);
+    check_login("mongodb://jjangu@h/?authMechanism=PLAIN", NULL, NULL, in_string);
+    check_login("mongodb://jjangu@h/?authMechanism=MONGODB-X509", NULL, NULL, NULL);
+    check_login("mongodb://jjangu@h/?authMechanism=GSSAPI", NULL, NULL, NULL);
+    check_login("mongodb://h/?authMechanism=mongodb-aws", "jjangu", NULL, NULL);
+}
+
 static void test_refused(void)
 {
     check_refused("", "");
@@ -118,10 +161,7 @@ static void test_one(void)
 }
 
 static const struct test_case tests[] = {
-    {"shapes", test_shapes},
-    {"options", test_options},
-    {"refused", test_refused},
-    {"one host", test_one},
-    {NULL, NULL},
+    {"shapes", test_shapes},   {"options", test_options}, {"login", test_login},
+    {"refused", test_refused}, {"one host", test_one},    {NULL, NULL},
 };
 const struct test_suite test_mongo_target = {"cdc/mongodb/target", tests};

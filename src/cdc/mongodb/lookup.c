@@ -2,8 +2,9 @@
  *
  * A portion is a run of events of one answer. Its keys are gathered into one group for each
  * collection, each key once; a group is one find with $in. What a find does not bring in its first
- * answer (16 MB) is not known, and looked for again when its event comes: so no more than one
- * answer is held beside the events. */
+ * answer (16 MB at most) is not known, and looked for again when its event comes; no further group
+ * is looked for once HELD_BYTES are held. So less than HELD_BYTES and two answers are held beside
+ * the events: the last group's, and a single document. */
 #include "cdc/mongodb/lookup.h"
 
 #include "base/bytes.h"
@@ -19,7 +20,8 @@ enum {
     KEYS_FIRST = 500,
     KEYS_MAX = 8000,
     KEY_BYTES_MAX = 4 << 20,
-    DOCUMENT_BYTES = 2 << 20, /* of a portion, as documents were before */
+    DOCUMENT_BYTES = 2 << 20,        /* wanted of a portion, by the size of documents before */
+    HELD_BYTES = 4 * DOCUMENT_BYTES, /* far more than that: these documents are larger */
     GROUPS_MAX = 64,
     RENAMES_MAX = 3
 };
@@ -30,12 +32,13 @@ struct group { /* slices point into the answer of the stream */
     size_t keys;
     struct mongo_cursor *found; /* the documents */
 };
+enum key_state { KEY_UNKNOWN, KEY_FOUND, KEY_GONE, KEY_ALONE }; /* ALONE: by a find of its own */
 struct key {
     struct bson_item id; /* in the answer of the stream */
     uint64_t hash;
     size_t group;
     struct slice document;
-    enum { KEY_UNKNOWN, KEY_FOUND, KEY_GONE, KEY_ALONE } state; /* ALONE: by a find of its own */
+    enum key_state state;
 };
 struct mongo_lookup {
     struct mongo_task *t;
@@ -383,7 +386,7 @@ static enum err run(struct mongo_lookup *l, size_t group, const struct key *only
     return rc;
 }
 
-static void set_rest(struct mongo_lookup *l, size_t group, int state)
+static void set_rest(struct mongo_lookup *l, size_t group, enum key_state state)
 {
     for (size_t i = 0; i < l->key_count; i++)
         if (l->keys[i].group == group && l->keys[i].state == KEY_UNKNOWN)
@@ -414,7 +417,9 @@ static enum err find_documents(struct mongo_lookup *l, size_t group, struct erro
     return E_OK;
 }
 
-static void adapt(struct mongo_lookup *l)
+/* The next portion's keys: as many as make DOCUMENT_BYTES, by the documents of this one, and at most
+ * twice as many as now. cut: not all groups were looked for; no more than were found, then. */
+static void adapt(struct mongo_lookup *l, bool cut)
 {
     size_t bytes = 0, count = 0;
     for (size_t i = 0; i < l->key_count; i++)
@@ -423,19 +428,26 @@ static void adapt(struct mongo_lookup *l)
             count++;
         }
     if (count)
-        l->limit = MIN((size_t)KEYS_MAX, MAX((size_t)1, DOCUMENT_BYTES / (bytes / count + 1)));
+        l->limit = MIN(MIN((size_t)KEYS_MAX, 2 * l->limit),
+                       MAX((size_t)1, DOCUMENT_BYTES / (bytes / count + 1)));
+    if (count && cut)
+        l->limit = MIN(l->limit, count);
 }
 
 static enum err look_up(struct mongo_lookup *l, struct slice event, struct bson_walk rest,
                         const struct change *c, struct error *e)
 {
     enum err rc = gather(l, event, rest, c, e);
-    for (size_t i = 0; !rc && i < l->group_count; i++)
+    size_t held = 0, i;
+    for (i = 0; !rc && i < l->group_count && held < HELD_BYTES; i++) {
         rc = find_documents(l, i, e);
+        if (!rc && l->groups[i].found)
+            held += l->groups[i].found->reply->bytes;
+    }
     if (rc)
         forget(l);
     else
-        adapt(l);
+        adapt(l, i < l->group_count);
     return rc;
 }
 

@@ -153,6 +153,25 @@ def test_many_collections_and_large_documents(client, db, w):
     assert peak_mb(w.process.pid) < 200
 
 
+def test_large_documents_behind_small_ones(client, db):
+    """Portions are made for small documents; then there are large ones of many collections, of which not all are held at once."""
+    small, each, collections = 1500, 8, 16
+    client.heavy.small.insert_many([{"_id": i} for i in range(small)])
+    for t in range(collections):
+        client.heavy[f"t{t}"].insert_many([{"_id": i, "pad": "x" * 1900000} for i in range(each)])
+    with Weir() as w:
+        prepare(w, db, client, "heavy")
+        client.heavy.small.update_many({}, {"$set": {"v": 1}})
+        for t in range(collections):
+            client.heavy[f"t{t}"].update_many({}, {"$set": {"v": 1}})
+        w.rest("PUT", "/connectors/heavy/resume")
+        assert len(told(w, "heavy.heavy.small", small)) == small
+        for t in (0, collections - 1):
+            assert [(d["_id"], d["v"]) for _, d in told(w, f"heavy.heavy.t{t}", each)] == [(i, 1) for i in range(each)]
+        assert "looked up by the server" not in w.log()
+        assert peak_mb(w.process.pid) < 64 + 4 * 16  # an answer is 16 MB at most
+
+
 def peak_mb(pid):
     return next(int(line.split()[1]) / 1024 for line in open(f"/proc/{pid}/status") if line.startswith("VmHWM"))
 

@@ -9,7 +9,7 @@
 /* --- life ------------------------------------------------------------------------------------- */
 
 void signal_work_init(struct signal_work *w, const struct signal_work_ops *ops, void *db,
-                      const struct task_ctx *ctx, const struct capture_options *o,
+                      struct task_ctx *ctx, const struct capture_options *o,
                       struct scan_counts *scanned, struct capture_texts *texts)
 {
     struct signal_channel_options channels = {
@@ -21,6 +21,7 @@ void signal_work_init(struct signal_work *w, const struct signal_work_ops *ops, 
     *w = (struct signal_work){.ops = ops,
                               .db = db,
                               .ctx = ctx,
+                              .o = o,
                               .batch_limit = capture_batch_limit(o, ctx),
                               .scanned = scanned};
     notifier_init(&w->notes, o->notification_channels, o->notification_topic, o->topic_prefix);
@@ -61,6 +62,7 @@ void signal_work_forget(struct signal_work *w)
     incremental_init(&w->inc, w->ops->incremental, w->db, &w->notes);
     w->inc.texts = texts;
     snapshot_queue_clear(&w->blocking);
+    w->retries = (struct retries){0};
 }
 
 void signal_work_print(const struct signal_work *w, struct strbuf *out)
@@ -216,6 +218,12 @@ void signal_work_row(struct signal_work *w, const struct signal *s, bool inserte
 
 /* --- between polls ---------------------------------------------------------------------------- */
 
+static enum err flush_notes(struct signal_work *w, struct record_batch *b, struct error *e)
+{
+    return notifier_flush(&w->notes, b) ? error_set(e, E_NOMEM, "no memory for notifications")
+                                        : E_OK;
+}
+
 static enum err blocking_poll(struct signal_work *w, struct record_batch *b, bool *done,
                               struct error *e)
 {
@@ -226,28 +234,41 @@ static enum err blocking_poll(struct signal_work *w, struct record_batch *b, boo
             rc = ops->blocking_begin(w->db, &w->blocking.request, e);
         if (rc)
             return rc;
-        LOG_INFO(ops->log, "Streaming will now pause");
+        if (!w->retries.count)
+            LOG_INFO(ops->log, "Streaming will now pause");
     }
     return ops->blocking_poll(w->db, b, done, e);
 }
 
-/* The snapshot itself says when it is done: with the offset of its last batch. */
+/* One that a fault cut off, which may pass, stays in the queue and begins anew; its notes go out meanwhile.
+ * The snapshot itself says when it is done: with the offset of its last batch. */
 static enum err poll_blocking(struct signal_work *w, struct record_batch *b, struct error *e)
 {
     bool done = false, again = false;
+    if (notifier_pending(&w->notes) && !w->ops->blocking_runs(w->db))
+        return flush_notes(w, b, e);
+    if (retries_wait(&w->retries, w->ctx))
+        return E_OK;
     enum err rc = blocking_poll(w, b, &done, e);
     if ((!rc && !done) || (rc && task_stopping(w->ctx))) {
         error_clear(e);
         return E_OK;
     }
     if (rc) {
-        again = w->ops->blocking_again && w->ops->blocking_again(e);
-        LOG_ERR(w->ops->log, again ? LOG_L_WARN : LOG_L_ERROR, e,
-                "the blocking snapshot failed; %s",
-                again ? "it begins anew" : "it is not tried again");
+        again = w->ops->passes && w->ops->passes(e) && retries_take(&w->retries, w->o);
+        if (again)
+            LOG_ERR(w->ops->log, LOG_L_WARN, e,
+                    "the blocking snapshot failed; it begins anew in %lld ms",
+                    (long long)w->o->retry_wait_ms);
+        else
+            LOG_ERR(w->ops->log, LOG_L_ERROR, e,
+                    "the blocking snapshot failed; it is not tried again");
         error_clear(e);
     }
     rc = w->ops->blocking_end(w->db, b, rc != E_OK, again, e);
+    if (again)
+        return rc;
+    w->retries = (struct retries){0};
     LOG_INFO(w->ops->log, "Streaming resumed");
     return rc;
 }
@@ -280,8 +301,7 @@ enum err signal_work_poll(struct signal_work *w, bool connected, struct record_b
     if (w->blocking.count && (connected || w->ops->blocking_runs(w->db)))
         return poll_blocking(w, b, e);
     if (notifier_pending(&w->notes))
-        return notifier_flush(&w->notes, b) ? error_set(e, E_NOMEM, "no memory for notifications")
-                                            : E_OK;
+        return flush_notes(w, b, e);
     *taken = false;
     if (signal_channels_poll(&w->channels, on_signal, w))
         w->ops->wants_offset(w->db);

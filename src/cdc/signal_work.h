@@ -9,6 +9,7 @@
 #include "cdc/incremental.h"
 #include "cdc/notification.h"
 #include "cdc/options.h"
+#include "cdc/retries.h"
 #include "cdc/scan_counts.h"
 #include "cdc/signal_channel.h"
 #include "cdc/snapshot_queue.h"
@@ -39,21 +40,23 @@ struct signal_work_ops {
     bool (*blocking_runs)(void *db);
     enum err (*blocking_begin)(void *db, const struct signal_request *r, struct error *e);
     enum err (*blocking_poll)(void *db, struct record_batch *b, bool *done, struct error *e);
-    bool (*blocking_again)(const struct error *e); /* it begins anew after this; NULL: never */
-    /* It is over, and released here. failed: it was cut off, and perhaps never began; unless
-     * `again`, it leaves the queue here. One that is done has left it with the offset of its last
-     * batch. */
+    bool (*passes)(const struct error *e); /* a new connection may help; NULL: never */
+    /* It is over, and released here. failed: it was cut off, and perhaps never began; unless it
+     * begins anew (`again`), it leaves the queue here. One that is done has left it with the
+     * offset of its last batch. */
     enum err (*blocking_end)(void *db, struct record_batch *b, bool failed, bool again,
                              struct error *e);
 };
 struct signal_work {
     const struct signal_work_ops *ops;
     void *db;
-    const struct task_ctx *ctx;
+    struct task_ctx *ctx;
+    const struct capture_options *o; /* borrowed */
     struct notifier notes;
     struct signal_channels channels;
     struct incremental inc;
     struct snapshot_queue blocking;
+    struct retries retries; /* of the first one */
     size_t batch_limit;
     struct scan_counts *scanned;
     uint64_t stored_changes; /* inc.changes as of the last offset */
@@ -61,7 +64,7 @@ struct signal_work {
 /* scanned, texts: how far incremental snapshots are, for metrics; borrowed. texts NULL: not
  * shown. */
 void signal_work_init(struct signal_work *w, const struct signal_work_ops *ops, void *db,
-                      const struct task_ctx *ctx, const struct capture_options *o,
+                      struct task_ctx *ctx, const struct capture_options *o,
                       struct scan_counts *scanned, struct capture_texts *texts);
 void signal_work_release(struct signal_work *w);
 

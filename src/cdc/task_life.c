@@ -1,10 +1,9 @@
 /* cdc/task_life.c - see task_life.h. */
 #include "cdc/task_life.h"
 
-#include "base/clock.h"
 #include "cdc/failure.h"
 
-enum { NAP_MS = 400 }; /* a task looks every 500 ms whether it is to stop */
+enum { IDLE_NAP_MS = 400 }; /* a task looks every 500 ms whether it is to stop */
 
 void task_life_init(struct task_life *l, const struct task_life_ops *ops, void *db,
                     struct task_ctx *ctx, const struct capture_options *o, bool snapshot_only)
@@ -30,7 +29,7 @@ void task_life_go(struct task_life *l, enum task_phase p)
 
 void task_life_again(struct task_life *l)
 {
-    l->next_try_ms = clock_mono_ms() + l->o->retry_wait_ms;
+    retries_pause(&l->retries, l->o);
     task_life_go(l, PHASE_CONNECT);
 }
 
@@ -39,9 +38,8 @@ void task_life_again(struct task_life *l)
 static bool may_retry(struct task_life *l, const struct error *e)
 {
     long long wait_s = l->o->retry_wait_ms / 1000;
-    if (!l->ops->passes(e) || (l->o->max_retries >= 0 && l->retries >= l->o->max_retries))
+    if (!l->ops->passes(e) || !retries_take(&l->retries, l->o))
         return false;
-    l->retries++;
     if (l->ops->restart) {
         LOG_ERR(l->ops->log, LOG_L_WARN, e, "%s", l->ops->restart);
         LOG_WARN(l->ops->log,
@@ -65,16 +63,13 @@ enum err task_life_start(struct task_life *l, struct error *e)
 
 static enum err poll_connect(struct task_life *l, struct error *e)
 {
-    int64_t wait = l->next_try_ms - clock_mono_ms();
-    if (wait > 0) {
-        task_sleep(l->ctx, MIN(wait, (int64_t)NAP_MS));
+    if (retries_wait(&l->retries, l->ctx))
         return E_OK;
-    }
     LOG_INFO(l->ops->log, "Attempting to restart task.");
     enum err rc = l->ops->prepare(l->db, e);
     if (rc == E_OK) {
         LOG_INFO(l->ops->log, "Successfully restarted task");
-        l->retries = 0;
+        l->retries.count = 0;
         return E_OK;
     }
     if (rc == E_CANCELLED)
@@ -97,7 +92,7 @@ static enum err poll_snapshot(struct task_life *l, struct record_batch *b, struc
     }
     if (!done)
         return E_OK;
-    l->retries = 0;
+    l->retries.count = 0;
     l->ops->snapshot_done(l->db);
     l->delay_stream = l->o->streaming_delay_ms > 0;
     if (l->snapshot_only)
@@ -129,7 +124,7 @@ enum err task_life_poll(struct task_life *l, struct record_batch *b, struct erro
     case PHASE_STREAM:
         return poll_stream(l, b, e);
     case PHASE_IDLE:
-        task_sleep(l->ctx, NAP_MS);
+        task_sleep(l->ctx, IDLE_NAP_MS);
         return E_OK;
     }
     return E_OK;

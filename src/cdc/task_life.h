@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "cdc/heartbeat.h"
 #include "cdc/options.h"
+#include "cdc/retries.h"
 #include "connect/connector.h"
 
 enum task_phase { PHASE_CONNECT, PHASE_SNAPSHOT, PHASE_STREAM, PHASE_IDLE };
@@ -44,10 +45,9 @@ struct task_life {
     const struct capture_options *o; /* borrowed */
     bool snapshot_only;
     struct heartbeat heartbeat;
-    _Atomic int phase; /* enum task_phase; relaxed */
-    int64_t retries;
-    int64_t next_try_ms; /* monotonic: not before it in CONNECT */
-    bool delay_stream;   /* a snapshot is done, and streaming.delay.ms has not passed */
+    _Atomic int phase;      /* enum task_phase; relaxed */
+    struct retries retries; /* the pause is one of CONNECT */
+    bool delay_stream;      /* a snapshot is done, and streaming.delay.ms has not passed */
 };
 void task_life_init(struct task_life *l, const struct task_life_ops *ops, void *db,
                     struct task_ctx *ctx, const struct capture_options *o, bool snapshot_only);

@@ -181,12 +181,6 @@ static enum err blocking_poll(void *db, struct record_batch *b, bool *done, stru
     return snapshot_poll(g->t->snapshot, b, done, e);
 }
 
-/* A table was changed behind the view: another one sees it. */
-static bool blocking_again(const struct error *e)
-{
-    return e->sys == 1412;
-}
-
 static enum err blocking_end(void *db, struct record_batch *b, bool failed, bool again,
                              struct error *e)
 {
@@ -196,7 +190,7 @@ static enum err blocking_end(void *db, struct record_batch *b, bool failed, bool
     (void)e;
     if (failed && t->snapshot)
         snapshot_aborted(t->snapshot);
-    if (failed && !again && !(t->snapshot && t->snapshot->settled))
+    if (failed && !again)
         snapshot_queue_done(&g->work.blocking);
     snapshot_free(t->snapshot);
     t->snapshot = NULL;
@@ -223,7 +217,7 @@ static const struct signal_work_ops work_ops = {
     .blocking_runs = blocking_runs,
     .blocking_begin = blocking_begin,
     .blocking_poll = blocking_poll,
-    .blocking_again = blocking_again,
+    .passes = mysql_fault_passes,
     .blocking_end = blocking_end,
 };
 

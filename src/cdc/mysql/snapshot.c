@@ -422,9 +422,8 @@ static enum err poll_rows(struct snapshot *s, struct record_batch *b, bool *done
         rc = end_view(s, e);
         if (rc)
             return rc;
-        if (s->request)
-            snapshot_queue_done(&s->t->signals->work.blocking);
-        s->settled = true;
+        if (s->request) /* in the offset of this batch */
+            snapshot_queue_ending(&s->t->signals->work.blocking, true);
     }
     rc = put_offset(s, b, *done);
     if (rc)
@@ -438,7 +437,9 @@ enum err snapshot_poll(struct snapshot *s, struct record_batch *b, bool *done, s
 {
     enum err rc = poll_rows(s, b, done, e);
     if (rc == E_OK && s->t->signals && notifier_flush(&s->t->signals->work.notes, b))
-        return error_set(e, E_NOMEM, "no memory for notifications");
+        rc = error_set(e, E_NOMEM, "no memory for notifications");
+    if (rc == E_OK && *done && s->request)
+        snapshot_queue_done(&s->t->signals->work.blocking);
     return rc;
 }
 

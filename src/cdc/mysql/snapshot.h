@@ -54,7 +54,6 @@ struct table_read {
 struct snapshot {
     struct mysql_task *t;
     bool data, begun, locked, tables_locked;
-    bool settled;                         /* all is read, its request is taken off the list */
     const struct signal_request *request; /* blocking; NULL: an initial snapshot */
     struct mysql_schema *stream_schema;   /* of the task, while a blocking one has its own */
     char *gtid;                           /* of the stream, for rows of a blocking one */

@@ -28,8 +28,7 @@ static enum err prepare(void *db, struct error *e)
     return mysql_task_prepare(db, e);
 }
 
-/* SPEC: cdc-mysql 2.6 */
-static bool passes(const struct error *e)
+bool mysql_fault_passes(const struct error *e)
 {
     return e->code == E_IO || e->code == E_TIMEOUT || mysql_error_is_lost(e) || e->sys == 1205 ||
            e->sys == 1213 || e->sys == 1053 ||
@@ -107,7 +106,7 @@ static enum err beat(void *db, struct record_batch *b, struct error *e)
 static const struct task_life_ops life_ops = {
     .log = LOG_CDC_MYSQL,
     .prepare = prepare,
-    .passes = passes,
+    .passes = mysql_fault_passes,
     .disconnect = disconnect,
     .poll_snapshot = poll_snapshot,
     .snapshot_failed = snapshot_failed,

@@ -78,6 +78,8 @@ extern const struct source_task_ops mysql_source_ops;
 extern const struct source_task_ops mariadb_source_ops;
 
 struct mysql_conn_options mysql_task_conn_options(const struct mysql_task *t);
+/* SPEC: cdc-mysql 2.6 */
+bool mysql_fault_passes(const struct error *e);
 /* Connects (when needed), checks the server, loads the offset, recovers the tables and chooses the
  * phase. Messages are plain. */
 enum err mysql_task_prepare(struct mysql_task *t, struct error *e) MUST_CHECK;

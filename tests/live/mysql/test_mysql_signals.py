@@ -9,6 +9,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from kafka_io import events, producer, read_all
+from tcp_proxy import TcpProxy
 from weirproc import Weir, wait_until
 
 SERVERS = ["mariadb", "mysql"]
@@ -574,18 +575,32 @@ def test_kill_in_a_blocking_snapshot(server):
         assert len(completed()) == 3
 
 
-def test_the_session_of_a_blocking_snapshot_is_killed(mariadb, weir):
-    name = "blocking_session"
-    make(mariadb, name, fill(2000) + WIDE + ";\nCREATE TABLE u (id INT PRIMARY KEY)")
-    start(mariadb, weir, name, max_batch_size=50, max_queue_size=100)
-    execute(mariadb, name, "one", ["t"], type="BLOCKING", **{"additional-conditions": [{"data-collection": f"{name}.t", "filter": SLOWLY.format(name)}]})
-    wait_until(lambda: len(events(weir.bootstrap, f"{name}.{name}.t")) > 50)
-    for (id_,) in mariadb.sql("SELECT id FROM information_schema.processlist WHERE user = 'debezium' AND command <> 'Binlog Dump'"):
-        mariadb.sql(f"KILL {id_}")
-    wait_until(lambda: any(n["type"] == "ABORTED" for n in notes(weir, name)))
-    mariadb.sql(f"INSERT INTO {name}.u VALUES (1)")
-    assert len(events(weir.bootstrap, f"{name}.{name}.u", 1)) == 1
-    weir.wait_running(name)
+def kill_sessions(server):
+    for (id_,) in server.sql("SELECT id FROM information_schema.processlist WHERE user = 'debezium' AND command <> 'Binlog Dump'"):
+        server.sql(f"KILL {id_}")
+
+
+@pytest.mark.parametrize("fault", ["session", "network", "given up"])
+def test_a_blocking_snapshot_is_cut_off(mariadb, weir, fault):
+    """It begins anew, after a pause and as often as faults are borne: all its rows come, and the stream goes on."""
+    name = "blocking_" + fault.replace(" ", "_")
+    make(mariadb, name, fill(1000) + WIDE + ";\nCREATE TABLE u (id INT PRIMARY KEY)")
+    offset = lambda: weir.rest("GET", f"/connectors/{name}/offsets")[1]["offsets"][0]["offset"]
+    with TcpProxy(mariadb.port) as proxy:
+        start(mariadb, weir, name, max_batch_size=50, max_queue_size=100, database_port=proxy.port, retriable_restart_connector_wait_ms=300,
+              errors_max_retries=0 if fault == "given up" else 3)
+        execute(mariadb, name, "one", ["t"], type="BLOCKING", **{"additional-conditions": [{"data-collection": f"{name}.t", "filter": SLOWLY.format(name)}]})
+        wait_until(lambda: len(events(weir.bootstrap, f"{name}.{name}.t")) > 50)
+        proxy.cut_all() if fault == "network" else kill_sessions(mariadb)
+        wait_until(lambda: any(n["type"] == "ABORTED" for n in notes(weir, name)))
+        again = "the blocking snapshot failed; it begins anew in 300 ms" in weir.log()
+        assert again == (fault != "given up")
+        mariadb.sql(f"INSERT INTO {name}.u VALUES (1)")
+        assert len(events(weir.bootstrap, f"{name}.{name}.u", 1)) == 1
+        rows = {k["id"] for k, _ in events(weir.bootstrap, f"{name}.{name}.t")}
+        assert rows == set(range(1000)) if again else len(rows) < 1000
+        wait_until(lambda: "blocking_snapshots" not in offset())
+        weir.wait_running(name)
 
 
 def test_signals_where_inserts_are_skipped(mariadb, weir):
@@ -603,7 +618,7 @@ def test_the_end_of_a_blocking_snapshot_fails(mariadb, weir):
     """The session is gone before the end is confirmed: this one is given up, and the one behind it is taken."""
     name = "blocking_end"
     make(mariadb, name, "CREATE TABLE t (id INT PRIMARY KEY);\nINSERT INTO t VALUES (1);\nCREATE TABLE u (id INT PRIMARY KEY);\nINSERT INTO u VALUES (1)")
-    start(mariadb, weir, name)
+    start(mariadb, weir, name, errors_max_retries=0)
     aborted = lambda: [n for n in notes(weir, name) if n["type"] == "ABORTED"]
     mariadb.sql("SET GLOBAL completion_type = 'RELEASE'")  # COMMIT ends the session
     try:

@@ -78,7 +78,7 @@ static enum err blocking_poll(void *db, struct record_batch *b, bool *done, stru
     return E_OK;
 }
 
-static bool blocking_again(const struct error *e)
+static bool passes(const struct error *e)
 {
     return e->code == E_CONFLICT;
 }
@@ -129,7 +129,7 @@ static const struct signal_work_ops ops = {
     .blocking_runs = blocking_runs,
     .blocking_begin = blocking_begin,
     .blocking_poll = blocking_poll,
-    .blocking_again = blocking_again,
+    .passes = passes,
     .blocking_end = blocking_end,
 };
 
@@ -139,8 +139,10 @@ static void open_world(const char *channels)
     strbuf_init(&w.told, 0);
     scan_counts_init(&w.scanned);
     record_batch_init(&w.b, ARENA_NO_BUDGET);
-    w.o =
-        (struct capture_options){.signal_channels = slice_cstr(channels), .topic_prefix = SL("p")};
+    w.o = (struct capture_options){.signal_channels = slice_cstr(channels),
+                                   .topic_prefix = SL("p"),
+                                   .max_retries = -1,
+                                   .retry_wait_ms = 60000};
     signal_work_init(&w.work, &ops, &w, &w.ctx, &w.o, &w.scanned, NULL);
 }
 
@@ -274,6 +276,9 @@ static void test_blocking(void)
     CHECK(poll(true));
     check_told("poll again ");
     CHECK_INT(w.work.blocking.count, 2);
+    CHECK(poll(true)); /* there is a pause */
+    check_told("");
+    w.work.retries.next_ms = 0;
     w.fault = E_OK;
     w.done = true;
     CHECK(poll(true));
@@ -286,6 +291,27 @@ static void test_blocking(void)
     w.ctx.stop = false;
     CHECK(poll(true));
     check_told("poll failed ");
+    CHECK(!signal_work_holds(&w.work));
+    close_world();
+}
+
+static void test_retries_of_blocking(void)
+{
+    open_world("source");
+    w.o.retry_wait_ms = 0;
+    w.o.max_retries = 2;
+    w.fault = E_CONFLICT;
+    row("1", "execute-snapshot", "{\"data-collections\":[\"d.a\"],\"type\":\"blocking\"}");
+    row("2", "execute-snapshot", "{\"data-collections\":[\"d.b\"],\"type\":\"blocking\"}");
+    for (const char *const *c = (const char *const[]){"d.a", "d.b", NULL}; *c; c++) {
+        for (int i = 0; i < 3; i++)
+            CHECK(poll(true));
+        struct strbuf want = STRBUF_INIT;
+        for (int i = 0; i < 3; i++)
+            strbuf_addf(&want, "begin(%s) poll %s ", *c, i < 2 ? "again" : "failed");
+        check_told(want.p);
+        strbuf_release(&want);
+    }
     CHECK(!signal_work_holds(&w.work));
     close_world();
 }
@@ -320,6 +346,7 @@ static const struct test_case tests[] = {
     {"channels and marks", test_channels},
     {"chunks", test_chunks},
     {"blocking snapshots", test_blocking},
+    {"blocking snapshots begin anew", test_retries_of_blocking},
     {"what is stored", test_offset},
     {NULL, NULL},
 };

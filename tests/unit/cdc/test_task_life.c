@@ -174,10 +174,10 @@ static void test_retries(void)
     check_told("prepare disconnect ");
     CHECK_OK(poll());
     check_told(""); /* not yet */
-    w.life.next_try_ms = 0;
+    w.life.retries.next_ms = 0;
     CHECK_ERR(poll(), E_AGAIN);
     check_told("prepare disconnect ");
-    w.life.next_try_ms = 0;
+    w.life.retries.next_ms = 0;
     CHECK_ERR(poll(), E_IO);
     CHECK_STR(w.e.msg, "io.debezium.DebeziumException: refused");
     check_told("prepare ");

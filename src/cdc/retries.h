@@ -1,5 +1,6 @@
-/* cdc/retries.h - how often, and after which pause, a fault that may pass is borne: errors.max.retries,
- * retriable.restart.connector.wait.ms. SPEC: cdc-mysql 2.6, cdc-mongodb 5.6. Thread: the task's. */
+/* cdc/retries.h - how often, and after which pause, a fault that may pass is borne:
+ * errors.max.retries, retriable.restart.connector.wait.ms. SPEC: cdc-mysql 2.6, cdc-mongodb 5.6.
+ * Thread: the task's. */
 #ifndef WEIR_CDC_RETRIES_H
 #define WEIR_CDC_RETRIES_H
 
@@ -27,7 +28,8 @@ static inline bool retries_take(struct retries *r, const struct capture_options 
     return true;
 }
 
-/* True while the pause lasts, of which it waits a part: a task looks every 500 ms whether it is to stop. */
+/* True while the pause lasts, of which it waits a part: a task looks every 500 ms whether it is to
+ * stop. */
 static inline bool retries_wait(const struct retries *r, struct task_ctx *ctx)
 {
     enum { NAP_MS = 400 };

@@ -240,8 +240,8 @@ static enum err blocking_poll(struct signal_work *w, struct record_batch *b, boo
     return ops->blocking_poll(w->db, b, done, e);
 }
 
-/* One that a fault cut off, which may pass, stays in the queue and begins anew; its notes go out meanwhile.
- * The snapshot itself says when it is done: with the offset of its last batch. */
+/* One that a fault cut off, which may pass, stays in the queue and begins anew; its notes go out
+ * meanwhile. The snapshot itself says when it is done: with the offset of its last batch. */
 static enum err poll_blocking(struct signal_work *w, struct record_batch *b, struct error *e)
 {
     bool done = false, again = false;

@@ -35,7 +35,6 @@ static void try_connection(enum mysql_flavour f, const struct strmap *config,
         return;
     }
     struct mysql_conn_options co = mysql_access_options(&a, NULL);
-    neighbours_warn(strmap_get_c(config, "name"), &o);
     int64_t limit = o.validation_timeout_ms > 0 ? o.validation_timeout_ms : 60000;
     if (co.connect_timeout_ms == 0 || co.connect_timeout_ms > limit)
         co.connect_timeout_ms = (uint32_t)limit;

@@ -15,15 +15,14 @@ struct neighbour { /* owned by its task; zeros: not among them */
     const struct mysql_options *o;
 };
 
-/* n, connector and o stay as they are until leave. */
+/* Warns of each other connector that reads the same server with the same database.server.id, or has
+ * the same topic.prefix: of two that are in each other's way, the later one warns. Servers are the
+ * same when their addresses are written in the same way. n, connector and o stay as they are until
+ * leave. */
 void neighbours_join(struct neighbour *n, const char *connector, const struct mysql_options *o);
 void neighbours_leave(struct neighbour *n);
-/* Warns when another connector than `connector` reads the same server with the same
- * database.server.id, or has the same topic.prefix. Servers are the same when their addresses are
- * written in the same way. */
-void neighbours_warn(struct slice connector, const struct mysql_options *o);
-/* The hint of a reader that was thrown out because another one has its number: who that is. False:
- * none of these. */
+/* The hint of a reader that was thrown out because another one has its number: who that is, or may
+ * be. False: none of these. */
 bool neighbours_hint(const struct neighbour *n, struct error *e);
 
 #endif

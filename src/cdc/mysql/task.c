@@ -140,7 +140,6 @@ static enum err task_init(struct mysql_task *t, struct task_ctx *ctx, enum mysql
     rc = mysql_access_init(&t->access, &t->o, e);
     if (rc)
         return rc;
-    neighbours_warn(slice_cstr(ctx->connector), &t->o);
     neighbours_join(&t->neighbour, ctx->connector, &t->o);
     t->topic = slice_dup(t->o.topic_prefix);
     mysql_partition_print(t->o.topic_prefix, &t->partition);

@@ -31,6 +31,26 @@ void dbz_share_headers(struct record_batch *b, const struct record *r,
         b->records[next].headers = r->headers;
 }
 
+enum err dbz_is_document(const struct record *r, const char *purpose, const char *instead,
+                         struct error *e)
+{
+    return error_set(e, E_INVALID,
+                     DATA_EXCEPTION
+                     "Only Struct objects supported for [%s], found: java.lang.String\n\tthe event "
+                     "for the topic " PRI_SL " has a MongoDB document as text: "
+                     "io.debezium.connector.mongodb.transforms.%s is the transform for it",
+                     purpose, ARG_SL(r->topic), instead);
+}
+
+enum err dbz_is_row(const struct record *r, const char *cause, const char *instead, struct error *e)
+{
+    return error_set(e, E_INVALID,
+                     "%s\n\tthe event for the topic " PRI_SL
+                     " is not from a MongoDB connector: io.debezium.transforms.%s is the transform "
+                     "for it",
+                     cause, ARG_SL(r->topic), instead);
+}
+
 enum err dbz_bad_option(struct error *e, const char *option, const char *fmt, ...)
 {
     char why[400];

@@ -84,7 +84,10 @@ static enum err apply(void *smt, struct record_batch *b, struct record *r, struc
     struct slice what = op.value.kind == VALUE_STRING ? value_slice(op.value) : SL("");
     if (slice_eq(what, SL("u")))
         return outbox_updated(&s->outbox, r, r->topic, e);
-    if (after.value.kind != VALUE_STRUCT || !(slice_eq(what, SL("c")) || slice_eq(what, SL("r")))) {
+    bool sent = slice_eq(what, SL("c")) || slice_eq(what, SL("r"));
+    if (sent && after.value.kind == VALUE_STRING)
+        return dbz_is_document(r, "Read Outbox Event", "outbox.MongoEventRouter", e);
+    if (!sent || after.value.kind != VALUE_STRUCT) {
         r->dropped = true;
         return E_OK;
     }

@@ -353,6 +353,21 @@ static enum err set_value(struct unwrap *s, struct record_batch *b, struct recor
     return err ? refused(s->values, r, ev->key, err, e) : finish(s, b, shape, v, r, e);
 }
 
+/* A change event without an update's description is one of a row: E_INVALID, in the original's
+ * words; err if it is none. */
+static enum err row_event(const struct record *r, enum err err, struct error *e)
+{
+    const struct schema *key = r->key_schema;
+    if (!smt_is_envelope(r) || !key || !key->name.p || !slice_ends(key->name, SL(".Key")) ||
+        schema_field_index(r->value_schema, SL("updateDescription")) >= 0)
+        return err;
+    bool id = key->type == SCHEMA_STRUCT && schema_field_index(key, SL("id")) >= 0;
+    return dbz_is_row(r,
+                      id ? "java.lang.IllegalArgumentException: Unknown field: updateDescription"
+                         : "java.lang.IllegalArgumentException: Unknown field: id",
+                      "ExtractNewRecordState", e);
+}
+
 /* --- records ---------------------------------------------------------------------------------- */
 
 /* False: the record is none of a collection's. */
@@ -382,7 +397,8 @@ static enum err apply_event(struct unwrap *s, struct record_batch *b, struct rec
         return err;
     dbz_field(r->value_schema, r->value, SL("before"), &ev.before);
     dbz_field(r->value_schema, r->value, SL("after"), &ev.after);
-    dbz_field(r->value_schema, r->value, SL("updateDescription"), &ev.update);
+    if (!dbz_field(r->value_schema, r->value, SL("updateDescription"), &ev.update))
+        return row_event(r, E_OK, e);
     ev.deleted = ev.after.value.kind == VALUE_NULL && ev.update.value.kind == VALUE_NULL;
     if (!ev.deleted)
         return set_value(s, b, r, &ev, e);
@@ -400,10 +416,10 @@ static enum err apply(void *smt, struct record_batch *b, struct record *r, struc
     struct slice text, doc;
     bool tombstone = r->value.kind == VALUE_NULL;
     if (!key_text(r, &text) || (!tombstone && !smt_is_envelope(r)))
-        return E_OK;
+        return row_event(r, E_OK, e);
     enum err err = parse_key(s, b, text, &doc, e);
     if (err)
-        return document_unreadable(r, text, err, e);
+        return row_event(r, document_unreadable(r, text, err, e), e);
     struct document_shape *shape;
     struct bson_item id;
     struct value key;

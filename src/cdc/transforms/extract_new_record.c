@@ -216,6 +216,12 @@ static enum err apply(void *smt, struct record_batch *b, struct record *r, struc
     } else if (has_before) {
         dbz_share_headers(b, r, shared);
         rc = apply_delete(s, b, r, before, after, e);
+    } else if (r->value_schema->fields[after].schema->type != SCHEMA_STRUCT) {
+        return dbz_is_document(r,
+                               s->route_field.p
+                                   ? "Read record to set topic routing for CREATE / UPDATE"
+                                   : "source field insertion",
+                               "ExtractNewDocumentState", e);
     } else { /* TRUNCATE */
         r->dropped = !s->deletes.keep_truncates;
         r->value_schema = r->value_schema->fields[after].schema;

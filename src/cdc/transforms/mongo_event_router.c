@@ -168,7 +168,11 @@ static enum err apply(void *smt, struct record_batch *b, struct record *r, struc
     struct slice op = dbz_operation(r);
     if (slice_eq(op, SL("u")))
         return updated(s, r, e);
-    if (after.value.kind != VALUE_STRING || !(slice_eq(op, SL("c")) || slice_eq(op, SL("r")))) {
+    bool sent = slice_eq(op, SL("c")) || slice_eq(op, SL("r"));
+    if (sent && after.value.kind == VALUE_STRUCT)
+        return dbz_is_row(r, DATA_EXCEPTION "_id is not a valid field name", "outbox.EventRouter",
+                          e);
+    if (!sent || after.value.kind != VALUE_STRING) {
         r->dropped = true;
         return E_OK;
     }

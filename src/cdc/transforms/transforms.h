@@ -66,6 +66,13 @@ struct slice dbz_operation(const struct record *r);
  * golden mysql/unwrap */
 void dbz_share_headers(struct record_batch *b, const struct record *r,
                        const struct record_header *shared);
+/* E_INVALID: a transform for rows was given an event of a MongoDB connector. purpose: in the original's
+ * words; instead: the transform for documents, below their package. */
+enum err dbz_is_document(const struct record *r, const char *purpose, const char *instead,
+                         struct error *e);
+/* The other way round. cause: the original's exception and message. */
+enum err dbz_is_row(const struct record *r, const char *cause, const char *instead,
+                    struct error *e);
 /* E_INVALID in the words of Debezium's own check of options. */
 enum err dbz_bad_option(struct error *e, const char *option, const char *fmt, ...)
     PRINTF_LIKE(3, 4);

@@ -44,6 +44,42 @@ static void test_events(void)
     run("", "{\"type\":\"string\",\"optional\":false}", "\"no event\"", "t null \"no event\"");
 }
 
+#define DOCUMENT_ENVELOPE                                                                          \
+    "{\"type\":\"struct\",\"fields\":[" TEXT("before") "," TEXT("after") "," TEXT(                   \
+        "op") "],\"optional\":false,\"name\":\"p.d.t.Envelope\"}"
+#define DOCUMENT(op) "{\"before\":null,\"after\":\"{}\",\"op\":\"" op "\"}"
+#define REFUSED                                                                                    \
+    "org.apache.kafka.connect.errors.DataException: Only Struct objects supported for [Read "      \
+    "Outbox Event], found: java.lang.String\n\tthe event for the topic t has a MongoDB document "  \
+    "as text: io.debezium.connector.mongodb.transforms.outbox.MongoEventRouter is the transform "  \
+    "for it"
+
+/* An outbox of documents; what became of its messages is told for those that would be sent. */
+static void test_documents(void)
+{
+    run("", DOCUMENT_ENVELOPE, DOCUMENT("c"), REFUSED);
+    run("", DOCUMENT_ENVELOPE, DOCUMENT("r"), REFUSED);
+    run("", DOCUMENT_ENVELOPE, DOCUMENT("u"), "dropped");
+    run("", DOCUMENT_ENVELOPE, "{\"before\":null,\"after\":null,\"op\":\"d\"}", "dropped");
+}
+
+/* MongoEventRouter's turn: an outbox of rows. */
+static void test_rows_of_the_other(void)
+{
+#define NOT_MONGO                                                                                  \
+    "org.apache.kafka.connect.errors.DataException: _id is not a valid field name\n\tthe event "   \
+    "for the topic t is not from a MongoDB connector: "                                            \
+    "io.debezium.transforms.outbox.EventRouter is the transform for it"
+    static const char *const rows[][2] = {{EVENT("c", "\"text\""), NOT_MONGO},
+                                          {EVENT("r", "\"text\""), NOT_MONGO},
+                                          {EVENT("u", "\"text\""), "dropped"},
+                                          {DELETE, "dropped"}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct smt_case c = {&smt_mongo_event_router, "", ENVELOPE, rows[i][0], rows[i][1], false};
+        smt_case_run(&c, 0);
+    }
+}
+
 static void test_options(void)
 {
     run("route.topic.replacement=x.${routedByValue}\n"
@@ -107,6 +143,8 @@ static void test_payload_is_not_told(void)
 
 static const struct test_case tests[] = {
     {"events", test_events},
+    {"documents", test_documents},
+    {"MongoEventRouter on rows", test_rows_of_the_other},
     {"options", test_options},
     {"payloads", test_payloads},
     {"payloads that stay text are not told", test_payload_is_not_told},

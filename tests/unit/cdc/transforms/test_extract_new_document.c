@@ -1,6 +1,7 @@
 /* ExtractNewDocumentState: the recorded cases, then what they do not have. SPEC: cdc-mongodb 7.1 */
 #include "base/mem.h"
 #include "cdc/transforms/transforms.h"
+#include "connect/converters/converters.h"
 #include "document_vectors.h"
 #include "helpers.h"
 #include "mongo_world.h"
@@ -356,6 +357,55 @@ static void test_pass(void)
     mongo_stop(&w);
 }
 
+#define ROW_EVENT                                                                                  \
+    "{\"type\":\"struct\",\"fields\":[{\"type\":\"struct\",\"fields\":[{\"type\":\"int32\","           \
+    "\"optional\":true,\"field\":\"id\"}],\"optional\":true,\"field\":\"after\"}],\"optional\":"     \
+    "false,\"name\":\"t.Envelope\"}"
+#define ROW_KEY(name, field, type)                                                                 \
+    "{\"type\":\"struct\",\"fields\":[{\"type\":\"" type "\",\"optional\":false,\"field\":\"" field   \
+    "\"}],\"optional\":false,\"name\":\"" name "\"}"
+
+/* Rows are no documents: no event of a MySQL connector passes as it is. */
+static void test_rows(void)
+{
+#define NO_UPDATE "java.lang.IllegalArgumentException: Unknown field: updateDescription"
+#define NO_ID "java.lang.IllegalArgumentException: Unknown field: id"
+    static const struct {
+        const char *schema, *key, *want; /* NULL: it passes */
+    } rows[] = {
+        {ROW_KEY("t.Key", "id", "int32"), "{\"id\":1}", NO_UPDATE},
+        {ROW_KEY("t.Key", "id", "string"), "{\"id\":\"1\"}", NO_UPDATE},
+        {ROW_KEY("t.Key", "id", "string"), "{\"id\":\"no JSON\"}", NO_UPDATE},
+        {ROW_KEY("t.Key", "nr", "int32"), "{\"nr\":1}", NO_ID},
+        {ROW_KEY("t.Other", "id", "int32"), "{\"id\":1}", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct mongo_world w;
+        struct error e = {0};
+        const struct schema *key = NULL, *envelope = NULL;
+        char want[400];
+        mongo_start(&w, &smt_extract_new_document, "", "t");
+        CHECK_OK(json_read_schema(slice_cstr(rows[i].schema), &key, NULL));
+        CHECK_OK(json_read_schema(slice_cstr(ROW_EVENT), &envelope, NULL));
+        struct record *r = record_batch_add(&w.batch);
+        *r = (struct record){.topic = SL("t"), .key_schema = key, .value_schema = envelope};
+        CHECK_OK(json_read_value(slice_cstr(rows[i].key), key, &w.batch.arena, false, &r->key, NULL,
+                                 NULL));
+        CHECK_OK(json_read_value(SL("{\"after\":{\"id\":1}}"), envelope, &w.batch.arena, false,
+                                 &r->value, NULL, NULL));
+        enum err err = smt_extract_new_document.apply(w.state, &w.batch, r, &e);
+        CHECK_INT(err, rows[i].want ? E_INVALID : E_OK);
+        snprintf(want, sizeof want,
+                 "%s\n\tthe event for the topic t is not from a MongoDB connector: "
+                 "io.debezium.transforms.ExtractNewRecordState is the transform for it",
+                 rows[i].want ? rows[i].want : "");
+        CHECK_STR(e.msg, rows[i].want ? want : "");
+        mongo_stop(&w);
+        schema_unref(key);
+        schema_unref(envelope);
+    }
+}
+
 /* One schema a shape, also when others came between; a shape that lost its place is made again. */
 static void test_schemas_are_kept(void)
 {
@@ -418,6 +468,7 @@ static const struct test_case tests[] = {
     {"values", test_values},
     {"old options", test_old_options},
     {"pass", test_pass},
+    {"rows", test_rows},
     {"schemas are kept", test_schemas_are_kept},
     {"memory", test_memory},
     {NULL, NULL},

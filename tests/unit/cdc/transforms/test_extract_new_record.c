@@ -66,6 +66,31 @@ static void test_modes(void)
         false);
 }
 
+#define DOCUMENT(field) "{\"type\":\"string\",\"optional\":true,\"field\":\"" field "\"}"
+#define DOCUMENT_ENVELOPE                                                                          \
+    "{\"type\":\"struct\",\"fields\":[" DOCUMENT("before") "," DOCUMENT("after") "," DOCUMENT(       \
+        "op") "],\"optional\":false,\"name\":\"t.Envelope\"}"
+#define REFUSED(what)                                                                              \
+    "org.apache.kafka.connect.errors.DataException: Only Struct objects supported for [" what      \
+    "], found: java.lang.String\n\tthe event for the topic t has a MongoDB document as text: "     \
+    "io.debezium.connector.mongodb.transforms.ExtractNewDocumentState is the transform for it"
+
+/* Documents are not rows: no event of a MongoDB connector is lost in silence. */
+static void test_documents(void)
+{
+    static const char *const events[] = {
+        "{\"before\":null,\"after\":\"{\\\"_id\\\": 1}\",\"op\":\"c\"}",
+        "{\"before\":null,\"after\":null,\"op\":\"u\"}",
+        "{\"before\":\"{\\\"_id\\\": 1}\",\"after\":null,\"op\":\"d\"}",
+        "{\"before\":null,\"after\":null,\"op\":\"d\"}",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(events); i++) {
+        run("", DOCUMENT_ENVELOPE, events[i], REFUSED("source field insertion"), false);
+        run("route.by.field=x", DOCUMENT_ENVELOPE, events[i],
+            REFUSED("Read record to set topic routing for CREATE / UPDATE"), false);
+    }
+}
+
 static void test_metadata(void)
 {
     run("add.fields=op,table,lsn,source.ts_ms,op:kind\nadd.headers=op,source.table\n"
@@ -140,6 +165,7 @@ static void test_shared_headers(void)
 
 static const struct test_case tests[] = {
     {"modes", test_modes},
+    {"documents", test_documents},
     {"metadata", test_metadata},
     {"default", test_default},
     {"shared headers", test_shared_headers},

@@ -11,6 +11,7 @@
 #include "cdc/mongodb/newcomers.h"
 #include "cdc/mongodb/options.h"
 #include "cdc/mongodb/task.h"
+#include "cdc/transform_hints.h"
 
 #define DEBEZIUM_VERSION "3.5.0.Final" /* the level of compatibility that scripts ask for */
 
@@ -66,6 +67,7 @@ static void validate(const struct strmap *config, struct config_errors *errs)
     struct strmap canonical;
     mongo_options_canonical(config, false, &canonical);
     config_hide(errs, "collection.exclude.list");
+    transform_hints_tell(LOG_CDC_MONGO, config, true);
     if (mongo_options_check(&canonical, errs) == 0)
         try_connection(config, errs);
     strmap_release(&canonical);

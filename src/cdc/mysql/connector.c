@@ -13,6 +13,7 @@
 #include "cdc/mysql/offset.h"
 #include "cdc/mysql/options.h"
 #include "cdc/mysql/task.h"
+#include "cdc/transform_hints.h"
 
 #define DEBEZIUM_VERSION "3.5.0.Final" /* the level of compatibility that scripts ask for */
 
@@ -67,6 +68,7 @@ static void validate(enum mysql_flavour f, const struct strmap *config, struct c
     config_dependent(errs, "table.ignore.builtin", "database.include.list");
     config_dependent(errs, "database.include.list", "table.include.list");
     config_dependent(errs, "gtid.source.includes", "table.include.list");
+    transform_hints_tell(LOG_CDC_MYSQL, config, false);
     if (mysql_options_check(f, &canonical, errs) == 0)
         try_connection(f, config, errs);
     strmap_release(&canonical);

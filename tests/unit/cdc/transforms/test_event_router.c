@@ -45,7 +45,7 @@ static void test_events(void)
 }
 
 #define DOCUMENT_ENVELOPE                                                                          \
-    "{\"type\":\"struct\",\"fields\":[" TEXT("before") "," TEXT("after") "," TEXT(                   \
+    "{\"type\":\"struct\",\"fields\":[" TEXT("before") "," TEXT("after") "," TEXT(                 \
         "op") "],\"optional\":false,\"name\":\"p.d.t.Envelope\"}"
 #define DOCUMENT(op) "{\"before\":null,\"after\":\"{}\",\"op\":\"" op "\"}"
 #define REFUSED                                                                                    \

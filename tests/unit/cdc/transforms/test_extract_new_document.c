@@ -358,12 +358,12 @@ static void test_pass(void)
 }
 
 #define ROW_EVENT                                                                                  \
-    "{\"type\":\"struct\",\"fields\":[{\"type\":\"struct\",\"fields\":[{\"type\":\"int32\","           \
-    "\"optional\":true,\"field\":\"id\"}],\"optional\":true,\"field\":\"after\"}],\"optional\":"     \
+    "{\"type\":\"struct\",\"fields\":[{\"type\":\"struct\",\"fields\":[{\"type\":\"int32\","       \
+    "\"optional\":true,\"field\":\"id\"}],\"optional\":true,\"field\":\"after\"}],\"optional\":"   \
     "false,\"name\":\"t.Envelope\"}"
 #define ROW_KEY(name, field, type)                                                                 \
-    "{\"type\":\"struct\",\"fields\":[{\"type\":\"" type "\",\"optional\":false,\"field\":\"" field   \
-    "\"}],\"optional\":false,\"name\":\"" name "\"}"
+    "{\"type\":\"struct\",\"fields\":[{\"type\":\"" type                                           \
+    "\",\"optional\":false,\"field\":\"" field "\"}],\"optional\":false,\"name\":\"" name "\"}"
 
 /* Rows are no documents: no event of a MySQL connector passes as it is. */
 static void test_rows(void)

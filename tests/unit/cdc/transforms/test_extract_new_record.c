@@ -68,7 +68,7 @@ static void test_modes(void)
 
 #define DOCUMENT(field) "{\"type\":\"string\",\"optional\":true,\"field\":\"" field "\"}"
 #define DOCUMENT_ENVELOPE                                                                          \
-    "{\"type\":\"struct\",\"fields\":[" DOCUMENT("before") "," DOCUMENT("after") "," DOCUMENT(       \
+    "{\"type\":\"struct\",\"fields\":[" DOCUMENT("before") "," DOCUMENT("after") "," DOCUMENT(     \
         "op") "],\"optional\":false,\"name\":\"t.Envelope\"}"
 #define REFUSED(what)                                                                              \
     "org.apache.kafka.connect.errors.DataException: Only Struct objects supported for [" what      \
@@ -164,12 +164,8 @@ static void test_shared_headers(void)
 }
 
 static const struct test_case tests[] = {
-    {"modes", test_modes},
-    {"documents", test_documents},
-    {"metadata", test_metadata},
-    {"default", test_default},
-    {"shared headers", test_shared_headers},
-    {NULL, NULL},
+    {"modes", test_modes},     {"documents", test_documents},           {"metadata", test_metadata},
+    {"default", test_default}, {"shared headers", test_shared_headers}, {NULL, NULL},
 };
 const struct test_suite test_extract_new_record = {"cdc/transforms/extract_new_record", tests, NULL,
                                                    NULL};

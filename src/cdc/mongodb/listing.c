@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "cdc/mongodb/cursor.h"
 #include "cdc/mongodb/newcomers.h"
+#include "cdc/mongodb/token.h"
 
 struct lister {
     struct mongo_task *t;
@@ -177,41 +178,6 @@ enum err mongo_check_collections(struct mongo_task *t, struct error *e)
 }
 
 /* --- history ---------------------------------------------------------------------------------- */
-
-static bool hex32(const char *p, uint32_t *out)
-{
-    *out = 0;
-    for (int i = 0; i < 8; i++) {
-        const char *digits = "0123456789ABCDEF0123456789abcdef", *at = strchr(digits, p[i]);
-        if (!p[i] || !at)
-            return false;
-        *out = *out << 4 | (uint32_t)((at - digits) % 16);
-    }
-    return true;
-}
-
-/* _data is a key string in hex: a byte for the kind (82: timestamp), seconds, increment. */
-bool mongo_token_time(struct slice token, uint32_t *seconds, uint32_t *increment)
-{
-    struct bson_item data;
-    if (!token.n || !bson_find(token, SL("_data"), &data))
-        return false;
-    struct slice hex = bson_text(&data);
-    return hex.n >= 18 && slice_starts(hex, SL("82")) && hex32(hex.p + 2, seconds) &&
-           hex32(hex.p + 10, increment);
-}
-
-/* Behind the time: the version (a number: 2B, and twice the value), and 29 (0) or an event's
- * kind. */
-bool mongo_token_between(struct slice token)
-{
-    struct bson_item data;
-    if (!token.n || !bson_find(token, SL("_data"), &data))
-        return false;
-    struct slice hex = bson_text(&data);
-    return hex.n >= 24 && slice_starts(hex, SL("82")) &&
-           slice_eq(slice_sub(hex, 18, 20), SL("2B")) && slice_eq(slice_sub(hex, 22, 24), SL("29"));
-}
 
 static enum err oldest(struct mongo_task *t, uint32_t *seconds)
 {

@@ -28,9 +28,5 @@ enum err mongo_check_collections(struct mongo_task *t, struct error *e) MUST_CHE
 void mongo_warn_images(struct slice db, struct slice name, struct slice info);
 /* The position is gone: how old it is, and how far back the server's history goes. */
 void mongo_log_history(struct mongo_task *t);
-/* Time in a resume token, in seconds since 1970 and a counter; false: not to be seen. */
-bool mongo_token_time(struct slice token, uint32_t *seconds, uint32_t *increment);
-/* Whether it is known to belong to no event: all before its time has been told, nothing of it. */
-bool mongo_token_between(struct slice token);
 
 #endif

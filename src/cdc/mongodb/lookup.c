@@ -12,11 +12,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cdc/mongodb/cursor.h"
+#include "cdc/mongodb/token.h"
 
 enum {
     CODE_OTHER_UUID = 361, /* CollectionUUIDMismatch */
     WIRE_UUID = 17,        /* 6.0: find takes collectionUUID */
-    UUID_HEX = 32,
     KEYS_FIRST = 500,
     KEYS_MAX = 8000,
     KEY_BYTES_MAX = 4 << 20,
@@ -103,64 +103,6 @@ void mongo_lookup_answer(struct mongo_lookup *l, uint32_t server)
     l->server = server;
 }
 
-/* --- tokens ----------------------------------------------------------------------------------- */
-
-static int digit(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* The byte at *at of a hexadecimal text, or -1; moves on. */
-static int byte_at(struct slice hex, size_t *at)
-{
-    if (*at + 2 > hex.n)
-        return -1;
-    int high = digit(hex.p[*at]), low = digit(hex.p[*at + 1]);
-    *at += 2;
-    return high < 0 || low < 0 ? -1 : high << 4 | low;
-}
-
-/* A whole number that is not negative: 0x29, or 0x2A plus the count of bytes that follow. */
-static bool skip_number(struct slice hex, size_t *at)
-{
-    int kind = byte_at(hex, at);
-    if (kind < 0x29 || kind > 0x32 || kind == 0x2a)
-        return false;
-    *at += kind == 0x29 ? 0 : 2 * (size_t)(kind - 0x2a);
-    return true;
-}
-
-/* Where the UUID's digits are: behind time, version, kind of token, number in a transaction, from
- * an invalidate or not, as the server's KeyString has them. Null slice: not there. */
-static struct slice uuid_digits(struct slice token)
-{
-    struct bson_item data;
-    size_t at = 18;
-    if (!token.p || !bson_find(token, SL("_data"), &data))
-        return SLICE_NULL;
-    struct slice hex = bson_text(&data);
-    if (hex.n < at || !slice_starts(hex, SL("82")) || !skip_number(hex, &at) ||
-        !skip_number(hex, &at) || !skip_number(hex, &at))
-        return SLICE_NULL;
-    int flag = byte_at(hex, &at);
-    if ((flag != 0x6e && flag != 0x6f) || hex.n < at + 6 + UUID_HEX ||
-        !slice_eq(slice_sub(hex, at, at + 6), SL("5A1004")))
-        return SLICE_NULL;
-    return slice_sub(hex, at + 6, at + 6 + UUID_HEX);
-}
-
-bool mongo_lookup_uuid(struct slice token, char uuid[16])
-{
-    struct slice hex = uuid_digits(token);
-    for (size_t at = 0, i = 0; hex.p && i < 16; i++) {
-        int byte = byte_at(hex, &at);
-        if (byte < 0)
-            return false;
-        uuid[i] = (char)byte;
-    }
-    return hex.p != NULL;
-}
-
 /* --- gathering -------------------------------------------------------------------------------- */
 
 static bool same_key(const struct key *k, size_t group, uint64_t hash, const struct bson_item *id)
@@ -233,7 +175,7 @@ static enum err add_event(struct mongo_lookup *l, struct slice event, const stru
                           bool *full, struct error *e)
 {
     char uuid[16];
-    if (!mongo_lookup_uuid(c->token, uuid))
+    if (!mongo_token_uuid(c->token, uuid))
         return error_set(e, E_UNSUPPORTED, "its events do not name their collection as expected");
     if (!only_id(event))
         return error_set(e, E_UNSUPPORTED, "its documents have keys beside _id");
@@ -417,8 +359,8 @@ static enum err find_documents(struct mongo_lookup *l, size_t group, struct erro
     return E_OK;
 }
 
-/* The next portion's keys: as many as make DOCUMENT_BYTES, by the documents of this one, and at most
- * twice as many as now. cut: not all groups were looked for; no more than were found, then. */
+/* The next portion's keys: as many as make DOCUMENT_BYTES, by the documents of this one, and at
+ * most twice as many as now. cut: not all groups were looked for; no more than were found, then. */
 static void adapt(struct mongo_lookup *l, bool cut)
 {
     size_t bytes = 0, count = 0;
@@ -454,7 +396,7 @@ static enum err look_up(struct mongo_lookup *l, struct slice event, struct bson_
 static struct key *known(struct mongo_lookup *l, const struct change *c)
 {
     char uuid[16];
-    if (!mongo_lookup_uuid(c->token, uuid))
+    if (!mongo_token_uuid(c->token, uuid))
         return NULL;
     size_t group = find_group(l, c, uuid);
     uint32_t slot = group == SIZE_MAX ? 0 : *slot_of(l, group, hash_of(group, &c->id), &c->id);

@@ -30,7 +30,5 @@ void mongo_lookup_answer(struct mongo_lookup *l, uint32_t server);
  * NULL. */
 enum err mongo_lookup_find(struct mongo_lookup *l, struct slice event, struct bson_walk rest,
                            struct change *c, struct error *e) MUST_CHECK;
-/* The UUID in an event's token (16 bytes); false: it is not of the form that is known. */
-bool mongo_lookup_uuid(struct slice token, char uuid[16]);
 
 #endif

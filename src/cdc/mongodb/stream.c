@@ -8,9 +8,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "cdc/mongodb/listing.h"
 #include "cdc/mongodb/signals.h"
 #include "cdc/mongodb/stream_open.h"
+#include "cdc/mongodb/token.h"
 
 enum { WAIT_MS = 500, WINDOW_WAIT_MS = 20, POLL_MS = 400, IDLE_STORE_MS = 10000, AGAIN_MS = 200 };
 

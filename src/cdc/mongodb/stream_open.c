@@ -4,9 +4,9 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "cdc/mongodb/listing.h"
 #include "cdc/mongodb/others.h"
 #include "cdc/mongodb/pipeline.h"
+#include "cdc/mongodb/token.h"
 
 enum { /* codes of the server */
        CODE_INVALID_TOKEN = 260,

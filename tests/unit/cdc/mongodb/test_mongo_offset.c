@@ -1,7 +1,6 @@
 /* Offsets: what is written, what is read. SPEC: cdc-mongodb 8.1 */
 #include "cdc/mongodb/offset.h"
 
-#include "cdc/mongodb/listing.h"
 #include "helpers.h"
 
 static void check_print(const struct mongo_offset *o, const char *want)
@@ -118,41 +117,12 @@ static void test_event(void)
     strbuf_release(&p);
 }
 
-/* Tokens of MongoDB 6: between events, of an insert, of an invalidate; and what is none. */
-static void test_tokens(void)
-{
-    static const struct {
-        const char *data;
-        bool has_time, between;
-    } rows[] = {
-        {"826B0D6529000000032B0229296E04", true, true},
-        {"826B0D6529000000032B022C0100296E5A1004", true, false},
-        {"826B0D6529000000032B042C0100296F", true, false},
-        {"826B0D652900000003", true, false},
-        {"826B0D65", false, false},
-        {"", false, false},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct bson_build b;
-        uint32_t seconds = 0, increment = 0;
-        bson_build_init(&b);
-        bson_build_text(&b, SL("_data"), slice_cstr(rows[i].data));
-        struct slice token = bson_build_finish(&b);
-        CHECK_INT(mongo_token_time(token, &seconds, &increment), rows[i].has_time);
-        CHECK_INT(seconds, rows[i].has_time ? 0x6B0D6529 : 0);
-        CHECK_INT(increment, rows[i].has_time ? 3 : 0);
-        CHECK_INT(mongo_token_between(token), rows[i].between);
-        bson_build_release(&b);
-    }
-}
-
 static const struct test_case tests[] = {
     {"round trip", test_round_trip},
     {"a long token", test_long_token},
     {"forms of older releases", test_old_forms},
     {"what is no offset", test_bad},
     {"behind an event", test_event},
-    {"times in tokens", test_tokens},
     {NULL, NULL},
 };
 const struct test_suite test_mongo_offset = {"cdc/mongodb/offset", tests, NULL, NULL};

@@ -1,7 +1,7 @@
-/* The collection's UUID in tokens of the server's. The finds themselves:
- * tests/live/mongodb/test_mongo_lookup.py. */
-#include "cdc/mongodb/lookup.h"
+/* What tokens of the server's say. */
+#include "cdc/mongodb/token.h"
 
+#include "cdc/bson/bson_build.h"
 #include "helpers.h"
 
 static bool uuid_of(const char *data, char uuid[16])
@@ -9,7 +9,7 @@ static bool uuid_of(const char *data, char uuid[16])
     struct bson_build b;
     bson_build_init(&b);
     bson_build_text(&b, SL("_data"), slice_cstr(data));
-    bool found = mongo_lookup_uuid(bson_build_finish(&b), uuid);
+    bool found = mongo_token_uuid(bson_build_finish(&b), uuid);
     bson_build_release(&b);
     return found;
 }
@@ -44,11 +44,40 @@ static void test_uuid(void)
     }
     for (size_t i = 0; i < ARRAY_LEN(no); i++)
         CHECK(!uuid_of(no[i], uuid));
-    CHECK(!mongo_lookup_uuid(SLICE_NULL, uuid));
+    CHECK(!mongo_token_uuid(SLICE_NULL, uuid));
+}
+
+/* Tokens of MongoDB 6: between events, of an insert, of an invalidate; and what is none. */
+static void test_tokens(void)
+{
+    static const struct {
+        const char *data;
+        bool has_time, between;
+    } rows[] = {
+        {"826B0D6529000000032B0229296E04", true, true},
+        {"826B0D6529000000032B022C0100296E5A1004", true, false},
+        {"826B0D6529000000032B042C0100296F", true, false},
+        {"826B0D652900000003", true, false},
+        {"826B0D65", false, false},
+        {"", false, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct bson_build b;
+        uint32_t seconds = 0, increment = 0;
+        bson_build_init(&b);
+        bson_build_text(&b, SL("_data"), slice_cstr(rows[i].data));
+        struct slice token = bson_build_finish(&b);
+        CHECK_INT(mongo_token_time(token, &seconds, &increment), rows[i].has_time);
+        CHECK_INT(seconds, rows[i].has_time ? 0x6B0D6529 : 0);
+        CHECK_INT(increment, rows[i].has_time ? 3 : 0);
+        CHECK_INT(mongo_token_between(token), rows[i].between);
+        bson_build_release(&b);
+    }
 }
 
 static const struct test_case tests[] = {
     {"the UUID of a token", test_uuid},
+    {"the time of a token", test_tokens},
     {NULL, NULL},
 };
-const struct test_suite test_mongo_lookup = {"cdc/mongodb/lookup", tests, NULL, NULL};
+const struct test_suite test_mongo_token = {"cdc/mongodb/token", tests, NULL, NULL};

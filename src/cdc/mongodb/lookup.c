@@ -386,10 +386,13 @@ static enum err look_up(struct mongo_lookup *l, struct slice event, struct bson_
         if (!rc && l->groups[i].found)
             held += l->groups[i].found->reply->bytes;
     }
-    if (rc)
+    if (rc) {
         forget(l);
-    else
+        if (mongo_fault_passes(e)) /* it may have been too much at once */
+            l->limit = MAX((size_t)1, l->limit / 2);
+    } else {
         adapt(l, i < l->group_count);
+    }
     return rc;
 }
 

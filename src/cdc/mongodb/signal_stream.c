@@ -95,7 +95,7 @@ static void add_stages(const struct mongo_signal_stream *s, struct bson_build *b
     bson_build_begin(b, SL("0"), BSON_DOCUMENT);
     bson_build_begin(b, SL("$changeStream"), BSON_DOCUMENT);
     if (s->token.n)
-        bson_build_doc(b, SL("startAfter"), strbuf_slice(&s->token), BSON_DOCUMENT);
+        mongo_stream_add_token(s->t, b, strbuf_slice(&s->token));
     else if (mongo_stream_time(s->t->stream, &seconds, &increment))
         bson_build_timestamp(b, SL("startAtOperationTime"), seconds, increment);
     bson_build_end(b);
@@ -165,8 +165,7 @@ static enum err read_events(struct mongo_signal_stream *s, signal_document_fn fn
 
 static void fault(struct mongo_signal_stream *s, struct error *e)
 {
-    struct mongo_stream main = {.t = s->t}; /* for explain */
-    mongo_stream_explain(&main, e);
+    mongo_stream_explain(s->t, e);
     mongo_cursor_close(s->cursor);
     s->cursor = NULL;
     s->next_ms = clock_mono_ms() + AGAIN_MS;

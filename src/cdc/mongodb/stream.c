@@ -158,8 +158,77 @@ static enum err end_transaction(struct mongo_stream *s, struct record_batch *b, 
     return transactions_end(&s->t->transactions, b, clock_wall_ms(), e);
 }
 
-static enum err judge(struct mongo_stream *s, struct error *e);
-static void lose(struct mongo_stream *s);
+/* --- faults ----------------------------------------------------------------------------------- */
+
+static void lose(struct mongo_stream *s)
+{
+    settle(s);
+    if (s->lookup)
+        mongo_lookup_answer(s->lookup, 0);
+    mongo_cursor_close(s->cursor);
+    s->cursor = NULL;
+    change_merge_reset(&s->merge);
+    atomic_store_explicit(&s->t->connected, false, memory_order_relaxed);
+}
+
+/* A fault that may pass. At first it is tried at once and quietly: an election takes some seconds;
+ * then with pauses, and not more often than errors.max.retries says. */
+static enum err try_later(struct mongo_stream *s, struct error *e)
+{
+    const struct mongo_options *o = &s->t->o;
+    int64_t now = clock_mono_ms();
+    lose(s);
+    add(&s->t->disconnects, 1);
+    if (!s->lost_ms) {
+        s->lost_ms = now;
+        LOG_ERR(LOG_CDC_MONGO, LOG_L_WARN, e,
+                "the change stream was lost; it is opened again where it was");
+    }
+    if (e->code != E_AUTH && now - s->lost_ms < o->selection_timeout_ms) {
+        s->next_try_ms = now + AGAIN_MS;
+        error_clear(e);
+        return E_OK;
+    }
+    if (o->max_retries >= 0 && s->retries >= o->max_retries)
+        return e->code;
+    s->retries++;
+    LOG_ERR(
+        LOG_CDC_MONGO, LOG_L_WARN, e,
+        "An exception occurred in the change event producer. This connector will be restarted.");
+    LOG_WARN(LOG_CDC_MONGO,
+             "Going to restart connector after %lld sec. after a retriable exception",
+             (long long)(o->retry_wait_ms / 1000));
+    s->next_try_ms = now + o->retry_wait_ms;
+    error_clear(e);
+    return E_OK;
+}
+
+/* What an error of the stream means. E_OK: it is tried again. */
+static enum err judge(struct mongo_stream *s, struct error *e)
+{
+    if (e->code == E_CANCELLED) {
+        error_clear(e);
+        lose(s);
+        return E_OK;
+    }
+    /* What has worked before may work again; what never has is a mistake. SPEC: cdc-mongodb 5.6 */
+    if (mongo_fault_passes(e) || (s->opened && (e->code == E_AUTH || e->code == E_REMOTE)))
+        return try_later(s, e);
+    LOG_ERR(LOG_CDC_MONGO, LOG_L_ERROR, e, "Streaming failed");
+    lose(s);
+    return e->code;
+}
+
+/* An event was told, or there is none: what was lost is made up for. That the stream was opened
+ * again does not show it: the documents of its events may not be found. */
+static void recovered(struct mongo_stream *s)
+{
+    if (LIKELY(!s->lost_ms))
+        return;
+    s->lost_ms = 0;
+    s->retries = 0;
+    LOG_INFO(LOG_CDC_MONGO, "the change stream goes on");
+}
 
 /* --- events ----------------------------------------------------------------------------------- */
 
@@ -281,6 +350,7 @@ static enum err one_event(struct mongo_stream *s, struct record_batch *b, struct
         notice(s, &c);
     if (rc)
         return rc;
+    recovered(s);
     s->last = c;
     s->moved = true;
     if (UNLIKELY(merged || s->invalidated))
@@ -290,65 +360,6 @@ static enum err one_event(struct mongo_stream *s, struct record_batch *b, struct
 
 /* --- the cursor ------------------------------------------------------------------------------- */
 
-static void lose(struct mongo_stream *s)
-{
-    settle(s);
-    if (s->lookup)
-        mongo_lookup_answer(s->lookup, 0);
-    mongo_cursor_close(s->cursor);
-    s->cursor = NULL;
-    change_merge_reset(&s->merge);
-    atomic_store_explicit(&s->t->connected, false, memory_order_relaxed);
-}
-
-/* A fault that may pass. At first it is tried at once and quietly: an election takes some seconds;
- * then with pauses, and not more often than errors.max.retries says. */
-static enum err try_later(struct mongo_stream *s, struct error *e)
-{
-    const struct mongo_options *o = &s->t->o;
-    int64_t now = clock_mono_ms();
-    lose(s);
-    add(&s->t->disconnects, 1);
-    if (!s->lost_ms) {
-        s->lost_ms = now;
-        LOG_ERR(LOG_CDC_MONGO, LOG_L_WARN, e,
-                "the change stream was lost; it is opened again where it was");
-    }
-    if (e->code != E_AUTH && now - s->lost_ms < o->selection_timeout_ms) {
-        s->next_try_ms = now + AGAIN_MS;
-        error_clear(e);
-        return E_OK;
-    }
-    if (o->max_retries >= 0 && s->retries >= o->max_retries)
-        return e->code;
-    s->retries++;
-    LOG_ERR(
-        LOG_CDC_MONGO, LOG_L_WARN, e,
-        "An exception occurred in the change event producer. This connector will be restarted.");
-    LOG_WARN(LOG_CDC_MONGO,
-             "Going to restart connector after %lld sec. after a retriable exception",
-             (long long)(o->retry_wait_ms / 1000));
-    s->next_try_ms = now + o->retry_wait_ms;
-    error_clear(e);
-    return E_OK;
-}
-
-/* What an error of the stream means. E_OK: it is tried again. */
-static enum err judge(struct mongo_stream *s, struct error *e)
-{
-    if (e->code == E_CANCELLED) {
-        error_clear(e);
-        lose(s);
-        return E_OK;
-    }
-    /* What has worked before may work again; what never has is a mistake. SPEC: cdc-mongodb 5.6 */
-    if (mongo_fault_passes(e) || (s->opened && (e->code == E_AUTH || e->code == E_REMOTE)))
-        return try_later(s, e);
-    LOG_ERR(LOG_CDC_MONGO, LOG_L_ERROR, e, "Streaming failed");
-    lose(s);
-    return e->code;
-}
-
 static enum err reopen(struct mongo_stream *s, struct error *e)
 {
     int64_t wait = s->next_try_ms - clock_mono_ms();
@@ -356,12 +367,7 @@ static enum err reopen(struct mongo_stream *s, struct error *e)
         task_sleep(s->t->ctx, MIN(wait, (int64_t)POLL_MS));
         return E_OK;
     }
-    enum err rc = mongo_stream_open(s, e);
-    if (rc)
-        return judge(s, e);
-    if (s->lost_ms)
-        LOG_INFO(LOG_CDC_MONGO, "the change stream goes on");
-    return E_OK;
+    return mongo_stream_open(s, e) ? judge(s, e) : E_OK;
 }
 
 static enum err idle(struct mongo_stream *s, struct record_batch *b, struct error *e)
@@ -401,15 +407,15 @@ static enum err fetch(struct mongo_stream *s, bool *empty, struct error *e)
         mongo_lookup_answer(s->lookup, s->cursor->server);
     enum err rc = mongo_cursor_more(s->cursor, MIN(wait, most), 0, e);
     if (rc) {
-        mongo_stream_explain(s, e);
+        mongo_stream_explain(s->t, e);
         return judge(s, e);
     }
-    s->lost_ms = 0;
-    s->retries = 0;
     set_ms(&s->t->poll_ms, clock_wall_ms());
     struct bson_walk w = s->cursor->walk;
     struct bson_item i;
     *empty = !bson_walk_next(&w, &i);
+    if (*empty)
+        recovered(s);
     s->at_end = *empty && !s->asked_ahead;
     s->asked_ahead = s->cursor->full && s->cursor->id;
     if (s->asked_ahead) /* far behind: the server makes the next meanwhile */

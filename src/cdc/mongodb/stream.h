@@ -21,7 +21,10 @@ void mongo_stream_free(struct mongo_stream *s); /* NULL allowed */
  * have any more is E_NOT_FOUND. Other errors as mongo_fault makes them, or E_INVALID: the
  * pipeline. */
 enum err mongo_stream_open(struct mongo_stream *s, struct error *e) MUST_CHECK;
-/* Adds records until the batch is full or no event is left. Blocks at most half a second. */
+/* Adds records until the batch is full or no event is left. Waits half a second at most for events
+ * to come; an answer that was asked for ahead, and finds of looked-up documents, take as long as
+ * the server does, up to the socket timeout, and opening a lost stream as long as the server
+ * selection timeout says. */
 enum err mongo_stream_poll(struct mongo_stream *s, struct record_batch *b,
                            struct error *e) MUST_CHECK;
 /* Where the stream stands now. */

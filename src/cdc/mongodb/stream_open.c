@@ -54,16 +54,20 @@ static void begin(struct bson_build *b, struct slice name)
     bson_build_begin(b, name, BSON_DOCUMENT);
 }
 
+void mongo_stream_add_token(const struct mongo_task *t, struct bson_build *b, struct slice token)
+{
+    bool after = mongo_client_pool_server(t->pool)->max_wire_version >= WIRE_START_AFTER;
+    bson_build_doc(b, after ? SL("startAfter") : SL("resumeAfter"), token, BSON_DOCUMENT);
+}
+
 /* at NULL: from now. */
 static void add_position(struct mongo_task *t, struct bson_build *b, const struct mongo_offset *at)
 {
-    bool after = mongo_client_pool_server(t->pool)->max_wire_version >= WIRE_START_AFTER;
     int64_t time = t->o.start_op_time;
     if (!at)
         return;
-    if (at->token.n) /* startAfter takes the token of an invalidate event too */
-        bson_build_doc(b, after ? SL("startAfter") : SL("resumeAfter"), strbuf_slice(&at->token),
-                       BSON_DOCUMENT);
+    if (at->token.n)
+        mongo_stream_add_token(t, b, strbuf_slice(&at->token));
     else if (at->sec >= 0)
         bson_build_timestamp(b, SL("startAtOperationTime"), (uint32_t)at->sec,
                              at->ord >= 0 ? (uint32_t)at->ord : 0);
@@ -174,7 +178,7 @@ static enum err open_cursor(struct mongo_task *t, mongoc_client_t *c, struct bso
 
 /* --- errors ----------------------------------------------------------------------------------- */
 
-void mongo_stream_explain(const struct mongo_stream *s, struct error *e)
+void mongo_stream_explain(const struct mongo_task *t, struct error *e)
 {
     switch (e->sys) {
     case CODE_FATAL: /* the server has one code for two faults */
@@ -204,11 +208,11 @@ void mongo_stream_explain(const struct mongo_stream *s, struct error *e)
     default:
         break;
     }
-    if (e->code == E_REMOTE && s->t->o.oversize == MONGO_OVERSIZE_SPLIT &&
-        mongo_client_pool_server(s->t->pool)->max_wire_version < WIRE_SPLIT) {
+    if (e->code == E_REMOTE && t->o.oversize == MONGO_OVERSIZE_SPLIT &&
+        mongo_client_pool_server(t->pool)->max_wire_version < WIRE_SPLIT) {
         e->code = E_UNSUPPORTED;
         error_hint(e, "cursor.oversize.handling.mode=split needs MongoDB 7.0 or newer");
-    } else if (e->code == E_REMOTE && s->t->user_stages.p) {
+    } else if (e->code == E_REMOTE && t->user_stages.p) {
         e->code = E_INVALID;
         error_hint(e, "see cursor.pipeline: the server refuses the change stream with it");
     }
@@ -243,13 +247,26 @@ static bool may_hide(const struct mongo_options *o)
     return o->scope != MONGO_SCOPE_DEPLOYMENT || o->oversize == MONGO_OVERSIZE_SKIP;
 }
 
+/* Opens it in another way; e says why. A fault that passes, and only that, takes the place of e: it
+ * does not show that the position is gone. */
+static enum err open_instead(struct mongo_stream *s, const struct mongo_offset *at, bool late,
+                             struct error *e)
+{
+    struct error own = {0};
+    enum err rc = open_cursor(s->t, s->client, &s->build, at, late, NULL, &s->cursor, &own);
+    if (!rc)
+        error_clear(e);
+    else if (mongo_fault_passes(&own) || own.code == E_CANCELLED)
+        *e = own;
+    return rc ? e->code : E_OK;
+}
+
 /* A token of an event that a narrower capture.scope or a threshold set since leaves out is not
  * found there, but its time may be in the server's history still: from there on nothing of the
  * stream is left out. Otherwise e stays as it is. SPEC: cdc-mongodb 8.1 */
 static enum err open_by_time(struct mongo_stream *s, struct error *e)
 {
     struct mongo_offset at;
-    struct error own = {0};
     uint32_t seconds, increment;
     if (e->sys == CODE_HISTORY_LOST || !may_hide(&s->t->o) ||
         !mongo_token_time(strbuf_slice(&s->at.token), &seconds, &increment))
@@ -257,7 +274,7 @@ static enum err open_by_time(struct mongo_stream *s, struct error *e)
     mongo_offset_init(&at);
     at.sec = seconds;
     at.ord = (int32_t)increment;
-    enum err rc = open_cursor(s->t, s->client, &s->build, &at, false, NULL, &s->cursor, &own);
+    enum err rc = open_instead(s, &at, false, e);
     if (!rc) {
         LOG_WARN(
             LOG_CDC_MONGO,
@@ -265,10 +282,9 @@ static enum err open_by_time(struct mongo_stream *s, struct error *e)
             "cursor.oversize.skip.threshold leaves out: streaming goes on from its time, %u.%u",
             seconds, increment);
         mongo_offset_copy(&s->at, &at);
-        error_clear(e);
     }
     mongo_offset_release(&at);
-    return rc ? e->code : E_OK;
+    return rc;
 }
 
 /* Lists or skipped operations may leave out the event of the stored position by now, and the
@@ -276,15 +292,13 @@ static enum err open_by_time(struct mongo_stream *s, struct error *e)
  * stays as it is. */
 static enum err open_behind(struct mongo_stream *s, struct error *e)
 {
-    struct error own = {0};
     if (e->sys != CODE_FATAL || !s->at.token.n)
         return e->code;
-    if (open_cursor(s->t, s->client, &s->build, &s->at, true, NULL, &s->cursor, &own))
-        return e->code;
-    LOG_INFO(LOG_CDC_MONGO, "the event of the stored position is not captured any more; streaming "
-                            "goes on behind it");
-    error_clear(e);
-    return E_OK;
+    enum err rc = open_instead(s, &s->at, true, e);
+    if (!rc)
+        LOG_INFO(LOG_CDC_MONGO, "the event of the stored position is not captured any more; "
+                                "streaming goes on behind it");
+    return rc;
 }
 
 enum err mongo_stream_open(struct mongo_stream *s, struct error *e)
@@ -296,7 +310,7 @@ enum err mongo_stream_open(struct mongo_stream *s, struct error *e)
     enum err rc =
         open_cursor(s->t, s->client, &s->build, &s->at, false, &s->told_pipeline, &s->cursor, e);
     if (rc && e)
-        mongo_stream_explain(s, e);
+        mongo_stream_explain(s->t, e);
     if (rc && e && e->code == E_NOT_FOUND)
         rc = open_behind(s, e);
     if (rc && e && e->code == E_NOT_FOUND)
@@ -325,13 +339,12 @@ enum err mongo_stream_now(struct mongo_task *t, mongoc_client_t *c, struct mongo
 {
     struct bson_build b;
     struct mongo_cursor *cursor = NULL;
-    struct mongo_stream stream = {.t = t}; /* for explain */
     struct slice event;
     struct change change;
     bson_build_init(&b);
     enum err rc = open_cursor(t, c, &b, NULL, false, NULL, &cursor, e);
     if (rc && e) {
-        mongo_stream_explain(&stream, e);
+        mongo_stream_explain(t, e);
         rc = e->code;
     }
     if (!rc && mongo_cursor_next(cursor, &event)) {

@@ -1,5 +1,5 @@
 /* cdc/mongodb/stream_open.h - the state of a change stream, and how it is opened. Shared by
- * stream.c and stream_open.c. Thread: the task's. */
+ * stream.c, stream_open.c, stream_show.c and, for its own, signal_stream.c. Thread: the task's. */
 #ifndef WEIR_CDC_MONGODB_STREAM_OPEN_H
 #define WEIR_CDC_MONGODB_STREAM_OPEN_H
 
@@ -30,6 +30,9 @@ void mongo_stream_show_transaction(struct mongo_stream *s);
 void mongo_stream_show(struct mongo_stream *s, const struct record_batch *b);
 /* Gives errors of the server their meaning for a stream: E_NOT_FOUND (the position is gone),
  * E_INVALID (the pipeline), E_TOO_LARGE, E_UNSUPPORTED (no replica set). */
-void mongo_stream_explain(const struct mongo_stream *s, struct error *e);
+void mongo_stream_explain(const struct mongo_task *t, struct error *e);
+/* Into the $changeStream stage: begin behind this token. From MongoDB 4.2 on it may be that of an
+ * event that ended a stream. */
+void mongo_stream_add_token(const struct mongo_task *t, struct bson_build *b, struct slice token);
 
 #endif

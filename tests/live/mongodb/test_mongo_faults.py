@@ -1,5 +1,6 @@
 """What a task does when something about its stream or snapshot is wrong for good, and the pauses around that."""
 import base64
+import contextlib
 import datetime
 
 import bson
@@ -12,7 +13,7 @@ from weirproc import Weir, wait_until
 
 @pytest.fixture(scope="module")
 def db():
-    with mongo() as server:
+    with mongo(options=["--setParameter", "enableTestCommands=1"]) as server:  # for fail points
         yield server
 
 
@@ -130,3 +131,54 @@ def test_a_blocking_snapshot_that_fails(client, db):
         assert len(reads) == len(set(reads))
         assert "A blocking snapshot was cut off" not in w.log()
         w.wait_running("s")
+
+
+@contextlib.contextmanager
+def failing(client, command, code, mode):
+    client.admin.command("configureFailPoint", "failCommand", mode=mode, data={"failCommands": [command], "errorCode": code})
+    try:
+        yield
+    finally:
+        client.admin.command("configureFailPoint", "failCommand", mode="off")
+
+
+def test_an_election_between_two_tries(client, db):
+    """The position is found behind another filter only; a fault that passes in that second try does not say that it is lost."""
+    client.n.c.insert_one({"_id": 1})
+    with Weir() as w:
+        config = db.connector("n", collection_include_list="n.c", snapshot_mode="no_data", retriable_restart_connector_wait_ms=200)
+        w.create_connector("n", config)
+        wait_until(lambda: "Reading change stream" in w.log())
+        client.n.c.insert_one({"_id": 2})
+        events(w.bootstrap, "n.n.c", 1)
+        w.rest("PUT", "/connectors/n/stop")
+        wait_until(lambda: not w.rest("GET", "/connectors/n/status")[1]["tasks"])
+        client.n.other.insert_one({"_id": 3})
+        w.rest("PUT", "/connectors/n/config", {**config, "collection.include.list": "n.other"})
+        with failing(client, "aggregate", 91, {"skip": 1}):  # the first finds no event of that position
+            w.rest("PUT", "/connectors/n/resume")
+            wait_until(lambda: failed(w, "n") or "because of a connection failure; will retry" in w.log())
+        assert [k["id"] for k, _ in events(w.bootstrap, "n.n.other", 1)] == ["3"]
+        assert "no longer available" not in w.log()
+
+
+def test_lookups_that_keep_failing(client, db):
+    """That the stream is opened again is no success: the task fails after errors.max.retries. Then fewer documents are asked for at once."""
+    client.r.c.insert_many([{"_id": i} for i in range(300)])
+    with Weir() as w:
+        w.create_connector("r", db.connector("r", database_include_list="r", snapshot_mode="no_data", errors_max_retries=2,
+                                             retriable_restart_connector_wait_ms=100, mongodb_server_selection_timeout_ms=500))
+        wait_until(lambda: "Reading change stream" in w.log())
+        with failing(client, "find", 91, "alwaysOn"):
+            client.r.c.update_many({}, {"$set": {"v": 1}})
+            assert "error 91" in wait_until(lambda: failed(w, "r"), 20)
+        assert w.log().count("This connector will be restarted") == 2
+        assert "the change stream goes on" not in w.log()
+        client.r.command("profile", 2)
+        with failing(client, "find", 91, {"times": 2}):
+            w.rest("POST", "/connectors/r/tasks/0/restart")
+            assert [v["op"] for _, v in events(w.bootstrap, "r.r.c", 300)] == ["u"] * 300
+        assert w.log().count("the change stream goes on") == 1
+        asked = [x["command"]["batchSize"] - 1 for x in client.r.system.profile.find({"command.find": "c"}).sort("ts")]
+        client.r.command("profile", 0)
+        assert 1 < asked[0] < 300, asked

@@ -26,10 +26,12 @@ for arg in "$@"; do
     elif [[ $arg == -* ]]; then
         options+=("$arg")
         case $arg in
-        -[cknmoprW] | --timeout | --maxfail | --durations | --tb | --deselect | --ignore | --basetemp | --junitxml | --log-level) value=1 ;;
+        -[cknmoprW] | --dist | --timeout | --maxfail | --durations | --tb | --deselect | --ignore | --basetemp | --junitxml | --log-level) value=1 ;;
         esac
     elif found=$(find_test "$arg"); then
         tests+=("$found")
+    elif [[ $arg != *.py* && $arg != */* ]]; then # of an option that is not known here
+        options+=("$arg")
     else
         echo "live.sh: there is no test $arg; name a file or folder below tests/live, or use -k WORD" >&2
         exit 2

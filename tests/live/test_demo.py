@@ -1,10 +1,12 @@
 """`weir demo`, mostly with --mongodb: what it says when there is no server, and that nothing of it stays behind. That all
 changes come back is tools/demo-check.sh's."""
+import contextlib
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import threading
 
 import pymongo
 import pymysql
@@ -38,6 +40,22 @@ def headless(directory, mongod):
     result = demo(directory, *with_server(mongod), "--headless", "--duration", "1")
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
+
+
+@contextlib.contextmanager
+def no_mongod_at(port):
+    """The port is taken, and who connects is turned away."""
+    def turn_away():
+        with contextlib.suppress(OSError):
+            while True:
+                taken.accept()[0].close()
+
+    with socket.create_server(("127.0.0.1", port)) as taken:  # also where connections of before have not timed out
+        threading.Thread(target=turn_away, daemon=True).start()
+        try:
+            yield
+        finally:
+            taken.shutdown(socket.SHUT_RDWR)
 
 
 class Running:
@@ -104,9 +122,8 @@ def test_a_killed_demo_leaves_no_mongod_and_the_next_goes_on(tmp_path, mongod):
     assert "going on where the last demo stopped" in headless(tmp_path, mongod)  # at once: the killed one's mongod may still be ending
     wait_until(first.server_is_gone, 30)
 
-    with socket.socket() as taken:  # nobody answers there; its port is another now, which the replica set must learn
-        port = (tmp_path / "demo-mongodb/mongodb/port").read_text()
-        taken.bind(("127.0.0.1", int(port)))
+    port = (tmp_path / "demo-mongodb/mongodb/port").read_text()
+    with no_mongod_at(int(port)):  # its port is another now, which the replica set must learn
         assert "going on where the last demo stopped" in headless(tmp_path, mongod)
     assert (tmp_path / "demo-mongodb/mongodb/port").read_text() != port
 

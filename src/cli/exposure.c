@@ -25,7 +25,8 @@ void exposure_tell(const struct exposure *x)
     } rows[] = {{EXPOSURE_LISTENERS, "listeners=PLAINTEXT://127.0.0.1:9092"},
                 {EXPOSURE_KAFKA, "--kafka-listen 127.0.0.1:9092"},
                 {EXPOSURE_CONNECT, "--connect-listen 127.0.0.1:8083"},
-                {EXPOSURE_WEB, "--web-listen 127.0.0.1:8080"}};
+                {EXPOSURE_WEB, "--web-listen 127.0.0.1:8080"},
+                {EXPOSURE_METRICS, "--metrics-listen 127.0.0.1:PORT"}};
     struct strbuf advice = STRBUF_INIT;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (x->options & rows[i].option)

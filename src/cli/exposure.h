@@ -1,5 +1,5 @@
 /* cli/exposure.h - what of weir the network reaches without being asked who it is, told once at the
- * start. Thread: main. */
+ * start: Kafka, Connect, the web page, metrics. Thread: main. */
 #ifndef WEIR_CLI_EXPOSURE_H
 #define WEIR_CLI_EXPOSURE_H
 
@@ -17,7 +17,8 @@ enum exposure_option {
     EXPOSURE_LISTENERS = 1, /* Kafka's option */
     EXPOSURE_KAFKA = 2,     /* --kafka-listen ... */
     EXPOSURE_CONNECT = 4,
-    EXPOSURE_WEB = 8
+    EXPOSURE_WEB = 8,
+    EXPOSURE_METRICS = 16
 };
 /* what: for people. host "": all addresses. Nothing for an address that only this machine
  * reaches. */

@@ -225,20 +225,18 @@ static enum err start_broker(struct runtime *r, struct server_config *c, struct 
     return claim_listeners(r, option, e);
 }
 
-/* option: what gave the broker's listeners. */
-static void tell_exposure(const struct runtime *r, enum exposure_option option,
-                          const struct http_listen *rest, const struct http_listen *web)
+/* What is open; start_metrics adds its addresses. option: what gave the broker's listeners. */
+static void add_exposure(const struct runtime *r, enum exposure_option option,
+                         const struct http_listen *rest, const struct http_listen *web,
+                         struct exposure *x)
 {
-    struct exposure x = EXPOSURE_INIT;
     size_t n;
     const struct broker_listener_info *l = broker_listeners(r->broker, &n);
     for (size_t i = 0; i < n; i++)
         if (!l[i].guarded)
-            exposure_add(&x, "Kafka", option, l[i].host, l[i].port);
-    exposure_add(&x, "Connect", EXPOSURE_CONNECT, rest->host, rest->port);
-    exposure_add(&x, "the web page", EXPOSURE_WEB, web->host, web->port);
-    exposure_tell(&x);
-    exposure_release(&x);
+            exposure_add(x, "Kafka", option, l[i].host, l[i].port);
+    exposure_add(x, "Connect", EXPOSURE_CONNECT, rest->host, rest->port);
+    exposure_add(x, "the web page", EXPOSURE_WEB, web->host, web->port);
 }
 
 static void url_of(const struct http_listen *at, char *out, size_t room)
@@ -249,7 +247,8 @@ static void url_of(const struct http_listen *at, char *out, size_t room)
              v6 ? "]" : "", at->port);
 }
 
-static enum err start_metrics(struct runtime *r, struct slice list, struct error *e)
+static enum err start_metrics(struct runtime *r, struct slice list, struct exposure *x,
+                              struct error *e)
 {
     struct slice part;
     while (opt_list_next(&list, &part)) {
@@ -266,6 +265,7 @@ static enum err start_metrics(struct runtime *r, struct slice list, struct error
             err = metrics_server_start(&r->metrics[r->metrics_count], &at, r->http, r->pool, e);
         if (err)
             return err;
+        exposure_add(x, "metrics", EXPOSURE_METRICS, at.host, at.port);
         char *url = r->where.metrics[r->metrics_count++];
         url_of(&at, url, sizeof r->where.metrics[0]);
     }
@@ -303,8 +303,13 @@ static enum err start_http(struct runtime *r, struct server_config *c,
         return err;
     url_of(&web, r->where.web, sizeof r->where.web);
     r->where.web_port = web.port;
-    tell_exposure(r, r->listen_option, &rest, &web);
-    return start_metrics(r, c->o.metrics_listen, e);
+    struct exposure x = EXPOSURE_INIT;
+    add_exposure(r, r->listen_option, &rest, &web, &x);
+    err = start_metrics(r, c->o.metrics_listen, &x, e);
+    if (!err)
+        exposure_tell(&x);
+    exposure_release(&x);
+    return err;
 }
 
 /* The address of one option, "--NAME-listen", and ports that follow its own. */

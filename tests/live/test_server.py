@@ -55,13 +55,15 @@ def exposed(*options):
 
 def test_what_the_network_reaches_is_warned_of_once():
     assert exposed() == []
-    assert exposed("--web-listen", "localhost:0", "--kafka-listen", "[::1]:0", "--metrics-listen", "0.0.0.0:0") == []
+    assert exposed("--web-listen", "localhost:0", "--kafka-listen", "[::1]:0", "--metrics-listen", "127.0.0.1:0") == []
     all_open, = exposed("--kafka-listen", ":0", "--connect-listen", "0.0.0.0:0", "--web-listen", "[::]:0")
     assert re.match(r"Kafka on 0\.0\.0\.0:\d+, Connect on 0\.0\.0\.0:\d+, the web page on \[::\]:\d+: nobody is asked for a password\. "
                     r"For this machine alone: --kafka-listen 127\.0\.0\.1:9092, --connect-listen 127\.0\.0\.1:8083, "
                     r"--web-listen 127\.0\.0\.1:8080; in a container publish the ports as -p 127\.0\.0\.1:9092:9092 or not at all\.", all_open)
     web, = exposed("--web-listen", "0.0.0.0:0")
     assert web.startswith("the web page on 0.0.0.0:") and "Kafka" not in web and "--connect-listen" not in web
+    metrics, = exposed("--metrics-listen", "127.0.0.1:0,0.0.0.0:0,[::]:0")
+    assert re.match(r"metrics on 0\.0\.0\.0:\d+, metrics on \[::\]:\d+: nobody .* For this machine alone: --metrics-listen 127\.0\.0\.1:PORT; ", metrics)
 
 
 def test_a_listener_that_asks_who_it_is_is_not_open():

@@ -101,13 +101,18 @@ static enum err tell_begin(struct stream *s, struct record_batch *b, struct erro
     return rc;
 }
 
-enum err stream_begin(struct stream *s, struct record_batch *b, struct error *e)
+static void begin_unit(struct stream *s, const struct record_batch *b)
 {
     s->in_transaction = true;
     s->has_query = false;
     s->texts_stale = true;
     restart_here(s, s->event_start);
     stream_unit_begins(s, b);
+}
+
+enum err stream_begin(struct stream *s, struct record_batch *b, struct error *e)
+{
+    begin_unit(s, b);
     return tell_begin(s, b, e);
 }
 
@@ -200,6 +205,10 @@ static enum err on_mariadb_gtid(struct stream *s, const struct mysql_event *ev,
         stream_xa_begin(s);
         return E_OK;
     }
+    if (g->prepared_xa) { /* see on_xa */
+        begin_unit(s, b);
+        return E_OK;
+    }
     return g->standalone ? E_OK : stream_begin(s, b, e);
 }
 
@@ -225,8 +234,9 @@ static enum err on_rotate(struct stream *s, const struct mysql_event *ev, struct
     return E_OK;
 }
 
-/* Rows that are told when they are prepared have no transaction block, but MySQL's XA START is to
- * positions what BEGIN is; MariaDB's GTID event was that already. SPEC: cdc-mysql 4.8 */
+/* Rows that are told when they are prepared have no transaction block, and no BEGIN is told of
+ * them, but MySQL's XA START is to positions what BEGIN is; MariaDB's GTID event was that already.
+ * SPEC: cdc-mysql 4.8 */
 static void on_xa(struct stream *s, const struct mysql_event *ev, const struct record_batch *b)
 {
     if (s->in_transaction)
@@ -235,11 +245,7 @@ static void on_xa(struct stream *s, const struct mysql_event *ev, const struct r
         s->gtids.ended = true;
         return;
     }
-    s->in_transaction = true;
-    s->has_query = false;
-    s->texts_stale = true;
-    restart_here(s, s->event_start);
-    stream_unit_begins(s, b);
+    begin_unit(s, b);
 }
 
 static void on_xa_prepare(struct stream *s)

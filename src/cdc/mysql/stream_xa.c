@@ -24,6 +24,7 @@
 #include "cdc/mysql/stream.h"
 
 #define BRANCHES_MAX 200 /* notes; each is some hundred bytes of every offset */
+#define MORE "more"      /* in an offset */
 #define WAIT_MS 400
 #define NOT_IN_THE_LOG 1236 /* the server's code for a position that it does not have */
 
@@ -48,7 +49,8 @@ struct stream_xa {
     uint64_t pos;
     bool holding; /* that group is a branch */
     struct replay *replay;
-    bool silent; /* a branch could not be noted: commits without a note are no surprise */
+    bool silent; /* a branch could not be noted: commits without a note are no surprise, also
+                  * after a restart */
 };
 
 /* --- notes ------------------------------------------------------------------------------------ */
@@ -84,7 +86,7 @@ static bool note(struct stream_xa *x, struct slice xid, const char *file, uint64
     return true;
 }
 
-/* xid@pos@file;xid@pos@file */
+/* xid@pos@file;xid@pos@file;more, the last part with `silent` only. */
 void stream_xa_print(const struct stream *s, struct strbuf *out)
 {
     const struct stream_xa *x = s->xa;
@@ -92,6 +94,8 @@ void stream_xa_print(const struct stream *s, struct strbuf *out)
     for (size_t i = 0; x && i < x->count; i++)
         strbuf_addf(out, "%s%s@%llu@%s", i ? ";" : "", x->branches[i].xid,
                     (unsigned long long)x->branches[i].pos, x->branches[i].file);
+    if (x && x->silent)
+        strbuf_addf(out, "%s" MORE, x->count ? ";" : "");
 }
 
 static void parse(struct stream_xa *x, struct slice text)
@@ -100,13 +104,13 @@ static void parse(struct stream_xa *x, struct slice text)
     while (text.n && slice_split(&text, ';', &one)) {
         char file[BINLOG_NAME_MAX];
         uint64_t at;
+        x->silent |= slice_eq(one, SL(MORE));
         if (!slice_split(&one, '@', &xid) || !slice_split(&one, '@', &pos) ||
             slice_to_u64(pos, &at) || !one.n || one.n >= sizeof file)
             continue;
         memcpy(file, one.p, one.n);
         file[one.n] = '\0';
-        if (!note(x, xid, file, at))
-            return;
+        (void)note(x, xid, file, at);
     }
 }
 

@@ -144,6 +144,25 @@ def test_more_branches_than_are_noted(server, weir):
     try:
         assert told(weir, name, 3) == [200, 201, 202]
         assert "more than 200 XA transactions are prepared" in weir.log()
+        wait_until(lambda: offset(weir, name)["weir_xa"].endswith(";more"))
+        weir.stop()
+        weir.start()
     finally:
         sql(server, name, *[f"XA COMMIT 'b{n}'" for n in range(203)])
     assert sorted(told(weir, name, 203)) == [*range(203)]
+    sql(server, name, "INSERT INTO t VALUES (1000, 1)")
+    told(weir, name, 204)
+    assert "XA COMMIT X'62323030',X'',1: it was prepared before" not in weir.log()
+
+
+@pytest.mark.parametrize("server", ["mariadb", "mysql"], indirect=True)
+def test_transactions_without_the_option(server, weir):
+    """Rows that are told when they are prepared belong to none: what begins also ends."""
+    name = start(weir, server, "false", provide_transaction_metadata="true")
+    sql(server, name, "INSERT INTO t VALUES (1, 1)", "XA START 'p'", "INSERT INTO t VALUES (2, 2)", "XA END 'p'", "XA PREPARE 'p'", "XA COMMIT 'p'",
+        "XA START 'q'", "INSERT INTO t VALUES (3, 3)", "XA END 'q'", "XA COMMIT 'q' ONE PHASE", "INSERT INTO t VALUES (4, 4)")
+    found = [v for _, v in events(weir.bootstrap, f"{name}.{name}.t", 4, timeout=60)]
+    assert [v["after"]["id"] for v in found] == [1, 2, 3, 4] and found[1]["transaction"] is None
+    ids = [v["transaction"]["id"] for v in found if v["transaction"]]
+    assert [(v["status"], v["id"]) for _, v in events(weir.bootstrap, f"{name}.transaction", 2 * len(ids))] == \
+        [(status, i) for i in ids for status in ("BEGIN", "END")]

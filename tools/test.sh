@@ -35,9 +35,9 @@ stage tsan-unit env TSAN_OPTIONS="suppressions=$PWD/tools/tsan.supp halt_on_erro
 stage live tools/live.sh -m 'not torture and not slow' -n 3 --dist loadfile # most of them wait most of the time
 stage torture tools/torture.sh "${ROUNDS:-50}"
 stage asan-live $make $jobs VARIANT=asan all
-stage asan-run env WEIR="$PWD/build/asan/weir" ASAN_OPTIONS=detect_leaks=1 tools/live.sh -m sanitizer
+stage asan-run env WEIR="$PWD/build/asan/weir" ASAN_OPTIONS=detect_leaks=1 tools/live.sh -m sanitizer -n 2 --dist loadfile
 stage tsan-live $make $jobs VARIANT=tsan all
-stage tsan-run env WEIR="$PWD/build/tsan/weir" TSAN_OPTIONS="suppressions=$PWD/tools/tsan.supp" tools/live.sh -m sanitizer
+stage tsan-run env WEIR="$PWD/build/tsan/weir" TSAN_OPTIONS="suppressions=$PWD/tools/tsan.supp" tools/live.sh -m sanitizer -n 2 --dist loadfile
 ln -sfn release/weir build/weir
 stage golden tools/golden.sh
 stage demo tools/demo-check.sh

@@ -60,8 +60,8 @@ def looked_up(client, token, database, count):
     return found
 
 
-def told(w, topic, count):
-    return [(v["op"], json.loads(v["after"]) if v["after"] else None) for _, v in events(w.bootstrap, topic, count) if v]
+def told(w, topic, count, timeout=20):
+    return [(v["op"], json.loads(v["after"]) if v["after"] else None) for _, v in events(w.bootstrap, topic, count, timeout) if v]
 
 
 def renamed(c, d):
@@ -167,7 +167,7 @@ def test_large_documents_behind_small_ones(client, db):
         w.rest("PUT", "/connectors/heavy/resume")
         assert len(told(w, "heavy.heavy.small", small)) == small
         for t in (0, collections - 1):
-            assert [(d["_id"], d["v"]) for _, d in told(w, f"heavy.heavy.t{t}", each)] == [(i, 1) for i in range(each)]
+            assert [(d["_id"], d["v"]) for _, d in told(w, f"heavy.heavy.t{t}", each, 90)] == [(i, 1) for i in range(each)]
         assert "looked up by the server" not in w.log()
         assert peak_mb(w.process.pid) < 64 + 4 * 16  # an answer is 16 MB at most
 

@@ -1,41 +1,16 @@
 /* Texts of documents as structs, in all forms of arrays and names: what comes out without an error
- * has a value for each field of its schema, of that type, and is JSON by JsonConverter. */
-#include <stdlib.h>
-
+ * has a value for each field of its schema, of that type, and is JSON by JsonConverter.
+ *
+ * Each two neighbours in a document also come as what may get one schema: members of documents in
+ * documents of an array, members whose names become one by adjustment, members of one name. */
 #include "base/json.h"
+#include "cdc/bson/bson_build.h"
 #include "cdc/bson/bson_parse.h"
 #include "cdc/transforms/document.h"
+#include "check_value.h"
 #include "connect/json_out.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool is)
-{
-    if (!is)
-        abort();
-}
-
-static void check_value(const struct schema *s, struct value v)
-{
-    static const uint8_t kinds[] = {
-        [SCHEMA_INT32] = VALUE_INT,      [SCHEMA_INT64] = VALUE_INT,
-        [SCHEMA_FLOAT64] = VALUE_DOUBLE, [SCHEMA_BOOLEAN] = VALUE_BOOL,
-        [SCHEMA_STRING] = VALUE_STRING,  [SCHEMA_BYTES] = VALUE_BYTES,
-        [SCHEMA_ARRAY] = VALUE_ARRAY,    [SCHEMA_STRUCT] = VALUE_STRUCT};
-    if (v.kind == VALUE_NULL) {
-        must(s->optional);
-        return;
-    }
-    must(s->type < ARRAY_LEN(kinds) && v.kind == kinds[s->type]);
-    if (s->type == SCHEMA_ARRAY)
-        for (uint32_t i = 0; i < v.n; i++)
-            check_value(s->value, v.u.v[i]);
-    if (s->type == SCHEMA_STRUCT) {
-        must(v.n == s->fields_count);
-        for (uint32_t i = 0; i < v.n; i++)
-            check_value(s->fields[i].schema, v.u.v[i]);
-    }
-}
 
 static void convert(struct documents *d, struct record_batch *b, struct slice doc)
 {
@@ -56,19 +31,80 @@ static void convert(struct documents *d, struct record_batch *b, struct slice do
     strbuf_release(&text);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+#define HOW 3
+static struct documents *forms[2 * HOW];
+
+static void convert_all(struct record_batch *b, struct slice doc)
 {
-    static const unsigned how[] = {DOCUMENTS_AS_ARRAYS, DOCUMENTS_AS_STRUCTS, DOCUMENTS_WIDEN};
-    static struct documents *forms[2 * ARRAY_LEN(how)];
-    struct record_batch b;
-    struct slice doc;
-    for (size_t i = 0; i < ARRAY_LEN(forms); i++)
+    static const unsigned how[HOW] = {DOCUMENTS_AS_ARRAYS, DOCUMENTS_AS_STRUCTS, DOCUMENTS_WIDEN};
+    for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
         if (!forms[i])
             forms[i] = documents_new(how[i / 2], i % 2 ? NAME_AVRO : NAME_AS_IS);
+        convert(forms[i], b, doc);
+    }
+}
+
+/* {name: {inner: i}} as a member. */
+static void add_below(struct bson_build *b, struct slice name, struct slice inner,
+                      const struct bson_item *i)
+{
+    bson_build_begin(b, name, BSON_DOCUMENT);
+    bson_build_item(b, inner, i);
+    bson_build_end(b);
+}
+
+static void convert_pair(struct bson_build *b, struct record_batch *batch,
+                         const struct bson_item *one, const struct bson_item *two)
+{
+    bson_build_reset(b);
+    bson_build_item(b, SL("a-b"), one);
+    bson_build_item(b, SL("a_b"), two);
+    bson_build_item(b, SL("x"), one);
+    bson_build_item(b, SL("x"), two);
+    convert_all(batch, bson_build_finish(b));
+    bson_build_reset(b);
+    bson_build_begin(b, SL("a"), BSON_ARRAY);
+    for (int i = 0; i < 2; i++) {
+        bson_build_begin(b, i ? SL("1") : SL("0"), BSON_DOCUMENT);
+        add_below(b, SL("b"), SL("x"), i ? two : one);
+        bson_build_end(b);
+    }
+    bson_build_end(b);
+    convert_all(batch, bson_build_finish(b));
+    bson_build_reset(b);
+    bson_build_begin(b, SL("c"), BSON_ARRAY);
+    bson_build_begin(b, SL("0"), BSON_DOCUMENT);
+    add_below(b, SL("a-b"), SL("x"), one);
+    add_below(b, SL("a_b"), SL("x"), two);
+    bson_build_end(b);
+    bson_build_end(b);
+    convert_all(batch, bson_build_finish(b));
+}
+
+static void convert_pairs(struct record_batch *batch, struct slice doc)
+{
+    struct bson_build b;
+    struct bson_walk w;
+    struct bson_item one, two;
+    bson_build_init(&b);
+    bson_walk_init(&w, doc);
+    if (bson_walk_next(&w, &one))
+        for (int n = 0; n < 4 && bson_walk_next(&w, &two); n++) {
+            convert_pair(&b, batch, &one, &two);
+            one = two;
+        }
+    bson_build_release(&b);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct record_batch b;
+    struct slice doc;
     record_batch_init(&b, (size_t)64 << 20);
-    if (bson_parse(slice_of(data, size), BSON_DOCUMENT, &b.arena, &doc, NULL) == E_OK)
-        for (size_t i = 0; i < ARRAY_LEN(forms); i++)
-            convert(forms[i], &b, doc);
+    if (bson_parse(slice_of(data, size), BSON_DOCUMENT, &b.arena, &doc, NULL) == E_OK) {
+        convert_all(&b, doc);
+        convert_pairs(&b, doc);
+    }
     record_batch_release(&b);
     return 0;
 }

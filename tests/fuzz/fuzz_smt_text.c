@@ -1,8 +1,9 @@
 /* Texts that transforms read: literals and headers (infer.c), dates (java_date.c), payloads of the
- * outbox (json_payload.c). First byte: which. */
+ * outbox (json_payload.c), whose values are those of their schema. First byte: which. */
 #include <stdint.h>
 
 #include "cdc/transforms/json_payload.h"
+#include "check_value.h"
 #include "connect/converters/infer.h"
 #include "connect/java_date.h"
 #include "connect/json_out.h"
@@ -48,6 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else if (data[0] % 4 == 1) {
         dates(text);
     } else if (json_payload_expand(text, data[0] % 4 == 2, &b, &s, &v, NULL) == E_OK) {
+        check_value(s, v);
         print(s, v);
     }
     record_batch_release(&b);

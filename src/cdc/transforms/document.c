@@ -70,6 +70,16 @@ void document_adjust(const struct documents *d, struct slice name, struct strbuf
         naming_adjust(name, d->adjust, true, out);
 }
 
+struct slice document_index(unsigned n, char text[DOCUMENT_INDEX_MAX])
+{
+    char *end = text + DOCUMENT_INDEX_MAX, *at = end;
+    do
+        *--at = (char)('0' + n % 10);
+    while (n /= 10);
+    *--at = '_';
+    return slice_of(at, (size_t)(end - at));
+}
+
 void document_refused_in(struct documents *d, struct slice name)
 {
     struct strbuf path = STRBUF_INIT;
@@ -81,25 +91,32 @@ void document_refused_in(struct documents *d, struct slice name)
     d->path = path;
 }
 
-/* --- shapes ----------------------------------------------------------------------------------- */
+/* --- shapes -----------------------------------------------------------------------------------
+ *
+ * A member is its class, its name with the 0 behind, and what is in it; a document ends with '}',
+ * an array with ']'. No class is one of these: no name, whatever it is, makes two shapes alike. */
 
-static void add_shape(const struct documents *d, const struct bson_item *i, struct strbuf *out);
+static void add_shape(const struct documents *d, const struct bson_item *i, bool named,
+                      struct strbuf *out);
 
 static void add_members(const struct documents *d, struct slice doc, struct strbuf *out)
 {
     struct bson_walk w;
     struct bson_item i;
     bson_walk_init(&w, doc);
-    while (bson_walk_next(&w, &i)) {
-        strbuf_add(out, i.name.p, i.name.n + 1); /* with its 0 */
-        add_shape(d, &i, out);
-    }
+    while (bson_walk_next(&w, &i))
+        add_shape(d, &i, true, out);
 }
 
-static void add_shape(const struct documents *d, const struct bson_item *i, struct strbuf *out)
+static void add_shape(const struct documents *d, const struct bson_item *i, bool named,
+                      struct strbuf *out)
 {
     char class = document_class(i->kind);
     strbuf_addc(out, class);
+    if (named) {
+        strbuf_add_slice(out, i->name);
+        strbuf_addc(out, 0);
+    }
     if (class == '{') {
         add_members(d, i->raw, out);
         strbuf_addc(out, '}');
@@ -115,7 +132,7 @@ static void add_shape(const struct documents *d, const struct bson_item *i, stru
         bson_walk_init(&w, i->raw);
         while (bson_walk_next(&w, &x)) { /* what repeats counts once; not so as fields _0, _1 */
             size_t start = out->n;
-            add_shape(d, &x, out);
+            add_shape(d, &x, false, out);
             bool same = !d->as_structs && !out->failed && out->n - start == last_n &&
                         !memcmp(out->p + last, out->p + start, last_n);
             if (same) {
@@ -135,6 +152,7 @@ struct filler {
     struct documents *d;
     struct arena *a;
     struct strbuf name; /* scratch */
+    bool in_array;      /* of documents, which have one schema */
     struct error *e;
 };
 
@@ -146,20 +164,44 @@ static enum err no_memory(struct filler *f)
     return error_set(f->e, E_NOMEM, "no memory for a document");
 }
 
-/* Where a member goes; -1: there is no such field. */
+/* From where it is expected on, as documents in an array mostly have some of the fields, in their
+ * order. -1: there is no such field. */
+static int find_field(const struct schema *s, size_t expected, struct slice name)
+{
+    for (size_t i = expected; i < s->fields_count; i++)
+        if (slice_eq(s->fields[i].name, name))
+            return (int)i;
+    for (size_t i = 0; i < expected; i++)
+        if (slice_eq(s->fields[i].name, name))
+            return (int)i;
+    return -1;
+}
+
+/* Where a member goes. */
 static int field_at(struct filler *f, const struct schema *s, size_t expected, struct slice name)
 {
     if (f->d->adjust != NAME_AS_IS) {
         document_adjust(f->d, name, &f->name);
         name = strbuf_slice(&f->name);
     }
-    if (expected < s->fields_count && slice_eq(s->fields[expected].name, name))
-        return (int)expected;
-    return schema_field_index(s, name);
+    return find_field(s, expected, name);
 }
 
-/* The value of that class goes into a field of that schema: not when a document has two members of
- * one name and the first is of another type, or when documents in documents in an array differ. */
+static bool is_regex(const struct documents *d, const struct schema *s)
+{
+    return s == d->regex || (slice_eq(s->name, d->regex->name) && schema_eq(s, d->regex));
+}
+
+static bool is_code_with_scope(const struct schema *s)
+{
+    return s->fields_count == 2 && slice_eq(s->fields[0].name, SL("code")) &&
+           slice_eq(s->fields[1].name, SL("scope")) && s->fields[0].schema->type == SCHEMA_STRING &&
+           s->fields[1].schema->type == SCHEMA_STRUCT;
+}
+
+/* The value of that class goes into a field of that schema: not when two members have one name and
+ * the first is of another type, or when documents in documents in an array differ. Of what goes into
+ * a struct the members are looked at one by one, later. */
 static bool fits(const struct documents *d, const struct schema *s, char class)
 {
     bool whole = s->type == SCHEMA_INT64 && s->logical == LOGICAL_NONE;
@@ -178,13 +220,34 @@ static bool fits(const struct documents *d, const struct schema *s, char class)
         return s->type == SCHEMA_BOOLEAN;
     case 'y':
         return s->type == SCHEMA_BYTES;
+    case '{':
+        return s->type == SCHEMA_STRUCT && !is_regex(d, s);
     case '[':
-        return s->type == SCHEMA_ARRAY || s->type == SCHEMA_STRUCT;
-    case '-':
-        return false;
+        return d->as_structs ? s->type == SCHEMA_STRUCT && !is_regex(d, s)
+                             : s->type == SCHEMA_ARRAY;
+    case 'r':
+        return is_regex(d, s);
+    case 'c':
+        return s->type == SCHEMA_STRUCT && is_code_with_scope(s);
     default:
-        return s->type == SCHEMA_STRUCT;
+        return false;
     }
+}
+
+static enum err no_field(struct filler *f, struct slice name)
+{
+    f->d->names = !f->in_array;
+    return error_set(f->e, E_INVALID, DATA_EXCEPTION PRI_SL " is not a valid field name",
+                     ARG_SL(name));
+}
+
+static enum err other_type(struct filler *f, struct slice name)
+{
+    f->d->names = !f->in_array;
+    return error_set(f->e, E_INVALID, DATA_EXCEPTION "Invalid value for field " PRI_SL ": %s",
+                     ARG_SL(name),
+                     f->in_array ? "documents in an array differ in its type"
+                                 : "another member has this name, and another type");
 }
 
 static enum err fill_field(struct filler *f, const struct schema *s, struct slice doc,
@@ -196,18 +259,14 @@ static enum err fill_field(struct filler *f, const struct schema *s, struct slic
         return E_OK;
     int at = field_at(f, s, *expected, i->name);
     if (at < 0)
-        return error_set(f->e, E_INVALID, DATA_EXCEPTION PRI_SL " is not a valid field name",
-                         ARG_SL(i->name));
+        return no_field(f, i->name);
     *expected = (size_t)at + 1;
     const struct schema *field = s->fields[at].schema;
     if (fits(f->d, field, class))
         return fill(f, field, i, &out->u.v[at]);
     if (doc.p && bson_find(doc, i->name, &first) && first.raw.p != i->raw.p)
         return E_OK; /* a second one of that name */
-    return error_set(f->e, E_INVALID,
-                     DATA_EXCEPTION "Invalid value for field " PRI_SL
-                                    ": documents in an array differ in its type",
-                     ARG_SL(i->name));
+    return other_type(f, i->name);
 }
 
 static enum err fill_member(struct filler *f, const struct schema *s, struct slice doc,
@@ -255,6 +314,8 @@ static enum err fill_array(struct filler *f, const struct schema *s, struct slic
     if (out->kind != VALUE_ARRAY)
         return no_memory(f);
     n = 0;
+    bool was_in = f->in_array;
+    f->in_array = true;
     bson_walk_init(&w, array);
     while (!err && bson_walk_next(&w, &i))
         if (i.kind == BSON_NULL)
@@ -265,28 +326,39 @@ static enum err fill_array(struct filler *f, const struct schema *s, struct slic
             err = error_set(f->e, E_INVALID,
                             DATA_EXCEPTION "Invalid value for an element: documents in an array "
                                            "differ in its type");
+    f->in_array = was_in;
     if (UNLIKELY(err))
         document_refused_in(f->d, i.name);
     return err;
 }
 
-/* array.encoding=document */
+/* array.encoding=document: an element goes into the field of its place, _0, _1 ... Where the schema
+ * is another member's the field may be missing, or of another type. */
 static enum err fill_indexes(struct filler *f, const struct schema *s, struct slice array,
                              struct value *out)
 {
     struct bson_walk w;
     struct bson_item i;
-    size_t at = 0;
+    size_t expected = 0;
     enum err err = E_OK;
     *out = value_struct_new(f->a, (uint32_t)s->fields_count);
     if (out->kind != VALUE_STRUCT)
         return no_memory(f);
     bson_walk_init(&w, array);
-    while (!err && bson_walk_next(&w, &i))
-        if (document_class(i.kind) != '-') {
+    for (unsigned n = 0; !err && bson_walk_next(&w, &i); n++) {
+        char class = document_class(i.kind), text[DOCUMENT_INDEX_MAX];
+        if (class == '-')
+            continue;
+        struct slice name = document_index(n, text);
+        int at = find_field(s, expected, name);
+        if (at < 0)
+            err = no_field(f, name);
+        else if (fits(f->d, s->fields[at].schema, class))
             err = fill(f, s->fields[at].schema, &i, &out->u.v[at]);
-            at++;
-        }
+        else
+            err = other_type(f, name);
+        expected = (size_t)at + 1;
+    }
     if (UNLIKELY(err))
         document_refused_in(f->d, i.name);
     return err;
@@ -433,11 +505,8 @@ static enum err find_shape(struct documents *d, struct record_batch *b, struct s
     strbuf_add_slice(text, name);
     strbuf_addc(text, 0);
     add_members(d, doc, text);
-    for (size_t i = 0; i < extra_count; i++) {
-        strbuf_add_slice(text, extra[i].name);
-        strbuf_addc(text, 0);
-        add_shape(d, &extra[i], text);
-    }
+    for (size_t i = 0; i < extra_count; i++)
+        add_shape(d, &extra[i], true, text);
     if (text->failed)
         return error_set(e, text->failed, "no memory for a document");
     struct document_kept *k = &d->kept[hash64(strbuf_slice(text), 0) % DOCUMENT_SHAPES];
@@ -467,7 +536,7 @@ enum err document_convert(struct documents *d, struct record_batch *b, struct sl
     struct filler f = {.d = d, .a = &b->arena, .name = STRBUF_INIT, .e = e};
     size_t expected = 0;
     strbuf_reset(&d->path);
-    d->numbers = false;
+    d->numbers = d->names = false;
     enum err err = find_shape(d, b, name, doc, extra, extra_count, shape, e);
     if (err)
         return err;

@@ -36,6 +36,7 @@ enum err document_convert(struct documents *d, struct record_batch *b, struct sl
 struct document_fault {
     struct slice path; /* of the field, as MongoDB writes it: "a.1.b"; until the next call */
     bool numbers;      /* types of numbers differ, nothing else: DOCUMENTS_WIDEN takes it */
+    bool names;        /* two members have one name: adjusted, or one that was added */
 };
 struct document_fault documents_fault(const struct documents *d);
 /* What document_convert answered with: adds where it was and what helps, below the original's

@@ -6,7 +6,8 @@
 
 struct document_fault documents_fault(const struct documents *d)
 {
-    return (struct document_fault){.path = strbuf_slice(&d->path), .numbers = d->numbers};
+    return (struct document_fault){
+        .path = strbuf_slice(&d->path), .numbers = d->numbers, .names = d->names};
 }
 
 static const char *cut_mark(struct slice text)

@@ -13,6 +13,7 @@ struct document_kept {
 struct documents {
     bool as_structs, widen, warned;
     bool numbers;       /* of the last refusal: widen would have taken it */
+    bool names;         /* of the last refusal: two members have one name */
     struct strbuf path; /* of the last refusal */
     enum name_adjustment adjust;
     const struct schema *timestamp, *regex, *empty; /* optional */
@@ -25,6 +26,9 @@ struct documents {
 char document_class(enum bson_kind kind);
 /* A member's name as field.name.adjustment.mode wants it; out is reset. */
 void document_adjust(const struct documents *d, struct slice name, struct strbuf *out);
+/* The name of an array's element with array.encoding=document: "_0", "_1" ...; in text. */
+#define DOCUMENT_INDEX_MAX 12
+struct slice document_index(unsigned n, char text[DOCUMENT_INDEX_MAX]);
 /* A refusal on its way out: it happened in the member of that name. */
 void document_refused_in(struct documents *d, struct slice name);
 /* Fills d->timestamp, regex, empty. */

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "cdc/bson/bson_decimal.h"
 #include "cdc/bson/bson_json.h"
@@ -37,11 +38,19 @@ struct found {
 };
 struct fields {
     struct found *v;
-    size_t count;
+    size_t count, cap;
+    struct map index; /* name -> place + 1; from INDEX_FROM fields on */
 };
+#define INDEX_FROM 32
 
 static struct found *field_named(struct fields *f, struct slice name)
 {
+    if (f->count >= INDEX_FROM) {
+        for (size_t i = f->index.count; i < f->count; i++)
+            map_put(&f->index, f->v[i].name, (void *)(uintptr_t)(i + 1));
+        size_t at = (size_t)(uintptr_t)map_get(&f->index, name);
+        return at ? &f->v[at - 1] : NULL;
+    }
     for (size_t i = 0; i < f->count; i++)
         if (slice_eq(f->v[i].name, name))
             return &f->v[i];
@@ -51,7 +60,10 @@ static struct found *field_named(struct fields *f, struct slice name)
 static void add_field(struct fields *f, struct slice name, const struct schema *schema, char class,
                       bool filled)
 {
-    f->v = xrealloc(f->v, (f->count + 1) * sizeof *f->v);
+    if (f->count == f->cap) {
+        f->cap = f->cap ? f->cap * 2 : 8;
+        f->v = xrealloc(f->v, f->cap * sizeof *f->v);
+    }
     char *own = slice_dup(name);
     f->v[f->count++] = (struct found){slice_of(own, name.n), schema, class, filled};
 }
@@ -63,6 +75,7 @@ static void fields_release(struct fields *f)
         schema_unref(f->v[i].schema);
     }
     mem_free(f->v);
+    map_release(&f->index, NULL);
     *f = (struct fields){0};
 }
 
@@ -404,11 +417,6 @@ static const struct schema *array_schema(struct maker *m, struct slice array, un
     return document_array_of(element);
 }
 
-static void index_name(unsigned index, char text[16])
-{
-    snprintf(text, 16, "_%u", index);
-}
-
 /* array.encoding=document */
 static const struct schema *array_struct(struct maker *m, struct slice array, enum err *err)
 {
@@ -418,11 +426,11 @@ static const struct schema *array_struct(struct maker *m, struct slice array, en
     *err = E_OK;
     bson_walk_init(&w, array);
     for (unsigned n = 0; !*err && bson_walk_next(&w, &i); n++) {
-        char name[16];
-        index_name(n, name);
-        const struct schema *s = value_schema(m, &i, slice_cstr(name), err);
+        char text[DOCUMENT_INDEX_MAX];
+        struct slice name = document_index(n, text);
+        const struct schema *s = value_schema(m, &i, name, err);
         if (s)
-            add_field(&f, slice_cstr(name), s, 0, false);
+            add_field(&f, name, s, 0, false);
         if (*err)
             document_refused_in(m->d, i.name);
     }

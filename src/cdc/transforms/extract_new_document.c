@@ -10,6 +10,7 @@
  * Keys that are no connector's (heartbeats, transactions) and values that are no envelope pass
  * unchanged. SPEC: cdc-mongodb 7.1. Thread: the task's. */
 #include "base/log.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "cdc/bson/bson_build.h"
 #include "cdc/bson/bson_parse.h"
@@ -164,23 +165,18 @@ struct flattener {
     struct unwrap *s;
     struct schema_builder *builder;
     struct strbuf name;
-    struct slice *names; /* that were given */
-    size_t count;
+    struct map names; /* that were given; the value is of no use */
     struct error *e;
 };
 
 static enum err flat_field(struct flattener *f, const struct schema *schema)
 {
     struct slice name = strbuf_slice(&f->name);
-    for (size_t i = 0; i < f->count; i++)
-        if (slice_eq(f->names[i], name))
-            return error_set(
-                f->e, E_INVALID,
-                "org.apache.kafka.connect.errors.SchemaBuilderException: Cannot create "
-                "field because of field name duplication " PRI_SL,
-                ARG_SL(name));
-    f->names = xrealloc(f->names, (f->count + 1) * sizeof *f->names);
-    f->names[f->count++] = slice_of(slice_dup(name), name.n);
+    if (map_put(&f->names, name, f))
+        return error_set(f->e, E_INVALID,
+                         "org.apache.kafka.connect.errors.SchemaBuilderException: Cannot create "
+                         "field because of field name duplication " PRI_SL,
+                         ARG_SL(name));
     schema_builder_field(f->builder, name, schema_ref(schema));
     return E_OK;
 }
@@ -206,9 +202,7 @@ static enum err flat_schema(struct unwrap *s, const struct schema *from, const s
     struct flattener f = {.s = s, .builder = smt_struct_like(from), .name = STRBUF_INIT, .e = e};
     enum err err = flat_fields(&f, from);
     *out = schema_build(f.builder);
-    for (size_t i = 0; i < f.count; i++)
-        mem_free((char *)(uintptr_t)f.names[i].p);
-    mem_free(f.names);
+    map_release(&f.names, NULL);
     strbuf_release(&f.name);
     if (err)
         schema_unref(*out);
@@ -233,9 +227,13 @@ static void flat_values(const struct schema *schema, struct value v, struct valu
 static enum err refused(const struct documents *d, const struct record *r, struct slice key,
                         enum err err, struct error *e)
 {
-    const char *cure = documents_fault(d).numbers
-                           ? "weir.array.widen=true gives all numbers of an array one type; " CURE
-                           : CURE;
+    struct document_fault at = documents_fault(d);
+    const char *cure =
+        at.names     ? "two members get one name: rename one of them in the collection, or, where "
+                       "field.name.adjustment.mode makes them alike, set it to none; "
+                       "errors.tolerance=all leaves such documents out"
+        : at.numbers ? "weir.array.widen=true gives all numbers of an array one type; " CURE
+                     : CURE;
     return documents_refused(d, r, key, cure, err, e);
 }
 

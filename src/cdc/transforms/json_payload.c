@@ -203,12 +203,40 @@ static enum err infer(const struct inference *x, const json_t *node, struct slic
 
 /* --- values ----------------------------------------------------------------------------------- */
 
+/* Not what an object in an array has otherwise than a later one, whose schema counts. */
+static bool fits(const json_t *node, const struct schema *s)
+{
+    switch (json_typeof(node)) {
+    case JSON_OBJECT:
+        return s->type == SCHEMA_STRUCT;
+    case JSON_ARRAY:
+        return s->type == SCHEMA_ARRAY;
+    case JSON_STRING:
+        return s->type == SCHEMA_STRING;
+    case JSON_INTEGER:
+        return s->type == SCHEMA_INT64 ||
+               (s->type == SCHEMA_INT32 && json_integer_value(node) >= INT32_MIN &&
+                json_integer_value(node) <= INT32_MAX);
+    case JSON_REAL:
+        return s->type == SCHEMA_FLOAT64;
+    case JSON_TRUE:
+    case JSON_FALSE:
+        return s->type == SCHEMA_BOOLEAN;
+    default:
+        return true;
+    }
+}
+
 static enum err convert(const json_t *node, const struct schema *s, struct arena *a,
-                        struct value *out)
+                        struct value *out, struct error *e)
 {
     *out = value_null();
     if (!node || json_is_null(node))
         return E_OK;
+    if (!fits(node, s))
+        return error_set(e, E_INVALID,
+                         "objects in an array differ in the type of a member (%s, %s)",
+                         schema_type_java(s->type), kind_name(node));
     if (json_is_object(node) || json_is_array(node)) {
         bool object = json_is_object(node);
         size_t n = object ? s->fields_count : json_array_size(node);
@@ -216,8 +244,8 @@ static enum err convert(const json_t *node, const struct schema *s, struct arena
         enum err rc = v ? E_OK : E_NOMEM;
         for (size_t i = 0; i < n && rc == E_OK; i++)
             rc = object ? convert(json_object_getn(node, s->fields[i].name.p, s->fields[i].name.n),
-                                  s->fields[i].schema, a, &v[i])
-                        : convert(json_array_get(node, i), s->value, a, &v[i]);
+                                  s->fields[i].schema, a, &v[i], e)
+                        : convert(json_array_get(node, i), s->value, a, &v[i], e);
         *out =
             (struct value){.kind = object ? VALUE_STRUCT : VALUE_ARRAY, .n = (uint32_t)n, .u.v = v};
         return rc;
@@ -244,6 +272,7 @@ enum err json_payload_expand(struct slice text, bool keep_nulls, struct record_b
 {
     json_t *root = NULL;
     const struct schema *s = NULL;
+    struct value made;
     struct inference x = {keep_nulls, e};
     if (!text.n || (text.p[0] != '{' && text.p[0] != '['))
         return error_set(e, E_INVALID, "the payload is no JSON object or array");
@@ -252,10 +281,12 @@ enum err json_payload_expand(struct slice text, bool keep_nulls, struct record_b
         rc = infer(&x, root, SL("payload"), 0, &s);
     if (rc == E_OK && !s)
         rc = error_set(e, E_INVALID, "the payload is an empty array");
+    if (rc == E_OK)
+        rc = convert(root, s, &b->arena, &made, e);
     if (rc == E_OK) {
-        rc = convert(root, s, &b->arena, v);
         record_batch_keep(b, s);
         *schema = s;
+        *v = made;
     }
     schema_unref(s);
     json_decref(root);

@@ -230,6 +230,10 @@ VALUES = {
     "a document like a broken id": ([sub(b"v", string(b"$oid", b"xyz"))], '"v": {"$oid": "xyz"}', None),
     "a document like a broken date": ([sub(b"v", string(b"$date", b"never"))], '"v": {"$date": "never"}', None),
     "mixed": ([array(b"v", int32(b"0", 1), string(b"1", b"x"), sub(b"2"))], '"v": [1,"x",{}]', None),
+    "unlike documents": ([array(b"v", sub(b"0", sub(b"a", array(b"x", int32(b"0", 1)))), sub(b"1", sub(b"a", sub(b"x", int32(b"p", 1)))))],
+                         '"v": [{"a": {"x": [1]}},{"a": {"x": {"p": 1}}}]', None),
+    "unlike code": ([array(b"v", sub(b"0", sub(b"a", scope(b"x", b"f()"))), sub(b"1", sub(b"a", sub(b"x", int32(b"p", 1)))))],
+                    '"v": [{"a": {"x": {"$code": "f()","$scope": {}}}},{"a": {"x": {"p": 1}}}]', None),
     "indexes": ([array(b"v", int32(b"7", 1), int32(b"x", 2))], '"v": [1,2]', {"v": [1, 2]}),
     "empty": ([array(b"v"), sub(b"w"), array(b"x", el(10, b"0"))], '"v": [],"w": {},"x": [null]', {"v": [], "w": {}, "x": [None]}),
     "deep": ([nested(3, b"v")], f'"v": {DEEP}', {"v": json.loads(DEEP)}),
@@ -302,7 +306,7 @@ def test_values_that_are_no_structs(db, client, name):
         w.create_connector("x", {**db.connector("x", database_include_list="x"), **UNWRAP})
         trace = wait_until(lambda: failed(w, "x"))
         assert f'the record with the key "{name}" for the topic x.x.c' in trace
-        assert ("array.encoding=document" if name == "mixed" else "errors.tolerance=all") in trace
+        assert ("array.encoding=document" if name == "mixed" or name.startswith("unlike") else "errors.tolerance=all") in trace
         w.create_connector("y", {**db.connector("y", database_include_list="x"), **UNWRAP, "errors.tolerance": "all"})
         assert [v["_id"] for _, v in events(w.bootstrap, "y.x.c", 1)] == ["good"]
         w.wait_running("y")

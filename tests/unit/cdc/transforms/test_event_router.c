@@ -109,12 +109,29 @@ static void test_options(void)
 static void test_payloads(void)
 {
 #define EXPAND "table.expand.json.payload=true"
+    /* a member that objects in an array have of several types: such a payload stays text */
+    static const char *const unlike[] = {
+        "[{\\\"a\\\":[{\\\"y\\\":1}]},{\\\"a\\\":{\\\"x\\\":1}}]",
+        "[{\\\"a\\\":{\\\"x\\\":1}},{\\\"a\\\":[{\\\"y\\\":1}]}]",
+        "[{\\\"a\\\":1},{\\\"a\\\":\\\"x\\\"}]",
+        "[{\\\"a\\\":\\\"x\\\"},{\\\"a\\\":true}]",
+        "[{\\\"a\\\":1},{\\\"a\\\":1.5}]",
+        "[{\\\"a\\\":5000000000},{\\\"a\\\":1}]",
+        "[{\\\"a\\\":[1]},{\\\"a\\\":[\\\"x\\\"]}]",
+        "{\\\"b\\\":[{\\\"a\\\":{\\\"c\\\":[]}},{\\\"a\\\":{\\\"c\\\":{}}}]}",
+    };
     run(EXPAND, ENVELOPE, EVENT("c", "\"{\\\"a\\\":[1,null],\\\"n\\\":null,\\\"o\\\":{}}\""),
         "outbox.event.order \"k\" {\"a\":[1,null],\"o\":{}} id=\"e\"");
     run(EXPAND, ENVELOPE, EVENT("c", "\"[{\\\"a\\\":1},{\\\"b\\\":true}]\""),
         "outbox.event.order \"k\" [{\"b\":null,\"a\":1},{\"b\":true,\"a\":null}] id=\"e\"");
     run(EXPAND, ENVELOPE, EVENT("c", "\"{\\\"a\\\":[1,\\\"x\\\"]}\""),
         "outbox.event.order \"k\" \"{\\\"a\\\":[1,\\\"x\\\"]}\" id=\"e\"");
+    for (size_t i = 0; i < ARRAY_LEN(unlike); i++) {
+        char value[512], want[512];
+        snprintf(value, sizeof value, EVENT("c", "\"%s\""), unlike[i]);
+        snprintf(want, sizeof want, "outbox.event.order \"k\" \"%s\" id=\"e\"", unlike[i]);
+        run(EXPAND, ENVELOPE, value, want);
+    }
     run(EXPAND, ENVELOPE, EVENT("c", "\"{\\\"big\\\":18446744073709551616}\""),
         "outbox.event.order \"k\" \"{\\\"big\\\":18446744073709551616}\" id=\"e\"");
     run("route.tombstone.on.empty.payload=true", ENVELOPE, EVENT("c", "\"  \""),

@@ -320,6 +320,41 @@ static void test_values(void)
          "org.bson.json.JsonParseException: line 1 column 11: expected , or }");
 }
 
+/* Two members that become one, and differ. */
+static void test_names_become_one(void)
+{
+#define RENAME                                                                                     \
+    "two members get one name: rename one of them in the collection, or, where "                   \
+    "field.name.adjustment.mode makes them alike, set it to none; errors.tolerance=all leaves "    \
+    "such documents out"
+#define OTHER(name)                                                                                \
+    "org.apache.kafka.connect.errors.DataException: Invalid value for field " name                 \
+    ": another member has this name, and another type" WHERE(name) RENAME
+    once("field.name.adjustment.mode=avro", "1",
+         INSERT("{\\\"a-b\\\": {\\\"p\\\": 1}, \\\"a_b\\\": [1]}"), false, OTHER("a_b"));
+    once("delete.tombstone.handling.mode=rewrite", "1",
+         INSERT("{\\\"__deleted\\\": {\\\"p\\\": 1}}"), false, OTHER("__deleted"));
+    once("flatten.struct=true", "5",
+         UPDATE("{\\\"a.b\\\": {\\\"p\\\": 1}, \\\"a_b\\\": [1]}", "null"), false,
+         "{\"id\":5} | {\"a_b_p\":1,\"_id\":5}");
+}
+
+/* Documents in an array, with a member that is an array here and a document there: also of the key. */
+static void test_unlike(void)
+{
+    once("", "1",
+         INSERT("{\\\"a\\\": [{\\\"b\\\": {\\\"x\\\": [1]}}, {\\\"b\\\": {\\\"x\\\": {\\\"p\\\": "
+                "1}}}]}"),
+         false, DIFFER("x") WHERE("a.0.b.x") CURE);
+    once("flatten.struct=true", "1",
+         INSERT("{\\\"a\\\": [{\\\"b\\\": {\\\"x\\\": [1]}}, {\\\"b\\\": {\\\"x\\\": {\\\"p\\\": "
+                "1}}}]}"),
+         false, DIFFER("x") WHERE("a.0.b.x") CURE);
+    once("", "[{\"b\": {\"x\": [1]}}, {\"b\": {\"x\": {\"p\": 1}}}]", INSERT("{}"), false,
+         DIFFER("x") "\n\tin the field id.0.b.x of the record with the key [{\"b\": {\"x\": [1]}}, "
+                     "{\"b\": {\"x\": {\"p\": 1}}}] for the topic t\n\t" CURE);
+}
+
 /* The options of before 3.0. */
 static void test_old_options(void)
 {
@@ -466,6 +501,8 @@ static const struct test_case tests[] = {
     {"empty in nested", test_empty_in_nested},
     {"long refusal", test_long_refusal},
     {"values", test_values},
+    {"names become one", test_names_become_one},
+    {"unlike", test_unlike},
     {"old options", test_old_options},
     {"pass", test_pass},
     {"rows", test_rows},

@@ -129,6 +129,11 @@ static void test_arrays(void)
             "collection.expand.json.payload=false sends the payload as JSON text, whatever is "
             "in it");
     refused(expand, EVENT(",\\\"payload\\\": [1, \\\"x\\\"]"), MIXED "payload.1" OF_RECORD CURE);
+    refused(expand,
+            EVENT(",\\\"payload\\\": [{\\\"b\\\": {\\\"x\\\": [1]}}, {\\\"b\\\": {\\\"x\\\": "
+                  "{\\\"p\\\": 1}}}]"),
+            "org.apache.kafka.connect.errors.DataException: Invalid value for field x: documents "
+            "in an array differ in its type\n\tin the field payload.0.b.x" OF_RECORD CURE);
     refused("", EVENT(",\\\"payload\\\": {},\\\"more\\\": [1, \\\"x\\\"]"),
             MIXED "more.1" OF_RECORD CURE);
     refused(expand, EVENT(",\\\"payload\\\": {},\\\"payloads\\\": [1, \\\"x\\\"]"),

@@ -220,20 +220,20 @@ struct fields {
     bool pm, half_day, bc;
 };
 
-/* At most `most` digits, a sign allowed. */
+/* At most `most` digits, a sign allowed; what is too large wraps as Java's int does. */
 static bool read_number(struct slice *text, int most, int64_t *out)
 {
     size_t i = 0;
     bool minus = text->n && text->p[0] == '-';
-    int64_t v = 0;
+    uint32_t v = 0;
     if (minus)
         i++;
     size_t from = i;
     while (i < text->n && i - from < (size_t)most && text->p[i] >= '0' && text->p[i] <= '9')
-        v = v * 10 + (text->p[i++] - '0');
+        v = v * 10 + (uint32_t)(text->p[i++] - '0');
     if (i == from)
         return false;
-    *out = minus ? -v : v;
+    *out = (int32_t)(minus ? 0 - v : v);
     *text = slice_sub(*text, i, text->n);
     return true;
 }
@@ -375,8 +375,9 @@ static int64_t combine(const struct fields *f)
     int64_t day =
         f->year_day ? days_of(year, 1, 1) + f->year_day - 1 : days_of(year, f->month, f->day);
     int64_t hour = f->half_day ? f->hour % 12 + (f->pm ? 12 : 0) : f->hour;
-    return day * DAY_MS + hour * 3600000 + (f->minute - f->offset_minutes) * 60000 +
-           f->second * 1000 + f->milli;
+    uint64_t ms = (uint64_t)day * DAY_MS; /* wraps for the years that Java's long has no room for */
+    return (int64_t)(ms + (uint64_t)(hour * 3600000 + (f->minute - f->offset_minutes) * 60000 +
+                                     f->second * 1000 + f->milli));
 }
 
 enum err java_date_parse(struct slice pattern, struct slice text, int64_t *ms, struct error *e)

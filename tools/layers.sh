@@ -27,7 +27,7 @@ public_only() { # folders, layer, its public headers
 }
 public_only 'connect web cli lab' broker '(broker|admin|member)\.h|proto/[a-z_]+\.h'
 public_only cdc connect '(connector|inspect|schema|record|kclient|json_out|javatext|transforms/smt)\.h'
-public_only 'web cli lab' connect '(connect|connector|schema|record|kclient|herder|inspect)\.h'
+public_only 'web cli lab' connect '(connect|connector|schema|record|kclient|herder|inspect|config_check)\.h'
 public_only cli cdc 'cdc\.h'
 public_only lab cdc '(cdc|mongo_shell)\.h'
 public_only 'cli lab' web 'web\.h'

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/password.h"
+#include "connect/config_check.h"
 #include "connect/inspect.h"
 
 static const char usage[] =
@@ -347,6 +348,25 @@ static void print_cures(const struct inspection *found)
     }
 }
 
+/* A database by its URL is no connector yet: what any connector needs besides is not asked for. */
+static void complete(struct strmap *config, const struct opt_row *rows)
+{
+    static const char *const needed[][2] = {{"topic.prefix", "doctor"},
+                                            {"database.server.id", "5400"}};
+    for (size_t i = 0; i < ARRAY_LEN(needed); i++)
+        if (opt_find(rows, slice_cstr(needed[i][0])) && !strmap_get_c(config, needed[i][0]).p)
+            strmap_set(config, slice_cstr(needed[i][0]), slice_cstr(needed[i][1]));
+}
+
+static void look(const struct connect_plugins *const *plugins, const struct connector_ops *ops,
+                 struct strmap *config, bool by_url, struct inspection *found)
+{
+    if (by_url)
+        complete(config, ops->rows);
+    config_check(plugins, ops, config, found);
+    ops->inspect(config, found);
+}
+
 static int print_page(const struct inspection *found)
 {
     enum { TEXT_AT = 39 };
@@ -388,7 +408,7 @@ int doctor_main(int argc, char **argv, const struct connect_plugins *const *plug
         inspection_init(&found);
         if (log_set_level("root", LOG_L_ERROR)) /* the page tells it */
             fputs("weir doctor: the log stays as it is\n", stderr);
-        ops->inspect(&config, &found);
+        look(plugins, ops, &config, strstr(target, "://") != NULL, &found);
         status = print_page(&found);
         inspection_release(&found);
     }

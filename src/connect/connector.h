@@ -169,6 +169,10 @@ struct connector_ops {
     /* Checks across options and against the outside (connect to the database). Runs on the pool;
      * blocks. Single-option errors (types, ranges) are in errs already. May be NULL. */
     void (*validate)(const struct strmap *config, struct config_errors *errs);
+    /* The part of validate that asks nobody. May be NULL. */
+    void (*check)(const struct strmap *config, struct config_errors *errs);
+    /* Whether nobody reads this option; *near: the name that may be meant, or NULL. May be NULL. */
+    bool (*unread)(const struct strmap *config, struct slice key, const char **near);
     /* Looks at the source with this configuration (of which little may be given): connection,
      * settings, privileges. Blocks. May be NULL. */
     void (*inspect)(const struct strmap *config, struct inspection *out);

@@ -62,15 +62,33 @@ static void try_connection(const struct strmap *config, struct config_errors *er
     mongo_options_release(&o);
 }
 
-static void validate(const struct strmap *config, struct config_errors *errs)
+/* Number of wrong values. */
+static int check_values(const struct strmap *config, struct config_errors *errs)
 {
     struct strmap canonical;
     mongo_options_canonical(config, false, &canonical);
+    int wrong = mongo_options_check(&canonical, errs);
+    strmap_release(&canonical);
+    return wrong;
+}
+
+static void validate(const struct strmap *config, struct config_errors *errs)
+{
     config_hide(errs, "collection.exclude.list");
     transform_hints_tell(LOG_CDC_MONGO, config, true);
-    if (mongo_options_check(&canonical, errs) == 0)
+    if (check_values(config, errs) == 0)
         try_connection(config, errs);
-    strmap_release(&canonical);
+}
+
+static void check(const struct strmap *config, struct config_errors *errs)
+{
+    (void)check_values(config, errs);
+}
+
+static bool unread(const struct strmap *config, struct slice key, const char **near)
+{
+    (void)config;
+    return mongo_option_unread(key, near);
 }
 
 static const char *const aliases[] = {"MongoDbConnector", "MongoDb", NULL};
@@ -83,6 +101,8 @@ const struct connector_ops mongo_connector_ops = {
     .kind = CONNECTOR_SOURCE,
     .rows = mongo_option_rows,
     .validate = validate,
+    .check = check,
+    .unread = unread,
     .inspect = mongo_inspect,
     .source = &mongo_source_ops,
     .offsets_by_framework = true,

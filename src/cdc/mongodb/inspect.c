@@ -318,7 +318,8 @@ void mongo_inspect(const struct strmap *config, struct inspection *out)
     struct error e = {0};
     enum err rc = mongo_options_load(&l.o, config, &e);
     if (rc) {
-        inspection_add(out, INSPECT_FAULT, "configuration", "%s", e.msg);
+        if (!inspection_count(out, INSPECT_FAULT)) /* else a wrong value has been told */
+            inspection_add(out, INSPECT_FAULT, "configuration", "%s", e.msg);
     } else if (mongo_client_pool_try(&l.pool, &l.o, LIMIT_MS, NULL, &e)) {
         add_fault(out, "connection", &e);
     } else {

@@ -64,12 +64,20 @@ static bool is_family(struct slice key)
     return option_is_foreign(key);
 }
 
+bool mongo_option_unread(struct slice key, const char **near)
+{
+    *near = NULL;
+    if (!slice_is_null(renamed_to(key)) || is_family(key) || opt_find(mongo_option_rows, key))
+        return false;
+    *near = opt_nearest(mongo_option_rows, key);
+    return true;
+}
+
 static void warn_unknown(struct slice key)
 {
-    if (is_family(key) || opt_find(mongo_option_rows, key))
-        return;
-    const char *near = opt_nearest(mongo_option_rows, key);
-    capture_option_tell_unknown(LOG_CDC_MONGO, key, near);
+    const char *near;
+    if (mongo_option_unread(key, &near))
+        capture_option_tell_unknown(LOG_CDC_MONGO, key, near);
 }
 
 /* set/h1:27017,h2:27017 -> mongodb://h1:27017,h2:27017/?replicaSet=set. Several sets (;) stay as

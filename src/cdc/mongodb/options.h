@@ -89,6 +89,8 @@ extern const struct opt_row mongo_option_rows[]; /* ends with name NULL */
 /* `out` is initialised: the configuration with old names replaced by new ones (a new name that is
  * given too wins). With `warn` each replacement and each unknown key is logged. SPEC: 2.7 */
 void mongo_options_canonical(const struct strmap *config, bool warn, struct strmap *out);
+/* Whether nobody reads this option; *near: the name that may be meant, or NULL. */
+bool mongo_option_unread(struct slice key, const char **near);
 /* Reports every wrong value of a canonical configuration. Returns the number of errors. */
 int mongo_options_check(const struct strmap *canonical, struct config_errors *errs);
 /* Fills `o` (initialised here, released by mongo_options_release in any case). E_INVALID for values

@@ -58,10 +58,18 @@ static void try_connection(enum mysql_flavour f, const struct strmap *config,
     mysql_options_release(&o);
 }
 
-static void validate(enum mysql_flavour f, const struct strmap *config, struct config_errors *errs)
+/* Number of wrong values. */
+static int check(enum mysql_flavour f, const struct strmap *config, struct config_errors *errs)
 {
     struct strmap canonical;
     mysql_options_canonical(f, config, false, &canonical);
+    int wrong = mysql_options_check(f, &canonical, errs);
+    strmap_release(&canonical);
+    return wrong;
+}
+
+static void validate(enum mysql_flavour f, const struct strmap *config, struct config_errors *errs)
+{
     /* As the real validation shows them (golden validate-mysql). */
     config_hide(errs, "schema.history.internal");
     config_hide(errs, "gtid.source.excludes");
@@ -69,9 +77,8 @@ static void validate(enum mysql_flavour f, const struct strmap *config, struct c
     config_dependent(errs, "database.include.list", "table.include.list");
     config_dependent(errs, "gtid.source.includes", "table.include.list");
     transform_hints_tell(LOG_CDC_MYSQL, config, false);
-    if (mysql_options_check(f, &canonical, errs) == 0)
+    if (check(f, config, errs) == 0)
         try_connection(f, config, errs);
-    strmap_release(&canonical);
 }
 
 static void validate_mysql(const struct strmap *config, struct config_errors *errs)
@@ -82,6 +89,26 @@ static void validate_mysql(const struct strmap *config, struct config_errors *er
 static void validate_mariadb(const struct strmap *config, struct config_errors *errs)
 {
     validate(FLAVOUR_MARIADB, config, errs);
+}
+
+static void check_mysql(const struct strmap *config, struct config_errors *errs)
+{
+    (void)check(FLAVOUR_MYSQL, config, errs);
+}
+
+static void check_mariadb(const struct strmap *config, struct config_errors *errs)
+{
+    (void)check(FLAVOUR_MARIADB, config, errs);
+}
+
+static bool unread_mysql(const struct strmap *config, struct slice key, const char **near)
+{
+    return mysql_option_unread(FLAVOUR_MYSQL, config, key, near);
+}
+
+static bool unread_mariadb(const struct strmap *config, struct slice key, const char **near)
+{
+    return mysql_option_unread(FLAVOUR_MARIADB, config, key, near);
 }
 
 /* --- offsets ---------------------------------------------------------------------------------- */
@@ -124,6 +151,8 @@ const struct connector_ops mysql_connector_ops = {
     .kind = CONNECTOR_SOURCE,
     .rows = mysql_option_rows,
     .validate = validate_mysql,
+    .check = check_mysql,
+    .unread = unread_mysql,
     .inspect = mysql_inspect,
     .source = &mysql_source_ops,
     .check_offset = check_offset,
@@ -140,6 +169,8 @@ const struct connector_ops mariadb_connector_ops = {
     .kind = CONNECTOR_SOURCE,
     .rows = mariadb_option_rows,
     .validate = validate_mariadb,
+    .check = check_mariadb,
+    .unread = unread_mariadb,
     .inspect = mariadb_inspect,
     .source = &mariadb_source_ops,
     .check_offset = check_offset,

@@ -359,7 +359,8 @@ static void inspect(enum mysql_flavour f, const struct strmap *config, struct in
     struct error e = {0};
     enum err rc = mysql_access_load(&a, &o, f, config, &e);
     if (rc) {
-        inspection_add(out, INSPECT_FAULT, "configuration", "%s", e.msg);
+        if (!inspection_count(out, INSPECT_FAULT)) /* else a wrong value has been told */
+            inspection_add(out, INSPECT_FAULT, "configuration", "%s", e.msg);
     } else {
         struct mysql_conn_options co = mysql_access_options(&a, NULL);
         co.connect_timeout_ms =

@@ -86,15 +86,26 @@ static bool is_converter_option(const struct strmap *config, struct slice key)
     return false;
 }
 
+bool mysql_option_unread(enum mysql_flavour f, const struct strmap *config, struct slice key,
+                         const char **near)
+{
+    struct strbuf tmp = STRBUF_INIT;
+    bool old = !slice_is_null(renamed_to(key, &tmp));
+    strbuf_release(&tmp);
+    *near = NULL;
+    if (old || option_is_foreign(key) || opt_find(mysql_rows(f), key) ||
+        is_converter_option(config, key))
+        return false;
+    *near = opt_nearest(mysql_rows(f), key);
+    /* Drivers have options that look like ours: database.useSSL is no database.user. */
+    return !is_family(key) || (*near && strlen(*near) <= key.n + 1 && strlen(*near) + 1 >= key.n);
+}
+
 static void warn_unknown(enum mysql_flavour f, const struct strmap *config, struct slice key)
 {
-    if (option_is_foreign(key) || opt_find(mysql_rows(f), key) || is_converter_option(config, key))
-        return;
-    const char *near = opt_nearest(mysql_rows(f), key);
-    /* Drivers have options that look like ours: database.useSSL is no database.user. */
-    if (is_family(key) && (!near || strlen(near) > key.n + 1 || strlen(near) + 1 < key.n))
-        return;
-    capture_option_tell_unknown(LOG_CDC_MYSQL, key, near);
+    const char *near;
+    if (mysql_option_unread(f, config, key, &near))
+        capture_option_tell_unknown(LOG_CDC_MYSQL, key, near);
 }
 
 void mysql_options_canonical(enum mysql_flavour f, const struct strmap *config, bool warn,

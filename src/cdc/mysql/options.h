@@ -121,6 +121,9 @@ static inline const struct opt_row *mysql_rows(enum mysql_flavour f)
  * given too wins). With `warn` each replacement and each unknown key is logged. */
 void mysql_options_canonical(enum mysql_flavour f, const struct strmap *config, bool warn,
                              struct strmap *out);
+/* Whether nobody reads this option; *near: the name that may be meant, or NULL. */
+bool mysql_option_unread(enum mysql_flavour f, const struct strmap *config, struct slice key,
+                         const char **near);
 /* Reports every wrong value of a canonical configuration. Returns the number of errors. */
 int mysql_options_check(enum mysql_flavour f, const struct strmap *canonical,
                         struct config_errors *errs);

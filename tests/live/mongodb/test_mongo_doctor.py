@@ -1,6 +1,7 @@
 """What is wrong with a cluster is said at once, with the command that cures it: at validation, at POST, as the error of a
 task, by `weir doctor`. Each case is a real server in that state."""
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -393,6 +394,31 @@ def test_doctor_page(healthy):
         client.drop_database("shop")
     status, page = doctor(f"mongodb://127.0.0.1:{free_port()}")
     assert status == 1 and "no MongoDB server answers at" in page and "a connector would fail" in page, page
+
+
+def test_doctor_refuses_what_a_post_refuses(healthy, weir, tmp_path):
+    good = {"connector.class": CLASS, "mongodb.connection.string": f"mongodb://127.0.0.1:{healthy.port}/?replicaSet=rs0", "topic.prefix": "x"}
+    file = tmp_path / "c.json"
+
+    def ask(**values):
+        config = {k: v for k, v in {**good, **{k.replace("__", "."): v for k, v in values.items()}}.items() if v is not None}
+        file.write_text(json.dumps({"name": "good", "config": config}))
+        status, page = doctor(str(file))
+        return status, page, {m[1]: m[0] for m in re.findall(r"^  (\w+) +(\S+) ", page, re.M)}, config
+
+    status, page, levels, _ = ask()
+    assert status == 0 and "a connector would run" in page, page
+    for values in ({"capture__mode": "foo"}, {"transforms": "u", "transforms__u__type": "nonsense.X"}, {"topic__prefix": None},
+                   {"snapshot__mode": "bar"}, {"tasks__max": "abc"}):
+        option = [k for k in values][-1].replace("__", ".")
+        status, page, levels, config = ask(**values)
+        assert status == 1 and levels[option] == "fault" and "a connector would fail" in page, page
+        status, answer = weir.rest("POST", "/connectors", {"name": "refused", "config": config})
+        assert status == 400 and f"{option}" in answer["message"], answer
+        for line in answer["message"].split("\n")[1:-1]:
+            assert " ".join(line.split()) in " ".join(page.split()), (line, page)
+    status, page, levels, _ = ask(collection__includ__list="shop.product")
+    assert status == 0 and levels["collection.includ.list"] == "warning" and "did you mean collection.include.list?" in page, page
 
 
 def test_doctor_hides_passwords(guarded):

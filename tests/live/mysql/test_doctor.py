@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from databases import database
-from weirproc import BINARY
+from weirproc import BINARY, Weir
 
 PASSWORD = "pa:ss/w@rd%"
 QUOTED = "pa%3Ass%2Fw%40rd%25"
@@ -125,6 +125,42 @@ def test_the_terminal_asks_for_the_password(mariadb):
     status, text = ask("wrong")
     assert status == 1 and "Access denied for user 'doc'@" in text and "(using password: YES)" in text, text
     assert ask("")[1].count("(using password: NO)") == 1
+
+
+def test_what_a_post_refuses_is_a_fault(tmp_path, mariadb):
+    """The same errors as POST's, each beside what the database says."""
+    good = {**mariadb.connector("good"), "topic.prefix": "good"}
+    file = tmp_path / "c.json"
+
+    def ask(*options, without=(), **values):
+        config = {k: v for k, v in {**good, **{k.replace("__", "."): v for k, v in values.items()}}.items() if k not in without}
+        file.write_text(json.dumps({"name": "good", "config": config}))
+        return doctor(str(file), *options)
+
+    with Weir() as weir:
+        status, text = ask()
+        assert status == 0 and "a connector would run" in text, text
+        for values, what, words in (
+            ({"tasks__max": "abc"}, "tasks.max", "Invalid value abc for configuration tasks.max: Not a number of type INT"),
+            ({"transforms": "u", "transforms__u__type": "nonsense.X"}, "transforms.u.type", "Class nonsense.X could not be found"),
+            ({"snapshot__mode": "bar"}, "snapshot.mode", "The 'snapshot.mode' value is invalid: Value must be one of"),
+            ({"value__converter": "no.Such"}, "value.converter", "Class no.Such could not be found"),
+        ):
+            status, text = ask(**values)
+            flat = " ".join(text.split())
+            assert status == 1 and level(text, what) == "fault" and words in flat and "a connector would fail: " in flat, text
+            assert level(text, "connection") == "ok" or what == "snapshot.mode", text
+            status, answer = weir.rest("POST", "/connectors", {"name": "refused", "config": {**good, **{k.replace("__", "."): v for k, v in values.items()}}})
+            assert status == 400 and words in answer["message"], answer
+        status, text = ask(without=["topic.prefix"])
+        assert status == 1 and level(text, "topic.prefix") == "fault", text
+        status, text = ask("--set", "snapshot.mode=bar")
+        assert status == 1 and level(text, "snapshot.mode") == "fault", text
+        # nobody reads it: the connector runs all the same
+        status, text = ask(tabel__include__list="inventory.t")
+        assert status == 0 and level(text, "tabel.include.list") == "warning", text
+        assert "did you mean table.include.list?" in text and "mind the warnings" in text, text
+    assert level(doctor(f"mariadb://debezium:dbz@127.0.0.1:{mariadb.port}/")[1], "topic.prefix") is None
 
 
 def test_questions_that_are_none():

@@ -25,11 +25,25 @@ void task_life_release(struct task_life *l)
 void task_life_go(struct task_life *l, enum task_phase p)
 {
     atomic_store_explicit(&l->phase, p, memory_order_relaxed);
+    if (p != PHASE_CONNECT)
+        task_life_back(l);
+}
+
+void task_life_away(struct task_life *l)
+{
+    if (!task_life_is_away(l)) /* one thread writes */
+        atomic_store_explicit(&l->away_ms, clock_wall_ms(), memory_order_relaxed);
+}
+
+void task_life_back(struct task_life *l)
+{
+    atomic_store_explicit(&l->away_ms, 0, memory_order_relaxed);
 }
 
 void task_life_again(struct task_life *l)
 {
     retries_pause(&l->retries, l->o);
+    task_life_away(l);
     task_life_go(l, PHASE_CONNECT);
 }
 
@@ -135,5 +149,10 @@ enum err task_life_poll(struct task_life *l, struct record_batch *b, struct erro
 void task_life_describe(const struct task_life *l, struct strbuf *out)
 {
     static const char *const names[] = {"CONNECTING", "SNAPSHOT", "STREAMING", "IDLE"};
-    strbuf_addf(out, "\"phase\":\"%s\"", names[task_life_phase(l)]);
+    int64_t away = atomic_load_explicit(&l->away_ms, memory_order_relaxed);
+    enum task_phase phase = task_life_phase(l);
+    strbuf_addf(out, "\"phase\":\"%s\",\"connected\":%s", names[phase],
+                away || phase == PHASE_CONNECT ? "false" : "true");
+    if (away)
+        strbuf_addf(out, ",\"notConnectedSince\":%lld", (long long)away);
 }

@@ -45,9 +45,10 @@ struct task_life {
     const struct capture_options *o; /* borrowed */
     bool snapshot_only;
     struct heartbeat heartbeat;
-    _Atomic int phase;      /* enum task_phase; relaxed */
-    struct retries retries; /* the pause is one of CONNECT */
-    bool delay_stream;      /* a snapshot is done, and streaming.delay.ms has not passed */
+    _Atomic int phase;       /* enum task_phase; relaxed */
+    _Atomic int64_t away_ms; /* not connected since, ms since 1970; 0: it is; relaxed */
+    struct retries retries;  /* the pause is one of CONNECT */
+    bool delay_stream;       /* a snapshot is done, and streaming.delay.ms has not passed */
 };
 void task_life_init(struct task_life *l, const struct task_life_ops *ops, void *db,
                     struct task_ctx *ctx, const struct capture_options *o, bool snapshot_only);
@@ -60,12 +61,21 @@ enum err task_life_poll(struct task_life *l, struct record_batch *b, struct erro
 void task_life_go(struct task_life *l, enum task_phase p);
 /* CONNECT, but not at once. */
 void task_life_again(struct task_life *l);
+/* A connection was lost, or could not be made; and it is there (again). Told by CONNECT itself; a
+ * stream that tries again in its own phase says it. */
+void task_life_away(struct task_life *l);
+void task_life_back(struct task_life *l);
+static inline bool task_life_is_away(const struct task_life *l)
+{
+    return atomic_load_explicit(&l->away_ms, memory_order_relaxed) != 0;
+}
 static inline enum task_phase task_life_phase(const struct task_life *l)
 {
     return (enum task_phase)atomic_load_explicit(&l->phase, memory_order_relaxed);
 }
 
-/* Appends the member that says it, without a comma. Any thread. */
+/* Appends the members that say it ("phase", "connected", and "notConnectedSince" in ms since 1970
+ * while it is not), without a comma in front. Any thread. */
 void task_life_describe(const struct task_life *l, struct strbuf *out);
 
 #endif

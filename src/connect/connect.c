@@ -4,6 +4,7 @@
  * first, so that nothing new comes, then the tasks. */
 #include "connect/connect.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/log_tap.h"
 #include "base/mem.h"
@@ -148,6 +149,12 @@ bool connect_stop(struct connect *c)
 json_t *connect_recent(struct slice connector)
 {
     return recent_lines(connector);
+}
+
+int connect_recent_count(struct slice connector)
+{
+    enum { HOUR_MS = 3600 * 1000 };
+    return recent_count(connector, clock_wall_ms() - HOUR_MS);
 }
 
 struct herder *connect_herder(struct connect *c)

@@ -41,6 +41,8 @@ struct herder *connect_herder(struct connect *c);
 /* The last warnings and errors of a connector's tasks, newest first: [{"at": ms since 1970,
  * "level": "WARN", "task": 0, "text": "..."}]. New reference. Thread: any. */
 json_t *connect_recent(struct slice connector);
+/* How many of them are of the last hour. */
+int connect_recent_count(struct slice connector);
 /* What connect-standalone does with a file: properties, the JSON body of POST /connectors, or a
  * bare JSON configuration. Makes the connector or changes it. Its name is added to names, if that
  * is not NULL. Thread: any but loops (blocks on databases). E_INVALID: the message begins with the

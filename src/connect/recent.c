@@ -120,6 +120,17 @@ json_t *recent_lines(struct slice connector)
     return out;
 }
 
+int recent_count(struct slice connector, int64_t since_ms)
+{
+    int n = 0;
+    pthread_mutex_lock(&lock);
+    const struct connector *c = find(connector);
+    for (int i = 0; c && i < RECENT_LINES; i++)
+        n += c->lines[i].text && c->lines[i].at_ms >= since_ms;
+    pthread_mutex_unlock(&lock);
+    return n;
+}
+
 void recent_clear(void)
 {
     pthread_mutex_lock(&lock);

@@ -15,6 +15,8 @@ enum { RECENT_CONNECTORS = 64, RECENT_LINES = 8 };
 void recent_note(enum log_level level, const struct log_ctx *ctx, const char *text);
 /* [{"at": ms since 1970, "level": "WARN", "task": 0, "text": "..."}], newest first. New reference. */
 json_t *recent_lines(struct slice connector);
+/* How many of these lines are from this moment (ms since 1970) on; at most RECENT_LINES. */
+int recent_count(struct slice connector, int64_t since_ms);
 void recent_clear(void);
 
 #endif

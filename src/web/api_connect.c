@@ -142,26 +142,48 @@ static json_t *consumer_of(struct web *w, const char *name)
     return out;
 }
 
+/* weir's own: since when one of its tasks has no connection to its database (ms since 1970); null:
+ * all have, or do not tell. The state stays RUNNING meanwhile. */
+static json_t *not_connected(struct web *w, const char *name)
+{
+    json_t *tasks = NULL, *task;
+    int64_t first = 0;
+    size_t i;
+    if (herder_progress(w->herder, slice_cstr(name), &tasks, NULL) != E_OK)
+        return json_null();
+    json_array_foreach(tasks, i, task)
+    {
+        int64_t since = json_integer_value(json_object_get(task, "notConnectedSince"));
+        if (since && (!first || since < first))
+            first = since;
+    }
+    json_decref(tasks);
+    return first ? json_integer(first) : json_null();
+}
+
 json_t *web_connector_summary(struct web *w, const char *name, const json_t *info,
                               const json_t *status)
 {
     json_t *config = json_object_get(info, "config");
-    return json_pack(
-        "{s:s, s:s, s:o, s:s, s:o, s:o, s:I, s:I, s:o}", "connect", WEB_CONNECT, "name", name,
-        "connectorClass", or_null(json_object_get(config, "connector.class")), "type",
-        kind_of(info), "topics", topics_of(w, name), "status", status_json(status, false),
-        "tasksCount", (json_int_t)json_array_size(json_object_get(status, "tasks")),
-        "failedTasksCount", (json_int_t)failed_tasks(status), "consumer", consumer_of(w, name));
+    return json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:I, s:I, s:o, s:o, s:i}", "connect",
+                     WEB_CONNECT, "name", name, "connectorClass",
+                     or_null(json_object_get(config, "connector.class")), "type", kind_of(info),
+                     "topics", topics_of(w, name), "status", status_json(status, false),
+                     "tasksCount", (json_int_t)json_array_size(json_object_get(status, "tasks")),
+                     "failedTasksCount", (json_int_t)failed_tasks(status), "consumer",
+                     consumer_of(w, name), "notConnectedSince", not_connected(w, name),
+                     "recentWarnings", connect_recent_count(slice_cstr(name)));
 }
 
 static json_t *connector_json(struct web *w, const char *name, const json_t *info,
                               const json_t *status)
 {
-    return json_pack("{s:s, s:o, s:o, s:s, s:o, s:s, s:o, s:o}", "name", name, "config",
+    return json_pack("{s:s, s:o, s:o, s:s, s:o, s:s, s:o, s:o, s:o}", "name", name, "config",
                      masked_config(w, json_object_get(info, "config")), "tasks",
                      or_null(json_object_get(info, "tasks")), "type", kind_of(info), "status",
                      status_json(status, true), "connect", WEB_CONNECT, "topics",
-                     topics_of(w, name), "consumer", consumer_of(w, name));
+                     topics_of(w, name), "consumer", consumer_of(w, name), "notConnectedSince",
+                     not_connected(w, name));
 }
 
 static void reply_connector(struct http_request *r, struct web *w, struct slice name)

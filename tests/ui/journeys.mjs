@@ -145,6 +145,8 @@ export const short = [
       await brokenConnector(page, 'broken')
       await ui(page, 'kafka-connect/connectors')
       await row(page, 'broken').getByText('TASK_FAILED').waitFor()
+      assert.ok((await row(page, 'broken').getByText('TASK_FAILED').boundingBox()).height < 36, 'the state stands on one line')
+      await row(page, 'broken').getByRole('link', { name: /^\d+ warnings and errors in the last hour$/ }).waitFor()
       await page.getByRole('link', { name: 'broken', exact: true }).click()
       await page.locator('.trace').getByText('Is a directory').waitFor()
       await page.getByRole('button', { name: 'Copy trace' }).click()
@@ -153,6 +155,11 @@ export const short = [
       const last = page.getByRole('table', { name: 'Last warnings and errors' })
       await last.getByText('ERROR').first().waitFor()
       await last.getByText('the task failed and stays so').first().waitFor()
+      const left = (locator) => locator.evaluate((e) => e.getBoundingClientRect().left + parseFloat(getComputedStyle(e).paddingLeft))
+      const head = page.getByRole('heading', { name: 'Last warnings and errors' })
+      assert.equal(await left(head), await left(last.getByRole('columnheader').first()), 'the heading stands beside its table')
+      const width = async (n) => (await last.getByRole('columnheader').nth(n).boundingBox()).width
+      assert.ok((await width(3)) > 2 * (await width(0)), 'the message has no room')
     },
   },
   {

@@ -26,6 +26,16 @@ export const pure = [
     },
   },
   {
+    name: 'a trace begins with its cause',
+    async run() {
+      const { told } = await load('trace')
+      const trace = 'a.ConnectException: Tolerance exceeded in error handler\n\tat x\nCaused by: b.DataException: outer\n\tat y\nCaused by: c.ParseException: the fault\n\t... 2 more'
+      assert.deepEqual(told(trace), { first: 'c.ParseException: the fault', rest: trace })
+      assert.deepEqual(told('a.B: x\n\tat y'), { first: 'a.B: x', rest: '\tat y' })
+      assert.deepEqual(told('a.B: x'), { first: 'a.B: x', rest: '' })
+    },
+  },
+  {
     name: 'semantic values are decoded from their digits',
     async run() {
       const { read } = await load('semantic')

@@ -178,6 +178,7 @@ static enum err try_later(struct mongo_stream *s, struct error *e)
     const struct mongo_options *o = &s->t->o;
     int64_t now = clock_mono_ms();
     lose(s);
+    task_life_away(&s->t->life);
     add(&s->t->disconnects, 1);
     if (!s->lost_ms) {
         s->lost_ms = now;

@@ -324,6 +324,7 @@ enum err mongo_stream_open(struct mongo_stream *s, struct error *e)
     s->opened = true;
     s->at_end = s->asked_ahead = false;
     atomic_store_explicit(&s->t->connected, true, memory_order_relaxed);
+    task_life_back(&s->t->life);
     /* Behind nothing yet: what comes from here on is not lost when the cursor is. */
     struct bson_walk w = s->cursor->walk;
     struct bson_item i;

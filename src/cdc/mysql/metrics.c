@@ -51,7 +51,8 @@ static void stream_events(struct metrics_context *c, const struct mysql_task *t)
 static void streaming(struct metrics_context *c, const struct mysql_task *t, int phase)
 {
     begin(c, t, "streaming");
-    add(c, "Connected", "Whether it reads the binary log.", phase == PHASE_STREAM);
+    add(c, "Connected", "Whether it reads the binary log.",
+        phase == PHASE_STREAM && !task_life_is_away(&t->life));
     add(c, "MilliSecondsSinceLastEvent", "Since the last change was read; -1: none yet.",
         metrics_context_since(&t->event_ms));
     metrics_context_lag(c, &t->lag);

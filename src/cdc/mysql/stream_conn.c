@@ -102,6 +102,7 @@ enum err stream_open(struct stream *s, struct error *e)
         LOG_INFO(LOG_CDC_MYSQL, "Skip %llu events on streaming start",
                  (unsigned long long)s->skip_events);
     s->last_packet_ms = clock_mono_ms();
+    task_life_back(&s->t->life);
     LOG_INFO(LOG_CDC_MYSQL, "Connected to binlog at %s:%d, starting at %s/%llu", t->access.host,
              t->o.port, s->restart.file, (unsigned long long)s->restart.pos);
     return E_OK;
@@ -118,6 +119,7 @@ enum err stream_fault(struct stream *s, enum err rc, struct error *e)
     stream_close(s);
     if (rc == E_CANCELLED)
         return E_AGAIN;
+    task_life_away(&s->t->life);
     bool server = rc == E_REMOTE || rc == E_AUTH;
     if (server && e->sys == 1227 && s->failures == 0) {
         /* Grants are often typed right after the connector was made: look a second time. */

@@ -3,6 +3,7 @@ import { t } from '../i18n/i18n'
 import type { ConnectorRow } from '../lib/api'
 import { isReadOnly } from '../lib/clusters'
 import { connectorActions, connectorRemovals } from '../lib/connector-actions'
+import { time } from '../lib/format'
 import { urls } from '../lib/urls'
 import { State, Tag } from './basic'
 import { Menu } from './menu'
@@ -19,6 +20,35 @@ interface Props {
 // What a glance must show: a connector that runs while one of its tasks has failed does not.
 export function worstState(row: ConnectorRow): string {
   return row.status.state === 'RUNNING' && row.failedTasksCount > 0 ? 'TASK_FAILED' : row.status.state
+}
+
+// A connector whose database is down keeps its state, as REST says it, and tries again.
+export function NotConnected({ state, since }: { state: string; since: number | null }) {
+  if (state !== 'RUNNING' || since === null) return null
+  const at = time(since)
+  return (
+    <Tag tone="red" title={at}>
+      {t('connector.notConnected', { at: at.slice(11, 19) })}
+    </Tag>
+  )
+}
+
+const MOST_WARNINGS = 8 // that are kept of a connector
+
+function States({ c, row }: { c: string; row: ConnectorRow }) {
+  const n = row.recentWarnings >= MOST_WARNINGS ? `${MOST_WARNINGS}+` : row.recentWarnings
+  const said = t('connector.recentWarnings', { n })
+  return (
+    <span class="states">
+      <State state={worstState(row)} />
+      <NotConnected state={row.status.state} since={row.notConnectedSince} />
+      {row.recentWarnings > 0 && (
+        <a class="tag yellow" href={urls.connector(c, row.connect, row.name)} title={said} aria-label={said}>
+          {`⚠\u00a0${n}`}
+        </a>
+      )}
+    </span>
+  )
 }
 
 function Tasks({ row }: { row: ConnectorRow }) {
@@ -62,7 +92,7 @@ export function ConnectorTable({ c, rows, reload, withTopics, sort }: Props) {
         </span>
       ),
     },
-    { id: 'status', head: t('common.state'), sort: 'STATUS', cell: (r) => <State state={worstState(r)} /> },
+    { id: 'status', head: t('common.state'), sort: 'STATUS', cell: (r) => <States c={c} row={r} /> },
     { id: 'tasks', head: t('connect.runningTasks'), cell: (r) => <Tasks row={r} /> },
     {
       id: 'menu',

@@ -1,12 +1,11 @@
-// An error trace in full: its first line, the cause, stands out; the stack below it unfolds; all of it can be copied.
+// An error trace in full: the cause stands out; the stack below it unfolds; all of it can be copied.
 import { t } from '../i18n/i18n'
+import { told } from '../lib/trace'
 import { CopyButton } from './fields'
 import { Text } from './text'
 
 export function Trace({ text }: { text: string }) {
-  const cut = text.indexOf('\n')
-  const first = cut < 0 ? text : text.slice(0, cut)
-  const rest = cut < 0 ? '' : text.slice(cut + 1)
+  const { first, rest } = told(text)
   return (
     <div class="trace">
       <div class="trace-head">

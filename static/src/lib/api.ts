@@ -150,6 +150,8 @@ export interface ConnectorRow {
   tasksCount: number
   failedTasksCount: number
   consumer: string | null
+  notConnectedSince: number | null
+  recentWarnings: number // of the last hour
 }
 export interface Connector {
   name: string
@@ -159,6 +161,7 @@ export interface Connector {
   status: ConnectorStatus
   topics: string[]
   consumer: string | null
+  notConnectedSince: number | null
 }
 // As the connector keeps them: {"server": ...} and {"file": ..., "pos": ...}, or a partition of a topic.
 export interface ConnectorOffset {

@@ -1,5 +1,6 @@
 // One connector: its state, its tasks with their errors, its configuration, its topics, where it goes on from, how far it is.
 import { Heading, Loaded, State, Tabs, Tile, Tiles, useTitle, type Tab } from '../components/basic'
+import { NotConnected } from '../components/connector-table'
 import { Icon } from '../components/icon'
 import { Menu } from '../components/menu'
 import { Table } from '../components/table'
@@ -80,7 +81,7 @@ function TasksTab({ c, connector, tasks, reload }: TabProps) {
 // What the log says of its tasks: a record that was passed over, a connection that was lost, why a task ended.
 function Warnings({ lines }: { lines: Warning[] }) {
   return (
-    <section>
+    <section class="recent">
       <h2>{t('connector.warnings')}</h2>
       <Table
         caption={t('connector.warnings')}
@@ -88,9 +89,9 @@ function Warnings({ lines }: { lines: Warning[] }) {
         rowKey={(line) => `${line.at} ${line.task} ${line.text}`}
         empty=""
         columns={[
-          { id: 'at', head: t('connector.warningAt'), cell: (line) => <span class="nowrap">{time(line.at)}</span> },
-          { id: 'level', head: t('connector.warningLevel'), cell: (line) => line.level },
-          { id: 'task', head: t('connector.warningTask'), cell: (line) => line.task },
+          { id: 'at', head: t('connector.warningAt'), narrow: true, cell: (line) => <span class="nowrap">{time(line.at)}</span> },
+          { id: 'level', head: t('connector.warningLevel'), narrow: true, cell: (line) => line.level },
+          { id: 'task', head: t('connector.warningTask'), narrow: true, cell: (line) => line.task },
           {
             id: 'text',
             head: t('connector.warningText'),
@@ -176,7 +177,10 @@ export default function ConnectorPage({ params }: { params: Params }) {
                   <span title={connector.config['connector.class'] ?? undefined}>{connector.config['connector.class']?.split('.').pop() ?? '–'}</span>
                 </Tile>
                 <Tile label={t('common.state')}>
-                  <State state={connector.status.state} />
+                  <span class="tags">
+                    <State state={connector.status.state} />
+                    <NotConnected state={connector.status.state} since={connector.notConnectedSince} />
+                  </span>
                 </Tile>
                 <Tile label={t('connector.tasksRunning')}>{count(tasks.filter((task) => task.status.state === 'RUNNING').length)}</Tile>
                 <Tile label={t('connector.tasksFailed')} alert={failed > 0}>

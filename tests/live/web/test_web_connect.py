@@ -22,7 +22,7 @@ def source(web, weir, tmp_path, request):
               "topic": name, "producer.override.sasl.jaas.config": SECRET, "some.url": "http://user:pw1@host/", "my.password": "pw2",
               "other.password": f"${{file:{tmp_path}/secrets:y}}"}
     created = web.ok("POST", f"{X}/connectors", {"name": name, "config": config})
-    assert set(created) == {"name", "config", "tasks", "type", "status", "connect", "topics", "consumer"}
+    assert set(created) == {"name", "config", "tasks", "type", "status", "connect", "topics", "consumer", "notConnectedSince"}
     weir.wait_running(name)
     yield name
     weir.rest("DELETE", f"/connectors/{name}")
@@ -35,7 +35,7 @@ def test_shapes(web, weir, source):
                         "clusterId", "consumerNamePattern"}
     assert web.ok("GET", f"{C}/connects")[0]["connectorsCount"] is None
     row = next(r for r in web.ok("GET", f"{C}/connectors?search={source.upper()}"))
-    assert set(row) == {"connect", "name", "connectorClass", "type", "topics", "status", "tasksCount", "failedTasksCount", "consumer"}
+    assert set(row) == {"connect", "name", "connectorClass", "type", "topics", "status", "tasksCount", "failedTasksCount", "consumer", "notConnectedSince", "recentWarnings"}
     assert row["type"] == "SOURCE" and row["status"]["state"] == "RUNNING" and row["consumer"] is None and row["tasksCount"] == 1
     assert source in web.ok("GET", f"{X}/connectors")
     details = wait_until(lambda: (d := web.ok("GET", f"{X}/connectors/{source}"))["topics"] and d, 10)

@@ -165,6 +165,42 @@ static void test_delay(void)
     close_world();
 }
 
+/* What the page says of it. */
+static bool is_away(void)
+{
+    struct strbuf text = STRBUF_INIT;
+    task_life_describe(&w.life, &text);
+    bool since = slice_find(strbuf_slice(&text), SL("\"notConnectedSince\":1")) > 0;
+    CHECK(since == (slice_find(strbuf_slice(&text), SL("\"connected\":false")) > 0));
+    strbuf_release(&text);
+    return since;
+}
+
+static void test_connection(void)
+{
+    struct capture_options o = {.max_retries = -1};
+    open_world(&o, false);
+    w.fault = E_IO;
+    CHECK_OK(task_life_start(&w.life, &w.e));
+    CHECK(is_away());
+    int64_t since = w.life.away_ms;
+    w.life.away_ms = since - 1000;
+    CHECK_ERR(poll(), E_AGAIN); /* the time is that of the first fault */
+    CHECK_INT(w.life.away_ms, since - 1000);
+    w.fault = E_OK;
+    CHECK_OK(poll());
+    CHECK_INT(task_life_phase(&w.life), PHASE_SNAPSHOT);
+    CHECK(!is_away());
+    w.done = true;
+    CHECK_OK(poll());
+    CHECK(!is_away() && task_life_phase(&w.life) == PHASE_STREAM);
+    task_life_away(&w.life); /* as a stream does that opens itself again */
+    CHECK(is_away() && task_life_phase(&w.life) == PHASE_STREAM);
+    task_life_back(&w.life);
+    CHECK(!is_away());
+    close_world();
+}
+
 static void test_retries(void)
 {
     struct capture_options o = {.max_retries = 2, .retry_wait_ms = 1000};
@@ -246,7 +282,7 @@ static void test_state(void)
     open_world(&o, false);
     task_life_go(&w.life, PHASE_STREAM);
     task_life_describe(&w.life, &text);
-    CHECK_STR(text.p, "\"phase\":\"STREAMING\"");
+    CHECK_STR(text.p, "\"phase\":\"STREAMING\",\"connected\":true");
     strbuf_release(&text);
     close_world();
 }
@@ -254,6 +290,7 @@ static void test_state(void)
 static const struct test_case tests[] = {
     {"phases", test_phases},
     {"delay of the stream", test_delay},
+    {"connected or not", test_connection},
     {"what is tried again", test_retries},
     {"heartbeats", test_heartbeats},
     {"state", test_state},

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log_tap.h"
 #include "helpers.h"
 
@@ -45,6 +46,9 @@ static void test_lines(void)
     say("connector=b c task=7", LOG_L_WARN, "a name with a space");
     say("conn=17", LOG_L_WARN, "another part of weir");
     expect("a", "ERROR 1 second; WARN 0 first");
+    CHECK_INT(recent_count(SL("a"), 0), 2);
+    CHECK_INT(recent_count(SL("a"), clock_wall_ms() + 1000), 0);
+    CHECK_INT(recent_count(SL("nobody"), 0), 0);
     expect("b c", "WARN 7 a name with a space");
     expect("b", "");
     for (int i = 0; i < RECENT_LINES; i++) {

@@ -64,7 +64,8 @@ static const struct command commands[] = {
      run_demo},
     {"lab", "stops and starts brokers of a server with --lab-brokers", lab_main},
     {"doctor",
-     "looks at a MySQL or MariaDB: would a connector run, and what to type so that it does",
+     "looks at a MySQL, MariaDB or MongoDB: would a connector run, and what to type so that it "
+     "does",
      run_doctor},
     {"help",
      "this text; `weir help COMMAND`; `weir help broker|connect` lists the options for --set",

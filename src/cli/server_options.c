@@ -263,7 +263,7 @@ static enum err from_set(struct server_config *c, const struct opt_row *extra, s
 /* "  --data-dir DIR   where ..." with the text wrapped beside the names. */
 static void print_rows(const struct opt_row *rows, struct strbuf *b)
 {
-    enum { NAMES = 28, WIDTH = 100 };
+    enum { NAMES = 33, WIDTH = 100 };
     for (; rows && rows->name; rows++) {
         size_t line = b->n;
         strbuf_addf(b, "  --%s %s", rows->name, rows->display ? rows->display : "");
@@ -287,18 +287,22 @@ static void print_rows(const struct opt_row *rows, struct strbuf *b)
 
 static void print_help(const struct opt_row *extra, const char *usage)
 {
+    static const struct opt_row set[] = {
+        {.name = "set",
+         .display = "KEY=VALUE",
+         .doc = "any option of the broker or of the Connect worker, such as --set "
+                "num.partitions=4; may be given several times"},
+        {.name = "help",
+         .doc = "this text; `weir help broker` and `weir help connect` list the options for --set"},
+        {.name = NULL},
+    };
     struct strbuf b = STRBUF_INIT;
     strbuf_addf(&b, "%s\n\nOptions (also as WEIR_* environment variables: WEIR_DATA_DIR, ...):\n",
                 usage);
     print_rows(server_option_rows, &b);
     print_rows(extra, &b);
-    strbuf_adds(
-        &b,
-        "  --set KEY=VALUE           any option of the broker or of the Connect worker, such as\n"
-        "                            --set num.partitions=4; may be given several times\n"
-        "  Of an option given twice the last one counts; lists go on.\n"
-        "  --help                    this text; `weir help broker` and `weir help connect` list\n"
-        "                            the options for --set\n");
+    print_rows(set, &b);
+    strbuf_adds(&b, "\nOf an option given twice the last one counts; lists go on.\n");
     fwrite(b.p, 1, b.n, stdout);
     strbuf_release(&b);
 }

@@ -88,7 +88,9 @@ static enum err parse(struct demo *d, int argc, char **argv, struct error *e)
         server_config_parse(&d->config, argc, argv, demo_rows,
                             "weir demo - a shop in a private MariaDB (or MongoDB), captured, to "
                             "look at\n\n"
-                            "usage: weir demo [OPTIONS]",
+                            "usage: weir demo [OPTIONS]\n\n"
+                            "Its own data is below that of --data-dir: ~/.local/share/weir/demo, "
+                            "with --mongodb\n~/.local/share/weir/demo-mongodb.",
                             e);
     if (err)
         return err;

@@ -169,13 +169,26 @@ enum err private_server_init(struct private_server *s, const char *dir, struct e
     return err;
 }
 
+/* "exit status 1", "signal 9": from waitpid. */
+static const char *how_it_ended(int status, char *out, size_t room)
+{
+    if (WIFSIGNALED(status))
+        snprintf(out, room, "signal %d", WTERMSIG(status));
+    else
+        snprintf(out, room, "exit status %d", WEXITSTATUS(status));
+    return out;
+}
+
 enum err private_server_run(const struct private_server *s, char *const argv[], struct error *e)
 {
-    int status = -1;
+    int status = 0;
+    char how[40];
     pid_t pid = spawn(s, argv);
-    if (pid > 0 && waitpid(pid, &status, 0) == pid && status == 0)
+    if (pid < 0 || waitpid(pid, &status, 0) != pid)
+        return error_sys(e, errno, "starting %s", argv[0]);
+    if (status == 0)
         return E_OK;
-    char *what = xasprintf("%s failed", argv[0]);
+    char *what = xasprintf("%s failed (%s)", argv[0], how_it_ended(status, how, sizeof how));
     enum err err = tell_log(s, E_REMOTE, what, e);
     mem_free(what);
     return err;
@@ -184,16 +197,18 @@ enum err private_server_run(const struct private_server *s, char *const argv[], 
 enum err private_server_start(struct private_server *s, char *const argv[], private_up *up,
                               void *arg, struct error *e)
 {
-    char what[100];
+    char what[140], how[40];
+    int status = 0;
     s->pid = spawn(s, argv);
     if (s->pid < 0) {
         s->pid = 0;
         return error_sys(e, errno, "starting %s", argv[0]);
     }
     for (int64_t until = clock_mono_ms() + 60000; clock_mono_ms() < until; usleep(50000)) {
-        if (waitpid(s->pid, NULL, WNOHANG) == s->pid) {
+        if (waitpid(s->pid, &status, WNOHANG) == s->pid) {
             s->pid = 0;
-            snprintf(what, sizeof what, "the private %s did not start", s->name);
+            snprintf(what, sizeof what, "the private %s did not start (%s)", s->name,
+                     how_it_ended(status, how, sizeof how));
             return tell_log(s, E_REMOTE, what, e);
         }
         if (up(arg, e) == E_OK)

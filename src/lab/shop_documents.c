@@ -304,13 +304,25 @@ static enum err next_order(struct shop_documents *s, json_int_t *out, struct err
     return err;
 }
 
+static bool has_item(const json_t *items, json_int_t product)
+{
+    size_t i;
+    json_t *one;
+    json_array_foreach(items, i, one) if (json_integer_value(json_object_get(one, "product_id")) ==
+                                          product) return true;
+    return false;
+}
+
 /* So many of a random product out of the stock, which is filled up when it is low: an item of an
- * order. */
-static enum err take_item(struct shop_documents *s, int quantity, json_t **out,
+ * order, of a product that is not among its items (NULL: none) as long as there is one. */
+static enum err take_item(struct shop_documents *s, const json_t *items, int quantity, json_t **out,
                           struct shop_count *count, struct error *e)
 {
     json_t *product = NULL;
-    json_int_t id = FIRST_PRODUCT + shop_acts_dice(&s->acts, ARRAY_LEN(products));
+    json_int_t at = shop_acts_dice(&s->acts, ARRAY_LEN(products));
+    for (size_t i = 1; i < ARRAY_LEN(products) && has_item(items, FIRST_PRODUCT + at); i++)
+        at = (at + 1) % (json_int_t)ARRAY_LEN(products);
+    json_int_t id = FIRST_PRODUCT + at;
     *out = NULL;
     enum err err = find(s, "products", json_pack("{s:I}", "_id", id), &product, e);
     const char *name = json_string_value(json_object_get(product, "name"));
@@ -336,7 +348,7 @@ static enum err new_order(struct shop_documents *s, struct shop_count *count, st
         quantity = 1 + (int)shop_acts_dice(&s->acts, 3);
     enum err err = next_order(s, &id, e);
     if (!err)
-        err = take_item(s, quantity, &only, count, e);
+        err = take_item(s, NULL, quantity, &only, count, e);
     if (!err)
         err = insert(s, "orders", json_pack("[o]", order(id, customer, only, "NEW")),
                      &count->changes, e);
@@ -352,7 +364,7 @@ static enum err extend_order(struct shop_documents *s, struct shop_count *count,
     enum err err = find(s, "orders", json_pack("{s:s}", "status", "NEW"), &found, e);
     json_int_t id = json_integer_value(json_object_get(found, "_id"));
     if (!err && found)
-        err = take_item(s, 1, &one, count, e);
+        err = take_item(s, json_object_get(found, "items"), 1, &one, count, e);
     if (!err && one) {
         double total = json_number_value(json_object_get(found, "total")) +
                        json_number_value(json_object_get(one, "price"));

@@ -106,12 +106,15 @@ def test_what_is_no_mongod_or_an_old_one_is_refused(tmp_path):
     program = tmp_path / "mongod"  # none that is so old runs here
     for says, status, words in (("echo db version v4.4.29", 1, "is MongoDB 4.4; the demo wants 6.0 or newer\n"),
                                 ("echo something else", 2, "mongod --version` says no version\n"),
-                                ("echo no such library; exit 1", 1, "mongod failed; the last lines of ")):
+                                ("exit 3", 1, "mongod failed (exit status 3) and left no word in "),
+                                ("[ $1 = --version ] && echo db version v7.0.1 || kill -9 $$", 1, "the private MongoDB did not start (signal 9)"),
+                                ("echo no such library; exit 1", 1, "mongod failed (exit status 1); the last lines of ")):
         program.write_text(f"#!/bin/sh\n{says}\n")
         program.chmod(0o755)
         result = demo(tmp_path, "--mongodb", "--mongod", str(program))
         assert result.returncode == status and words in result.stderr and result.stdout == "", result.stderr
-        assert not (tmp_path / "demo-mongodb/mongodb/data").exists()
+        assert (tmp_path / "demo-mongodb/mongodb/data").exists() == ("signal" in words)
+        shutil.rmtree(tmp_path / "demo-mongodb/mongodb/data", ignore_errors=True)
     assert result.stderr.endswith("\n  no such library\n")
 
 

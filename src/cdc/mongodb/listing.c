@@ -179,14 +179,16 @@ enum err mongo_check_collections(struct mongo_task *t, struct error *e)
 
 /* --- history ---------------------------------------------------------------------------------- */
 
-static enum err oldest(struct mongo_task *t, uint32_t *seconds)
+/* Of the oplog. *birth: the entry that initiated the set, before which it was not. */
+static enum err oldest(struct mongo_task *t, uint32_t *seconds, bool *birth)
 {
     struct mongo_cursor *cursor = NULL;
     struct bson_build b;
     struct slice entry;
-    struct bson_item ts;
+    struct bson_item ts, o, msg;
     uint32_t increment;
     mongoc_client_t *c = mongo_client_take(t->pool);
+    *birth = false;
     bson_build_init(&b);
     bson_build_text(&b, SL("find"), SL("oplog.rs"));
     bson_build_begin(&b, SL("sort"), BSON_DOCUMENT);
@@ -196,10 +198,14 @@ static enum err oldest(struct mongo_task *t, uint32_t *seconds)
     enum err rc =
         mongo_cursor_open(&cursor, t->pool, c, SL("local"), bson_build_finish(&b), false, NULL);
     if (!rc && mongo_cursor_next(cursor, &entry) && bson_find(entry, SL("ts"), &ts) &&
-        ts.kind == BSON_TIMESTAMP)
+        ts.kind == BSON_TIMESTAMP) {
         bson_timestamp(&ts, seconds, &increment);
-    else
+        *birth = bson_find(entry, SL("o"), &o) && o.kind == BSON_DOCUMENT &&
+                 bson_find(bson_doc(&o), SL("msg"), &msg) && msg.kind == BSON_STRING &&
+                 slice_eq(bson_text(&msg), SL("initiating set"));
+    } else {
         rc = E_NOT_FOUND;
+    }
     mongo_cursor_close(cursor);
     bson_build_release(&b);
     mongo_client_give(t->pool, c);
@@ -210,11 +216,25 @@ void mongo_log_history(struct mongo_task *t)
 {
     uint32_t at, increment, from;
     char a[CLOCK_ISO_SIZE], b[CLOCK_ISO_SIZE];
-    bool known = mongo_token_time(strbuf_slice(&t->offset.token), &at, &increment);
-    if (!known || oldest(t, &from)) /* not everybody may read the oplog */
+    bool known = mongo_token_time(strbuf_slice(&t->offset.token), &at, &increment), birth;
+    if (!known || oldest(t, &from, &birth)) /* not everybody may read the oplog */
         return;
     LOG_WARN(LOG_CDC_MONGO,
              "the stored position is of %s, the server's oplog begins at %s: either "
              "snapshot.mode=when_needed takes a new snapshot, or DELETE /connectors/%s/offsets",
              clock_iso(a, at, 0, 0), clock_iso(b, from, 0, 0), t->ctx->connector);
+}
+
+enum err mongo_check_birth(struct mongo_task *t, uint32_t at, struct error *e)
+{
+    uint32_t from;
+    char a[CLOCK_ISO_SIZE], b[CLOCK_ISO_SIZE];
+    bool birth;
+    if (mongo_client_pool_server(t->pool)->mongos || oldest(t, &from, &birth) || !birth ||
+        at >= from)
+        return E_OK;
+    return error_set(e, E_NOT_FOUND,
+                     "the position is of %s, the replica set was initiated at %s: it is another "
+                     "one than before",
+                     clock_iso(a, at, 0, 0), clock_iso(b, from, 0, 0));
 }

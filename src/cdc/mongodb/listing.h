@@ -28,5 +28,9 @@ enum err mongo_check_collections(struct mongo_task *t, struct error *e) MUST_CHE
 void mongo_warn_images(struct slice db, struct slice name, struct slice info);
 /* The position is gone: how old it is, and how far back the server's history goes. */
 void mongo_log_history(struct mongo_task *t);
+/* E_NOT_FOUND: the replica set did not exist yet at that time (seconds since 1970), so the position is of
+ * another one. The server itself takes a position between two events for good as long as its history reaches
+ * back to its beginning. E_OK when nothing is known: not everybody may read the oplog. */
+enum err mongo_check_birth(struct mongo_task *t, uint32_t at, struct error *e) MUST_CHECK;
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "cdc/mongodb/listing.h"
 #include "cdc/mongodb/signals.h"
 #include "cdc/mongodb/stream_open.h"
 #include "cdc/mongodb/token.h"
@@ -193,6 +194,7 @@ static enum err try_later(struct mongo_stream *s, struct error *e)
     if (o->max_retries >= 0 && s->retries >= o->max_retries)
         return e->code;
     s->retries++;
+    s->wants_pool = true;
     LOG_ERR(
         LOG_CDC_MONGO, LOG_L_WARN, e,
         "An exception occurred in the change event producer. This connector will be restarted.");
@@ -368,7 +370,15 @@ static enum err reopen(struct mongo_stream *s, struct error *e)
         task_sleep(s->t->ctx, MIN(wait, (int64_t)POLL_MS));
         return E_OK;
     }
-    return mongo_stream_open(s, e) ? judge(s, e) : E_OK;
+    enum err rc = s->wants_pool ? mongo_stream_reconnect(s, e) : E_OK;
+    if (rc && rc != E_CANCELLED)
+        return try_later(s, e); /* whatever it is: the stream has worked before */
+    if (!rc)
+        rc = mongo_stream_open(s, e);
+    uint32_t seconds, increment;
+    if (!rc && s->lost_ms && mongo_stream_time(s, &seconds, &increment))
+        rc = mongo_check_birth(s->t, seconds, e);
+    return rc ? judge(s, e) : E_OK;
 }
 
 static enum err idle(struct mongo_stream *s, struct record_batch *b, struct error *e)

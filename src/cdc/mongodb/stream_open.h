@@ -21,9 +21,13 @@ struct mongo_stream {
     int64_t stored_ms, lost_ms, next_try_ms; /* monotonic; 0: not */
     int64_t retries;
     bool told_pipeline, opened; /* ever */
+    bool wants_pool;            /* the next opening is the restart of SPEC 5.6: with a new pool */
     bool at_end;      /* the newest answer had no events: all up to the time of `at` are told */
     bool asked_ahead; /* the next answer is to a question from before */
 };
+/* reconnect.c: the task's pool is replaced by a new one; on an error it stays. Blocks as long as the server
+ * selection timeout says. */
+enum err mongo_stream_reconnect(struct mongo_stream *s, struct error *e) MUST_CHECK;
 /* stream_show.c, for metrics: the transaction of `last`, while its slices hold; and what a poll has
  * brought, which b still holds, `at` being set behind it. */
 void mongo_stream_show_transaction(struct mongo_stream *s);

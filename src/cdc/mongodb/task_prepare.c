@@ -59,7 +59,10 @@ static enum err check_offset(struct mongo_task *t, bool *lost, struct error *e)
 {
     *lost = false;
     t->stream = mongo_stream_new(t);
+    uint32_t seconds, increment;
     enum err rc = mongo_stream_open(t->stream, e);
+    if (!rc && mongo_stream_time(t->stream, &seconds, &increment))
+        rc = mongo_check_birth(t, seconds, e);
     if (!rc)
         return E_OK;
     mongo_stream_free(t->stream);

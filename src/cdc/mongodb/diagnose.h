@@ -29,6 +29,7 @@ struct mongo_verdict {
     const char *where;      /* they belong to: "mongosh", "connection string", ...; NULL */
     struct mongo_host seed; /* that the verdict is about */
     bool seed_is_primary;   /* and the only one, with FINDING_MEMBER_NAMES */
+    bool rescued;           /* by directConnection: FINDING_NONE, fact and cure are still told */
 };
 void mongo_diagnose(const struct mongo_target *t, const struct mongo_probe_tls *tls,
                     struct mongo_verdict *out);

@@ -4,9 +4,11 @@
 #include "base/mem.h"
 #include "cdc/mongodb/access.h"
 #include "cdc/mongodb/client.h"
+#include "cdc/mongodb/diagnose.h"
 #include "cdc/mongodb/filter.h"
 
 #define LIMIT_MS 4000
+#define MAX_TIME_EXPIRED 50
 #define MONGOSH "mongosh, as an administrator"
 
 struct look {
@@ -14,20 +16,28 @@ struct look {
     struct mongo_client_pool *pool;
     mongoc_client_t *client;
     struct inspection *out;
+    struct mongo_verdict verdict;
+    bool denied; /* the user lacks rights */
 };
 
-/* Adds a fault out of an error whose message has its cure behind the first line. */
-static void add_fault(struct inspection *out, const char *what, const struct error *e)
+/* Adds an error whose message has its cure behind the first line. */
+static void add_error(struct inspection *out, enum inspect_level level, const char *what,
+                      const struct error *e)
 {
     struct slice fact, cure;
     mongo_text_split(e->msg, &fact, &cure);
-    inspection_add(out, INSPECT_FAULT, what, PRI_SL "%s%s%s", ARG_SL(fact), e->hint[0] ? " (" : "",
-                   e->hint, e->hint[0] ? ")" : "");
+    inspection_add(out, level, what, PRI_SL "%s%s%s", ARG_SL(fact), e->hint[0] ? " (" : "", e->hint,
+                   e->hint[0] ? ")" : "");
     if (!cure.n)
         return;
     char *text = slice_dup(cure);
     inspection_cure(out, "MongoDB, or the connector's configuration", text);
     mem_free(text);
+}
+
+static void add_fault(struct inspection *out, const char *what, const struct error *e)
+{
+    add_error(out, INSPECT_FAULT, what, e);
 }
 
 /* --- the server ------------------------------------------------------------------------------- */
@@ -44,7 +54,14 @@ static void connection(struct look *l)
                    mongo_target_tls(t) ? "encrypted" : "not encrypted");
     if (s->mongos)
         inspection_add(l->out, INSPECT_OK, "cluster", "sharded, through mongos");
-    else if (mongo_target_direct(t))
+    else if (l->verdict.rescued) {
+        inspection_add(l->out, INSPECT_WARNING, "replica set",
+                       "%s; a connector goes on with directConnection=true to that server only "
+                       "(weir.mongodb.direct.fallback): when another becomes the primary nothing "
+                       "follows",
+                       l->verdict.fact);
+        inspection_cure(l->out, l->verdict.where, l->verdict.cure);
+    } else if (mongo_target_direct(t))
         inspection_add(l->out, INSPECT_WARNING, "replica set",
                        "\"%s\", of which one member only is talked to (directConnection): when "
                        "another becomes the primary nothing follows",
@@ -54,15 +71,29 @@ static void connection(struct look *l)
     strbuf_release(&hosts);
 }
 
+static enum err try_rights(struct look *l, struct error *e)
+{
+    enum err rc;
+    error_clear(e);
+    rc = mongo_check_databases(l->pool, l->client, &l->o, e);
+    return rc ? rc : mongo_check_stream(l->pool, l->client, &l->o, e);
+}
+
 static void privileges(struct look *l)
 {
     struct error e = {0};
     bool may = true;
-    if (mongo_check_databases(l->pool, l->client, &l->o, &e) ||
-        mongo_check_stream(l->pool, l->client, &l->o, &e)) {
-        add_fault(l->out, "privileges", &e);
+    enum err rc = try_rights(l, &e);
+    if (rc == E_IO || rc == E_TIMEOUT) /* an election, a new configuration */
+        rc = try_rights(l, &e);
+    l->denied = rc == E_AUTH;
+    if (rc == E_IO || rc == E_TIMEOUT) /* a connector is taken, and its task waits for it */
+        inspection_add(l->out, INSPECT_WARNING, "change stream", "%s",
+                       e.sys == MAX_TIME_EXPIRED ? "the server did not answer in time" : e.msg);
+    else if (rc)
+        add_fault(l->out, rc == E_AUTH ? "privileges" : "change stream", &e);
+    if (rc)
         return;
-    }
     inspection_add(l->out, INSPECT_OK, "privileges", "the change stream can be read");
     if (!slice_trim(l->o.signal_collection).n)
         return;
@@ -231,7 +262,9 @@ static void collections(struct look *l)
         inspection_add(l->out, INSPECT_WARNING, "collections",
                        "none of the %zu collections is captured", t.all);
     else if (!t.all)
-        inspection_add(l->out, INSPECT_WARNING, "collections", "there are none yet");
+        inspection_add(l->out, INSPECT_WARNING, "collections", "%s",
+                       l->denied ? "none are seen: this user may not be allowed to see them"
+                                 : "there are none yet");
     else
         inspection_add(l->out, INSPECT_OK, "collections", "%zu of %zu are captured", t.captured,
                        t.all);
@@ -320,8 +353,10 @@ void mongo_inspect(const struct strmap *config, struct inspection *out)
     if (rc) {
         if (!inspection_count(out, INSPECT_FAULT)) /* else a wrong value has been told */
             inspection_add(out, INSPECT_FAULT, "configuration", "%s", e.msg);
-    } else if (mongo_client_pool_try(&l.pool, &l.o, LIMIT_MS, NULL, &e)) {
-        add_fault(out, "connection", &e);
+    } else if (mongo_client_pool_try(&l.pool, &l.o, LIMIT_MS, &l.verdict, &e)) {
+        /* A connector is taken, and its task waits for a primary. */
+        bool passes = l.verdict.finding == FINDING_NO_PRIMARY;
+        add_error(out, passes ? INSPECT_WARNING : INSPECT_FAULT, "connection", &e);
     } else {
         l.client = mongo_client_take(l.pool);
         connection(&l);

@@ -145,9 +145,12 @@ static enum err begin(struct opening *x, struct error *e)
     struct mongo_client_pool *p = x->p;
     mongo_client_give(p, x->client);
     x->client = NULL;
+    atomic_store_explicit(&p->closing, true, memory_order_relaxed);
     if (p->pool)
         libmongoc.client_pool_destroy(p->pool);
     p->pool = NULL;
+    atomic_store_explicit(&p->closing, false, memory_order_relaxed);
+    atomic_store_explicit(&p->elections, 0, memory_order_relaxed);
     enum err rc = make_pool(p, e);
     if (rc == E_OK)
         x->client = mongo_client_take(p);
@@ -265,6 +268,7 @@ static enum err go_direct(struct opening *x, struct error *e)
              x->verdict.fact);
     set_option(x->p, "directConnection", "true");
     x->verdict.finding = FINDING_NONE;
+    x->verdict.rescued = true;
     return begin(x, e);
 }
 

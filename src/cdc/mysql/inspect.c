@@ -282,6 +282,19 @@ static void unreachable(const struct mysql_access *a, struct inspection *out)
     strbuf_release(&text);
 }
 
+/* A connection is taken, and no MySQL server speaks first as they all do. */
+static void not_greeted(const struct mysql_access *a, struct inspection *out)
+{
+    struct strbuf text = STRBUF_INIT;
+    strbuf_addf(&text,
+                "something takes connections at %s:%u and does not greet as MySQL and MariaDB do: "
+                "another server's port? MySQL's is 3306 unless its port option says otherwise; "
+                "MongoDB's is 27017, and its URLs begin with mongodb://",
+                a->host, a->port);
+    inspection_cure(out, "database.hostname and database.port", text.p);
+    strbuf_release(&text);
+}
+
 static void refused(const struct mysql_access *a, const struct error *e, uint32_t limit,
                     struct inspection *out)
 {
@@ -292,7 +305,9 @@ static void refused(const struct mysql_access *a, const struct error *e, uint32_
         inspection_add(out, INSPECT_FAULT, "connection", "%.*s (%s)", (int)line, text.p, e->msg);
     else
         inspection_add(out, INSPECT_FAULT, "connection", "%s", text.p);
-    if (e->code == E_IO || e->code == E_TIMEOUT)
+    if (strstr(e->msg, "reading initial communication packet"))
+        not_greeted(a, out);
+    else if (e->code == E_IO || e->code == E_TIMEOUT)
         unreachable(a, out);
     if (e->sys == 1045 || e->sys == 1130 || e->sys == 1698) {
         strbuf_adds(&sql, "CREATE USER ");

@@ -99,6 +99,25 @@ static void server_name(const struct mongo_client_pool *p, mongoc_client_t *c, s
         mongo_host_print(&p->target.seeds[0], out);
 }
 
+/* "not authorized on DB to execute command { aggregate: 1, pipeline: ...": of the command its name and what it
+ * is about stay; what follows is long, and holds signatures. */
+static void shorten(const char *text, struct strbuf *out)
+{
+    static const char head[] = "to execute command { ";
+    const char *p = strstr(text, head);
+    bool quoted = false;
+    strbuf_adds(out, text);
+    if (!p)
+        return;
+    for (p += sizeof head - 1; *p && (quoted || *p != ','); p++)
+        quoted ^= *p == '"';
+    if (*p != ',')
+        return;
+    strbuf_reset(out);
+    strbuf_add(out, text, (size_t)(p - text));
+    strbuf_adds(out, ", ... }");
+}
+
 enum err mongo_fault(const struct mongo_client_pool *p, mongoc_client_t *c, const char *what,
                      const bson_error_t *be, const bson_t *reply, const mongoc_host_list_t *host,
                      struct error *e)
@@ -117,8 +136,9 @@ enum err mongo_fault(const struct mongo_client_pool *p, mongoc_client_t *c, cons
         return error_set(e, network ? E_IO : E_REMOTE, "%s", be->message);
     }
     int32_t code = login ? 18 : (int32_t)be->code; /* the driver keeps that one to itself */
-    struct strbuf at = STRBUF_INIT, name = STRBUF_INIT;
+    struct strbuf at = STRBUF_INIT, name = STRBUF_INIT, said = STRBUF_INIT;
     const char *text = mongo_reply_text(reply, "errmsg");
+    shorten(text ? text : be->message, &said);
     if (host)
         strbuf_adds(&at, host->host_and_port);
     else
@@ -128,11 +148,12 @@ enum err mongo_fault(const struct mongo_client_pool *p, mongoc_client_t *c, cons
                   : passes(code) || has_label(reply, "ResumableChangeStreamError") ? E_IO
                                                                                    : E_REMOTE;
     error_set(e, rc, "%s failed on MongoDB server with error %d (%s): '%s' on server %s",
-              what ? what : "Command execution", code, name.p, text ? text : be->message, at.p);
+              what ? what : "Command execution", code, name.p, said.p, at.p);
     if (e)
         e->sys = code;
     strbuf_release(&at);
     strbuf_release(&name);
+    strbuf_release(&said);
     return rc;
 }
 

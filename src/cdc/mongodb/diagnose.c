@@ -10,6 +10,7 @@
 #define LIMIT_MS 3000
 #define OLDEST_WIRE_VERSION 7 /* MongoDB 4.0 */
 #define DEFAULT_SET "rs0"
+#define DEFAULT_PORT 27017
 
 static void fact(struct mongo_verdict *v, enum mongo_finding finding, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
@@ -173,14 +174,18 @@ static void standalone(const struct mongo_target *t, const struct mongo_probe *p
     struct strbuf tmp = STRBUF_INIT;
     const char *set = wanted_set(t, &tmp);
     struct text host = host_text(&p->host);
+    char port[32] = "";
     fact(v, FINDING_STANDALONE,
          "the server at %s is standalone: change streams need a replica set, and one member is "
-         "enough",
+         "enough: stop it, start it again as before and with --replSet, then initiate the set in "
+         "mongosh",
          host.p);
+    if (p->host.port != DEFAULT_PORT && p->host.name[0] != '/')
+        snprintf(port, sizeof port, " --port %u", p->host.port);
     cure(v, "a shell where MongoDB runs, then mongosh",
-         "mongod --replSet %s --bind_ip_all\n"
+         "mongod --replSet %s --bind_ip_all%s --dbpath <as before>\n"
          "rs.initiate({_id:\"%s\",members:[{_id:0,host:\"%s\"}]})",
-         set, set, host.p);
+         set, port, set, host.p);
     strbuf_release(&tmp);
 }
 

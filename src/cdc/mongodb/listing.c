@@ -122,14 +122,18 @@ static bool keeps_images(struct slice info)
            bson_int(&enabled);
 }
 
-void mongo_warn_images(struct slice db, struct slice name, struct slice info)
+void mongo_warn_images(const struct mongo_options *o, struct slice db, struct slice name,
+                       struct slice info)
 {
+    const char *fields = o->pre_image && o->post_image ? "before, and after of updates,"
+                         : o->pre_image                ? "before"
+                                                       : "after of updates";
     if (!keeps_images(info))
         LOG_WARN(LOG_CDC_MONGO,
-                 "'" PRI_SL "." PRI_SL "' keeps no images for capture.mode: these fields stay "
-                 "null until db.runCommand({collMod:\"" PRI_SL
+                 "'" PRI_SL "." PRI_SL "' keeps no images for capture.mode: %s stays null until "
+                 "db.getSiblingDB(\"" PRI_SL "\").runCommand({collMod:\"" PRI_SL
                  "\",changeStreamPreAndPostImages:{enabled:true}})",
-                 ARG_SL(db), ARG_SL(name), ARG_SL(name));
+                 ARG_SL(db), ARG_SL(name), fields, ARG_SL(db), ARG_SL(name));
 }
 
 static enum err look_at(void *arg, struct slice db, struct slice name, struct slice info,
@@ -145,7 +149,7 @@ static enum err look_at(void *arg, struct slice db, struct slice name, struct sl
     strbuf_addf(&x->id, PRI_SL "." PRI_SL, ARG_SL(db), ARG_SL(name));
     if (mongo_known_add(&x->t->known, strbuf_slice(&x->id)) &&
         (x->t->o.pre_image || x->t->o.post_image))
-        mongo_warn_images(db, name, info);
+        mongo_warn_images(&x->t->o, db, name, info);
     return E_OK;
 }
 

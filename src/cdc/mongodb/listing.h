@@ -25,7 +25,8 @@ enum err mongo_list_one(struct mongo_task *t, mongoc_client_t *c, struct slice d
  * E_INVALID: too many. What cannot be looked at is no error. */
 enum err mongo_check_collections(struct mongo_task *t, struct error *e) MUST_CHECK;
 /* Warns when the collection, listed with options, keeps no images. */
-void mongo_warn_images(struct slice db, struct slice name, struct slice info);
+void mongo_warn_images(const struct mongo_options *o, struct slice db, struct slice name,
+                       struct slice info);
 /* The position is gone: how old it is, and how far back the server's history goes. */
 void mongo_log_history(struct mongo_task *t);
 /* E_NOT_FOUND: the replica set did not exist yet at that time (seconds since 1970), so the position is of

@@ -220,9 +220,9 @@ void mongo_newcomers_begin(struct mongo_task *t, bool afresh)
 static enum err look_at_images(void *arg, struct slice db, struct slice name, struct slice info,
                                struct error *e)
 {
-    (void)arg;
+    const struct mongo_task *t = arg;
     (void)e;
-    mongo_warn_images(db, name, info);
+    mongo_warn_images(&t->o, db, name, info);
     return E_OK;
 }
 
@@ -231,8 +231,8 @@ static void check_images(struct mongo_task *t, const struct collection *c)
     struct error e = {0};
     if (!t->o.pre_image && !t->o.post_image)
         return;
-    if (mongo_list_one(t, mongo_signals_client(t->signals), c->db, c->name, true, look_at_images,
-                       NULL, &e))
+    if (mongo_list_one(t, mongo_signals_client(t->signals), c->db, c->name, true, look_at_images, t,
+                       &e))
         LOG_ERR(LOG_CDC_MONGO, LOG_L_WARN, &e,
                 "whether '" PRI_SL "' keeps images for capture.mode cannot be asked",
                 ARG_SL(c->id));

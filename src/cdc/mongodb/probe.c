@@ -334,6 +334,31 @@ static void ask_as_browser(struct mongo_probe *p, int64_t deadline)
     wire_close(&l);
 }
 
+/* Kafka closes on what is no request of its own: ApiVersions, which every broker answers, with its number. */
+static void ask_as_kafka(struct mongo_probe *p, int64_t deadline)
+{
+    static const unsigned char ask[] = {
+        0,   0,   0,   10,           /* length */
+        0,   18,  0,   0,            /* ApiVersions, version 0 */
+        'w', 'e', 'i', 'r', 255, 255 /* number; no client id */
+    };
+    struct wire l = {.fd = -1, .deadline = deadline};
+    char bytes[8];
+    size_t got = 0;
+    ssize_t n = 0;
+    struct mongo_probe other = {.host = p->host};
+    if (!wire_open(&l, &other))
+        return;
+    if (wire_write(&l, ask, sizeof ask))
+        while (got < sizeof bytes && (n = wire_read(&l, bytes + got, sizeof bytes - got)) > 0)
+            got += (size_t)n;
+    if (got == sizeof bytes && memcmp(bytes + 4, ask + 8, 4) == 0) {
+        p->state = PROBE_STRANGE;
+        snprintf(p->why, sizeof p->why, "Kafka");
+    }
+    wire_close(&l);
+}
+
 static void probe_one(struct mongo_probe *p, const struct mongo_probe_tls *how, int64_t deadline)
 {
     int64_t now = clock_mono_ms(), part = now + (deadline - now) / 2;
@@ -349,6 +374,8 @@ static void probe_one(struct mongo_probe *p, const struct mongo_probe_tls *how, 
         if (other.state == PROBE_STRANGE)
             *p = other;
     }
+    if (first == PROBE_CLOSED && p->state == PROBE_CLOSED)
+        ask_as_kafka(p, deadline);
     if (first == PROBE_SILENT && !how->on)
         ask_as_browser(p, deadline);
 }

@@ -6,6 +6,7 @@
  * for an answer of the server; a stop ends both. */
 #include "cdc/mongodb/snapshot.h"
 
+#include <ctype.h>
 #include <pthread.h>
 #include <time.h>
 
@@ -391,6 +392,32 @@ static void tell_unknown(const struct mongo_snapshot *s)
     mem_free(ids);
 }
 
+/* Nothing is captured: what is known about why. Elements that are no plain names are left to the reader. */
+static void why_nothing(const struct mongo_task *t)
+{
+    struct slice rest = t->o.collection_include, part;
+    while (rest.n && slice_split(&rest, ',', &part)) {
+        bool name = true;
+        part = slice_trim(part);
+        for (size_t i = 0; i < part.n; i++)
+            name &= isalnum((unsigned char)part.p[i]) || strchr("_.-$", part.p[i]);
+        if (!part.n || !name)
+            continue;
+        ptrdiff_t dot = slice_find_char(part, '.');
+        if (dot < 0)
+            LOG_WARN(LOG_CDC_MONGO,
+                     "'" PRI_SL "' of collection.include.list matches nothing: elements have the "
+                     "form database.collection",
+                     ARG_SL(part));
+        else if (mongo_filter_collection(&t->filter, slice_sub(part, 0, (size_t)dot),
+                                         slice_sub(part, (size_t)dot + 1, part.n)))
+            LOG_WARN(LOG_CDC_MONGO,
+                     "collection '" PRI_SL "' does not exist yet; it is captured as soon as it "
+                     "does",
+                     ARG_SL(part));
+    }
+}
+
 /* --- poll ------------------------------------------------------------------------------------- */
 
 static enum err begin(struct mongo_snapshot *s, struct error *e)
@@ -409,9 +436,11 @@ static enum err begin(struct mongo_snapshot *s, struct error *e)
     atomic_store_explicit(&s->t->collections_done, 0, memory_order_relaxed);
     if (s->request)
         tell_unknown(s);
-    else if (!s->list.count)
+    else if (!s->list.count) {
         LOG_WARN(LOG_CDC_MONGO, "After applying the include/exclude list filters, no changes will "
                                 "be captured. Please check your configuration!");
+        why_nothing(s->t);
+    }
     note(s, "STARTED");
     s->begun = true;
     return start_readers(s, e);

@@ -102,6 +102,8 @@ def test_a_port_that_swallows_everything(weir):
 def test_other_servers(weir, mariadb):
     text = one(weir, weir.connect.replace("http://", "mongodb://") + "/")
     assert "this is not a MongoDB server: at 127.0.0.1:" in text and "answers a web server (HTTP)\n" in text, text
+    text = one(weir, f"mongodb://{weir.bootstrap}/?replicaSet=rs0")
+    assert f"this is not a MongoDB server: at {weir.bootstrap} answers Kafka\n" in text, text
     text = one(weir, f"mongodb://127.0.0.1:{mariadb.port}/?replicaSet=rs0")
     assert f"this is not a MongoDB server: at 127.0.0.1:{mariadb.port} answers M" in text, text
 
@@ -115,9 +117,12 @@ def test_standalone(weir):
             name = "shop" if "shop" in uri else "rs0"
             text = one(weir, uri)
             assert text == (f"Unable to connect: the server at 127.0.0.1:{db.port} is standalone: change streams need a replica set, and one "
-                            f"member is enough\nmongod --replSet {name} --bind_ip_all\n"
+                            f"member is enough: stop it, start it again as before and with --replSet, then initiate the set in mongosh\n"
+                            f"mongod --replSet {name} --bind_ip_all --port {db.port} --dbpath <as before>\n"
                             f'rs.initiate({{_id:"{name}",members:[{{_id:0,host:"127.0.0.1:{db.port}"}}]}})'), text
             assert text in post(weir, uri)
+        page = " ".join(doctor(f"mysql://u:p@127.0.0.1:{db.port}/")[1].split())
+        assert f"something takes connections at 127.0.0.1:{db.port} and does not greet as MySQL and MariaDB do" in page and "not started" not in page, page
 
 
 def test_not_initiated(weir):
@@ -150,6 +155,7 @@ def test_another_set(weir, healthy):
 def test_no_set_is_named(weir, healthy):
     assert validate(weir, f"mongodb://127.0.0.1:{healthy.port}") == []
     assert "Replica set not specified in connection string for REPLICA_SET cluster." in weir.log()
+    assert f"127.0.0.1:{healthy.port} is the primary no more" not in weir.log()  # the client was closed, nothing else
     assert validate(weir, f"mongodb://127.0.0.1:{healthy.port}/?directConnection=true") == []
 
 
@@ -164,7 +170,9 @@ def test_no_primary(weir):
         wait_until(lambda: db.primary() is None, 60)
         assert validate(weir, db.uri()) == []
         assert 'the replica set "rs0" has no primary now (' in weir.log()
-        page = " ".join(doctor(db.uri())[1].split())
+        status, page = doctor(db.uri())
+        assert status == 0, page  # since the connector is taken
+        page = " ".join(page.split())
         assert f"127.0.0.1:{db.port}: secondary" in page and f"127.0.0.1:{db.port + 1}: Connection refused" in page and "rs.status()" in page, page
         weir.create_connector("waits", {**db.connector("waits", database_include_list="shop"), "retriable.restart.connector.wait.ms": "1000"})
         db.start_member(1)
@@ -211,6 +219,9 @@ def test_names_of_a_container(weir, tmp_path):
         # helped without asking
         assert validate(weir, f"mongodb://{seed}/?replicaSet=rs0") == []
         assert "going on with directConnection=true to that server only (weir.mongodb.direct.fallback)" in weir.log()
+        status, page = doctor(f"mongodb://{seed}/?replicaSet=rs0")
+        page = " ".join(page.split())
+        assert status == 0 and f"calls its members 0d3adbeef001:{db.port} (the name is not known here)" in page and "rs.reconfig(cfg,{force:true})" in page, page
         # each cure cures
         assert validate(weir, f"mongodb://{seed}/?directConnection=true", weir_mongodb_direct_fallback="false") == []
         with direct(db) as client:
@@ -294,9 +305,11 @@ def test_missing_privileges(weir, guarded):
         login = {"mongodb_user": "little", "mongodb_password": "x"}
         text = one(weir, uri, **login)
         assert text.startswith("User doesn't have rights to list databases. Please verify credentials and database permissions.\n"), text
+        page = " ".join(doctor(uri.replace("//", "//little:x@"))[1].split())
+        assert "none are seen: this user may not be allowed to see them" in page, page
         client.admin.command("grantRolesToUser", "little", roles=[{"role": "read", "db": "shop"}])
         text = one(weir, uri, **login)
-        assert text.startswith("User doesn't have sufficient privileges: ") and "(Unauthorized): 'not authorized on admin to execute command { aggregate: 1" in text, text
+        assert text.startswith("User doesn't have sufficient privileges: ") and "(Unauthorized): 'not authorized on admin to execute command { aggregate: 1, ... }' on" in text, text
         assert text.endswith('\ndb.getSiblingDB("admin").grantRolesToUser("little", [{role:"readAnyDatabase",db:"admin"}])'), text
         # a narrower scope needs less
         assert validate(weir, uri, capture_scope="database", capture_target="shop", **login) == []

@@ -182,3 +182,16 @@ def test_lookups_that_keep_failing(client, db):
         asked = [x["command"]["batchSize"] - 1 for x in client.r.system.profile.find({"command.find": "c"}).sort("ts")]
         client.r.command("profile", 0)
         assert 1 < asked[0] < 300, asked
+
+
+def test_a_list_that_captures_nothing_yet(client, db):
+    """The recorded line, and what is known about why."""
+    with Weir() as w:
+        w.create_connector("n", db.connector("n", collection_include_list="n.later, orders, n[.]x"))
+        wait_until(lambda: "After applying the include/exclude list filters, no changes will be captured. Please check your configuration!" in w.log(), 30)
+        wait_until(lambda: "Reading change stream" in w.log(), 30)
+        assert "collection 'n.later' does not exist yet; it is captured as soon as it does" in w.log()
+        assert "'orders' of collection.include.list matches nothing: elements have the form database.collection" in w.log()
+        assert "n[.]x'" not in w.log()
+        client.n.later.insert_one({"_id": 1})
+        events(w.bootstrap, "n.n.later", 1)

@@ -142,7 +142,7 @@ def test_images_of_one_that_appears(client, db, mode):
         client.s.kept.insert_one({"_id": 1})
         for i in range(3):
             client.s.fresh.insert_one({"_id": i})
-        wait_until(lambda: 'db.runCommand({collMod:"fresh",changeStreamPreAndPostImages:{enabled:true}})' in w.log())
+        wait_until(lambda: 'db.getSiblingDB("s").runCommand({collMod:"fresh",changeStreamPreAndPostImages:{enabled:true}})' in w.log())
         time.sleep(1.1)  # equal lines of one second are one line of the log
         client.s.fresh.drop()
         client.s.kept.drop()

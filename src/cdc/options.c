@@ -85,6 +85,10 @@ void capture_option_tell_renamed(enum log_category log, struct slice key, struct
 
 void capture_option_tell_unknown(enum log_category log, struct slice key, const char *near)
 {
+    if (!near)
+        near = opt_nearest(connector_common_rows, key);
+    if (!near)
+        near = opt_nearest(connector_source_rows, key);
     LOG_WARN(log, "unknown configuration property '" PRI_SL "' is ignored%s%s%s", ARG_SL(key),
              near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }

@@ -85,7 +85,8 @@ void capture_options_release(struct capture_options *o);
 struct slice capture_option_renamed(struct slice key);
 /* sanitize.field.names=true is field.name.adjustment.mode=avro, unless that is given. */
 void capture_options_sanitize(struct strmap *canonical);
-/* Lines about names: an old one, and one that is none (near: what may be meant; NULL). */
+/* Lines about names: an old one, and one that is none (near: what may be meant of the
+ * connector's own; NULL: looked for among those that each connector has). */
 void capture_option_tell_renamed(enum log_category log, struct slice key, struct slice now);
 void capture_option_tell_unknown(enum log_category log, struct slice key, const char *near);
 

@@ -85,6 +85,9 @@ static void test_unknown_keys(void)
 {
     CHECK(strstr(told_of("database.includelist"), "did you mean 'database.include.list'?"));
     CHECK(strstr(told_of("table.include.lst"), "did you mean 'table.include.list'?"));
+    CHECK(strstr(told_of("key.convertor"), "did you mean 'key.converter'?"));
+    CHECK(strstr(told_of("transform"), "did you mean 'transforms'?"));
+    CHECK(strstr(told_of("error.tolerance"), "did you mean 'errors.tolerance'?"));
     CHECK(strstr(told_of("no.such.thing.anywhere"), "'no.such.thing.anywhere' is ignored"));
     /* The driver's, the worker's, families'. */
     static const char *const fine[] = {"database.useSSL",

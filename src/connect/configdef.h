@@ -45,6 +45,11 @@ struct config_errors { /* connectors see it as opaque */
 enum err config_validate(struct config_errors *v, const struct registry *r,
                          const struct strmap *worker, const struct strmap *config,
                          const struct connector_ops *ops, struct error *e) MUST_CHECK;
+/* A line in the log for each key that nobody reads: options of transforms and predicates that their
+ * classes do not have, those of names that are not listed, and, for a connector whose rows are all of
+ * its options, other keys. */
+void config_tell_unknown(const struct registry *r, const struct strmap *config,
+                         const struct connector_ops *ops);
 /* Values and messages show references (${file:...}) as they were given, not what they stand for. */
 void config_errors_hide(struct config_errors *v, const struct strmap *raw,
                         const struct strmap *resolved);
@@ -58,8 +63,5 @@ void config_error_summary(const struct config_errors *v, struct strbuf *out);
  * (connectors only: ops not NULL). */
 json_t *config_definitions_json(const struct opt_row *rows, const struct connector_ops *ops,
                                 const struct registry *r);
-
-/* Rows of the framework (connector_options.c); end with name NULL. */
-extern const struct opt_row connector_common_rows[], connector_source_rows[], connector_sink_rows[];
 
 #endif

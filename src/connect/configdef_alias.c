@@ -4,25 +4,27 @@
 
 #include <stdlib.h>
 
-static const struct opt_row transform_type = {.name = "type",
-                                              .type = OPT_CLASS,
-                                              .offset = OPT_NO_FIELD,
-                                              .flags = OPT_REQUIRED,
-                                              .importance = OPT_HIGH,
-                                              .order = 0,
-                                              .width = OPT_W_LONG,
-                                              .display = "type",
-                                              .doc = "Class of this transformation or predicate."};
-static const struct opt_row transform_version = {
-    .name = "plugin.version",
-    .type = OPT_STRING,
-    .offset = OPT_NO_FIELD,
-    .importance = OPT_HIGH,
-    .order = 1,
-    .width = OPT_W_LONG,
-    .display = "plugin.version",
-    .doc = "Version of the class; weir has exactly one of each."};
-static const struct opt_row transform_common[] = {
+const struct opt_row config_alias_rows[] = {
+    {.name = "type",
+     .type = OPT_CLASS,
+     .offset = OPT_NO_FIELD,
+     .flags = OPT_REQUIRED,
+     .importance = OPT_HIGH,
+     .order = 0,
+     .width = OPT_W_LONG,
+     .display = "type",
+     .doc = "Class of this transformation or predicate."},
+    {.name = "plugin.version",
+     .type = OPT_STRING,
+     .offset = OPT_NO_FIELD,
+     .importance = OPT_HIGH,
+     .order = 1,
+     .width = OPT_W_LONG,
+     .display = "plugin.version",
+     .doc = "Version of the class; weir has exactly one of each."},
+    {.name = NULL},
+};
+const struct opt_row config_transform_rows[] = {
     {.name = "predicate",
      .type = OPT_STRING,
      .offset = OPT_NO_FIELD,
@@ -160,7 +162,7 @@ static void one_alias(struct alias *x)
 {
     bool transforms = x->kind.p[0] == 't';
     struct slice key = alias_key(x, "type"), type = slice_trim(strmap_get(x->config, key));
-    alias_row(x, &transform_type, 0);
+    alias_row(x, &config_alias_rows[0], 0);
     struct config_item *i = config_item_find(x->v, key);
     i->display =
         slice_cstr(arena_printf(&x->v->a, "%s type for " PRI_SL,
@@ -181,7 +183,7 @@ static void one_alias(struct alias *x)
         return;
     }
     i->value = slice_cstr(t ? t->class_name : p->class_name);
-    alias_row(x, &transform_version, 1);
+    alias_row(x, &config_alias_rows[1], 1);
     struct config_item *version = config_item_find(x->v, alias_key(x, "plugin.version"));
     version->display =
         slice_cstr(arena_printf(&x->v->a, "%s version for " PRI_SL,
@@ -189,7 +191,7 @@ static void one_alias(struct alias *x)
     version->def = slice_cstr(t ? t->version : p->version);
     if (!version->value.p)
         version->value = version->def;
-    alias_rows(x, t ? t->rows : p->rows, transforms ? transform_common : NULL);
+    alias_rows(x, t ? t->rows : p->rows, transforms ? config_transform_rows : NULL);
 }
 
 void config_aliases(struct config_errors *v, const struct strmap *config, struct slice kind)

@@ -25,6 +25,8 @@ bool config_row_secret(const struct opt_row *row);
 void config_text_add(struct arena *a, struct slice **list, size_t *count, struct slice text);
 json_t *config_definition_json(const struct config_item *i);
 
+/* Options that each transform has besides those of its class (predicates have the former only). */
+extern const struct opt_row config_alias_rows[], config_transform_rows[];
 /* All names listed under `transforms` or `predicates`. */
 void config_aliases(struct config_errors *v, const struct strmap *config, struct slice kind);
 /* Options of clients that were given (producer.override.*): whether the worker allows them. E_INVALID:

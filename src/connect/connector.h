@@ -166,6 +166,7 @@ struct connector_ops {
     const char *version;        /* shown by /connector-plugins */
     enum connector_kind kind;
     const struct opt_row *rows; /* own options; the common ones are the worker's */
+    bool rows_are_all; /* keys beside them are told as unknown; else the module tells them */
     /* Checks across options and against the outside (connect to the database). Runs on the pool;
      * blocks. Single-option errors (types, ranges) are in errs already. May be NULL. */
     void (*validate)(const struct strmap *config, struct config_errors *errs);
@@ -192,6 +193,9 @@ struct connector_ops {
     enum err (*forget)(struct db *d, const char *connector, struct error *e);
     const struct db_migrations *migrations; /* tables of the module's own; may be NULL */
 };
+
+/* Rows of the framework, which each connector has (connector_options.c); end with name NULL. */
+extern const struct opt_row connector_common_rows[], connector_source_rows[], connector_sink_rows[];
 
 /* --- converters ------------------------------------------------------------------------------- */
 struct converter_ops {

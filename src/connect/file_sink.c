@@ -112,6 +112,7 @@ const struct connector_ops file_sink_connector = {
     .version = "4.1.1",
     .kind = CONNECTOR_SINK,
     .rows = rows,
+    .rows_are_all = true,
     .task_count = all_tasks,
     .sink = &task_ops,
     .check_offset = check_offset,

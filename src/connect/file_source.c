@@ -276,6 +276,7 @@ const struct connector_ops file_source_connector = {
     .version = "4.1.1",
     .kind = CONNECTOR_SOURCE,
     .rows = rows,
+    .rows_are_all = true,
     .source = &task_ops,
     .check_offset = check_offset,
 };

@@ -8,17 +8,73 @@
 #include "connect/config_refs.h"
 #include "connect/configdef.h"
 
+/* --- what the log says meanwhile -------------------------------------------------------------- */
+
+struct checked {
+    struct log_ctx log;
+    struct strbuf text;
+    const struct strmap *raw, *resolved;
+};
+
+/* Of each line that this thread logs. */
+static void hide_line(void *arg, char *msg, size_t room)
+{
+    const struct checked *c = arg;
+    config_refs_hide_text(c->raw, c->resolved, msg, room);
+}
+
+static void log_begin(struct checked *c, const struct strmap *raw, const struct strmap *resolved)
+{
+    struct slice name = strmap_get_c(raw, "name");
+    *c = (struct checked){.text = STRBUF_INIT, .raw = raw, .resolved = resolved};
+    strbuf_addf(&c->text, name.n ? "connector=" PRI_SL : "request=validate" PRI_SL, ARG_SL(name));
+    log_ctx_push(&c->log, strbuf_err(&c->text) ? "connector" : c->text.p);
+    log_ctx_hide(&c->log, hide_line, c);
+}
+
+static void log_end(struct checked *c)
+{
+    log_ctx_pop(&c->log);
+    strbuf_release(&c->text);
+}
+
+/* The first error and how many there are. A secret's value is not told, whatever its error says. */
+static void tell_refused(const struct config_errors *v, const struct strmap *config)
+{
+    size_t count = config_error_count(v);
+    const struct config_item *i = v->items;
+    while (!i->error_count)
+        i++;
+    struct slice rest = i->errors[0], line = SLICE_NULL;
+    struct slice value = slice_trim(strmap_get(config, i->name));
+    slice_split(&rest, '\n', &line);
+    bool secret = i->row && (i->row->type == OPT_PASSWORD || (i->row->flags & OPT_SECRET));
+    if (secret && value.n && slice_find(line, value) >= 0)
+        line = SL("its value is not taken");
+    LOG_INFO(LOG_CONNECT_HERDER,
+             "the configuration is refused, errors: %zu, the first: " PRI_SL ": " PRI_SL, count,
+             ARG_SL(i->name), ARG_SL(line));
+}
+
 /* Resolves, validates and puts references back into what is answered. v is to be released in any
- * case. */
+ * case. real: for a connector, which is told in the log; else only a question. */
 static enum err validate(const struct herder *h, const struct strmap *config,
-                         const struct connector_ops *ops, struct config_errors *v, struct error *e)
+                         const struct connector_ops *ops, bool real, struct config_errors *v,
+                         struct error *e)
 {
     struct strmap resolved;
+    struct checked c;
     memset(v, 0, sizeof *v);
     enum err err = config_refs_resolve(config, &h->worker, &resolved, e);
     if (!err) {
+        log_begin(&c, config, &resolved);
         err = config_validate(v, h->registry, &h->worker, &resolved, ops, e);
         config_errors_hide(v, config, &resolved);
+        if (real)
+            config_tell_unknown(h->registry, &resolved, ops);
+        if (real && !err && config_error_count(v))
+            tell_refused(v, &resolved);
+        log_end(&c);
         if (err)
             config_refs_hide_error(config, &resolved, e);
     }
@@ -88,7 +144,7 @@ enum err herder_check_config(struct herder *h, struct slice name, const struct s
     if (!ops)
         return no_class(h, class_name, full, e, 400, "");
     struct config_errors v;
-    enum err err = validate(h, out, ops, &v, e);
+    enum err err = validate(h, out, ops, true, &v, e);
     if (!err && config_error_count(&v)) {
         struct strbuf text = STRBUF_INIT;
         config_error_summary(&v, &text);
@@ -122,7 +178,7 @@ enum err herder_validate(struct herder *h, struct slice class_name, const struct
                         "org.apache.kafka.connect.runtime.rest.errors.BadRequestException: "
                         "org.apache.kafka.connect.errors.ConnectException: ");
     struct config_errors v;
-    enum err err = validate(h, config, ops, &v, e);
+    enum err err = validate(h, config, ops, false, &v, e);
     if (!err)
         *out = config_validation_json(&v);
     config_errors_release(&v);

@@ -1,7 +1,9 @@
 /* What a validation says about one option: its value, and its errors in Kafka's words. */
 #include "connect/configdef.h"
 
+#include "base/log_tap.h"
 #include "base/mem.h"
+#include "connect/file_sink.h"
 #include "connect/file_source.h"
 #include "helpers.h"
 
@@ -13,8 +15,11 @@ static int setup(void)
     return 0;
 }
 
+static struct strbuf told = STRBUF_INIT; /* by the log */
+
 static int teardown(void)
 {
+    strbuf_release(&told);
     registry_release(&registry);
     return 0;
 }
@@ -202,11 +207,105 @@ static void test_recommended(void)
     config_errors_release(&v);
 }
 
+/* --- keys that nobody reads -------------------------------------------------------------------- */
+
+static void on_warning(enum log_level level, const struct log_ctx *ctx, const char *text)
+{
+    (void)level, (void)ctx;
+    strbuf_addf(&told, "%s%s", told.n ? " | " : "", text);
+}
+
+/* What the log says of these lines "key=value". */
+static void unknown(const struct connector_ops *ops, const char *lines, const char *want)
+{
+    struct strmap config = STRMAP_INIT;
+    struct slice rest = slice_cstr(lines), line, key;
+    while (slice_split(&rest, '\n', &line))
+        if (slice_split(&line, '=', &key) && key.n)
+            strmap_set(&config, key, line);
+    strbuf_reset(&told);
+    log_tap(on_warning);
+    config_tell_unknown(&registry, &config, ops);
+    log_tap(NULL);
+    CHECK_STR(told.n ? told.p : "", want);
+    strmap_release(&config);
+}
+
+#define UNWRAP                                                                                     \
+    "transforms=a.b, a\ntransforms.a.type=ExtractField$Value\ntransforms.a.b.type=RegexRouter\n"
+#define FILTER "predicates=p\npredicates.p.type=TopicNameMatches\n"
+
+static void test_unknown_of_transforms(void)
+{
+    const struct connector_ops *ops = &file_source_connector;
+    unknown(
+        ops, UNWRAP "transforms.a.feild=x",
+        "'transforms.a.feild' is ignored: org.apache.kafka.connect.transforms.ExtractField$Value "
+        "has no such option; did you mean 'transforms.a.field'?");
+    unknown(
+        ops, UNWRAP "transforms.a.b.regexp=x",
+        "'transforms.a.b.regexp' is ignored: org.apache.kafka.connect.transforms.RegexRouter has "
+        "no such option; did you mean 'transforms.a.b.regex'?");
+    unknown(
+        ops, UNWRAP "transforms.a.predicat=x",
+        "'transforms.a.predicat' is ignored: "
+        "org.apache.kafka.connect.transforms.ExtractField$Value has no such option; did you mean "
+        "'transforms.a.predicate'?");
+    unknown(ops, UNWRAP "transforms.a.something.else=x",
+            "'transforms.a.something.else' is ignored: "
+            "org.apache.kafka.connect.transforms.ExtractField$Value has no such option");
+    unknown(ops, UNWRAP "transforms.v.type=x\ntransforms.v.y=z",
+            "'transforms.v.type' is ignored: 'v' is not listed in transforms, which has a.b, a");
+    unknown(ops, "transforms.v.type=x",
+            "'transforms.v.type' is ignored: 'v' is not listed in transforms, which is empty");
+    unknown(
+        ops, FILTER "predicates.p.patern=x",
+        "'predicates.p.patern' is ignored: "
+        "org.apache.kafka.connect.transforms.predicates.TopicNameMatches has no such option; did "
+        "you mean 'predicates.p.pattern'?");
+    unknown(ops, FILTER "predicates.p.negate=true",
+            "'predicates.p.negate' is ignored: "
+            "org.apache.kafka.connect.transforms.predicates.TopicNameMatches has no such option");
+    unknown(ops,
+            UNWRAP FILTER
+            "transforms.a.field=x\ntransforms.a.predicate=p\ntransforms.a.negate=true\n"
+            "transforms.a.plugin.version=4.1.1\ntransforms.a.b.replacement=y\n"
+            "predicates.p.pattern=z\npredicates.p.plugin.version=4.1.1",
+            "");
+    unknown(ops, "transforms=n\ntransforms.n.type=no.such.Class\ntransforms.n.x=y", "");
+}
+
+static void test_unknown_of_files(void)
+{
+    unknown(&file_source_connector, "name=n\ntopic=t\nfiles=/x",
+            "unknown configuration property 'files' is ignored; did you mean 'file'?");
+    unknown(&file_sink_connector, "fle=/x\ntopic=t\nno.such.thing=z",
+            "unknown configuration property 'fle' is ignored; did you mean 'file'? | unknown "
+            "configuration property 'topic' is ignored; did you mean 'topics'? | unknown "
+            "configuration property 'no.such.thing' is ignored");
+    unknown(&file_source_connector, "key.convertor=x",
+            "unknown configuration property 'key.convertor' is ignored; did you mean "
+            "'key.converter'?");
+    unknown(&file_source_connector,
+            "name=n\nconnector.class=c\nfile=f\ntopic=t\nbatch.size=1\ntasks.max=1\n"
+            "key.converter=x\nkey.converter.schemas.enable=false\nvalue.converter.y=z\n"
+            "producer.override.linger.ms=1\ntopic.creation.groups=g\n"
+            "topic.creation.g.partitions=1\ntopic.creation.default.cleanup.policy=compact\n"
+            "errors.tolerance=all\nexactly.once.support=requested",
+            "");
+    unknown(&file_sink_connector,
+            "topics=t\ntopics.regex=x\nerrors.deadletterqueue.topic.name=d\n"
+            "consumer.override.max.poll.records=1\nheader.converter=h",
+            "");
+}
+
 static const struct test_case tests[] = {
     {"values of what parses and of what does not", test_values},
     {"words of transforms and predicates", test_transforms},
     {"order of errors", test_order},
     {"recommended classes", test_recommended},
+    {"unknown options of transforms", test_unknown_of_transforms},
+    {"unknown options of files", test_unknown_of_files},
     {NULL, NULL},
 };
 const struct test_suite test_configdef = {"connect/configdef", tests, setup, teardown};

@@ -142,15 +142,14 @@ static enum err blocking_end(void *db, struct record_batch *b, bool failed, bool
     struct mongo_signals *g = db;
     struct mongo_task *t = g->t;
     enum err rc = E_OK;
-    (void)again;
     if (failed && t->snapshot)
         mongo_snapshot_aborted(t->snapshot);
-    if (failed) {
+    if (failed && !again)
         snapshot_queue_ending(&g->work.blocking, true);
-        rc = b->count ? mongo_stream_put_offset(t->stream, b, e) : E_OK; /* with what is told */
-        if (!rc)
-            snapshot_queue_done(&g->work.blocking);
-    }
+    if (failed && b->count)
+        rc = mongo_stream_put_offset(t->stream, b, e); /* with what is told */
+    if (failed && !again && !rc)
+        snapshot_queue_done(&g->work.blocking);
     mongo_snapshot_free(t->snapshot);
     t->snapshot = NULL;
     return rc;
@@ -171,6 +170,7 @@ static const struct signal_work_ops work_ops = {
     .blocking_runs = blocking_runs,
     .blocking_begin = blocking_begin,
     .blocking_poll = blocking_poll,
+    .passes = mongo_fault_passes,
     .blocking_end = blocking_end,
 };
 

@@ -142,6 +142,23 @@ def failing(client, command, code, mode):
         client.admin.command("configureFailPoint", "failCommand", mode="off")
 
 
+def test_a_blocking_snapshot_is_cut_off(client, db):
+    """A fault that passes: it begins anew after a pause, and all its rows come."""
+    client.cut.a.insert_many([{"_id": i} for i in range(50)])
+    with Weir() as w:
+        w.create_connector("cut", db.connector("cut", database_include_list="cut", snapshot_mode="no_data", signal_data_collection="cut.signals",
+                                               retriable_restart_connector_wait_ms=200))
+        wait_until(lambda: "Reading change stream" in w.log())
+        with failing(client, "find", 91, {"times": 2}):  # the driver itself tries a second time
+            client.cut.signals.insert_one({"_id": "x", "type": "execute-snapshot", "data": {"data-collections": ["cut.a"], "type": "blocking"}})
+            wait_until(lambda: "the blocking snapshot failed; it begins anew in 200 ms" in w.log())
+            assert sorted(int(k["id"]) for k, _ in events(w.bootstrap, "cut.cut.a", 50)) == list(range(50))
+        client.cut.a.insert_one({"_id": 50})
+        wait_until(lambda: any(v["op"] == "c" for _, v in events(w.bootstrap, "cut.cut.a", 51)))
+        wait_until(lambda: "blocking_snapshots" not in w.rest("GET", "/connectors/cut/offsets")[1]["offsets"][0]["offset"])
+        w.wait_running("cut")
+
+
 def test_an_election_between_two_tries(client, db):
     """The position is found behind another filter only; a fault that passes in that second try does not say that it is lost."""
     client.n.c.insert_one({"_id": 1})

@@ -47,8 +47,9 @@ int64_t clock_mono_ms(void)
 
 char *clock_iso(char out[CLOCK_ISO_SIZE], int64_t seconds, int32_t fraction, int digits)
 {
-    int64_t days = seconds / 86400 - (seconds % 86400 < 0);
-    int of_day = (int)(seconds - days * 86400);
+    int of_day = (int)(seconds % 86400);
+    int64_t days = seconds / 86400 - (of_day < 0);
+    of_day += of_day < 0 ? 86400 : 0;
     struct civil_day d = civil_of_days(days);
     int n = snprintf(out, CLOCK_ISO_SIZE, "%04lld-%02d-%02dT%02d:%02d:%02d", (long long)d.year,
                      (int)d.month, (int)d.day, of_day / 3600, of_day / 60 % 60, of_day % 60);

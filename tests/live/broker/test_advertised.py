@@ -1,7 +1,8 @@
 """What weir says about an advertised address that clients do not reach, and listeners of several names."""
+import contextlib
 import re
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from weirproc import Weir, free_port, wait_until
 
@@ -14,7 +15,8 @@ def test_a_client_that_never_arrives_is_explained():
         producer.produce("t", b"x")
 
         def explained():
-            producer.list_topics("t", timeout=5)  # asks, as a client does that got nowhere
+            with contextlib.suppress(KafkaException):  # which asks the address that nobody listens on, or the one it came by
+                producer.list_topics("t", timeout=5)  # asks, as a client does that got nowhere
             return "never comes there" in weir.log()
         wait_until(explained, 40, 0.2)
         line = re.search(r"the client at 127\.0\.0\.1 keeps asking .* told 127\.0\.0\.1:(\d+),", weir.log())

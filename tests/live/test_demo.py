@@ -132,7 +132,7 @@ def test_a_killed_demo_leaves_no_mongod_and_the_next_goes_on(tmp_path, mongod):
 
     (tmp_path / "demo-mongodb/mongodb/data/WiredTiger.turtle").write_text("no such thing\n")
     result = demo(tmp_path, "--mongodb", "--mongod", mongod)
-    assert result.returncode == 1 and "weir: the private MongoDB did not start; the last lines of " in result.stderr, result.stderr
+    assert result.returncode == 1 and "weir: the private MongoDB did not start (signal 6); the last lines of " in result.stderr, result.stderr
     assert '\n  "msg":"' in result.stderr and len(result.stderr) < 2100
     result = demo(tmp_path, "--mongodb", "--mongod", mongod, "--fresh", "--headless", "--duration", "1")
     assert result.returncode == 0 and "snapshot: 19 documents are 19 events" in result.stdout, result.stderr

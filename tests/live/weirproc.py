@@ -1,6 +1,7 @@
 """A weir process of a test's own: free ports, its own data directory, its log kept for failures."""
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -137,9 +138,17 @@ class Weir:
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below the range that the kernel takes the ports of outgoing connections from: no connection has it before a server does."""
+    for _ in range(1000):
+        port = random.randrange(10240, 32768)
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise AssertionError("no free port")
 
 
 def wait_until(what, timeout=30, interval=0.05):

@@ -182,9 +182,9 @@ static void on_topology(const mongoc_apm_topology_changed_t *event)
 {
     struct mongo_client_pool *p = libmongoc.apm_topology_changed_get_context(event);
     char before[300], after[300];
-    /* A stop ends the driver's connections before the pool is closed. */
+    /* A stop ends the driver's connections before the pool is closed; its flag may be gone by now. */
     if (atomic_load_explicit(&p->closing, memory_order_relaxed) ||
-        (p->socket.stop && atomic_load_explicit(p->socket.stop, memory_order_acquire)))
+        atomic_load_explicit(&p->socket.stopped, memory_order_relaxed))
         return;
     bool had = find_primary(libmongoc.apm_topology_changed_get_previous_description(event), before,
                             sizeof before);

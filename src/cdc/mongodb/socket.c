@@ -21,7 +21,7 @@
 struct socket_stream {
     mongoc_stream_t stream; /* first: the driver holds its address */
     int fd;                 /* -1: closed */
-    const struct mongo_socket_options *o;
+    struct mongo_socket_options *o;
     bool timed_out;
 };
 
@@ -30,18 +30,22 @@ static struct socket_stream *of(mongoc_stream_t *s)
     return (struct socket_stream *)s;
 }
 
-static bool stopping(const atomic_bool *stop)
+static bool stopping(struct mongo_socket_options *o)
 {
-    return stop && atomic_load_explicit(stop, memory_order_acquire);
+    const atomic_bool *stop = o->stop;
+    if (!stop || !atomic_load_explicit(stop, memory_order_acquire))
+        return false;
+    atomic_store_explicit(&o->stopped, true, memory_order_relaxed);
+    return true;
 }
 
 /* Waits for events until the deadline (< 0: for ever). E_OK, E_TIMEOUT, E_CANCELLED, E_IO with errno. */
-static enum err wait_for(int fd, short events, const atomic_bool *stop, int64_t deadline)
+static enum err wait_for(int fd, short events, struct mongo_socket_options *o, int64_t deadline)
 {
     for (;;) {
         struct pollfd p = {.fd = fd, .events = events};
         int64_t left = deadline < 0 ? SLICE_MS : deadline - clock_mono_ms();
-        if (stopping(stop)) {
+        if (stopping(o)) {
             errno = ECANCELED;
             return E_CANCELLED;
         }
@@ -118,7 +122,7 @@ static ssize_t stream_writev(mongoc_stream_t *s, mongoc_iovec_t *iov, size_t cou
         if (n < 0 && !again())
             return -1;
         if (n < 0) {
-            enum err rc = wait_for(x->fd, POLLOUT, x->o->stop, deadline);
+            enum err rc = wait_for(x->fd, POLLOUT, x->o, deadline);
             x->timed_out = rc == E_TIMEOUT;
             if (rc)
                 return -1;
@@ -142,7 +146,7 @@ static ssize_t stream_readv(mongoc_stream_t *s, mongoc_iovec_t *iov, size_t coun
         struct msghdr m = {.msg_iov = iov, .msg_iovlen = count};
         ssize_t n = recvmsg(x->fd, &m, MSG_DONTWAIT);
         if (n < 0 && again()) {
-            enum err rc = wait_for(x->fd, POLLIN, x->o->stop, deadline);
+            enum err rc = wait_for(x->fd, POLLIN, x->o, deadline);
             x->timed_out = rc == E_TIMEOUT;
             if (rc)
                 return -1;
@@ -197,7 +201,7 @@ static bool stream_should_retry(mongoc_stream_t *s)
     return again();
 }
 
-static mongoc_stream_t *stream_new(int fd, const struct mongo_socket_options *o)
+static mongoc_stream_t *stream_new(int fd, struct mongo_socket_options *o)
 {
     struct socket_stream *x = xcalloc(1, sizeof *x);
     x->fd = fd;
@@ -221,7 +225,8 @@ static mongoc_stream_t *stream_new(int fd, const struct mongo_socket_options *o)
 
 /* --- connecting --------------------------------------------------------------------------------- */
 
-static int dial(const struct sockaddr *a, socklen_t n, const atomic_bool *stop, int64_t deadline)
+static int dial(const struct sockaddr *a, socklen_t n, struct mongo_socket_options *o,
+                int64_t deadline)
 {
     int fd = socket(a->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), one = 1;
     if (fd < 0)
@@ -235,7 +240,7 @@ static int dial(const struct sockaddr *a, socklen_t n, const atomic_bool *stop, 
     int fault = errno;
     if (fault == EINPROGRESS) {
         socklen_t size = sizeof fault;
-        if (wait_for(fd, POLLOUT, stop, deadline))
+        if (wait_for(fd, POLLOUT, o, deadline))
             fault = errno;
         else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &fault, &size))
             fault = errno;
@@ -247,7 +252,7 @@ static int dial(const struct sockaddr *a, socklen_t n, const atomic_bool *stop, 
     return -1;
 }
 
-static int dial_unix(const char *path, const atomic_bool *stop, int64_t deadline)
+static int dial_unix(const char *path, struct mongo_socket_options *o, int64_t deadline)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof a.sun_path) {
@@ -255,11 +260,11 @@ static int dial_unix(const char *path, const atomic_bool *stop, int64_t deadline
         return -1;
     }
     memcpy(a.sun_path, path, strlen(path));
-    return dial((const struct sockaddr *)&a, sizeof a, stop, deadline);
+    return dial((const struct sockaddr *)&a, sizeof a, o, deadline);
 }
 
-static int dial_host(const mongoc_host_list_t *host, const atomic_bool *stop, int64_t deadline,
-                     bson_error_t *be)
+static int dial_host(const mongoc_host_list_t *host, struct mongo_socket_options *o,
+                     int64_t deadline, bson_error_t *be)
 {
     struct addrinfo hints = {.ai_family = host->family, .ai_socktype = SOCK_STREAM}, *list, *a;
     char port[8];
@@ -271,8 +276,8 @@ static int dial_host(const mongoc_host_list_t *host, const atomic_bool *stop, in
                           "Failed to resolve %s: %s", host->host, gai_strerror(rc));
         return -1;
     }
-    for (a = list; a && fd < 0 && !stopping(stop); a = a->ai_next)
-        fd = dial(a->ai_addr, a->ai_addrlen, stop, deadline);
+    for (a = list; a && fd < 0 && !stopping(o); a = a->ai_next)
+        fd = dial(a->ai_addr, a->ai_addrlen, o, deadline);
     int fault = errno;
     freeaddrinfo(list);
     errno = fault;
@@ -280,7 +285,7 @@ static int dial_host(const mongoc_host_list_t *host, const atomic_bool *stop, in
 }
 
 /* Takes the stream over; on failure it is destroyed. */
-static mongoc_stream_t *encrypt(mongoc_stream_t *s, const struct mongo_socket_options *o,
+static mongoc_stream_t *encrypt(mongoc_stream_t *s, struct mongo_socket_options *o,
                                 const char *host, bson_error_t *be)
 {
     mongoc_stream_t *tls = libmongoc.stream_tls_new_with_hostname(s, host, o->tls, 1);
@@ -300,14 +305,14 @@ mongoc_stream_t *mongo_socket_open(const mongoc_uri_t *uri, const mongoc_host_li
                                    void *ctx, bson_error_t *be)
 {
     enum { BUFFER = 1024 };
-    const struct mongo_socket_options *o = ctx;
+    struct mongo_socket_options *o = ctx;
     int64_t deadline = o->connect_timeout_ms > 0 ? clock_mono_ms() + o->connect_timeout_ms : -1;
     (void)uri;
     *be = (bson_error_t){0};
     errno = ECANCELED;
-    int fd = stopping(o->stop)         ? -1
-             : host->family == AF_UNIX ? dial_unix(host->host, o->stop, deadline)
-                                       : dial_host(host, o->stop, deadline, be);
+    int fd = stopping(o)               ? -1
+             : host->family == AF_UNIX ? dial_unix(host->host, o, deadline)
+                                       : dial_host(host, o, deadline, be);
     if (fd < 0 && !be->code)
         libbson.set_error(be, MONGOC_ERROR_STREAM, MONGOC_ERROR_STREAM_CONNECT,
                           "Failed to connect to %s: %s", host->host_and_port, strerror(errno));

@@ -8,7 +8,8 @@
 #include "cdc/mongodb/driver.h"
 
 struct mongo_socket_options {
-    const atomic_bool *stop; /* NULL: none */
+    const atomic_bool *_Atomic stop; /* NULL: none; changes when the flag goes away */
+    atomic_bool stopped;             /* a wait was ended by it */
     int32_t connect_timeout_ms;
     mongoc_ssl_opt_t *tls; /* NULL: plain */
 };

@@ -77,3 +77,18 @@ def check(found):
         else:
             assert v == 1, f"document {key} begins with {v}"
         seen[key["id"]] = v
+
+
+def never_back(found):
+    """No read of an incremental snapshot comes behind a newer change of its document."""
+    newest, reads = {}, 0
+    for key, value in found:
+        if value is None:
+            continue
+        if value["op"] == "r":
+            reads += 1
+            v = version(value)
+            assert newest.get(key["id"], 0) <= v, f"{key}: read {v} after {newest[key['id']]}"
+        else:
+            newest[key["id"]] = 1 << 30 if value["op"] == "d" else version(value)
+    assert reads > 1000

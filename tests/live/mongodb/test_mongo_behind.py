@@ -5,25 +5,9 @@ import time
 import pytest
 
 from kafka_io import events
-from mongo import mongo
 from weirproc import Weir, wait_until
 
 COUNT = 30000
-
-
-@pytest.fixture(scope="module")
-def db():
-    with mongo() as server:
-        yield server
-
-
-@pytest.fixture
-def client(db):
-    with db.client(w="majority") as c:
-        for name in c.list_database_names():
-            if name not in ("admin", "local", "config"):
-                c.drop_database(name)
-        yield c
 
 
 def fall_behind(w, db, client, name, **extra):

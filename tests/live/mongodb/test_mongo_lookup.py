@@ -7,23 +7,7 @@ import bson
 import pytest
 
 from kafka_io import events
-from mongo import mongo
 from weirproc import Weir, wait_until
-
-
-@pytest.fixture(scope="module")
-def db():
-    with mongo(options=["--setParameter", "enableTestCommands=1"]) as server:  # for fail points
-        yield server
-
-
-@pytest.fixture
-def client(db):
-    with db.client(w="majority") as c:
-        for name in c.list_database_names():
-            if name not in ("admin", "local", "config"):
-                c.drop_database(name)
-        yield c
 
 
 @pytest.fixture(scope="module")

@@ -5,25 +5,9 @@ import time
 import pytest
 
 from kafka_io import events
-from mongo import mongo
 from weirproc import Weir, wait_until
 
 INCLUDED, APPEARED, IMAGES = "newly included: ", "has appeared and is captured", "keeps no images"
-
-
-@pytest.fixture(scope="module")
-def db():
-    with mongo() as server:
-        yield server
-
-
-@pytest.fixture
-def client(db):
-    with db.client(w="majority") as c:
-        for name in c.list_database_names():
-            if name not in ("admin", "local", "config"):
-                c.drop_database(name)
-        yield c
 
 
 def put(w, name, config):
